@@ -1,0 +1,56 @@
+//! Many multiplications at once: they share one inversion, and with it the work of an affine result.
+//!
+//! An exceptional item (a sum that is the identity) gives `None` for itself and changes nothing for the others.
+
+use alloc::vec::Vec;
+
+use crate::{PublicPoint, SecretScalar, mid::ops};
+
+/// \[k_i\]G for each `k_i`. Timing: depends on the number of items only. The results are public.
+#[must_use]
+pub fn mul_base(ks: &[SecretScalar]) -> Vec<PublicPoint> {
+    declassify(ops::mul_base_all(ks.iter().map(SecretScalar::element)))
+}
+
+/// \[k_i\]q for each `k_i`. Timing: depends on the number of items only. The results are public.
+#[must_use]
+pub fn mul_each(q: &PublicPoint, ks: &[SecretScalar]) -> Vec<PublicPoint> {
+    declassify(ops::mul_each(ks.iter().map(SecretScalar::element), &q.0))
+}
+
+/// \[k\]q_i for each `q_i`. Timing: depends on the number of items only. The results are public.
+#[must_use]
+pub fn mul_same(k: &SecretScalar, qs: &[PublicPoint]) -> Vec<PublicPoint> {
+    declassify(ops::mul_same(k.element(), qs.iter().map(|q| &q.0)))
+}
+
+/// The public inputs of one sum \[b1\]QA + \[b2\]QB + K2.
+///
+/// The points may be related in any way (equal, opposite, small multiples of each other): they may come from an
+/// attacker.
+#[derive(Clone, Copy, Debug)]
+pub struct NonceSum {
+    /// Factor of `qa`.
+    pub b1: u128,
+    /// First point.
+    pub qa: PublicPoint,
+    /// Factor of `qb`.
+    pub b2: u128,
+    /// Second point.
+    pub qb: PublicPoint,
+    /// The point added once.
+    pub k2: PublicPoint,
+}
+
+/// \[b1\]QA + \[b2\]QB + K2 for each item, `None` where that is the identity. Variable time, for public inputs.
+#[must_use]
+pub fn nonce_sums_vartime(items: &[NonceSum]) -> Vec<Option<PublicPoint>> {
+    ops::nonce_sums_vartime(items.iter().map(|item| (item.b1, item.qa.0, item.b2, item.qb.0, item.k2.0)))
+        .into_iter()
+        .map(|sum| sum.map(PublicPoint))
+        .collect()
+}
+
+fn declassify(points: Vec<crate::mid::point::Affine>) -> Vec<PublicPoint> {
+    points.into_iter().map(PublicPoint::declassify).collect()
+}

@@ -1,0 +1,33 @@
+//! Limb arithmetic: the only layer that knows the machine, and the only place of the crate where `unsafe` is
+//! allowed.
+//!
+//! | module | what | used on |
+//! |---|---|---|
+//! | `portable64` | 4 limbs of 64 bits, products in 128 bits | 64-bit targets |
+//! | `portable32` | 8 limbs of 32 bits, products in 64 bits | wasm32 and 32-bit targets (no 64 x 64 -> 128 multiply) |
+//! | `wide` | 384-bit numbers mod n - 1 | everywhere |
+//! | `barrier` | a value the optimiser knows nothing about | everywhere |
+//! | `valgrind` | marks secrets for memcheck | x86-64 Linux with the feature `ctgrind` |
+//!
+//! Both limb modules export the same names with the same meaning, and [`limbs`] is the one chosen for the target.
+//! The tests compile both and compare them. All functions run in constant time. A number is little-endian in
+//! limbs; Montgomery's R is 2^256 in both, so values of one, seen as bytes, are values of the other.
+
+mod barrier;
+#[cfg(any(test, not(target_pointer_width = "64")))]
+pub(crate) mod portable32;
+#[cfg(any(test, target_pointer_width = "64"))]
+pub(crate) mod portable64;
+#[cfg(test)]
+mod tests;
+pub(crate) mod valgrind;
+mod wide;
+
+pub(crate) use wide::mod_n_minus_1;
+
+/// The limb arithmetic of this target.
+#[cfg(not(target_pointer_width = "64"))]
+pub(crate) use portable32 as limbs;
+/// The limb arithmetic of this target.
+#[cfg(target_pointer_width = "64")]
+pub(crate) use portable64 as limbs;

@@ -1,0 +1,167 @@
+//! The whole operations that the public modules call, one function each.
+//!
+//! This is the seam for other implementations: a faster one of a whole operation is chosen here, once per call.
+//!
+//! | operation | scalars | here |
+//! |---|---|---|
+//! | [`mul_base`], [`mul_base_all`] | secret | signed 5-bit comb without doublings, 52 KB table |
+//! | [`mul`], [`mul_each`], [`mul_same`] | secret | signed 5-bit windows |
+//! | [`mul_vartime`], [`mul_base_add_vartime`], [`verify_vartime`] | public | interleaved non-adjacent forms |
+//! | [`nonce_sums_vartime`] | public, 128 bits | likewise |
+
+use alloc::vec::Vec;
+
+use subtle::Choice;
+use zeroize::Zeroizing;
+
+use super::{
+    inverse::{self, to_affine, to_affine_all},
+    jacobian::Jacobian,
+    mul::{self, Multiples},
+    mul_vartime::{self, Term},
+    point::{Affine, Projective},
+    recode::SignedDigits,
+    scalar::ScalarElement,
+};
+
+/// [k]G for k != 0. Constant time.
+pub(crate) fn mul_base(k: &ScalarElement) -> Affine {
+    to_affine(&mul::mul_base(k))
+}
+
+/// [k_i]G for k_i != 0. Constant time.
+pub(crate) fn mul_base_all<'a>(ks: impl ExactSizeIterator<Item = &'a ScalarElement>) -> Vec<Affine> {
+    collect_affine(ks.len(), ks.map(mul::mul_base))
+}
+
+/// [k]Q for k != 0. Constant time.
+pub(crate) fn mul(k: &ScalarElement, q: &Affine) -> Affine {
+    to_affine(&mul::mul(&SignedDigits::new(k), &Multiples::new(q)))
+}
+
+/// [k_i]Q for k_i != 0, with one table for Q. Constant time.
+pub(crate) fn mul_each<'a>(ks: impl ExactSizeIterator<Item = &'a ScalarElement>, q: &Affine) -> Vec<Affine> {
+    let multiples = Multiples::new(q);
+    collect_affine(ks.len(), ks.map(|k| mul::mul(&SignedDigits::new(k), &multiples)))
+}
+
+/// [k]Q_i for k != 0. Constant time.
+pub(crate) fn mul_same<'a>(k: &ScalarElement, qs: impl ExactSizeIterator<Item = &'a Affine>) -> Vec<Affine> {
+    let digits = SignedDigits::new(k);
+    collect_affine(qs.len(), qs.map(|q| mul::mul(&digits, &Multiples::new(q))))
+}
+
+/// Brings points, none of them the identity, into affine form with one inversion.
+fn collect_affine(len: usize, points: impl Iterator<Item = Zeroizing<Projective>>) -> Vec<Affine> {
+    let mut all = Zeroizing::new(Vec::with_capacity(len));
+    all.extend(points.map(|p| *p));
+    to_affine_all(&all)
+}
+
+/// [k]Q, `None` if that is the identity. Variable time.
+pub(crate) fn mul_vartime(k: &ScalarElement, q: &Affine) -> Option<Affine> {
+    inverse::jacobian_to_affine_vartime(&mul_vartime::sum(None, &[Term::new(&k.to_bytes(), q)]))
+}
+
+/// [g]G + [k]Q, `None` if that is the identity. Variable time.
+pub(crate) fn mul_base_add_vartime(g: &ScalarElement, k: &ScalarElement, q: &Affine) -> Option<Affine> {
+    inverse::jacobian_to_affine_vartime(&base_and_term(g, k, q))
+}
+
+/// Whether the x of [g]G + [k]Q, reduced mod n, is `v`; false for the identity. Variable time.
+pub(crate) fn verify_vartime(g: &ScalarElement, k: &ScalarElement, q: &Affine, v: &ScalarElement) -> bool {
+    mul_vartime::x_is_mod_n(&base_and_term(g, k, q), v)
+}
+
+fn base_and_term(g: &ScalarElement, k: &ScalarElement, q: &Affine) -> Jacobian {
+    mul_vartime::sum(Some(&g.to_bytes()), &[Term::new(&k.to_bytes(), q)])
+}
+
+/// [b1]QA + [b2]QB + K2 for each item (b1, QA, b2, QB, K2), `None` if that is the identity. Variable time.
+///
+/// The points may be related in any way.
+pub(crate) fn nonce_sums_vartime(
+    items: impl Iterator<Item = (u128, Affine, u128, Affine, Affine)>,
+) -> Vec<Option<Affine>> {
+    let sums: Vec<Jacobian> = items
+        .map(|(b1, qa, b2, qb, k2)| {
+            let terms = [Term::new(&widen(b1), &qa), Term::new(&widen(b2), &qb)];
+            mul_vartime::sum(None, &terms).add_affine_vartime(&k2)
+        })
+        .collect();
+    inverse::jacobian_to_affine_all_vartime(&sums)
+}
+
+/// 32 big-endian bytes of a 128-bit number.
+fn widen(b: u128) -> [u8; 32] {
+    let mut out = [0; 32];
+    out[16..].copy_from_slice(&b.to_be_bytes());
+    out
+}
+
+/// p + q and whether that is the identity, which gives (0, 0). Constant time.
+pub(crate) fn add(p: &Affine, q: &Affine) -> (Affine, Choice) {
+    let sum = Zeroizing::new(Projective::from(*p).add_affine(q));
+    (to_affine(&sum), sum.is_identity())
+}
+
+/// p + q, `None` if that is the identity. Variable time.
+pub(crate) fn add_vartime(p: &Affine, q: &Affine) -> Option<Affine> {
+    inverse::jacobian_to_affine_vartime(&Jacobian::from(*p).add_affine_vartime(q))
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec;
+
+    use super::*;
+
+    fn bytes(p: &Affine) -> ([u8; 32], [u8; 32]) {
+        (p.x.to_bytes(), p.y.to_bytes())
+    }
+
+    /// The ends of the range, where the last addition of a multiplication doubles or cancels: all methods against
+    /// repeated addition.
+    #[test]
+    fn small_and_large_scalars() {
+        let q = mul_base(&ScalarElement::from_wide(&[0x5a; 48]));
+        let mut k = ScalarElement::ONE;
+        let (mut kg, mut kq) = (Affine::GENERATOR, q);
+        for _ in 1..80 {
+            let (ks, gs, qs) = ([k, -k], [kg, kg.neg()], [kq, kq.neg()]);
+            for ((k, g), expected) in ks.iter().zip(gs).zip(qs) {
+                assert_eq!(bytes(&mul_base(k)), bytes(&g));
+                assert_eq!(bytes(&mul(k, &q)), bytes(&expected));
+                assert_eq!(bytes(&mul_vartime(k, &q).unwrap()), bytes(&expected));
+                assert_eq!(bytes(&mul_base_add_vartime(k, &ScalarElement::ZERO, &q).unwrap()), bytes(&g));
+            }
+            k = k + ScalarElement::ONE;
+            (kg, kq) = (add_vartime(&kg, &Affine::GENERATOR).unwrap(), add_vartime(&kq, &q).unwrap());
+        }
+    }
+
+    #[test]
+    fn identities() {
+        let (zero, one) = (ScalarElement::ZERO, ScalarElement::ONE);
+        let g = Affine::GENERATOR;
+        assert!(mul_vartime(&zero, &g).is_none());
+        assert!(mul_base_add_vartime(&one, &-one, &g).is_none());
+        assert!(mul_base_add_vartime(&zero, &zero, &g).is_none());
+        assert!(!verify_vartime(&one, &-one, &g, &zero));
+        assert!(add_vartime(&g, &g.neg()).is_none());
+        assert!(bool::from(add(&g, &g.neg()).1));
+        let (double, is_identity) = add(&g, &g);
+        assert!(!bool::from(is_identity));
+        assert_eq!(bytes(&double), bytes(&add_vartime(&g, &g).unwrap()));
+    }
+
+    #[test]
+    fn empty_batches() {
+        assert!(mul_base_all([].iter()).is_empty());
+        assert!(mul_each([].iter(), &Affine::GENERATOR).is_empty());
+        assert!(mul_same(&ScalarElement::ONE, [].iter()).is_empty());
+        assert!(nonce_sums_vartime(vec![].into_iter()).is_empty());
+    }
+}

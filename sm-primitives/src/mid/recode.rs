@@ -1,0 +1,145 @@
+//! Scalars as digits.
+
+use subtle::{Choice, ConditionallySelectable};
+use zeroize::Zeroizing;
+
+use super::scalar::ScalarElement;
+
+/// Bits of a digit of [`SignedDigits`].
+pub(super) const WINDOW: usize = 5;
+/// Number of digits: 52 * 5 = 260 bits hold any scalar.
+pub(super) const DIGITS: usize = 52;
+/// Table entries a digit chooses from: the odd multiples 1, 3, .. 31.
+pub(super) const ENTRIES: usize = 1 << (WINDOW - 1);
+
+/// A non-zero scalar k as `sign` * sum of d_i * 2^(5 i) with 52 odd digits d_i between -31 and 31.
+///
+/// No digit is zero, so a multiplication never adds the identity and all digits are treated alike. Made in
+/// constant time and wiped on drop. Source: Joye and Tunstall, "Exponent recoding and regular exponentiation
+/// algorithms", AFRICACRYPT 2009, in the form that reads the digits off (k' + 2^260 - 1) / 2 for odd k'.
+pub(super) struct SignedDigits {
+    /// The windows b_i of (k' + 2^260 - 1) / 2, which stand for d_i = 2 b_i - 31.
+    windows: Zeroizing<[u8; DIGITS]>,
+    /// Whether k' is n - k, not k.
+    pub(super) negated: Choice,
+}
+
+impl SignedDigits {
+    pub(super) fn new(k: &ScalarElement) -> Self {
+        // n is odd: one of k and n - k is odd.
+        let negated = !Choice::from(Zeroizing::new(k.to_bytes())[31] & 1);
+        let odd = Zeroizing::new(ScalarElement::conditional_select(k, &-*k, negated));
+        let bytes = Zeroizing::new(odd.to_bytes());
+        let mut windows = Zeroizing::new([0; DIGITS]);
+        for (i, window) in windows.iter_mut().enumerate() {
+            // Bits 5i + 1 .. 5i + 6 of k', little-endian: the halving drops bit 0.
+            let low = WINDOW * i + 1;
+            let byte = |j: usize| if j < 32 { u16::from(bytes[31 - j]) } else { 0 };
+            let pair = byte(low / 8) | (byte(low / 8 + 1) << 8);
+            *window = ((pair >> (low % 8)) & 31) as u8;
+        }
+        // + 2^259
+        windows[DIGITS - 1] |= 16;
+        Self { windows, negated }
+    }
+
+    /// Digit i as (index of |d_i| among 1, 3, .. 31; whether d_i < 0).
+    pub(super) fn digit(&self, i: usize) -> (u8, Choice) {
+        let b = self.windows[i];
+        let negative = (b >> 4) ^ 1;
+        ((b ^ negative.wrapping_neg()) & 15, Choice::from(negative))
+    }
+}
+
+/// Longest non-adjacent form: 256 bits and a carry.
+pub(super) const NAF_LEN: usize = 257;
+
+/// The width-w non-adjacent form of a big-endian number: digits zero or odd, between -2^(w-1) and 2^(w-1), least
+/// significant first, with at least w - 1 zeros after each non-zero digit. 3 <= w <= 8.
+pub(super) fn wnaf_vartime(k: &[u8; 32], w: u32) -> [i8; NAF_LEN] {
+    let bit = |i: usize| if i < 256 { (k[31 - i / 8] >> (i % 8)) & 1 } else { 0 };
+    let mut naf = [0; NAF_LEN];
+    let mut carry = 0;
+    let mut i = 0;
+    while i < NAF_LEN {
+        if bit(i) == carry {
+            i += 1;
+            continue;
+        }
+        let window = (0..w as usize).fold(i16::from(carry), |sum, j| sum + (i16::from(bit(i + j)) << j));
+        carry = u8::from(window >= 1 << (w - 1));
+        naf[i] = i8::try_from(window - (i16::from(carry) << w)).expect("w is at most 8");
+        i += w as usize;
+    }
+    naf
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn small(v: u8) -> ScalarElement {
+        let mut bytes = [0; 32];
+        bytes[31] = v;
+        ScalarElement::from_bytes(&bytes).0
+    }
+
+    /// The sum of digit * 2^(step * i).
+    fn evaluate(digits: impl DoubleEndedIterator<Item = i8>, step: u8) -> ScalarElement {
+        digits.rev().fold(ScalarElement::ZERO, |sum, digit| {
+            let term = small(digit.unsigned_abs());
+            sum * small(1 << step) + if digit < 0 { -term } else { term }
+        })
+    }
+
+    fn check(k: ScalarElement) {
+        let digits = SignedDigits::new(&k);
+        let values = (0..DIGITS).map(|i| {
+            let (index, negative) = digits.digit(i);
+            assert!(usize::from(index) < ENTRIES);
+            let odd = 2 * index.cast_signed() + 1;
+            if negative.into() { -odd } else { odd }
+        });
+        let sum = evaluate(values, 5);
+        let sum = if digits.negated.into() { -sum } else { sum };
+        assert_eq!(sum.to_bytes(), k.to_bytes());
+
+        for w in 3..=8 {
+            let naf = wnaf_vartime(&k.to_bytes(), w);
+            assert_eq!(evaluate(naf.into_iter(), 1).to_bytes(), k.to_bytes());
+            let mut last = None;
+            for (i, digit) in naf.into_iter().enumerate().filter(|(_, digit)| *digit != 0) {
+                assert!(digit % 2 != 0 && i32::from(digit).abs() < 1 << (w - 1));
+                assert!(last.is_none_or(|last| i - last >= w as usize));
+                last = Some(i);
+            }
+        }
+    }
+
+    #[test]
+    fn ends_of_the_range() {
+        for v in 1..=255 {
+            check(small(v));
+            check(-small(v));
+        }
+    }
+
+    /// The form is of the number, not of its class mod n.
+    #[test]
+    fn naf_of_the_largest_number_carries_to_the_top() {
+        let naf = wnaf_vartime(&[0xff; 32], 5);
+        assert_eq!((naf[0], naf[256]), (-1, 1));
+        assert!(naf[1..256].iter().all(|digit| *digit == 0));
+    }
+
+    proptest! {
+        #[test]
+        fn any_scalar(k: [u8; 32]) {
+            let k = ScalarElement::from_bytes(&k).0;
+            prop_assume!(!bool::from(k.is_zero()));
+            check(k);
+        }
+    }
+}

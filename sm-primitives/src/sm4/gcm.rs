@@ -1,0 +1,194 @@
+//! SM4-GCM, authenticated encryption (NIST SP 800-38D with the block cipher SM4, as in RFC 8998); the tag
+//! is always 16 bytes.
+//!
+//! A nonce must never be used twice under one key: that gives away the difference of two messages and the
+//! key of the authentication. The nonce should be 12 bytes long and counted; other lengths are for formats
+//! that ask for them.
+//!
+//! ```
+//! use sm_primitives::sm4::gcm;
+//!
+//! let mut text = *b"sixteen bytes or any other length";
+//! let tag = gcm::seal_in_place(&[7; 16], &[0; 12], b"header", &mut text)?;
+//! gcm::open_in_place(&[7; 16], &[0; 12], b"header", &mut text, &tag)?;
+//! assert_eq!(&text, b"sixteen bytes or any other length");
+//! # Ok::<(), sm_primitives::Error>(())
+//! ```
+
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::block::{RoundKeys, crypt_block};
+use super::ctr::{xor, xor_stream};
+use super::ghash::{Ghash, HashKey};
+use super::{BLOCK_LEN, KEY_LEN};
+use crate::Error;
+
+/// Length of a tag in bytes.
+pub const TAG_LEN: usize = 16;
+
+/// Encrypts `buf` in place and returns the tag over it and `aad`: [`Gcm::seal_in_place`] with a key used once.
+///
+/// # Errors
+/// Those of [`Gcm::seal_in_place`].
+pub fn seal_in_place(
+    key: &[u8; KEY_LEN],
+    nonce: &[u8],
+    aad: &[u8],
+    buf: &mut [u8],
+) -> Result<[u8; TAG_LEN], Error> {
+    Gcm::new(key).seal_in_place(nonce, aad, buf)
+}
+
+/// Checks `tag` and then decrypts `buf` in place: [`Gcm::open_in_place`] with a key used once.
+///
+/// # Errors
+/// Those of [`Gcm::open_in_place`].
+pub fn open_in_place(
+    key: &[u8; KEY_LEN],
+    nonce: &[u8],
+    aad: &[u8],
+    buf: &mut [u8],
+    tag: &[u8; TAG_LEN],
+) -> Result<(), Error> {
+    Gcm::new(key).open_in_place(nonce, aad, buf, tag)
+}
+
+/// An SM4-GCM key, expanded, for many messages. Wiped on drop; neither cloned nor printed.
+///
+/// ```compile_fail,E0599
+/// let key = sm_primitives::sm4::gcm::Gcm::new(&[0; 16]);
+/// let copy = key.clone();
+/// ```
+pub struct Gcm {
+    keys: RoundKeys,
+    hash_key: HashKey,
+}
+
+impl Gcm {
+    /// Expands `key`.
+    #[must_use]
+    pub fn new(key: &[u8; KEY_LEN]) -> Self {
+        let keys = RoundKeys::new(key);
+        let mut h = Zeroizing::new([0; BLOCK_LEN]);
+        crypt_block(&keys, &mut h);
+        Self { keys, hash_key: HashKey::new(&h) }
+    }
+
+    /// Encrypts `buf` in place and returns the tag over it and `aad`, 16 bytes.
+    ///
+    /// `nonce` has at least 1 byte, better 12; `buf` has at most 2^36 - 32 bytes. Timing depends on lengths
+    /// only. Source: NIST SP 800-38D, section 7.1.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLength`] if the nonce is empty or something is too long; `buf` is then untouched.
+    pub fn seal_in_place(&self, nonce: &[u8], aad: &[u8], buf: &mut [u8]) -> Result<[u8; TAG_LEN], Error> {
+        check_lengths(nonce.len() as u64, aad.len() as u64, buf.len() as u64)?;
+        let j0 = self.first_counter(nonce);
+        self.xor_stream(j0, buf);
+        Ok(self.tag(j0, aad, buf))
+    }
+
+    /// Checks `tag` over `buf` and `aad` and then, not before, decrypts `buf` in place.
+    ///
+    /// Timing depends on lengths and on success only. Source: NIST SP 800-38D, section 7.2.
+    ///
+    /// # Errors
+    /// [`Error::DecryptionFailed`] if key, nonce, `aad`, `buf` and `tag` do not belong together,
+    /// [`Error::InvalidLength`] as for sealing; `buf` is then overwritten with zeros.
+    pub fn open_in_place(
+        &self,
+        nonce: &[u8],
+        aad: &[u8],
+        buf: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), Error> {
+        let checked = check_lengths(nonce.len() as u64, aad.len() as u64, buf.len() as u64).and_then(|()| {
+            let j0 = self.first_counter(nonce);
+            let expected = Zeroizing::new(self.tag(j0, aad, buf));
+            if bool::from(expected.ct_eq(tag)) { Ok(j0) } else { Err(Error::DecryptionFailed) }
+        });
+        match checked {
+            Ok(j0) => {
+                self.xor_stream(j0, buf);
+                Ok(())
+            }
+            Err(error) => {
+                buf.zeroize();
+                Err(error)
+            }
+        }
+    }
+
+    /// J_0 of section 7.1, step 2.
+    fn first_counter(&self, nonce: &[u8]) -> u128 {
+        if let Ok(nonce) = <&[u8; 12]>::try_from(nonce) {
+            let mut block = [0; BLOCK_LEN];
+            block[..12].copy_from_slice(nonce);
+            block[BLOCK_LEN - 1] = 1;
+            u128::from_be_bytes(block)
+        } else {
+            let mut hash = Ghash::new(&self.hash_key);
+            hash.update(nonce);
+            hash.update_lengths(0, nonce.len());
+            u128::from_be_bytes(hash.finish())
+        }
+    }
+
+    /// GCTR of section 6.5, from the counter after `j0` on.
+    fn xor_stream(&self, j0: u128, buf: &mut [u8]) {
+        xor_stream(&self.keys, &mut increment(j0), increment, buf);
+    }
+
+    /// Section 7.1, steps 5 and 6: GHASH over both strings and their lengths, encrypted with `j0`.
+    fn tag(&self, j0: u128, aad: &[u8], ciphertext: &[u8]) -> [u8; TAG_LEN] {
+        let mut hash = Ghash::new(&self.hash_key);
+        hash.update(aad);
+        hash.update(ciphertext);
+        hash.update_lengths(aad.len(), ciphertext.len());
+        let mut tag = j0.to_be_bytes();
+        crypt_block(&self.keys, &mut tag);
+        xor(&mut tag, &hash.finish());
+        tag
+    }
+}
+
+/// inc_32 of section 6.2: the lowest 32 bits count, modulo 2^32.
+fn increment(counter: u128) -> u128 {
+    const LOW: u128 = u32::MAX as u128;
+    counter & !LOW | counter.wrapping_add(1) & LOW
+}
+
+/// The limits of section 5.2.1.1, in bytes: 2^39 - 256 bits of text, 2^64 - 1 bits of the others.
+fn check_lengths(nonce: u64, aad: u64, text: u64) -> Result<(), Error> {
+    const LONGEST: u64 = (1 << 61) - 1;
+    const LONGEST_TEXT: u64 = (1 << 36) - 32;
+    if nonce == 0 || nonce > LONGEST || aad > LONGEST || text > LONGEST_TEXT {
+        return Err(Error::InvalidLength);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits() {
+        let (longest, longest_text) = ((1 << 61) - 1, (1 << 36) - 32);
+        assert_eq!(check_lengths(1, 0, 0), Ok(()));
+        assert_eq!(check_lengths(longest, longest, longest_text), Ok(()));
+        for (nonce, aad, text) in
+            [(0, 0, 0), (longest + 1, 0, 0), (1, longest + 1, 0), (1, 0, longest_text + 1), (1, 0, u64::MAX)]
+        {
+            assert_eq!(check_lengths(nonce, aad, text), Err(Error::InvalidLength));
+        }
+    }
+
+    #[test]
+    fn only_32_bits_count() {
+        assert_eq!(increment(u128::MAX), u128::MAX - 0xffff_ffff);
+        assert_eq!(increment(5 << 32 | 0xffff_fffe), 5 << 32 | 0xffff_ffff);
+        assert_eq!(increment(0xffff_ffff), 0);
+    }
+}
