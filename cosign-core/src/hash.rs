@@ -1,0 +1,131 @@
+//! Domain separation and the hashes of suite D.
+
+use sm_primitives::{Scalar, SecretScalar, Zeroizing, point::PublicPoint, sm2::PublicKey, sm3::Sm3};
+
+use crate::{
+    ids::{KeyId, Op, SessionId},
+    wire::{SUITE, VERSION},
+};
+
+/// A domain separation tag: one SM3 block, `"SM2-COSIGN-D-V1/" || label || 00`, padded with 00.
+#[derive(Clone, Copy)]
+pub(crate) struct Dst([u8; 64]);
+
+impl Dst {
+    pub(crate) const BIND: Self = Self::new(b"bind");
+    pub(crate) const POK: Self = Self::new(b"pok");
+    pub(crate) const KEYGEN_COMMITMENT: Self = Self::new(b"kgcom");
+    pub(crate) const REFRESH: Self = Self::new(b"refresh");
+    pub(crate) const REFRESH_ID: Self = Self::new(b"rid");
+    pub(crate) const PIN_MASK: Self = Self::new(b"pin-mask");
+    pub(crate) const CLIENT_NONCE: Self = Self::new(b"nonce-c");
+    pub(crate) const SERVER_NONCE: Self = Self::new(b"nonce-s");
+
+    const fn new(label: &[u8]) -> Self {
+        let prefix = PREFIX.as_bytes();
+        let mut block = [0; 64];
+        let mut i = 0;
+        while i < prefix.len() {
+            block[i] = prefix[i];
+            i += 1;
+        }
+        let mut j = 0;
+        while j < label.len() {
+            block[i + j] = label[j];
+            j += 1;
+        }
+        Self(block)
+    }
+
+    /// The tag that binds an operation into its request hash; `None` for operations without one.
+    const fn request(op: Op) -> Self {
+        match op {
+            Op::Decrypt => Self::new(b"dec"),
+            Op::Refresh => Self::new(b"ref"),
+            Op::Confirm => Self::new(b"ref3"),
+            Op::Sign | Op::Keygen | Op::Open | Op::Activate => Self::new(b"req"),
+        }
+    }
+
+    /// A hash with this tag absorbed.
+    pub(crate) fn hasher(&self) -> Sm3 {
+        Sm3::new().chain(&self.0)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+}
+
+/// Prefix of every tag and label of the suite.
+pub(crate) const PREFIX: &str = "SM2-COSIGN-D-V1/";
+
+/// `"SM2-COSIGN-D-V1/" || name || 00`: the first bytes of an HMAC input.
+pub(crate) struct Label(&'static str);
+
+impl Label {
+    pub(crate) const PIN_TAG: Self = Self("pintag");
+    pub(crate) const REFRESH_OK: Self = Self("refresh-ok");
+    pub(crate) const PIN: Self = Self("pin");
+
+    pub(crate) const fn parts(&self) -> [&[u8]; 3] {
+        [PREFIX.as_bytes(), self.0.as_bytes(), &[0]]
+    }
+}
+
+/// `1 + (int(SM3(01 || dst || parts) || first 16 bytes of SM3(02 || dst || parts)) mod (n - 1))`.
+///
+/// Timing: independent of the parts' values.
+pub(crate) fn to_scalar(dst: Dst, parts: &[&[u8]]) -> SecretScalar {
+    let half = |prefix: u8| {
+        let hash = Sm3::new().chain(&[prefix]).chain(dst.as_bytes());
+        Zeroizing::new(parts.iter().fold(hash, |hash, part| hash.chain(part)).finalize())
+    };
+    let mut wide = Zeroizing::new([0; 48]);
+    wide[..32].copy_from_slice(&half(1)[..]);
+    wide[32..].copy_from_slice(&half(2)[..16]);
+    SecretScalar::from_wide(&wide)
+}
+
+/// Hash of a request of ops 01, 02, 03, 05; `items` are the frame's bytes after its header.
+pub(crate) fn request(
+    op: Op,
+    key_id: &KeyId,
+    epoch: u32,
+    public_key: &PublicKey,
+    sid: &SessionId,
+    count: u16,
+    items: &[u8],
+) -> [u8; 32] {
+    Dst::request(op)
+        .hasher()
+        .chain(&[VERSION, SUITE])
+        .chain(key_id.as_bytes())
+        .chain(&epoch.to_be_bytes())
+        .chain(&public_key.as_point().to_bytes())
+        .chain(sid.as_bytes())
+        .chain(&count.to_be_bytes())
+        .chain(items)
+        .finalize()
+}
+
+/// The two 128-bit binding factors of item `index`.
+pub(crate) fn binding_factors(h_req: &[u8; 32], index: u16, k2: &PublicPoint) -> (u128, u128) {
+    let hash = Dst::BIND.hasher().chain(h_req).chain(&index.to_be_bytes()).chain(&k2.to_bytes()).finalize();
+    let (b1, b2) = hash.split_at(16);
+    (from_be(b1), from_be(b2))
+}
+
+fn from_be(bytes: &[u8]) -> u128 {
+    bytes.iter().fold(0, |value, &byte| value << 8 | u128::from(byte))
+}
+
+/// A Fiat-Shamir challenge: SM3 over the parts, mod n.
+pub(crate) fn challenge(parts: &[&[u8]]) -> Scalar {
+    Scalar::reduce(&parts.iter().fold(Dst::POK.hasher(), |hash, part| hash.chain(part)).finalize())
+}
+
+/// Fingerprint of a whole request frame.
+pub(crate) fn fingerprint(frame: &[u8]) -> [u8; 32] {
+    sm_primitives::sm3::digest(frame)
+}

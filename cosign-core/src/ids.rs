@@ -1,0 +1,187 @@
+//! Names of things: fixed-length identifiers, the purpose of a key, the operations.
+
+use alloc::string::String;
+use core::{fmt, str::FromStr};
+
+use crate::error::{Code, Error};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $len:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; $len]);
+
+        impl $name {
+            /// Length in bytes.
+            pub const LEN: usize = $len;
+
+            /// Takes the bytes as they are.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; $len]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; $len] {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            /// Reads exactly the hexadecimal form that `Display` writes (either case).
+            fn from_str(text: &str) -> Result<Self, Error> {
+                let mut bytes = [0; $len];
+                decode_hex(text, &mut bytes).ok_or(Error::InvalidMessage(Code::Length))?;
+                Ok(Self(bytes))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                alloc::format!("{id}")
+            }
+        }
+    };
+}
+
+id!(
+    /// A key: issued by the server, never chosen by the client. 16 bytes.
+    KeyId, 16
+);
+id!(
+    /// One session of one request, drawn by the client. 16 bytes.
+    SessionId, 16
+);
+id!(
+    /// One refresh of a key's shares; zero for the shares of key generation. 16 bytes.
+    RefreshId, 16
+);
+id!(
+    /// A device as the channel authenticated it. 32 bytes.
+    DeviceId, 32
+);
+
+impl RefreshId {
+    /// The refresh id of shares as key generation made them.
+    pub const KEYGEN: Self = Self([0; 16]);
+}
+
+fn decode_hex(text: &str, out: &mut [u8]) -> Option<()> {
+    let digits = text.as_bytes();
+    if digits.len() != 2 * out.len() {
+        return None;
+    }
+    for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+        for &digit in pair {
+            *byte = *byte << 4 | u8::try_from(char::from(digit).to_digit(16)?).ok()?;
+        }
+    }
+    Some(())
+}
+
+/// What a key is for; a key never serves the other purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Signatures.
+    Sign = 1,
+    /// Decryption.
+    Encrypt = 2,
+}
+
+impl Purpose {
+    /// Reads the wire byte: 01 or 02.
+    #[must_use]
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Sign),
+            2 => Some(Self::Encrypt),
+            _ => None,
+        }
+    }
+
+    /// The wire byte.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        self as u8
+    }
+
+    /// `sign` or `encrypt`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sign => "sign",
+            Self::Encrypt => "encrypt",
+        }
+    }
+}
+
+/// The operations of suite D with their wire bytes. 04 (unwrap with a signing share) is not offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Sign 1..=256 digests.
+    Sign = 0x01,
+    /// Decrypt 1..=256 ciphertexts.
+    Decrypt = 0x02,
+    /// Refresh, first round (R1).
+    Refresh = 0x03,
+    /// Refresh, confirmation (R3).
+    Confirm = 0x05,
+    /// Key generation, commitment (K1).
+    Keygen = 0x10,
+    /// Key generation, opening (K3).
+    Open = 0x11,
+    /// Activation with a co-signed certification request.
+    Activate = 0x12,
+}
+
+impl Op {
+    /// Reads the wire byte.
+    #[must_use]
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0x01 => Self::Sign,
+            0x02 => Self::Decrypt,
+            0x03 => Self::Refresh,
+            0x05 => Self::Confirm,
+            0x10 => Self::Keygen,
+            0x11 => Self::Open,
+            0x12 => Self::Activate,
+            _ => return None,
+        })
+    }
+
+    /// The wire byte.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        self as u8
+    }
+
+    /// A stable lower-case name for logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sign => "sign",
+            Self::Decrypt => "decrypt",
+            Self::Refresh => "refresh",
+            Self::Confirm => "confirm",
+            Self::Keygen => "keygen",
+            Self::Open => "open",
+            Self::Activate => "activate",
+        }
+    }
+}

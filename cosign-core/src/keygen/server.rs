@@ -1,0 +1,317 @@
+//! The server's role in key generation and activation.
+
+use alloc::{sync::Arc, vec::Vec};
+use core::fmt;
+
+use sm_primitives::{
+    Scalar, SecretScalar, Zeroizing,
+    point::PublicPoint,
+    rand_core::TryCryptoRng,
+    sm2::{DistId, dsa},
+};
+use subtle::ConstantTimeEq;
+
+use super::{MAX_REQUEST, Opening, is_proven, joint_key, prove};
+use crate::{
+    csr,
+    digest::Digest,
+    error::Code,
+    gate::Gate,
+    ids::{DeviceId, KeyId, Purpose, RefreshId, SessionId},
+    pin::AuthKey,
+    proof::{Context, Proof, Role},
+    server::{KeyRecord, PENDING_TTL_MS, Status, refuse},
+    share::{self, ServerShare},
+    wire::{self, Fields, SHORT_HEADER},
+};
+
+/// How long the server keeps its half of an unopened key generation, milliseconds.
+pub const KEYGEN_TTL_MS: u64 = 60_000;
+
+const KEYGEN_FRAME: usize = 69;
+const OPEN_FRAME: usize = 324;
+/// Offset of the certification request in op 12.
+const REQUEST: usize = 40;
+/// Bytes before the body: the four of the start, key id, sid.
+const BODY: usize = 16 + SHORT_HEADER;
+
+/// K1: a commitment.
+#[derive(Debug)]
+pub struct KeygenStart {
+    key_id: KeyId,
+    sid: SessionId,
+    purpose: Purpose,
+    commitment: [u8; 32],
+}
+
+impl KeygenStart {
+    pub(crate) fn read(key_id: KeyId, sid: SessionId, frame: &[u8]) -> Result<Self, Code> {
+        if frame.len() != KEYGEN_FRAME {
+            return Err(Code::Length);
+        }
+        let mut fields = Fields(frame.get(BODY..).unwrap_or_default());
+        let &[purpose] = fields.take().ok_or(Code::Length)?;
+        let purpose = Purpose::from_byte(purpose).ok_or(Code::Version)?;
+        Ok(Self { key_id, sid, purpose, commitment: *fields.take().ok_or(Code::Length)? })
+    }
+
+    /// The key id, issued before.
+    #[must_use]
+    pub const fn key_id(&self) -> KeyId {
+        self.key_id
+    }
+
+    /// The session, which the opening repeats.
+    #[must_use]
+    pub const fn sid(&self) -> SessionId {
+        self.sid
+    }
+
+    /// What the key will be for.
+    #[must_use]
+    pub const fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// Draws the server's half and answers with K2. `issued` is whom the key id was issued to, for which purpose;
+    /// `None` if it is unknown or used up. The caller has made its use durable.
+    ///
+    /// Timing: independent of the share.
+    ///
+    /// # Errors
+    /// The error frame to answer with.
+    pub fn respond(
+        self,
+        issued: Option<(DeviceId, Purpose)>,
+        device: &DeviceId,
+        now_ms: u64,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<(Vec<u8>, PendingKeygen), Vec<u8>> {
+        if issued != Some((*device, self.purpose)) {
+            return Err(refuse(&self.sid, Code::Key));
+        }
+        let context = Context::new(&self.key_id, self.purpose, &self.sid);
+        let internal = |_| refuse(&self.sid, Code::Internal);
+        let share = SecretScalar::random(rng).map_err(|_| refuse(&self.sid, Code::Internal))?;
+        let witness = share.invert();
+        let point = PublicPoint::mul_base(&witness);
+        let proof = prove(&context, Role::Server, &witness, &point, rng).map_err(internal)?;
+        let mut frame = wire::short_answer(&self.sid);
+        frame.extend(point.to_bytes());
+        frame.extend(proof.commitment.to_bytes());
+        frame.extend(proof.answer.to_bytes());
+        let pending = PendingKeygen {
+            key_id: self.key_id,
+            sid: self.sid,
+            device: *device,
+            purpose: self.purpose,
+            commitment: self.commitment,
+            share,
+            created_ms: now_ms,
+        };
+        Ok((frame, pending))
+    }
+}
+
+/// The server's half of a key generation that is not opened yet. In memory only; wiped on drop.
+pub struct PendingKeygen {
+    pub(crate) key_id: KeyId,
+    pub(crate) sid: SessionId,
+    pub(crate) device: DeviceId,
+    pub(crate) purpose: Purpose,
+    pub(crate) commitment: [u8; 32],
+    pub(crate) share: SecretScalar,
+    pub(crate) created_ms: u64,
+}
+
+impl PendingKeygen {
+    /// Whether it can still be opened.
+    #[must_use]
+    pub const fn is_expired(&self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.created_ms) > KEYGEN_TTL_MS
+    }
+
+    /// Whether an opening by this device in this session is for it. Another's attempt leaves it in its table.
+    #[must_use]
+    pub fn is_for(&self, open: &KeygenOpen, device: &DeviceId) -> bool {
+        self.key_id == open.key_id && self.sid == open.sid && self.device == *device
+    }
+}
+
+impl fmt::Debug for PendingKeygen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingKeygen").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+/// K3: the opening of a commitment.
+pub struct KeygenOpen {
+    key_id: KeyId,
+    sid: SessionId,
+    /// Holds `K_auth`.
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for KeygenOpen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeygenOpen").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+impl KeygenOpen {
+    pub(crate) fn read(key_id: KeyId, sid: SessionId, frame: &[u8]) -> Result<Self, Code> {
+        match frame.get(BODY..) {
+            Some(body) if frame.len() == OPEN_FRAME => {
+                Ok(Self { key_id, sid, body: Zeroizing::new(body.to_vec()) })
+            }
+            _ => Err(Code::Length),
+        }
+    }
+
+    /// The key id.
+    #[must_use]
+    pub const fn key_id(&self) -> KeyId {
+        self.key_id
+    }
+
+    /// The session.
+    #[must_use]
+    pub const fn sid(&self) -> SessionId {
+        self.sid
+    }
+
+    /// Checks the opening against the half that was taken out of the table for `(key_id, sid)`, whatever comes of it.
+    ///
+    /// The record is pending; storing it must fail if the public key is known, and the answer is then
+    /// [`refuse`]`(sid, E_PROOF)`. Timing: independent of the share.
+    ///
+    /// # Errors
+    /// The error frame to answer with; the key id is used up.
+    pub fn respond(
+        self,
+        pending: Option<PendingKeygen>,
+        device: &DeviceId,
+        now_ms: u64,
+    ) -> Result<(Vec<u8>, KeyRecord), Vec<u8>> {
+        let pending = pending.filter(|pending| pending.is_for(&self, device) && !pending.is_expired(now_ms));
+        let record = match pending {
+            Some(pending) => self.check(pending, now_ms),
+            None => Err(Code::Key),
+        };
+        let record = record.map_err(|code| refuse(&self.sid, code))?;
+        Ok((wire::short_answer(&self.sid), record))
+    }
+
+    fn check(&self, pending: PendingKeygen, now_ms: u64) -> Result<KeyRecord, Code> {
+        let mut fields = Fields(&self.body);
+        let point = fields.take().and_then(PublicPoint::from_bytes).ok_or(Code::Point)?;
+        let commitment = fields.take().and_then(PublicPoint::from_bytes).ok_or(Code::Point)?;
+        let answer: &[u8; 32] = fields.take().ok_or(Code::Length)?;
+        let salt = *fields.take().ok_or(Code::Length)?;
+        let auth = AuthKey::from_bytes(fields.take().ok_or(Code::Length)?);
+        let claimed = fields.take().and_then(PublicPoint::from_bytes).ok_or(Code::Point)?;
+
+        let answer = Scalar::from_bytes(answer).filter(|z| !z.is_zero()).ok_or(Code::Proof)?;
+        let opening = Opening { point, proof: Proof { commitment, answer }, salt };
+        let context = Context::new(&self.key_id, pending.purpose, &self.sid);
+        let opened = opening.commitment(&context).ct_eq(&pending.commitment);
+        if !bool::from(opened)
+            || !is_proven(&context, Role::Client, &point, &opening.proof)
+            || point == PublicPoint::generator()
+        {
+            return Err(Code::Proof);
+        }
+        let joint = joint_key(&pending.share.invert(), &point).filter(|joint| *joint.as_point() == claimed);
+        let public_key = joint.filter(|joint| share::base(joint).is_some()).ok_or(Code::Proof)?;
+        Ok(KeyRecord {
+            key_id: self.key_id,
+            device: pending.device,
+            purpose: pending.purpose,
+            status: Status::Pending,
+            epoch: 1,
+            rid: RefreshId::KEYGEN,
+            public_key,
+            created_ms: now_ms,
+            gate: Gate::default(),
+            decrypts: 0,
+            pending_sign: None,
+            share: Arc::new(ServerShare::new(pending.share, auth)),
+            pending: None,
+        })
+    }
+}
+
+/// Op 12: the certification request that the pending key signed.
+#[derive(Debug)]
+pub struct Activate {
+    key_id: KeyId,
+    sid: SessionId,
+    request: Vec<u8>,
+}
+
+impl Activate {
+    pub(crate) fn read(key_id: KeyId, sid: SessionId, frame: &[u8]) -> Result<Self, Code> {
+        let length = Fields(frame.get(BODY..).unwrap_or_default()).u32().ok_or(Code::Length)?;
+        match (usize::try_from(length), frame.get(REQUEST..)) {
+            (Ok(length @ 1..=MAX_REQUEST), Some(request)) if request.len() == length => {
+                Ok(Self { key_id, sid, request: request.to_vec() })
+            }
+            _ => Err(Code::Length),
+        }
+    }
+
+    /// The key id.
+    #[must_use]
+    pub const fn key_id(&self) -> KeyId {
+        self.key_id
+    }
+
+    /// The session.
+    #[must_use]
+    pub const fn sid(&self) -> SessionId {
+        self.sid
+    }
+
+    /// The certification request, PKCS#10 DER.
+    #[must_use]
+    pub fn request(&self) -> &[u8] {
+        &self.request
+    }
+
+    /// Checks the request and makes the key active; the caller makes that durable before it answers.
+    ///
+    /// # Errors
+    /// The error frame to answer with; nothing has changed.
+    pub fn respond(
+        &self,
+        record: Option<&mut KeyRecord>,
+        device: &DeviceId,
+        now_ms: u64,
+        id: &DistId,
+    ) -> Result<Vec<u8>, Vec<u8>> {
+        self.check(record, device, now_ms, id).map_err(|code| refuse(&self.sid, code))?;
+        Ok(wire::short_answer(&self.sid))
+    }
+
+    fn check(
+        &self,
+        record: Option<&mut KeyRecord>,
+        device: &DeviceId,
+        now_ms: u64,
+        id: &DistId,
+    ) -> Result<(), Code> {
+        let record = record.filter(|record| record.device == *device && record.status == Status::Pending);
+        let record = record.filter(|record| now_ms.saturating_sub(record.created_ms) <= PENDING_TTL_MS);
+        let record = record.ok_or(Code::Key)?;
+        let request =
+            csr::Request::read(&self.request).filter(|request| request.public_key == record.public_key);
+        let request = request.ok_or(Code::Proof)?;
+        let digest = Digest::reduce(&id.digest(&request.public_key, request.info));
+        let verified = dsa::verify_digest(&request.public_key, digest.as_bytes(), &request.signature).is_ok();
+        if record.pending_sign != Some(digest) || !verified {
+            return Err(Code::Proof);
+        }
+        record.status = Status::Active;
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! The PIN mask: how a six-digit PIN protects a share without giving anybody a test for it.
+//!
+//! The phone stores `u = dA / m` with `m` derived from the PIN and a device secret. Every PIN gives a share that looks
+//! valid; only the server can tell, by the tag that the same derivation yields, and it tells before it answers.
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use sm_primitives::{
+    SecretScalar, Zeroizing,
+    rand_core::TryCryptoRng,
+    sm3::{self, hmac::hmac},
+};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::{
+    error::{ApiMisuse, Error},
+    hash::{self, Dst, Label},
+    ids::KeyId,
+};
+
+/// Fewest PBKDF2 iterations of a local record.
+pub const MIN_ITERATIONS: u32 = 100_000;
+
+pub(crate) type Salt = [u8; 16];
+
+/// A PIN: 6 to 32 ASCII digits, or empty for a key without one. Wiped on drop.
+pub struct Pin(Zeroizing<String>);
+
+impl Pin {
+    /// Takes a PIN as the user typed it.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::PinFormat`] unless it is empty or 6 to 32 ASCII digits.
+    pub fn new(digits: &str) -> Result<Self, Error> {
+        let allowed = digits.is_empty() || (6..=32).contains(&digits.len());
+        if !allowed || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Error::ApiMisuse(ApiMisuse::PinFormat));
+        }
+        Ok(Self(Zeroizing::new(digits.into())))
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pin(..)")
+    }
+}
+
+/// The device secret `K_dev`, 32 bytes; from a secure element where there is one. Wiped on drop.
+pub struct DeviceKey(Zeroizing<[u8; 32]>);
+
+impl DeviceKey {
+    /// Takes a stored secret.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Draws a new secret.
+    ///
+    /// # Errors
+    /// [`Error::RandomFailed`].
+    pub fn random(rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<Self, Error> {
+        Ok(Self(random_bytes(rng)?))
+    }
+
+    /// The secret, for the store of the device only.
+    #[must_use]
+    pub fn expose_bytes(&self) -> Zeroizing<[u8; 32]> {
+        self.0.clone()
+    }
+
+    /// HMAC-SM3 under the device secret.
+    pub(crate) fn mac(&self, parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(hmac(&self.0[..], parts))
+    }
+}
+
+impl fmt::Debug for DeviceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeviceKey(..)")
+    }
+}
+
+/// `K_auth`: the MAC key by which the server tells a right PIN. 32 bytes, wiped on drop.
+pub(crate) struct AuthKey(Zeroizing<[u8; 32]>);
+
+impl AuthKey {
+    pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
+        Self(Zeroizing::new(*bytes))
+    }
+
+    pub(crate) fn expose_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Tag of a request: binds its hash and its time.
+    pub(crate) fn tag(&self, h_req: &[u8; 32], ts_ms: u64) -> [u8; 32] {
+        self.mac(Label::PIN_TAG, &[h_req, &ts_ms.to_be_bytes()])
+    }
+
+    pub(crate) fn mac(&self, label: Label, parts: &[&[u8]]) -> [u8; 32] {
+        let parts: Vec<&[u8]> = label.parts().into_iter().chain(parts.iter().copied()).collect();
+        hmac(&self.0[..], &parts)
+    }
+}
+
+/// What a PIN and a device secret derive for one key.
+pub(crate) struct Mask {
+    /// `m`, in [1, n-1].
+    pub(crate) mask: SecretScalar,
+    pub(crate) auth: AuthKey,
+}
+
+/// How a record derives its mask.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Derivation {
+    pub(crate) salt: Salt,
+    pub(crate) iterations: u32,
+}
+
+impl Derivation {
+    /// A fresh salt; every refresh takes a new one, also when the PIN stays.
+    pub(crate) fn fresh(iterations: u32, rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<Self, Error> {
+        if iterations < MIN_ITERATIONS {
+            return Err(Error::ApiMisuse(ApiMisuse::Iterations));
+        }
+        Ok(Self { salt: *random_bytes(rng)?, iterations })
+    }
+
+    /// `z = PBKDF2(PIN)`, `w = HMAC(K_dev, key_id || z)`, `m` and `K_auth` from `w`.
+    ///
+    /// Timing: depends on the iterations and the PIN's length only.
+    pub(crate) fn mask(&self, pin: &Pin, device_key: &DeviceKey, key_id: &KeyId) -> Result<Mask, Error> {
+        let mut z = Zeroizing::new([0; 32]);
+        sm3::pbkdf2(pin.0.as_bytes(), &self.salt, self.iterations, &mut z[..])?;
+        let [prefix, name, end] = Label::PIN.parts();
+        let w = device_key.mac(&[prefix, name, end, key_id.as_bytes(), &z[..]]);
+        let mut auth = Zeroizing::new([0; 32]);
+        sm3::hkdf(&w[..], &[], b"SM2-COSIGN-D-V1/auth", &mut auth[..])?;
+        Ok(Mask { mask: hash::to_scalar(Dst::PIN_MASK, &[&w[..]]), auth: AuthKey(auth) })
+    }
+}
+
+/// Compares two tags in constant time.
+pub(crate) fn tags_equal(a: &[u8; 32], b: &[u8; 32]) -> Choice {
+    a[..].ct_eq(&b[..])
+}
+
+/// `N` random bytes.
+pub(crate) fn random_bytes<const N: usize>(
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<Zeroizing<[u8; N]>, Error> {
+    let mut bytes = Zeroizing::new([0; N]);
+    rng.try_fill_bytes(&mut bytes[..]).map_err(|_| Error::RandomFailed)?;
+    Ok(bytes)
+}

@@ -1,0 +1,239 @@
+//! The server's role: from a frame of bytes to an answer that may leave.
+//!
+//! [`receive`] reads a frame. [`Operation::admit`], under the lock of the key, judges it in the order that the protocol
+//! fixes, up to and including the PIN gate. What is left is computed by a [`Job`] (no lock needed) or a
+//! [`RefreshJob`] (under the lock). The caller makes what is reported as changed durable, then answers.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use sm_primitives::sm2::PublicKey;
+
+use crate::{
+    digest::Digest,
+    error::{Code, Refusal},
+    ids::{DeviceId, KeyId, Op, Purpose, RefreshId, SessionId},
+    wire::{self, Fields, RequestHeader, SUITE, VERSION},
+};
+
+mod admit;
+
+pub use crate::{
+    decrypt::LIFETIME_QUOTA,
+    gate::Gate,
+    keygen::server::{Activate, KEYGEN_TTL_MS, KeygenOpen, KeygenStart, PendingKeygen},
+    refresh::PendingRefresh,
+    replay::ReplayCache,
+    share::ServerShare,
+};
+pub use admit::{Admission, Answered, Job, Operation, RefreshJob};
+
+/// How long a pending key waits for its certification request, milliseconds.
+pub const PENDING_TTL_MS: u64 = 24 * 3_600_000;
+
+/// Where a key is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Generated; may sign one certification request.
+    Pending,
+    /// In use.
+    Active,
+    /// Frozen; can be made active again.
+    Suspended,
+    /// Gone for good.
+    Revoked,
+}
+
+impl Status {
+    /// A stable lower-case name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// Reads what [`Self::as_str`] gives.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Active, Self::Suspended, Self::Revoked]
+            .into_iter()
+            .find(|status| status.as_str() == name)
+    }
+}
+
+/// Everything the server keeps of one key.
+#[derive(Debug)]
+pub struct KeyRecord {
+    /// The key.
+    pub key_id: KeyId,
+    /// The one device that may use it.
+    pub device: DeviceId,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Where it is in its life.
+    pub status: Status,
+    /// The active share epoch, from 1.
+    pub epoch: u32,
+    /// The refresh that made the active share.
+    pub rid: RefreshId,
+    /// The joint public key `P`.
+    pub public_key: PublicKey,
+    /// When key generation ended, unix milliseconds.
+    pub created_ms: u64,
+    /// PIN counters.
+    pub gate: Gate,
+    /// Decryptions over the key's lifetime.
+    pub decrypts: u32,
+    /// The digest that was signed while pending.
+    pub pending_sign: Option<Digest>,
+    /// The active share, sealed at rest.
+    pub share: Arc<ServerShare>,
+    /// A refresh that waits for its confirmation, sealed at rest.
+    pub pending: Option<PendingRefresh>,
+}
+
+/// A frame that has the shape of its operation.
+#[derive(Debug)]
+pub enum Incoming {
+    /// Ops 01, 02, 03, 05.
+    Operation(Operation),
+    /// Op 10.
+    KeygenStart(KeygenStart),
+    /// Op 11.
+    KeygenOpen(KeygenOpen),
+    /// Op 12.
+    Activate(Activate),
+}
+
+impl Incoming {
+    /// The operation.
+    #[must_use]
+    pub const fn op(&self) -> Op {
+        match self {
+            Self::Operation(operation) => operation.op(),
+            Self::KeygenStart(_) => Op::Keygen,
+            Self::KeygenOpen(_) => Op::Open,
+            Self::Activate(_) => Op::Activate,
+        }
+    }
+
+    /// The key it is about.
+    #[must_use]
+    pub const fn key_id(&self) -> KeyId {
+        match self {
+            Self::Operation(operation) => operation.key_id(),
+            Self::KeygenStart(start) => start.key_id(),
+            Self::KeygenOpen(open) => open.key_id(),
+            Self::Activate(activate) => activate.key_id(),
+        }
+    }
+
+    /// The session.
+    #[must_use]
+    pub const fn sid(&self) -> SessionId {
+        match self {
+            Self::Operation(operation) => operation.sid(),
+            Self::KeygenStart(start) => start.sid(),
+            Self::KeygenOpen(open) => open.sid(),
+            Self::Activate(activate) => activate.sid(),
+        }
+    }
+}
+
+/// Reads a frame as far as its bytes alone allow.
+///
+/// # Errors
+/// The error frame to answer with.
+pub fn receive(frame: &[u8]) -> Result<Incoming, Vec<u8>> {
+    const OP_UNWRAP: u8 = 0x04;
+    let no_session = SessionId::from_bytes([0; 16]);
+    let Some(&[version, suite, op, flags]) = Fields(frame).take() else {
+        return Err(refuse(&no_session, Code::Length));
+    };
+    let known = Op::from_byte(op);
+    if version != VERSION || suite != SUITE || (known.is_none() && op != OP_UNWRAP) {
+        return Err(refuse(&no_session, Code::Version));
+    }
+    let offset = if matches!(known, Some(Op::Keygen | Op::Open | Op::Activate)) { 20 } else { 24 };
+    let sid = Fields(frame.get(offset..).unwrap_or_default()).take().map(|sid| SessionId::from_bytes(*sid));
+    let Some(op) = known.filter(|_| flags == 0) else {
+        return Err(refuse(&sid.unwrap_or(no_session), Code::Version));
+    };
+    let key_id = Fields(frame.get(4..).unwrap_or_default()).take().map(|id| KeyId::from_bytes(*id));
+    let (Some(sid), Some(key_id)) = (sid, key_id) else {
+        return Err(refuse(&no_session, Code::Length));
+    };
+    match op {
+        Op::Keygen => KeygenStart::read(key_id, sid, frame).map(Incoming::KeygenStart),
+        Op::Open => KeygenOpen::read(key_id, sid, frame).map(Incoming::KeygenOpen),
+        Op::Activate => Activate::read(key_id, sid, frame).map(Incoming::Activate),
+        Op::Sign | Op::Decrypt | Op::Refresh | Op::Confirm => {
+            Operation::read(op, frame).map(Incoming::Operation)
+        }
+    }
+    .map_err(|code| refuse(&sid, code))
+}
+
+/// An error frame for a session.
+#[must_use]
+pub fn refuse(sid: &SessionId, refusal: impl Into<Refusal>) -> Vec<u8> {
+    wire::refusal(sid.as_bytes(), &refusal.into())
+}
+
+/// What the audit log keeps of an operation whose device was known; no secret, no tag, no `s2`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// The operation.
+    pub op: Op,
+    /// The key.
+    pub key_id: KeyId,
+    /// The epoch that the request named.
+    pub epoch: u32,
+    /// The session.
+    pub sid: SessionId,
+    /// Hash of the request.
+    pub h_req: [u8; 32],
+    /// Fingerprint of the whole frame.
+    pub fingerprint: [u8; 32],
+    /// Number of items asked for.
+    pub count: u16,
+    /// `(e, r)` of every signature that was made.
+    pub signatures: Vec<(Digest, [u8; 32])>,
+    /// Until when the session may not carry another frame, unix milliseconds.
+    pub until_ms: u64,
+    /// Why it was refused; `None` for success.
+    pub code: Option<Code>,
+}
+
+/// A computed answer. It leaves after `audit`, the spent session and any changed record are durable.
+pub struct Executed {
+    /// The answer.
+    pub frame: Vec<u8>,
+    /// What happened.
+    pub audit: Audit,
+    /// Whether the record handed in was changed.
+    pub record_changed: bool,
+}
+
+/// Shows no frame: `K2` and `s2` together must not be logged.
+impl core::fmt::Debug for Executed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Executed").field("audit", &self.audit).finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn read_header(op: Op, frame: &[u8]) -> Option<RequestHeader> {
+    let mut fields = Fields(frame.get(4..)?);
+    Some(RequestHeader {
+        op,
+        key_id: KeyId::from_bytes(*fields.take()?),
+        epoch: fields.u32()?,
+        sid: SessionId::from_bytes(*fields.take()?),
+        ts_ms: fields.u64()?,
+        tag: *fields.take()?,
+        count: fields.u16()?,
+    })
+}

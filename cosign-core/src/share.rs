@@ -1,0 +1,107 @@
+//! The two shares of a key, unlocked.
+
+use core::fmt;
+
+use sm_primitives::{SecretScalar, Zeroizing, point::PublicPoint, sm2::PublicKey};
+
+use crate::{
+    ids::{KeyId, Purpose},
+    pin::AuthKey,
+};
+
+/// `B = P + G`; `None` if it is the identity, which no honest key generation gives.
+pub(crate) fn base(public_key: &PublicKey) -> Option<PublicPoint> {
+    public_key.as_point().add(&PublicPoint::generator())
+}
+
+/// The client's share `dA` of one key in one epoch, unlocked by a PIN that nobody has checked yet. Wiped on drop.
+pub struct ClientKey {
+    pub(crate) key_id: KeyId,
+    pub(crate) purpose: Purpose,
+    pub(crate) epoch: u32,
+    pub(crate) public_key: PublicKey,
+    pub(crate) base: PublicPoint,
+    pub(crate) share: SecretScalar,
+    pub(crate) auth: AuthKey,
+}
+
+impl ClientKey {
+    /// The key.
+    #[must_use]
+    pub const fn key_id(&self) -> KeyId {
+        self.key_id
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub const fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// The epoch of the share.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// The joint public key `P`.
+    #[must_use]
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+}
+
+impl fmt::Debug for ClientKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientKey")
+            .field("key_id", &self.key_id)
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The server's half of one key in one epoch: `dB`, `dB^-1` and `K_auth`. Wiped on drop.
+pub struct ServerShare {
+    pub(crate) share: SecretScalar,
+    /// Kept on its own, so that a fault in one of the two shows in every answer.
+    pub(crate) inverse: SecretScalar,
+    pub(crate) auth: AuthKey,
+}
+
+impl ServerShare {
+    /// Length of the secret encoding in bytes.
+    pub const LEN: usize = 96;
+
+    pub(crate) fn new(share: SecretScalar, auth: AuthKey) -> Self {
+        Self { inverse: share.invert(), share, auth }
+    }
+
+    /// `dB || dB^-1 || K_auth`, to be sealed at once.
+    #[must_use]
+    pub fn expose_bytes(&self) -> Zeroizing<[u8; Self::LEN]> {
+        let mut bytes = Zeroizing::new([0; Self::LEN]);
+        bytes[..32].copy_from_slice(&self.share.expose_bytes()[..]);
+        bytes[32..64].copy_from_slice(&self.inverse.expose_bytes()[..]);
+        bytes[64..].copy_from_slice(self.auth.expose_bytes());
+        bytes
+    }
+
+    /// Reads what [`Self::expose_bytes`] gave; `None` unless both scalars are in range and `dB * dB^-1 = 1`.
+    ///
+    /// Timing: independent of the secrets where they are accepted.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Option<Self> {
+        let (share, rest) = bytes.split_first_chunk()?;
+        let (inverse, rest) = rest.split_first_chunk()?;
+        let (auth, _) = rest.split_first_chunk()?;
+        let (share, inverse) = (SecretScalar::from_bytes(share)?, SecretScalar::from_bytes(inverse)?);
+        let matches = bool::from(share.invert().ct_eq(&inverse));
+        matches.then(|| Self { share, inverse, auth: AuthKey::from_bytes(auth) })
+    }
+}
+
+impl fmt::Debug for ServerShare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerShare(..)")
+    }
+}

@@ -1,0 +1,10 @@
+//! The protocol against its vectors, and against peers that do not follow it.
+
+mod adversary;
+mod errors;
+mod life;
+mod model;
+mod negative_client;
+mod negative_server;
+mod script;
+mod transcripts;

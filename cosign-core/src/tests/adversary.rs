@@ -1,0 +1,205 @@
+//! Peers that do not follow the protocol, and random sources that do not work.
+
+use std::vec::Vec;
+
+use getrandom::SysRng;
+use sm_primitives::{
+    Scalar, SecretScalar,
+    point::PublicPoint,
+    rand_core::{TryCryptoRng, TryRng},
+    sm2::{Signature, dsa},
+};
+
+use super::{
+    life::{NOW, Pair},
+    model::{OTHER, OWN},
+    script::Script,
+};
+use crate::{Code, Digest, Error, KeyId, Op, Purpose, SessionId, hash, keygen, sign, wire};
+
+/// Gives the same byte for ever.
+struct Constant(u8);
+
+impl TryRng for Constant {
+    type Error = core::convert::Infallible;
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(u32::from_be_bytes([self.0; 4]))
+    }
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(u64::from_be_bytes([self.0; 8]))
+    }
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+        out.fill(self.0);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Constant {}
+
+fn digest(seed: u8) -> Digest {
+    Digest::reduce(&sm_primitives::sm3::digest(&[seed]))
+}
+
+/// A random source that only gives zeros, only gives 2^256 - 1, or fails: an error, never a key.
+#[test]
+fn a_broken_random_source_makes_no_key() {
+    let key_id = KeyId::from_bytes([1; 16]);
+    for byte in [0, 0xff] {
+        assert_eq!(
+            keygen::start(key_id, Purpose::Sign, &mut Constant(byte)).err(),
+            Some(Error::RandomFailed)
+        );
+    }
+    assert_eq!(
+        keygen::start(key_id, Purpose::Sign, &mut Script::new(Vec::new())).err(),
+        Some(Error::RandomFailed)
+    );
+}
+
+/// A random source that repeats itself: hedging keeps all nonces apart all the same.
+#[test]
+fn repeated_randomness_repeats_no_nonce() {
+    let pair = Pair::active(Purpose::Sign);
+    let mut points = Vec::new();
+    for counter in 0..3 {
+        let digests = [digest(1), digest(1), digest(2)];
+        let (frame, _waiting) = sign::start(&pair.key, &digests, NOW, counter, &mut Constant(7)).unwrap();
+        for item in frame[82..].chunks(160) {
+            points.extend([item[32..96].to_vec(), item[96..].to_vec()]);
+        }
+    }
+    let all = points.len();
+    points.sort();
+    points.dedup();
+    assert_eq!(points.len(), all);
+}
+
+/// A failing source on the server answers `E_INTERNAL` and gives nothing away.
+#[test]
+fn a_server_without_randomness_answers_internal() {
+    let mut pair = Pair::active(Purpose::Sign);
+    let (frame, waiting) = sign::start(&pair.key, &[digest(1)], NOW, 1, &mut SysRng).unwrap();
+    let answer = pair.model.handle(&frame, &OWN, NOW, &mut Script::new(Vec::new()));
+    assert_eq!(answer.len(), 22);
+    assert_eq!(waiting.finish(&answer).unwrap_err().code(), Some(Code::Internal));
+}
+
+/// The self-check: a share whose two stored halves no longer match releases nothing.
+#[test]
+fn a_faulty_share_releases_nothing() {
+    let mut pair = Pair::active(Purpose::Sign);
+    let key_id = pair.key.key_id();
+    let record = pair.model.keys.get_mut(&key_id).unwrap();
+    let faulty = crate::server::ServerShare {
+        share: record.share.share.mul(&record.share.share),
+        inverse: record.share.share.invert(),
+        auth: crate::pin::AuthKey::from_bytes(record.share.auth.expose_bytes()),
+    };
+    record.share = faulty.into();
+    assert_eq!(pair.sign(&[digest(1)]).unwrap_err().code(), Some(Code::Internal));
+    assert!(pair.model.audit.last().unwrap().signatures.is_empty());
+}
+
+/// A client that shifts its nonce points by multiples of G: what comes out is valid for no digest of its choice.
+#[test]
+fn a_shifted_nonce_point_signs_no_chosen_digest() {
+    let mut pair = Pair::active(Purpose::Sign);
+    let (logged, wanted) = (digest(1), digest(2));
+    let shift = logged.scalar() - wanted.scalar();
+    for counter in 0..20 {
+        let [na, nb] = [(); 2].map(|()| SecretScalar::random(&mut SysRng).unwrap());
+        let shifted = PublicPoint::generator().mul_vartime(&shift).unwrap();
+        let qa = pair.key.base.mul(&na).add(&shifted).unwrap();
+        let qb = pair.key.base.mul(&nb);
+        let items = [&logged.as_bytes()[..], &qa.to_bytes(), &qb.to_bytes()].concat();
+        let sid = SessionId::from_bytes([counter; 16]);
+        let key = &pair.key;
+        let h_req = hash::request(Op::Sign, &key.key_id, 1, &key.public_key, &sid, 1, &items);
+        let tag = key.auth.tag(&h_req, NOW);
+        let header = wire::RequestHeader {
+            op: Op::Sign,
+            key_id: key.key_id,
+            epoch: 1,
+            sid,
+            ts_ms: NOW,
+            tag,
+            count: 1,
+        };
+        let answer = pair.model.handle(&header.frame(&items), &OWN, NOW, &mut SysRng);
+        let k2 = PublicPoint::from_bytes(&answer[22..86].try_into().unwrap()).unwrap();
+        let s2 = Scalar::from_bytes(&answer[86..118].try_into().unwrap()).unwrap();
+        let (b1, b2) = hash::binding_factors(&h_req, 0, &k2);
+        let v = na
+            .mul_public(&Scalar::from_u128(b1))
+            .unwrap()
+            .add(&nb.mul_public(&Scalar::from_u128(b2)).unwrap());
+        let t = v.unwrap().add(&pair.key.share.mul_public(&s2).unwrap()).unwrap().declassify();
+        let (e, r) = pair.model.audit.last().unwrap().signatures[0];
+        assert_eq!(e, logged);
+        // What the algebra gives: a signature on e - b1 * shift, a digest that the client cannot choose.
+        let bound = Scalar::from_u128(b1) * shift;
+        let r = Scalar::from_bytes(&r).unwrap() - bound;
+        let signature = Signature::from_scalars(r, t - r).unwrap();
+        let random = (logged.scalar() - bound).to_bytes();
+        dsa::verify_digest(pair.key.public_key(), &random, &signature).unwrap();
+        for digest in [logged, wanted] {
+            assert!(dsa::verify_digest(pair.key.public_key(), digest.as_bytes(), &signature).is_err());
+        }
+    }
+}
+
+/// Every byte of a request is bound: no change of one bit is answered with a signature.
+#[test]
+fn no_changed_request_is_signed() {
+    let mut pair = Pair::active(Purpose::Sign);
+    let (frame, _waiting) = sign::start(&pair.key, &[digest(1)], NOW, 1, &mut SysRng).unwrap();
+    for position in 0..frame.len() {
+        let mut changed = frame.clone();
+        changed[position] ^= 0x10;
+        pair.model.keys.values_mut().for_each(|key| key.gate = crate::server::Gate::default());
+        let answer = pair.model.handle(&changed, &OWN, NOW, &mut SysRng);
+        assert_ne!(answer[2], 0, "byte {position}");
+        assert!(answer.len() <= 30, "byte {position}: an error answer carries nothing of a nonce");
+    }
+    assert_eq!(pair.model.audit.iter().map(|audit| audit.signatures.len()).sum::<usize>(), 1);
+}
+
+/// A foreign channel, however often, neither signs nor counts.
+#[test]
+fn another_device_cannot_lock_the_key() {
+    let mut pair = Pair::active(Purpose::Sign);
+    let (frame, waiting) = sign::start(&pair.key, &[digest(1)], NOW, 1, &mut SysRng).unwrap();
+    for _ in 0..1000 {
+        let answer = pair.model.handle(&frame, &OTHER, NOW, &mut SysRng);
+        assert_eq!(answer[2], Code::Key.byte());
+    }
+    assert_eq!(pair.model.keys[&pair.key.key_id()].gate, crate::server::Gate::default());
+    let answer = pair.model.handle(&frame, &OWN, NOW, &mut SysRng);
+    assert!(waiting.finish(&answer).is_ok());
+}
+
+/// Any bytes at all: an error answer of at most 30 bytes, no panic.
+#[test]
+fn arbitrary_bytes_are_refused() {
+    use proptest::prelude::*;
+    let mut pair = Pair::active(Purpose::Sign);
+    let (frame, _waiting) = sign::start(&pair.key, &[digest(1), digest(2)], NOW, 1, &mut SysRng).unwrap();
+    let mut runner =
+        proptest::test_runner::TestRunner::new(ProptestConfig { cases: 300, ..Default::default() });
+    let edits = prop::collection::vec((0..frame.len(), any::<u8>()), 1..6);
+    let strategy = (edits, 0..=frame.len());
+    let model = std::cell::RefCell::new(&mut pair.model);
+    runner
+        .run(&strategy, |(edits, length)| {
+            let mut bytes = frame.clone();
+            for (position, byte) in edits {
+                bytes[position] = byte;
+            }
+            bytes.truncate(length);
+            prop_assume!(bytes != frame);
+            let answer = model.borrow_mut().handle(&bytes, &OWN, NOW, &mut SysRng);
+            prop_assert!(answer[2] != 0 && (22..=30).contains(&answer.len()));
+            Ok(())
+        })
+        .unwrap();
+}
