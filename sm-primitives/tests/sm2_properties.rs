@@ -7,7 +7,8 @@ use sm_primitives::{
     PublicPoint, Scalar, SecretScalar, batch,
     batch::NonceSum,
     rand_core::{TryCryptoRng, TryRng},
-    sm2::{Ciphertext, DistId, PrivateKey, PublicKey, Signature, dsa, pke},
+    sm2::{Ciphertext, DistId, PrivateKey, PublicKey, Signature, dsa, hazmat, pke},
+    sm3,
 };
 use sm2::{
     NonZeroScalar, ProjectivePoint, SecretKey,
@@ -237,16 +238,33 @@ proptest! {
     fn a_stuck_random_source_repeats_no_nonce(d in any_nonzero(), other in any_nonzero(), stuck: u8) {
         prop_assume!(d != other && d != -Scalar::ONE && other != -Scalar::ONE);
         let [key, other] = [d, other].map(|d| PrivateKey::from_bytes(&d.to_bytes()).unwrap());
-        let sign = |key: &PrivateKey, e: [u8; 32]| {
+        let sign_with = |stuck, key: &PrivateKey, e: [u8; 32]| {
             let signature = dsa::sign_digest(key, &e, &mut Stuck(stuck)).unwrap();
             assert_eq!(dsa::verify_digest(key.public_key(), &e, &signature), Ok(()));
             // x1 = r - e
             *signature.r() - Scalar::reduce(&e)
         };
+        let sign = |key, e| sign_with(stuck, key, e);
         let nonces = [sign(&key, [1; 32]), sign(&key, [2; 32]), sign(&other, [1; 32])];
         prop_assert!(nonces[0] != nonces[1] && nonces[0] != nonces[2] && nonces[1] != nonces[2]);
         prop_assert_eq!(nonces[0], sign(&key, [1; 32]));
+        // And the random source counts.
+        prop_assert!(nonces[0] != sign_with(!stuck, &key, [1; 32]));
     }
+}
+
+/// The nonce of a signature is derived as documented.
+#[test]
+fn nonce_derivation() {
+    let (d, e) = ([0x5a; 32], [0x77; 32]);
+    let hash = |number| {
+        let input = [&[number], &b"sm-primitives/sm2/nonce"[..], &[0x33; 32], &d, &e].concat();
+        sm3::digest(&input)
+    };
+    let k = SecretScalar::from_wide(&[&hash(1)[..], &hash(2)[..16]].concat().try_into().unwrap());
+    let key = PrivateKey::from_bytes(&d).unwrap();
+    let expected = hazmat::sign_digest_with_nonce(&key, &e, k);
+    assert_eq!(dsa::sign_digest(&key, &e, &mut Stuck(0x33)), expected);
 }
 
 /// A random source that always gives the same byte.

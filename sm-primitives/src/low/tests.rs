@@ -187,6 +187,15 @@ fn wide_edges() {
     }
 }
 
+/// A number for which the sixth step still has something to do: random ones need five.
+#[test]
+fn wide_that_needs_all_steps() {
+    let high = 0xffff_ffff_ffff_ffff_ffff_ffff_7203_df6b_u128.to_be_bytes();
+    check_wide(&high, &number("ffffffff93c9e495e785d89f701acdf5e8197cfd30e5d60eb0ffadbcd744d735"));
+    let high = 0xffff_fffe_ffff_ffff_ffff_ffff_7203_df6c_u128.to_be_bytes();
+    check_wide(&high, &number("ffffffff21c6052b53bbf4098894f555aac62211c51aa60ecae660a4111a1858"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 

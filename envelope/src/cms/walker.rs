@@ -1,0 +1,439 @@
+//! The shape of an EnvelopedData message, walked incrementally.
+//!
+//! The walker takes bytes in pieces of any size and knows at every byte where in the message it is: it collects the
+//! small fields whole, passes the encrypted content through as it comes and checks that everything opened is closed
+//! and nothing follows. It interprets nothing. Its memory is the field being collected (at most
+//! [`MAX_HEADER_LEN`]) and a stack of at most [`MAX_DEPTH`] open elements.
+//!
+//! ```text
+//! ContentInfo SEQUENCE
+//!   contentType OID                                  -> Field
+//!   [0] EXPLICIT
+//!     EnvelopedData SEQUENCE
+//!       version INTEGER                              -> Field
+//!       recipientInfos SET                           -> Field
+//!       encryptedContentInfo SEQUENCE
+//!         contentType OID                            -> Field
+//!         contentEncryptionAlgorithm SEQUENCE        -> Field
+//!         [0] IMPLICIT OCTET STRING                  -> HeaderEnd, Content ...
+//!         [1] sharedInfo1, [2] sharedInfo2           passed over
+//!       [1] unprotected attributes (RFC 5652)        passed over
+//!                                                    -> End
+//! ```
+//! Source: GM/T 0010 (GB/T 35275), envelopedData; RFC 5652, 6.1; X.690, 8.1 and 8.7.3 (segments).
+
+use alloc::vec::Vec;
+use core::mem;
+
+use super::quirk::{Quirk, Quirks};
+use crate::ber::{Head, MAX_HEAD};
+use crate::der::{CONSTRUCTED, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, context};
+use crate::error::InvalidMessage;
+
+/// Longest part of a message before its content, in bytes: 1 MiB.
+pub const MAX_HEADER_LEN: u64 = 1 << 20;
+/// Longest part of a message after its content, in bytes: 64 KiB.
+pub const MAX_TRAILER_LEN: u64 = 1 << 16;
+/// Most elements open at a time.
+pub(super) const MAX_DEPTH: usize = 32;
+
+/// The fields that are collected whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    OuterType,
+    Version,
+    Recipients,
+    InnerType,
+    Algorithm,
+}
+
+/// What the walker met.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Event<'a> {
+    /// The input is used up.
+    NeedInput,
+    /// A field, complete from its tag to its last byte.
+    Field(Field, Vec<u8>),
+    /// The content begins here. Its length, if the message gives it in one piece.
+    HeaderEnd(Option<u64>),
+    /// Some bytes of the encrypted content.
+    Content(&'a [u8]),
+    /// The message is complete.
+    End,
+}
+
+/// Which element is open, with the number of parts of it that have been met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    ContentInfo(u8),
+    Explicit(u8),
+    EnvelopedData(u8),
+    EncryptedContentInfo(u8),
+    /// The content in segments, or one of its segments that has segments itself.
+    Segments,
+    /// Inside a collected or skipped element of indefinite length.
+    Opaque,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    place: Place,
+    /// Bytes of the body still to come; `None`: until the end mark.
+    left: Option<u64>,
+}
+
+/// What happens to the body of the element at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sink {
+    Collect(Field),
+    Skip,
+    Content,
+}
+
+/// Where the walk is, for the size limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Header,
+    Content,
+    Trailer,
+}
+
+#[derive(Debug)]
+pub(super) struct Walker {
+    stack: Vec<Frame>,
+    /// The head being read.
+    head: Vec<u8>,
+    /// Bytes of the primitive or opaque body at hand that are still to come.
+    body: u64,
+    sink: Sink,
+    field: Vec<u8>,
+    phase: Phase,
+    /// Bytes of the header or of the trailer so far.
+    phase_len: u64,
+    started: bool,
+    failed: Option<InvalidMessage>,
+    quirks: Quirks,
+}
+
+impl Walker {
+    pub(super) const fn new() -> Self {
+        Self {
+            stack: Vec::new(),
+            head: Vec::new(),
+            body: 0,
+            sink: Sink::Skip,
+            field: Vec::new(),
+            phase: Phase::Header,
+            phase_len: 0,
+            started: false,
+            failed: None,
+            quirks: Quirks::NONE,
+        }
+    }
+
+    /// Deviations of the encoding met so far.
+    pub(super) const fn quirks(&self) -> Quirks {
+        self.quirks
+    }
+
+    /// A number of bytes, at least 1, that certainly belong to the message's header.
+    pub(super) fn wants(&self) -> u64 {
+        if self.phase == Phase::Header { self.body.max(1) } else { 1 }
+    }
+
+    /// The message is complete.
+    pub(super) fn finish(&self) -> Result<(), InvalidMessage> {
+        match self.failed {
+            Some(defect) => Err(defect),
+            None if self.started && self.stack.is_empty() => Ok(()),
+            None => Err(InvalidMessage::Truncated),
+        }
+    }
+
+    /// Walks on until something is met. Takes what it uses from the front of `input`. After an error every further
+    /// call returns the same error.
+    pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Event<'a>, InvalidMessage> {
+        if let Some(defect) = self.failed {
+            return Err(defect);
+        }
+        let event = self.advance(input);
+        self.failed = event.as_ref().err().copied();
+        event
+    }
+
+    fn advance<'a>(&mut self, input: &mut &'a [u8]) -> Result<Event<'a>, InvalidMessage> {
+        loop {
+            if self.body > 0 {
+                let Some(bytes) = self.take_body(input)? else { return Ok(Event::NeedInput) };
+                match self.sink {
+                    Sink::Content => {
+                        if self.body == 0 && self.place() != Some(Place::Segments) {
+                            self.begin_trailer();
+                        }
+                        return Ok(Event::Content(bytes));
+                    }
+                    Sink::Collect(_) => self.field.extend_from_slice(bytes),
+                    Sink::Skip => {}
+                }
+                if self.body > 0 {
+                    continue;
+                }
+                if let Some(event) = self.element_done() {
+                    return Ok(event);
+                }
+            }
+            // With a head begun the length has ended inside it; the byte that follows will be one too many.
+            if self.head.is_empty() && self.stack.last().is_some_and(|frame| frame.left == Some(0)) {
+                if let Some(event) = self.close()? {
+                    return Ok(event);
+                }
+                continue;
+            }
+            if self.started && self.stack.is_empty() {
+                return if input.is_empty() { Ok(Event::End) } else { Err(InvalidMessage::TrailingData) };
+            }
+            let Some(head) = self.take_head(input)? else { return Ok(Event::NeedInput) };
+            if matches!((self.sink, self.place()), (Sink::Collect(_), Some(Place::Opaque))) {
+                self.field.extend_from_slice(&self.head);
+            }
+            let event = self.open(head)?;
+            self.head.clear();
+            if let Some(event) = event {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// The bytes of the body at hand that are there; `None` if there are none.
+    fn take_body<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<&'a [u8]>, InvalidMessage> {
+        let len = usize::try_from(self.body).unwrap_or(usize::MAX).min(input.len());
+        let Some((bytes, rest)) = input.split_at_checked(len).filter(|_| len > 0) else { return Ok(None) };
+        *input = rest;
+        self.count(len as u64)?;
+        self.body -= len as u64;
+        Ok(Some(bytes))
+    }
+
+    /// The next head, as soon as it is complete.
+    fn take_head(&mut self, input: &mut &[u8]) -> Result<Option<Head>, InvalidMessage> {
+        while let Some((&byte, rest)) = input.split_first() {
+            *input = rest;
+            self.count(1)?;
+            self.head.push(byte);
+            debug_assert!(self.head.len() <= MAX_HEAD, "a head this long is complete or refused");
+            if let Some(head) = Head::read(&self.head)? {
+                return Ok(Some(head));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes `len` bytes off every element that is open.
+    fn count(&mut self, len: u64) -> Result<(), InvalidMessage> {
+        for left in self.stack.iter_mut().filter_map(|frame| frame.left.as_mut()) {
+            *left = left.checked_sub(len).ok_or(InvalidMessage::Malformed)?;
+        }
+        self.within_limit(len)?;
+        self.phase_len = self.phase_len.saturating_add(len);
+        Ok(())
+    }
+
+    /// `len` more bytes do not exceed what the header or the trailer may have.
+    fn within_limit(&self, len: u64) -> Result<(), InvalidMessage> {
+        let (limit, defect) = match self.phase {
+            Phase::Header => (MAX_HEADER_LEN, InvalidMessage::HeaderTooLarge),
+            Phase::Content => return Ok(()),
+            Phase::Trailer => (MAX_TRAILER_LEN, InvalidMessage::TrailerTooLarge),
+        };
+        if self.phase_len.saturating_add(len) > limit { Err(defect) } else { Ok(()) }
+    }
+
+    /// An element begins.
+    fn open(&mut self, head: Head) -> Result<Option<Event<'static>>, InvalidMessage> {
+        if head.is_end() {
+            return self.end_mark();
+        }
+        head.note(&mut self.quirks);
+        if let Some(len) = head.len {
+            self.fits(len)?;
+        }
+        let Some(frame) = self.stack.last_mut() else {
+            self.started = true;
+            return if head.tag == SEQUENCE {
+                self.enter(Place::ContentInfo(0), head)
+            } else {
+                Err(InvalidMessage::NotEnvelopedData)
+            };
+        };
+        // What each element may contain, in order. The counts of the parts met advance here and nowhere else.
+        let (next, part) = match (frame.place, head.tag) {
+            (Place::ContentInfo(0), OID) => (Place::ContentInfo(1), Part::Collect(Field::OuterType)),
+            (Place::ContentInfo(1), EXPLICIT) => (Place::ContentInfo(2), Part::Enter(Place::Explicit(0))),
+            (Place::Explicit(0), SEQUENCE) => (Place::Explicit(1), Part::Enter(Place::EnvelopedData(0))),
+            (Place::EnvelopedData(0), INTEGER) => (Place::EnvelopedData(1), Part::Collect(Field::Version)),
+            (Place::EnvelopedData(1), SET) => (Place::EnvelopedData(2), Part::Collect(Field::Recipients)),
+            (Place::EnvelopedData(2), SEQUENCE) => {
+                (Place::EnvelopedData(3), Part::Enter(Place::EncryptedContentInfo(0)))
+            }
+            (Place::EnvelopedData(3), ATTRIBUTES) => {
+                (Place::EnvelopedData(4), Part::Skip(Quirk::UnprotectedAttributes))
+            }
+            (Place::EncryptedContentInfo(0), OID) => {
+                (Place::EncryptedContentInfo(1), Part::Collect(Field::InnerType))
+            }
+            (Place::EncryptedContentInfo(1), SEQUENCE) => {
+                (Place::EncryptedContentInfo(2), Part::Collect(Field::Algorithm))
+            }
+            (Place::EncryptedContentInfo(2), CONTENT | CONTENT_SEGMENTS) => {
+                (Place::EncryptedContentInfo(3), Part::Content)
+            }
+            (Place::EncryptedContentInfo(3), SHARED_INFO_1 | SHARED_INFO_1_SEGMENTS) => {
+                (Place::EncryptedContentInfo(4), Part::Skip(Quirk::SharedInfo))
+            }
+            (Place::EncryptedContentInfo(3 | 4), SHARED_INFO_2 | SHARED_INFO_2_SEGMENTS) => {
+                (Place::EncryptedContentInfo(5), Part::Skip(Quirk::SharedInfo))
+            }
+            (Place::Segments, OCTET_STRING) => (Place::Segments, Part::Segment),
+            (Place::Segments, OCTET_STRING_SEGMENTS) => (Place::Segments, Part::Enter(Place::Segments)),
+            (Place::Opaque, _) => (Place::Opaque, Part::Opaque),
+            (Place::ContentInfo(0), _) => return Err(InvalidMessage::NotEnvelopedData),
+            _ => return Err(InvalidMessage::Malformed),
+        };
+        frame.place = next;
+        match part {
+            Part::Enter(place) => self.enter(place, head),
+            Part::Collect(field) => {
+                self.field.clone_from(&self.head);
+                self.opaque(Sink::Collect(field), head)
+            }
+            Part::Skip(quirk) => {
+                self.quirks.insert(quirk);
+                self.opaque(Sink::Skip, head)
+            }
+            Part::Opaque => self.opaque(self.sink, head),
+            Part::Content => self.content(head),
+            Part::Segment => {
+                self.sink = Sink::Content;
+                self.body = head.len.unwrap_or(0); // primitive, so there is a length
+                Ok(None)
+            }
+        }
+    }
+
+    /// A definite body must end inside everything that is open.
+    fn fits(&self, len: u64) -> Result<(), InvalidMessage> {
+        if self.stack.iter().filter_map(|frame| frame.left).any(|left| len > left) {
+            return Err(InvalidMessage::Malformed);
+        }
+        Ok(())
+    }
+
+    /// Opens an element whose parts are walked.
+    fn enter(&mut self, place: Place, head: Head) -> Result<Option<Event<'static>>, InvalidMessage> {
+        if self.stack.len() >= MAX_DEPTH {
+            return Err(InvalidMessage::TooDeep);
+        }
+        self.stack.push(Frame { place, left: head.len });
+        Ok(None)
+    }
+
+    /// Begins an element that is taken as a whole: by its length, or by walking it to its end mark.
+    fn opaque(&mut self, sink: Sink, head: Head) -> Result<Option<Event<'static>>, InvalidMessage> {
+        self.sink = sink;
+        match head.len {
+            None => self.enter(Place::Opaque, head),
+            Some(0) => Ok(self.element_done()),
+            Some(len) => {
+                self.within_limit(len)?;
+                self.body = len;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The encrypted content begins.
+    fn content(&mut self, head: Head) -> Result<Option<Event<'static>>, InvalidMessage> {
+        self.phase = Phase::Content;
+        self.sink = Sink::Content;
+        if head.tag == CONTENT {
+            self.body = head.len.unwrap_or(0); // primitive, so there is a length
+            if self.body == 0 {
+                self.begin_trailer();
+            }
+            return Ok(Some(Event::HeaderEnd(Some(self.body))));
+        }
+        self.quirks.insert(Quirk::SegmentedContent);
+        self.enter(Place::Segments, head)?;
+        Ok(Some(Event::HeaderEnd(None)))
+    }
+
+    fn begin_trailer(&mut self) {
+        self.phase = Phase::Trailer;
+        self.phase_len = 0;
+    }
+
+    /// The body at hand has ended. Gives the field if that was the last byte of one.
+    fn element_done(&mut self) -> Option<Event<'static>> {
+        match (self.sink, self.place()) {
+            (Sink::Collect(field), place) if place != Some(Place::Opaque) => {
+                self.sink = Sink::Skip;
+                Some(Event::Field(field, mem::take(&mut self.field)))
+            }
+            _ => None,
+        }
+    }
+
+    /// An end mark: closes the innermost element, which must be of indefinite length.
+    fn end_mark(&mut self) -> Result<Option<Event<'static>>, InvalidMessage> {
+        match self.stack.last() {
+            Some(Frame { left: None, .. }) => self.close(),
+            _ => Err(InvalidMessage::Malformed),
+        }
+    }
+
+    /// Closes the innermost element, which must be complete.
+    fn close(&mut self) -> Result<Option<Event<'static>>, InvalidMessage> {
+        let closed = self.stack.pop().map(|frame| frame.place);
+        match closed {
+            Some(
+                Place::ContentInfo(2)
+                | Place::Explicit(1)
+                | Place::EnvelopedData(3..)
+                | Place::EncryptedContentInfo(3..),
+            ) => Ok(None),
+            Some(Place::EncryptedContentInfo(2)) => Err(InvalidMessage::NoContent),
+            Some(Place::Segments) => {
+                if self.place() != Some(Place::Segments) {
+                    self.begin_trailer();
+                }
+                Ok(None)
+            }
+            Some(Place::Opaque) => Ok(self.element_done()),
+            _ => Err(InvalidMessage::Malformed),
+        }
+    }
+
+    fn place(&self) -> Option<Place> {
+        self.stack.last().map(|frame| frame.place)
+    }
+}
+
+/// What to do with the element that begins.
+enum Part {
+    Enter(Place),
+    Collect(Field),
+    Skip(Quirk),
+    Opaque,
+    Content,
+    Segment,
+}
+
+const EXPLICIT: u8 = context(0) | CONSTRUCTED;
+const CONTENT: u8 = context(0);
+const CONTENT_SEGMENTS: u8 = context(0) | CONSTRUCTED;
+const SHARED_INFO_1: u8 = context(1);
+const SHARED_INFO_1_SEGMENTS: u8 = context(1) | CONSTRUCTED;
+const SHARED_INFO_2: u8 = context(2);
+const SHARED_INFO_2_SEGMENTS: u8 = context(2) | CONSTRUCTED;
+const ATTRIBUTES: u8 = context(1) | CONSTRUCTED;
+const OCTET_STRING_SEGMENTS: u8 = OCTET_STRING | CONSTRUCTED;

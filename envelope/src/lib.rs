@@ -1,0 +1,71 @@
+//! Digital envelopes sealed to SM2 keys.
+//!
+//! Two traits carry the idea: a [`Recipient`] wraps the content key of a message, an [`Identity`] unwraps it. The
+//! format is [`cms`]: EnvelopedData of GM/T 0010, written and read as a stream in bounded memory. [`simple`] has the
+//! one-call forms, [`io`] the adapters to files and pipes.
+//!
+//! ```
+//! use envelope::{Sm2Identity, Sm2Recipient, simple};
+//! use getrandom::SysRng;
+//! use sm_primitives::sm2::PrivateKey;
+//!
+//! let key = PrivateKey::generate(&mut SysRng)?;
+//! let recipient = Sm2Recipient::from_public_key(key.public_key());
+//! let message = simple::seal(&[&recipient], b"the lowest bid", &mut SysRng)?;
+//! assert_eq!(*simple::open(&[&Sm2Identity::new(&key)], &message)?, b"the lowest bid");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Opening through two-party decryption, where no party has the private key and the answer comes from a server, has
+//! two phases:
+//!
+//! ```
+//! use envelope::cms::Header;
+//! use envelope::{ContentKey, Error, RecipientId};
+//! use sm_primitives::Zeroizing;
+//! use sm_primitives::sm2::{Ciphertext, PublicKey};
+//!
+//! fn open(
+//!     message: &[u8],
+//!     joint_key: &PublicKey,
+//!     co_decrypt: impl Fn(&Ciphertext) -> Zeroizing<Vec<u8>>,
+//! ) -> Result<Vec<u8>, Error> {
+//!     let (header, content) = Header::from_bytes(message)?;
+//!     let entry = header.find(&[RecipientId::of_key(joint_key)]).ok_or(Error::NoMatchingRecipient)?;
+//!     let key = ContentKey::from_bytes(co_decrypt(entry.ciphertext()?))?;
+//!
+//!     let mut plaintext = Vec::new();
+//!     let mut opener = header.open(key);
+//!     opener.push(content, &mut plaintext)?; // as often as there are pieces
+//!     opener.finish(&mut plaintext)?;
+//!     Ok(plaintext)
+//! }
+//! ```
+//!
+//! The crate reads no clock, opens no socket and draws no randomness of its own: `rng` is an argument. Without the
+//! feature `std` it needs only an allocator.
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod armor;
+mod ber;
+mod certificate;
+pub mod cms;
+mod der;
+pub mod error;
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(feature = "std")]
+pub mod io;
+mod key;
+mod recipient;
+pub mod simple;
+mod sm2;
+
+pub use certificate::Certificate;
+pub use error::Error;
+pub use key::ContentKey;
+pub use recipient::{Identity, IssuerAndSerial, Recipient, RecipientId, RecipientInfo, SubjectKeyId};
+pub use sm2::{Sm2Identity, Sm2Recipient};

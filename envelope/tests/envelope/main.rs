@@ -1,0 +1,17 @@
+//! The envelope through its public API.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "test code says aloud what it skips"
+)]
+
+mod certificates;
+mod files;
+mod fixtures;
+mod negative;
+mod oracle;
+mod quirks;
+mod round_trip;
+mod samples;
+mod support;
