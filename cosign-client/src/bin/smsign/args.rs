@@ -1,0 +1,306 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use cosign_client::{DEFAULT_LABEL, ServerAddress, Transport};
+use cosign_core::Purpose;
+
+const EXIT_CODES: &str = "\
+PIN:
+  asked for at the terminal, or taken from --pin-file FILE or the variable SMSIGN_PIN; never from an argument
+
+Exit codes:
+   0  done
+   1  a signature does not verify
+   2  wrong usage, or a PIN that cannot be one
+   3  wrong PIN, or the wait after wrong PINs is not over
+   4  the server does not serve the key: locked, frozen, revoked, not active, quota used up
+   5  the server refused the request (not enrolled, clocks differ, busy, ...)
+   6  the server was not reached, is not trusted, or did not answer
+   7  a key or a file was not found
+   8  something exists that would be overwritten
+   9  a file cannot be read, written or understood
+  10  the key store is unusable (permissions, damage, in use)
+  11  the server broke the protocol; nothing was released
+  12  internal error
+ 130  interrupted
+
+With --json, standard output carries one JSON document and nothing else; a warning or an error is one line of JSON on
+standard error: {\"warning\": TEXT}, {\"error\": {\"code\", \"message\", \"next_step\", \"exit_code\"}}.";
+
+/// Sign and decrypt with an SM2 key of which this device holds one half and a server the other
+#[derive(Parser)]
+#[command(name = "smsign", version, about, after_help = EXIT_CODES, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Args)]
+pub(crate) struct Global {
+    /// Key store [default: $SMSIGN_HOME, else $XDG_DATA_HOME/smsign, else ~/.local/share/smsign]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// How to reach the server: quic, http2 (where UDP is blocked), or auto (quic, then http2)
+    #[arg(long, global = true, value_name = "HOW", default_value_t = Transport::Quic, env = "SMSIGN_TRANSPORT")]
+    pub(crate) transport: Transport,
+    /// Read the PIN from the first line of this file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) pin_file: Option<PathBuf>,
+    /// Write one JSON document to standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No progress and no notes, only results and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make a key together with the server
+    Keygen(Keygen),
+    /// Sign files; several files are one batch
+    Sign(Sign),
+    /// Verify signatures of files; needs no server and no PIN
+    Verify(Verify),
+    /// Encrypt a file to SM2 keys or certificates (GM/T 0010 EnvelopedData); needs no server and no PIN
+    Encrypt(Encrypt),
+    /// Decrypt an envelope together with the server, or with a local private key
+    Decrypt(Decrypt),
+    /// Show and freeze keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Show whether the server is there, whether it knows this device, and how far the clocks differ
+    Status(Status),
+}
+
+/// Which server, and who vouches for it.
+#[derive(Args)]
+pub(crate) struct ServerArgs {
+    /// The server [default: the one server of the keys in the store]
+    #[arg(long, value_name = "HOST:PORT", env = "SMSIGN_SERVER", requires = "ca")]
+    pub(crate) server: Option<ServerAddress>,
+    /// CA certificates that vouch for the server, PEM; no other CA counts
+    #[arg(long, value_name = "FILE", env = "SMSIGN_CA", requires = "server")]
+    pub(crate) ca: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PurposeArg {
+    /// A key for signatures
+    Sign,
+    /// A key for decryption
+    Encrypt,
+    /// Two keys, one for each
+    Both,
+}
+
+#[derive(Args)]
+pub(crate) struct Keygen {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// What the key is for
+    #[arg(long, value_enum, default_value_t = PurposeArg::Both)]
+    pub(crate) purpose: PurposeArg,
+    /// What to call the key
+    #[arg(long, default_value = DEFAULT_LABEL)]
+    pub(crate) label: String,
+    /// Enrol this device first, with a code from the operator
+    #[arg(long, value_name = "CODE", env = "SMSIGN_ENROL_CODE", hide_env_values = true)]
+    pub(crate) enrol_code: Option<String>,
+    /// What the server shall call this device
+    #[arg(long, value_name = "NAME", default_value = "smsign")]
+    pub(crate) device_name: String,
+    /// Distinguishing id that goes into Z when this key signs
+    #[arg(long, value_name = "ID", default_value = DEFAULT_DISTID)]
+    pub(crate) distid: String,
+}
+
+/// The distinguishing id of GM/T 0009-2012.
+pub(crate) const DEFAULT_DISTID: &str = "1234567812345678";
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignatureFormat {
+    /// SEQUENCE of r and s
+    Der,
+    /// r and s, 64 bytes
+    Raw,
+}
+
+#[derive(Args)]
+pub(crate) struct Sign {
+    /// Files to sign
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Label or id of the key [default: the only signing key, or the one labelled "default"]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Folder for the signatures [default: FILE.sig beside each file]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Form of the signatures
+    #[arg(long, value_enum, default_value_t = SignatureFormat::Der)]
+    pub(crate) format: SignatureFormat,
+    /// Overwrite signatures that exist
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Args)]
+#[command(group = ArgGroup::new("whose").args(["key", "public"]))]
+pub(crate) struct Verify {
+    /// Files; the signature of FILE is FILE.sig. `verify FILE OTHER.sig` names it, and so does --sig
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Signature file, one for each FILE in the same order
+    #[arg(long = "sig", value_name = "SIG", conflicts_with = "dir")]
+    pub(crate) signatures: Vec<PathBuf>,
+    /// Look for the signatures in this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Label or id of the signer's key in the store [default: as for `sign`]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// The signer's public key or certificate, PEM or DER
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public: Option<PathBuf>,
+    /// The signer's distinguishing id, with --public
+    #[arg(long, value_name = "ID", requires = "public")]
+    pub(crate) distid: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Encrypt {
+    /// File to encrypt
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Recipient: a file with a certificate or public key (PEM or DER), or the label or id of an own key
+    #[arg(long, required = true, value_name = "WHOM")]
+    pub(crate) to: Vec<String>,
+    /// Output [default: FILE.p7]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Overwrite the output if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Decrypt {
+    /// Envelope to open, DER or PEM
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Output, readable by its owner only [default: FILE without .p7]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Label or id of the key [default: whichever the envelope names]
+    #[arg(long, value_name = "KEY", conflicts_with = "private_key")]
+    pub(crate) key: Option<String>,
+    /// Certificate of the key, for envelopes that name it by issuer and serial number
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Open with this local SM2 private key (PKCS#8 or SEC1, PEM) instead of the server
+    #[arg(long, value_name = "FILE")]
+    pub(crate) private_key: Option<PathBuf>,
+    /// Overwrite the output if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Keys {
+    /// List the keys in the store
+    List,
+    /// Show a key with the state that its server knows
+    Show(Show),
+    /// Stop a key at once; only the operator can start it again
+    Freeze(Freeze),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyPurposeArg {
+    /// The one for signatures
+    Sign,
+    /// The one for decryption
+    Encrypt,
+}
+
+impl From<KeyPurposeArg> for Purpose {
+    fn from(purpose: KeyPurposeArg) -> Self {
+        match purpose {
+            KeyPurposeArg::Sign => Self::Sign,
+            KeyPurposeArg::Encrypt => Self::Encrypt,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Show {
+    /// Label or id of the key [default: the only key, or the one labelled "default"]
+    #[arg(value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Which of two keys with the same label
+    #[arg(long, value_enum)]
+    pub(crate) purpose: Option<KeyPurposeArg>,
+    /// Do not ask the server
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Write the public key as PEM and nothing else
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) pem: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Freeze {
+    /// Label or id of the key
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    /// Which of two keys with the same label
+    #[arg(long, value_enum)]
+    pub(crate) purpose: Option<KeyPurposeArg>,
+    /// Do not ask whether it is meant
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_exit_code_is_documented() {
+        for code in crate::output::EVERY_CODE {
+            assert!(
+                EXIT_CODES.lines().any(|line| line.trim_start().starts_with(&format!("{code}  "))),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_argument_takes_a_pin() {
+        let mut commands = vec![Cli::command()];
+        while let Some(command) = commands.pop() {
+            for argument in command.get_arguments() {
+                assert_ne!(argument.get_long(), Some("pin"), "{}", command.get_name());
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
+    }
+}

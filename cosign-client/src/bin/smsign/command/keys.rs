@@ -1,0 +1,145 @@
+//! `smsign keys list`, `keys show`, `keys freeze`
+
+use cosign_client::{Error, KeyInfo, StoredKey, api::KeyStatus};
+use serde::Serialize;
+
+use crate::{
+    args::{Freeze, Show},
+    context::{Context, describe},
+    output::{Failure, Outcome},
+    pin_entry::confirm,
+};
+
+#[derive(Serialize)]
+struct List {
+    keys: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    key_id: String,
+    purpose: &'static str,
+    label: String,
+    server: String,
+    active: bool,
+    created_ms: u64,
+    distid: String,
+    public_key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_view: Option<KeyStatus>,
+}
+
+impl Entry {
+    fn new(info: KeyInfo, server_view: Option<KeyStatus>) -> Self {
+        Self {
+            key_id: info.key_id,
+            purpose: info.purpose.as_str(),
+            label: info.label,
+            server: info.server.to_string(),
+            active: info.active,
+            created_ms: info.created_ms,
+            distid: info.distid,
+            public_key: info.public_key,
+            server_view,
+        }
+    }
+}
+
+pub(crate) fn list(context: &Context) -> Result<Outcome, Failure> {
+    let keys: Vec<Entry> =
+        context.store()?.keys()?.into_iter().map(|key| Entry::new(key.info, None)).collect();
+    let lines: Vec<String> = keys
+        .iter()
+        .map(|key| {
+            let state = if key.active { "" } else { "  (not active)" };
+            format!("{}  {:7}  {}  {}{state}", key.key_id, key.purpose, key.server, key.label)
+        })
+        .collect();
+    if keys.is_empty() {
+        context.output.note("there is no key yet; `smsign keygen` makes one");
+    }
+    context.output.result(&List { keys }, lines)?;
+    Ok(Outcome::Done)
+}
+
+pub(crate) fn show(arguments: &Show, context: &Context) -> Result<Outcome, Failure> {
+    let store = context.store()?;
+    let mut key = store.find(arguments.key.as_deref(), arguments.purpose.map(Into::into))?;
+    if arguments.pem {
+        context.output.raw(&key.info.public_key)?;
+        return Ok(Outcome::Done);
+    }
+    let status = if arguments.offline {
+        None
+    } else {
+        let (client, _) = context.client_for(&store, &key)?;
+        Some(context.run(async {
+            let status = client.key(key.key_id()).await;
+            client.connection().close().await;
+            Ok(status?)
+        })?)
+    };
+    if let Some(status) = &status
+        && !key.info.active
+        && status.status != "pending"
+    {
+        store.set_active(key.key_id())?;
+        key.info.active = true;
+    }
+    let lines = lines(&key, status.as_ref());
+    context.output.result(&Entry::new(key.info, status), lines)?;
+    Ok(Outcome::Done)
+}
+
+pub(crate) fn freeze(arguments: &Freeze, context: &Context) -> Result<Outcome, Failure> {
+    let store = context.store()?;
+    let key = store.find(Some(&arguments.key), arguments.purpose.map(Into::into))?;
+    if !arguments.yes {
+        let question = format!("Freeze key {}? Only the operator can undo this.", describe(&key));
+        match confirm(&question) {
+            Some(true) => {}
+            Some(false) => return Err(Error::Interrupted.into()),
+            None => return Err(Failure::Usage("there is no terminal to ask; use --yes".into())),
+        }
+    }
+    let (client, _) = context.client_for(&store, &key)?;
+    let status = context.run(async {
+        let status = client.freeze(key.key_id()).await;
+        client.connection().close().await;
+        Ok(status?)
+    })?;
+    let line = format!("key {} is {} now", describe(&key), status.status);
+    context.output.result(&Entry::new(key.info, Some(status)), [line])?;
+    Ok(Outcome::Done)
+}
+
+fn lines(key: &StoredKey, status: Option<&KeyStatus>) -> Vec<String> {
+    let mut lines = vec![
+        format!("key id      {}", key.info.key_id),
+        format!("label       {}", key.info.label),
+        format!("purpose     {}", key.info.purpose.as_str()),
+        format!("server      {}", key.info.server),
+        format!("epoch       {}", key.record.epoch()),
+    ];
+    match status {
+        None => lines.push(format!("active      {}", if key.info.active { "yes" } else { "not confirmed" })),
+        Some(status) => {
+            lines.push(format!("state       {}", status.status));
+            let pin = status.pin;
+            let gate = match (pin.locked, pin.retry_s) {
+                (true, _) => ", locked".to_owned(),
+                (false, 0) => String::new(),
+                (false, wait) => format!(", next attempt in {wait} s"),
+            };
+            lines.push(format!(
+                "wrong PINs  {} since the last success, {} in all{gate}",
+                pin.failures, pin.total
+            ));
+            if key.info.purpose == cosign_client::api::KeyPurpose::Encrypt {
+                lines.push(format!("decryptions {}", status.decrypts));
+            }
+        }
+    }
+    lines.extend(key.info.public_key.lines().map(str::to_owned));
+    lines
+}

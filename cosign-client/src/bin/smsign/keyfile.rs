@@ -1,0 +1,63 @@
+//! Public keys, certificates and private keys of others, from files.
+
+use std::path::Path;
+
+use cosign_client::{Error, files};
+use envelope::{Certificate, Sm2Recipient};
+use sm_primitives::sm2::{PrivateKey, PublicKey};
+use zeroize::Zeroizing;
+
+/// No key or certificate file is longer.
+const MAX_LEN: u64 = 256 * 1024;
+
+/// What a file with public content holds.
+pub(crate) enum PublicFile {
+    Key(PublicKey),
+    Certificate(Vec<u8>, PublicKey),
+}
+
+impl PublicFile {
+    /// A public key (SPKI) or a certificate, PEM or DER.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let content = files::read_small(path, MAX_LEN)?;
+        let key = match std::str::from_utf8(&content) {
+            Ok(text) if text.contains("-----BEGIN PUBLIC KEY-----") => PublicKey::from_spki_pem(text),
+            _ => PublicKey::from_spki_der(&content),
+        };
+        if let Ok(key) = key {
+            return Ok(Self::Key(key));
+        }
+        let bad = |what: String| Error::BadFile { path: path.to_owned(), what };
+        match Certificate::parse(&content) {
+            Ok(certificate) => Ok(Self::Certificate(content, *certificate.public_key())),
+            Err(envelope::Error::InvalidCertificate(envelope::error::InvalidCertificate::Malformed)) => {
+                Err(bad("neither an SM2 public key nor a certificate".into()))
+            }
+            Err(error) => Err(bad(error.to_string())),
+        }
+    }
+
+    pub(crate) const fn public_key(&self) -> &PublicKey {
+        match self {
+            Self::Key(key) | Self::Certificate(_, key) => key,
+        }
+    }
+
+    /// The holder as a recipient of envelopes.
+    pub(crate) fn recipient(&self, path: &Path) -> Result<Sm2Recipient, Error> {
+        match self {
+            Self::Key(key) => Ok(Sm2Recipient::from_public_key(key)),
+            Self::Certificate(certificate, _) => Sm2Recipient::from_certificate(certificate)
+                .map_err(|error| Error::BadFile { path: path.to_owned(), what: error.to_string() }),
+        }
+    }
+}
+
+/// A private key, PKCS#8 or SEC1, PEM.
+pub(crate) fn private_key(path: &Path) -> Result<PrivateKey, Error> {
+    let content = Zeroizing::new(files::read_small(path, MAX_LEN)?);
+    std::str::from_utf8(&content)
+        .ok()
+        .and_then(|text| PrivateKey::from_pem(text).ok())
+        .ok_or_else(|| Error::BadFile { path: path.to_owned(), what: "not an SM2 private key in PEM".into() })
+}

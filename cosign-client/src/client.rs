@@ -1,0 +1,414 @@
+//! The operations of the client role.
+
+mod keygen;
+mod session;
+
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use cosign_core::{ClientKey, DeviceKey, Digest, KeyId, LocalRecord, MAX_BATCH, Op, Pin};
+use envelope::{ContentKey, RecipientInfo};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use http::Method;
+use serde::Serialize;
+use sm_primitives::{
+    Zeroizing,
+    sm2::{Ciphertext, Signature},
+};
+use tokio::{runtime::Handle, task};
+
+pub use self::keygen::{ITERATIONS, KeygenRequest, Step};
+use self::session::Exchange;
+use crate::{
+    api::{Device, KeyStatus, Keys, Server},
+    clock,
+    connection::{Connection, Resend},
+    error::Error,
+};
+
+/// Requests of one batch that are under way at once.
+const IN_FLIGHT: usize = 4;
+
+/// What unlocks a record: something the owner knows and something the device has.
+pub struct Credentials {
+    /// The PIN.
+    pub pin: Pin,
+    /// The device's secret.
+    pub device: DeviceKey,
+}
+
+/// What the server measured against this device's clock.
+#[derive(Clone, Debug)]
+pub struct ClockComparison {
+    /// The server's answer.
+    pub server: Server,
+    /// This device's clock minus the server's, milliseconds; precise to half the round trip.
+    pub ahead_ms: i64,
+    /// Duration of the measuring request, milliseconds.
+    pub round_trip_ms: u64,
+}
+
+/// The client role towards one server. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    connection: Connection,
+    sessions: Arc<AtomicU64>,
+}
+
+impl Client {
+    /// A client on a connection, which it opens when it needs it.
+    #[must_use]
+    pub fn new(connection: Connection) -> Self {
+        Self { connection, sessions: Arc::new(AtomicU64::new(1)) }
+    }
+
+    /// The connection.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What the server says about itself. Needs no enrolment.
+    ///
+    /// # Errors
+    /// Network errors, [`Error::Api`], [`Error::BadAnswer`]; so for all calls of the API below.
+    pub async fn server(&self) -> Result<Server, Error> {
+        self.get("/v1/server").await
+    }
+
+    /// Compares the clocks.
+    ///
+    /// # Errors
+    /// As [`Client::server`].
+    pub async fn compare_clocks(&self) -> Result<ClockComparison, Error> {
+        // The connection is up after this one, so the next measures the way only.
+        self.server().await?;
+        let (start, start_ms) = (clock::instant(), clock::now_ms());
+        let server = self.server().await?;
+        let round_trip_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let middle = i128::from(start_ms) + i128::from(round_trip_ms / 2);
+        let ahead_ms = i64::try_from(middle - i128::from(server.time_ms)).unwrap_or(i64::MIN);
+        Ok(ClockComparison { server, ahead_ms, round_trip_ms })
+    }
+
+    /// Makes this device known to the server. Again with the same device it changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Api`] with `enrolment_code_invalid`.
+    pub async fn enrol(&self, code: &str, name: &str) -> Result<Device, Error> {
+        #[derive(Serialize)]
+        struct Enrolment<'a> {
+            enrolment_code: &'a str,
+            name: &'a str,
+        }
+        let body = Enrolment { enrolment_code: code, name };
+        self.connection.call(Method::POST, "/v1/devices", Some(&body)).await
+    }
+
+    /// This device as the server knows it.
+    ///
+    /// # Errors
+    /// [`Error::Api`] with `not_enrolled`.
+    pub async fn device(&self) -> Result<Device, Error> {
+        self.get("/v1/device").await
+    }
+
+    /// The keys of this device.
+    ///
+    /// # Errors
+    /// [`Error::Api`].
+    pub async fn keys(&self) -> Result<Vec<KeyStatus>, Error> {
+        let keys: Keys = self.get("/v1/keys").await?;
+        Ok(keys.keys)
+    }
+
+    /// One key of this device.
+    ///
+    /// # Errors
+    /// [`Error::Api`] with `not_found`.
+    pub async fn key(&self, key_id: KeyId) -> Result<KeyStatus, Error> {
+        self.get(&format!("/v1/keys/{key_id}")).await
+    }
+
+    /// Stops a key at once. Only the operator can start it again.
+    ///
+    /// # Errors
+    /// [`Error::Api`].
+    pub async fn freeze(&self, key_id: KeyId) -> Result<KeyStatus, Error> {
+        self.connection.call(Method::POST, &format!("/v1/keys/{key_id}/freeze"), None::<&()>).await
+    }
+
+    /// Takes the PIN mask off a record. **A wrong PIN gives another key, not an error**: only the server can tell.
+    ///
+    /// # Errors
+    /// [`Error::ForeignRecord`] if the record was changed or belongs to another device.
+    pub async fn unlock(
+        &self,
+        record: LocalRecord,
+        credentials: Arc<Credentials>,
+    ) -> Result<Arc<ClientKey>, Error> {
+        let key_id = record.key_id();
+        blocking(move || {
+            let key = record.unlock(&credentials.pin, &credentials.device);
+            key.map(Arc::new).map_err(|_| Error::ForeignRecord(key_id))
+        })
+        .await
+    }
+
+    /// Signs any number of digests, in requests of at most 256. `done` gets the signatures of each request with the
+    /// positions of their digests, as they come.
+    ///
+    /// The first request goes alone: a wrong PIN is then one wrong PIN. Within a request all signatures come or none;
+    /// if a later request fails, those that `done` got before are good. Gives the number of wrong PINs since the last
+    /// success, to be shown to the owner.
+    ///
+    /// # Errors
+    /// [`Error::WrongPin`], [`Error::KeyRefused`] and the other refusals; [`Error::ServerMisbehaved`]; network errors.
+    pub async fn sign(
+        &self,
+        key: &Arc<ClientKey>,
+        digests: &[Digest],
+        mut done: impl FnMut(Range<usize>, Vec<Signature>),
+    ) -> Result<u8, Error> {
+        let channel = self.channel(key.key_id());
+        let request = |range: Range<usize>| {
+            let (channel, key) = (channel.clone(), Arc::clone(key));
+            let digests = digests.get(range.clone()).unwrap_or_default().to_vec();
+            blocking(move || {
+                let counter = channel.next_session();
+                let signed = session::sign(&channel.of(Op::Sign), &key, &digests, counter)?;
+                Ok((range, signed))
+            })
+        };
+        let mut requests = batches(digests.len());
+        let Some(first) = requests.next() else {
+            return Ok(0);
+        };
+        let (range, signed) = request(first).await?;
+        let failures = signed.failures;
+        done(range, signed.signatures);
+
+        let mut running = FuturesUnordered::new();
+        let mut failure = None;
+        loop {
+            // After a failure nothing new is started; what is under way is waited for, its signatures may be good.
+            let room = if failure.is_none() { IN_FLIGHT - running.len() } else { 0 };
+            running.extend(requests.by_ref().take(room).map(request));
+            match running.next().await {
+                Some(Ok((range, signed))) => done(range, signed.signatures),
+                Some(Err(error)) => failure = failure.or(Some(error)),
+                None => break,
+            }
+        }
+        failure.map_or(Ok(failures), Err)
+    }
+
+    /// Opens SM2 ciphertexts, in requests of at most 256 one after the other. Gives the plaintexts in order and the
+    /// number of wrong PINs since the last success.
+    ///
+    /// # Errors
+    /// As [`Client::sign`]. [`Error::ServerMisbehaved`] with `E_VERIFY` also stands for a ciphertext that was changed.
+    pub async fn decrypt(
+        &self,
+        key: &Arc<ClientKey>,
+        ciphertexts: &[Ciphertext],
+    ) -> Result<(Vec<Zeroizing<Vec<u8>>>, u8), Error> {
+        let channel = self.channel(key.key_id()).of(Op::Decrypt);
+        let mut plaintexts = Vec::with_capacity(ciphertexts.len());
+        let mut failures = 0;
+        for range in batches(ciphertexts.len()) {
+            let (channel, key) = (channel.clone(), Arc::clone(key));
+            let batch = ciphertexts.get(range).unwrap_or_default().to_vec();
+            let decrypted = blocking(move || session::decrypt(&channel, &key, &batch)).await?;
+            failures = failures.max(decrypted.failures);
+            plaintexts.extend(decrypted.plaintexts);
+        }
+        Ok((plaintexts, failures))
+    }
+
+    /// Recovers the content key of an envelope from the entry made for this key.
+    ///
+    /// # Errors
+    /// [`Error::Envelope`] if the entry is broken, and those of [`Client::decrypt`].
+    pub async fn content_key(
+        &self,
+        key: &Arc<ClientKey>,
+        entry: &RecipientInfo,
+    ) -> Result<(ContentKey, u8), Error> {
+        let ciphertext = entry.ciphertext().map_err(Error::Envelope)?.clone();
+        let (mut plaintexts, failures) = self.decrypt(key, &[ciphertext]).await?;
+        let plaintext = plaintexts.pop().ok_or(Error::BadAnswer("no plaintext"))?;
+        Ok((ContentKey::from_bytes(plaintext).map_err(Error::Envelope)?, failures))
+    }
+
+    async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        self.connection.call(Method::GET, path, None::<&()>).await
+    }
+
+    fn channel(&self, key_id: KeyId) -> Channel {
+        Channel { client: self.clone(), runtime: Handle::current(), key_id }
+    }
+}
+
+/// Arithmetic and PBKDF2 run beside the runtime, so that connections stay alive meanwhile.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => Err(Error::Internal("a computation panicked")),
+        Err(_) => Err(Error::Interrupted),
+    }
+}
+
+/// Positions 0..count in runs of at most 256.
+fn batches(count: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..count).step_by(MAX_BATCH).map(move |start| start..count.min(start + MAX_BATCH))
+}
+
+/// The way from a blocking session to the server: frames of one key.
+#[derive(Clone)]
+struct Channel {
+    client: Client,
+    runtime: Handle,
+    key_id: KeyId,
+}
+
+impl Channel {
+    fn send(&self, op: Op, frame: &[u8], resend: Resend, deadline: Instant) -> Result<Vec<u8>, Error> {
+        self.runtime.block_on(self.client.connection.exchange(op, self.key_id, frame, resend, deadline))
+    }
+
+    fn status(&self) -> Result<KeyStatus, Error> {
+        self.runtime.block_on(self.client.key(self.key_id))
+    }
+
+    fn next_session(&self) -> u64 {
+        self.client.sessions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn of(&self, op: Op) -> OpChannel {
+        OpChannel { channel: self.clone(), op }
+    }
+}
+
+/// A channel for an operation whose frames may be repeated.
+#[derive(Clone)]
+struct OpChannel {
+    channel: Channel,
+    op: Op,
+}
+
+impl Exchange for OpChannel {
+    fn exchange(&self, frame: &[u8], deadline: Instant) -> Result<Vec<u8>, Error> {
+        self.channel.send(self.op, frame, Resend::Identical, deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cosign_core::Purpose;
+    use sm_primitives::sm2::dsa;
+
+    use super::*;
+    use crate::testing::{FrameServer, Model, Reaction, device_key, pin};
+
+    /// 600 digests to a server in memory behind a socket: how it ended, which positions got a signature that verifies,
+    /// and how many digests each request had.
+    async fn sign_600(
+        pin_digits: &str,
+        reactions: &[Reaction],
+    ) -> (Result<u8, Error>, Vec<usize>, Vec<usize>) {
+        let mut model = Model::new();
+        let (record, _) = model.keygen(1, Purpose::Sign, &pin("271828"), &device_key());
+        let public_key = *record.public_key();
+        let server = FrameServer::start(reactions, model.into_respond());
+        let client = Client::new(server.connection());
+        let credentials = Arc::new(Credentials { pin: pin(pin_digits), device: device_key() });
+        let key = client.unlock(record, credentials).await.unwrap();
+        let digests: Vec<Digest> = (0..600_u16)
+            .map(|i| Digest::reduce(&[i.to_be_bytes(); 16].concat().try_into().unwrap()))
+            .collect();
+        let mut signed = Vec::new();
+        let outcome = client
+            .sign(&key, &digests, |range, signatures| {
+                assert_eq!(range.len(), signatures.len());
+                for (position, signature) in range.zip(signatures) {
+                    dsa::verify_digest(&public_key, digests[position].as_bytes(), &signature).unwrap();
+                    signed.push(position);
+                }
+            })
+            .await;
+        signed.sort_unstable();
+        let counts = server
+            .seen()
+            .iter()
+            .map(|frame| usize::from(u16::from_be_bytes([frame[80], frame[81]])))
+            .collect();
+        (outcome, signed, counts)
+    }
+
+    #[tokio::test]
+    async fn many_digests_go_in_several_requests() {
+        let (outcome, signed, counts) = sign_600("271828", &[]).await;
+        assert_eq!(outcome.unwrap(), 0);
+        assert_eq!(signed, (0..600).collect::<Vec<_>>());
+        assert_eq!(counts[0], 256);
+        assert_eq!(counts.iter().sum::<usize>(), 600);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_pin_costs_one_attempt_however_large_the_batch() {
+        let (outcome, signed, counts) = sign_600("271829", &[]).await;
+        assert!(matches!(outcome, Err(Error::WrongPin { remaining: 9, .. })));
+        assert!(signed.is_empty());
+        assert_eq!(counts, [256]);
+    }
+
+    #[tokio::test]
+    async fn what_was_signed_before_a_failure_is_handed_over() {
+        let refused = [Reaction::Respond, Reaction::Refuse("not_enrolled")];
+        let (outcome, signed, counts) = sign_600("271828", &refused).await;
+        assert!(matches!(outcome, Err(Error::Api(_))));
+        assert_eq!(counts.len(), 3, "the third request was under way");
+        assert!(signed.len() == 256 + 256 || signed.len() == 256 + 88, "{}", signed.len());
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_is_asked_for_again_and_signed_once() {
+        let lost = [Reaction::RespondAndDrop];
+        let (outcome, signed, counts) = sign_600("271828", &lost).await;
+        assert_eq!(outcome.unwrap(), 0);
+        assert_eq!(signed.len(), 600);
+        assert_eq!(counts[..2], [256, 256], "the same request twice");
+        assert_eq!(counts.iter().sum::<usize>(), 856);
+    }
+
+    #[tokio::test]
+    async fn nothing_to_sign_asks_nobody() {
+        let mut model = Model::new();
+        let (record, key) = model.keygen(1, Purpose::Sign, &pin("271828"), &device_key());
+        drop(record);
+        let server = FrameServer::start(&[], model.into_respond());
+        let client = Client::new(server.connection());
+        let outcome = client.sign(&Arc::new(key), &[], |_, _| panic!("nothing to hand over")).await;
+        assert_eq!(outcome.unwrap(), 0);
+        assert!(server.seen().is_empty());
+    }
+
+    #[test]
+    fn batches_cover_everything_once() {
+        for count in [0, 1, 255, 256, 257, 500, 512, 1000] {
+            let runs: Vec<_> = batches(count).collect();
+            assert!(runs.iter().all(|run| (1..=256).contains(&run.len())), "{count}");
+            let covered: Vec<usize> = runs.into_iter().flatten().collect();
+            assert_eq!(covered, (0..count).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Key generation: an id from the server, two round trips, a co-signed certification request, activation.
+
+use std::{sync::Arc, time::Duration};
+
+use cosign_core::{
+    CLIENT_DEADLINE_MS, ClientKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Op, Purpose, csr, keygen,
+};
+use getrandom::SysRng;
+use http::Method;
+use serde::Serialize;
+use sm_primitives::sm2::{DistId, Signature};
+
+use super::{Channel, Client, Credentials, blocking, session};
+use crate::{
+    api::{KeyPurpose, NewKey},
+    clock,
+    connection::Resend,
+    error::Error,
+};
+
+/// PBKDF2 iterations of a new key: about a quarter of a second where it counts.
+pub const ITERATIONS: u32 = 400_000;
+
+/// What the new key shall be.
+#[derive(Clone, Debug)]
+pub struct KeygenRequest {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// What the server calls it in its lists; it also names the subject of the certification request.
+    pub label: String,
+}
+
+/// Where a key generation stands, for whoever keeps the record.
+pub enum Step {
+    /// Both halves exist and agree: the record must be durable before this is acknowledged.
+    Generated(Box<LocalRecord>),
+    /// The server confirmed the activation.
+    Active(KeyId),
+    /// The server refused for good: the record is of no use to anybody.
+    Discarded(KeyId),
+}
+
+#[derive(Serialize)]
+struct KeyOrder<'a> {
+    purpose: KeyPurpose,
+    label: &'a str,
+}
+
+impl Client {
+    /// Generates a key, stores it through `keep`, co-signs its certification request and activates it.
+    ///
+    /// `keep` is called with [`Step::Generated`], then with [`Step::Active`] or [`Step::Discarded`]. If the last
+    /// answer is lost and the server cannot be asked, neither comes: the record stays, and [`Client::key`] tells later
+    /// whether the key became active.
+    ///
+    /// # Errors
+    /// Those of `keep`; [`Error::Api`] if the device is not enrolled; [`Error::ServerMisbehaved`]; network errors.
+    pub async fn keygen(
+        &self,
+        request: KeygenRequest,
+        credentials: Arc<Credentials>,
+        mut keep: impl FnMut(Step) -> Result<(), Error> + Send + 'static,
+    ) -> Result<KeyId, Error> {
+        let server = self.server().await?;
+        let iterations = ITERATIONS.max(server.pbkdf2_iterations_min).max(MIN_ITERATIONS);
+        let key_id = self.order_key(&request).await?;
+        let channel = self.channel(key_id);
+        blocking(move || {
+            let (record, key) = generate(&channel, key_id, request.purpose, &credentials, iterations)?;
+            keep(Step::Generated(Box::new(record)))?;
+            activate(&channel, &key, &request.label)
+                .inspect_err(|error| {
+                    if is_definite(error) {
+                        // The cause matters more than a record that could not be removed.
+                        let _ = keep(Step::Discarded(key_id));
+                    }
+                })
+                .and_then(|()| keep(Step::Active(key_id)))
+        })
+        .await?;
+        Ok(key_id)
+    }
+
+    async fn order_key(&self, request: &KeygenRequest) -> Result<KeyId, Error> {
+        let order = KeyOrder { purpose: request.purpose.into(), label: &request.label };
+        let issued: NewKey = self.connection().call(Method::POST, "/v1/keys", Some(&order)).await?;
+        issued.key_id.parse().map_err(|_| Error::BadAnswer("not a key id"))
+    }
+}
+
+/// Ops 10 and 11.
+fn generate(
+    channel: &Channel,
+    key_id: KeyId,
+    purpose: Purpose,
+    credentials: &Credentials,
+    iterations: u32,
+) -> Result<(LocalRecord, ClientKey), Error> {
+    let (frame, waiting) = keygen::start(key_id, purpose, &mut SysRng).map_err(session::local)?;
+    let answer = send_once(channel, Op::Keygen, &frame)?;
+    let (frame, waiting) = waiting
+        .finish(&answer, &credentials.pin, &credentials.device, iterations, &mut SysRng)
+        .map_err(session::local)?;
+    let answer = send_once(channel, Op::Open, &frame)?;
+    waiting.finish(&answer).map_err(session::local)
+}
+
+/// The one signature of a pending key, then op 12.
+fn activate(channel: &Channel, key: &ClientKey, label: &str) -> Result<(), Error> {
+    let info = csr::info(label, key.public_key());
+    // A request is checked under the default id, whatever id the key will sign other messages with.
+    let digest = Digest::reduce(&DistId::default().digest(key.public_key(), &info));
+    let signed = session::sign(&channel.of(Op::Sign), key, &[digest], channel.next_session())?;
+    let signature: &Signature = signed.signatures.first().ok_or(Error::BadAnswer("no signature"))?;
+    let request = csr::assemble(&info, signature);
+    match hand_in(channel, key.key_id(), &request) {
+        Err(Error::NoAnswer) if is_active(channel)? => Ok(()),
+        // The frame got lost, or the server is at it: it takes the request again while the key is pending.
+        Err(Error::NoAnswer) => match hand_in(channel, key.key_id(), &request) {
+            Err(_) if is_active(channel)? => Ok(()),
+            Err(Error::NoAnswer) => Err(Error::NotActive(key.key_id())),
+            outcome => outcome,
+        },
+        outcome => outcome,
+    }
+}
+
+/// Op 12.
+fn hand_in(channel: &Channel, key_id: KeyId, request: &[u8]) -> Result<(), Error> {
+    let (frame, waiting) = keygen::activate(key_id, request, &mut SysRng).map_err(session::local)?;
+    let answer = send_once(channel, Op::Activate, &frame)?;
+    waiting.finish(&answer).map_err(session::local)
+}
+
+fn is_active(channel: &Channel) -> Result<bool, Error> {
+    Ok(channel.status()?.status == "active")
+}
+
+/// The server takes each of these frames once.
+fn send_once(channel: &Channel, op: Op, frame: &[u8]) -> Result<Vec<u8>, Error> {
+    let deadline = clock::instant() + Duration::from_millis(CLIENT_DEADLINE_MS);
+    channel.send(op, frame, Resend::Never, deadline)
+}
+
+/// Whether the key can never become active.
+fn is_definite(error: &Error) -> bool {
+    !matches!(
+        error,
+        Error::NoAnswer | Error::Unreachable { .. } | Error::Untrusted { .. } | Error::Interrupted
+    )
+}

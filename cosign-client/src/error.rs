@@ -1,0 +1,446 @@
+//! What can go wrong, whose fault it is, and what to do next.
+
+use std::{io, path::PathBuf};
+
+use cosign_core::{Code, Detail, KeyId, Refusal};
+
+use crate::api::Problem;
+
+/// Why an operation of the client failed. `Display` is the cause, [`Error::next_step`] the way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A server address that does not parse.
+    #[error("{0:?} is not HOST:PORT")]
+    Address(String),
+    /// A PIN of the wrong form.
+    #[error("a PIN has 6 to 32 digits")]
+    PinFormat,
+    /// A PIN for a new key that is easy to guess.
+    #[error("this PIN is easy to guess: no repeated or consecutive digits")]
+    WeakPin,
+
+    /// The server refused the PIN, or the wait after wrong PINs is not over.
+    #[error("{}", pin_text(*remaining, *retry_s))]
+    WrongPin {
+        /// Attempts before the key locks; 0: this was the last one.
+        remaining: u8,
+        /// Seconds until the next attempt counts; 0 if there is no wait.
+        retry_s: u32,
+    },
+    /// The server does not serve this key to this device; it does not say why.
+    #[error(
+        "the server does not accept this key: it is locked, frozen, revoked, not active or not this device's"
+    )]
+    KeyRefused,
+    /// The server holds another epoch of the key's shares than the local record.
+    #[error("the key was renewed elsewhere: the server is at share epoch {active}")]
+    Epoch {
+        /// The server's epoch.
+        active: u32,
+    },
+    /// The clocks differ by more than the protocol allows (120 s).
+    #[error("this device's clock is {} {}", duration_text(ahead_ms.unsigned_abs()), if *ahead_ms < 0 { "behind the server's" } else { "ahead of the server's" })]
+    Clock {
+        /// This device's time minus the server's, milliseconds.
+        ahead_ms: i64,
+    },
+    /// A quota of the key is used up.
+    #[error("the key's quota is used up")]
+    Quota,
+    /// The server stayed busy until the session's deadline.
+    #[error("the server is busy")]
+    Busy,
+    /// The server refused for another reason of the protocol.
+    #[error("the server refused the request ({0})")]
+    Refused(Code),
+    /// The HTTP API refused.
+    #[error("the server refused: {0}")]
+    Api(Box<Problem>),
+
+    /// No connection.
+    #[error("cannot reach {server}: {cause}")]
+    Unreachable {
+        /// The address that was tried.
+        server: String,
+        /// What the network said.
+        cause: String,
+    },
+    /// The server's certificate does not hold under the pinned CA.
+    #[error("{server} is not the server this CA vouches for: {cause}")]
+    Untrusted {
+        /// The address that was tried.
+        server: String,
+        /// What the check said.
+        cause: String,
+    },
+    /// The request left, its answer did not come; whether the server acted is unknown.
+    #[error("the connection was lost before the answer came")]
+    NoAnswer,
+
+    /// The server's answer fails a check of the protocol; nothing was released.
+    #[error("the server's answer is not valid ({0}); nothing was released")]
+    ServerMisbehaved(Code),
+    /// The server answered something that is not its API.
+    #[error("the server's answer is not understood: {0}")]
+    BadAnswer(&'static str),
+
+    /// A file of the store cannot be read or written.
+    #[error("key store {}: {source}", path.display())]
+    Store {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The store or a secret in it is open to other users.
+    #[error("{} is accessible to other users", .0.display())]
+    StorePermissions(PathBuf),
+    /// Another process is writing to the store.
+    #[error("another smsign is writing to the key store {}", .0.display())]
+    StoreBusy(PathBuf),
+    /// A file of the store does not parse or was changed.
+    #[error("{} is damaged: {what}", path.display())]
+    StoreDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The record does not belong to this device's secret.
+    #[error("the record of key {0} is damaged or belongs to another device")]
+    ForeignRecord(KeyId),
+    /// No key of that name, id or purpose.
+    #[error("no {purpose} key {wanted} in the key store")]
+    NoSuchKey {
+        /// `sign`, `encrypt` or empty for any.
+        purpose: &'static str,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// Several keys fit.
+    #[error("several keys fit: {0}")]
+    AmbiguousKey(String),
+    /// The label is taken by a key of the same purpose.
+    #[error("there is already a {purpose} key labelled {label:?}")]
+    LabelTaken {
+        /// `sign` or `encrypt`.
+        purpose: &'static str,
+        /// The label.
+        label: String,
+    },
+    /// Key generation of this key did not finish.
+    #[error("key {0} is not active: its generation did not finish")]
+    NotActive(KeyId),
+
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file that would be overwritten.
+    #[error("{} exists", .0.display())]
+    Exists(PathBuf),
+    /// A file does not hold what was asked for.
+    #[error("{}: {what}", path.display())]
+    BadFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// None of the keys at hand opens the envelope.
+    #[error("no key in the key store opens this envelope")]
+    NotARecipient,
+    /// The envelope does not open.
+    #[error("the envelope does not open: {0}")]
+    Envelope(envelope::Error),
+
+    /// A call that the client role does not allow; a defect of the caller.
+    #[error("{0}")]
+    Misuse(cosign_core::Error),
+    /// The operating system gave no randomness.
+    #[error("the operating system's random source failed")]
+    RandomFailed,
+    /// Something that cannot happen did.
+    #[error("internal error: {0}")]
+    Internal(&'static str),
+    /// A computation was cut off by the program's end.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Groups of errors that a caller handles alike; the command line tool has one exit code for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Category {
+    /// The call itself is wrong.
+    Usage,
+    /// Wrong PIN or wait not over.
+    Pin,
+    /// The server does not serve the key.
+    Key,
+    /// The server refused the request.
+    Refused,
+    /// The server was not reached, is not trusted, or did not answer.
+    Network,
+    /// A key or a file is not there.
+    NotFound,
+    /// Something is there that would be overwritten.
+    Exists,
+    /// A file cannot be read, written or understood.
+    File,
+    /// The key store is unusable.
+    Store,
+    /// The server broke the protocol.
+    Server,
+    /// Stopped by the user.
+    Interrupted,
+    /// A defect of this program or of the machine.
+    Internal,
+}
+
+impl Error {
+    /// The group this error belongs to.
+    #[must_use]
+    pub fn category(&self) -> Category {
+        match self {
+            Self::Address(_) | Self::PinFormat | Self::WeakPin | Self::AmbiguousKey(_) => Category::Usage,
+            Self::WrongPin { .. } => Category::Pin,
+            Self::KeyRefused | Self::Epoch { .. } | Self::Quota | Self::NotActive(_) => Category::Key,
+            Self::Clock { .. } | Self::Busy | Self::Refused(_) => Category::Refused,
+            Self::Api(problem) if problem.code == "not_found" => Category::NotFound,
+            Self::Api(_) => Category::Refused,
+            Self::Unreachable { .. } | Self::Untrusted { .. } | Self::NoAnswer => Category::Network,
+            Self::ServerMisbehaved(_) | Self::BadAnswer(_) => Category::Server,
+            Self::Store { .. } | Self::StorePermissions(_) | Self::StoreBusy(_) => Category::Store,
+            Self::StoreDamaged { .. } | Self::ForeignRecord(_) => Category::Store,
+            Self::NoSuchKey { .. } | Self::NotARecipient => Category::NotFound,
+            Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => Category::NotFound,
+            Self::LabelTaken { .. } | Self::Exists(_) => Category::Exists,
+            Self::File { .. } | Self::BadFile { .. } | Self::Envelope(_) => Category::File,
+            Self::Interrupted => Category::Interrupted,
+            Self::Misuse(_) | Self::RandomFailed | Self::Internal(_) => Category::Internal,
+        }
+    }
+
+    /// A stable name for programs.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Address(_) => "bad_address",
+            Self::PinFormat => "pin_format",
+            Self::WeakPin => "weak_pin",
+            Self::WrongPin { remaining: 0, retry_s: 0 } => "pin_locked",
+            Self::WrongPin { .. } => "wrong_pin",
+            Self::KeyRefused => "key_refused",
+            Self::Epoch { .. } => "wrong_epoch",
+            Self::Clock { .. } => "clock",
+            Self::Quota => "quota",
+            Self::Busy => "busy",
+            Self::Refused(_) => "refused",
+            Self::Api(problem) => &problem.code,
+            Self::Unreachable { .. } => "unreachable",
+            Self::Untrusted { .. } => "untrusted",
+            Self::NoAnswer => "no_answer",
+            Self::ServerMisbehaved(_) => "server_misbehaved",
+            Self::BadAnswer(_) => "bad_answer",
+            Self::Store { .. } => "store",
+            Self::StorePermissions(_) => "store_permissions",
+            Self::StoreBusy(_) => "store_busy",
+            Self::StoreDamaged { .. } => "store_damaged",
+            Self::ForeignRecord(_) => "foreign_record",
+            Self::NoSuchKey { .. } => "no_such_key",
+            Self::AmbiguousKey(_) => "ambiguous_key",
+            Self::LabelTaken { .. } => "label_taken",
+            Self::NotActive(_) => "not_active",
+            Self::File { .. } => "file",
+            Self::Exists(_) => "exists",
+            Self::BadFile { .. } => "bad_file",
+            Self::NotARecipient => "not_a_recipient",
+            Self::Envelope(_) => "envelope",
+            Self::Misuse(_) => "misuse",
+            Self::RandomFailed => "random_failed",
+            Self::Internal(_) => "internal",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// What the user can do about it; `None` where the cause says it all.
+    #[must_use]
+    pub fn next_step(&self) -> Option<String> {
+        let text = match self {
+            Self::Address(_) => "write it like cosign.example.org:8443 or [::1]:8443",
+            Self::WeakPin => "choose digits that nobody guesses; ten wrong ones lock the key",
+            Self::WrongPin { remaining: 0, retry_s: 0 } => {
+                "the operator unlocks it after checking who you are"
+            }
+            Self::WrongPin { retry_s: 0, .. } => "try again with the right PIN",
+            Self::WrongPin { retry_s, .. } => {
+                return Some(format!("wait {}, then try again", duration_text(u64::from(*retry_s) * 1000)));
+            }
+            Self::KeyRefused => {
+                "`smsign keys show KEY` tells its state; the operator unlocks or unfreezes it"
+            }
+            Self::Epoch { .. } => "this copy of the key store is old; use the device that renewed the key",
+            Self::Clock { .. } => {
+                "set this device's clock, then try again; nothing was counted against the PIN"
+            }
+            Self::Quota => "make a new key with `smsign keygen`",
+            Self::Busy => "try again later",
+            Self::Api(problem) => return problem.next_step(),
+            Self::Unreachable { .. } => {
+                "check the address and the network; where UDP is blocked, `--transport http2` goes over TCP"
+            }
+            Self::Untrusted { .. } => "check the address and ask the operator for the CA file (`--ca`)",
+            Self::NoAnswer => "try again; every answered request is in the server's audit record",
+            Self::ServerMisbehaved(_) | Self::BadAnswer(_) => "tell the operator; do not retry blindly",
+            Self::StorePermissions(_) => "chmod 700 the folder and chmod 600 the files in it",
+            Self::StoreBusy(_) => "wait until it ends",
+            Self::StoreDamaged { .. } | Self::ForeignRecord(_) => {
+                "restore the whole key store from a backup of this device, or make a new key"
+            }
+            Self::NoSuchKey { .. } => "`smsign keys list` shows the keys; `smsign keygen` makes one",
+            Self::AmbiguousKey(_) => "name one of them by its id",
+            Self::LabelTaken { .. } => "choose another `--label`",
+            Self::NotActive(_) => "`smsign keys show KEY` asks the server; otherwise make a new key",
+            Self::Exists(_) => "`--force` overwrites it",
+            Self::NotARecipient => "ask the sender which key it was encrypted to, or use `--private-key`",
+            Self::PinFormat | Self::Refused(_) | Self::Store { .. } | Self::File { .. } => return None,
+            Self::BadFile { .. } | Self::Envelope(_) | Self::Misuse(_) => return None,
+            Self::RandomFailed | Self::Internal(_) | Self::Interrupted => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    pub(crate) fn store(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Store { path: path.into(), source }
+    }
+
+    /// Wraps the error of reading or writing `path`.
+    pub fn file(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        let path = path.into();
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            Self::Exists(path)
+        } else {
+            Self::File { path, source }
+        }
+    }
+
+    /// What an error of the protocol means to the user. `now_ms` is this device's time.
+    pub(crate) fn from_protocol(error: cosign_core::Error, now_ms: u64) -> Self {
+        match error {
+            cosign_core::Error::Refused(Refusal { code, detail }) => match (code, detail) {
+                (Code::Pin, Detail::Pin { remaining, retry_s }) => Self::WrongPin { remaining, retry_s },
+                (Code::Time, Detail::Time(server_ms)) => {
+                    let difference = i128::from(now_ms) - i128::from(server_ms);
+                    let limit = if difference < 0 { i64::MIN } else { i64::MAX };
+                    Self::Clock { ahead_ms: i64::try_from(difference).unwrap_or(limit) }
+                }
+                (Code::Epoch, Detail::Epoch(active)) => Self::Epoch { active },
+                (Code::Key, _) => Self::KeyRefused,
+                (Code::Quota, _) => Self::Quota,
+                (Code::Busy, _) => Self::Busy,
+                _ => Self::Refused(code),
+            },
+            cosign_core::Error::InvalidMessage(code) | cosign_core::Error::PeerMisbehaved(code) => {
+                Self::ServerMisbehaved(code)
+            }
+            cosign_core::Error::UnknownStatus(_) => Self::BadAnswer("unknown status"),
+            cosign_core::Error::RandomFailed => Self::RandomFailed,
+            other => Self::Misuse(other),
+        }
+    }
+}
+
+fn pin_text(remaining: u8, retry_s: u32) -> String {
+    let attempts =
+        |n: u8| if n == 1 { "1 attempt remains".to_owned() } else { format!("{n} attempts remain") };
+    match (remaining, retry_s) {
+        (0, 0) => "wrong PIN; it was the last attempt, the key is locked now".to_owned(),
+        (n, 0) => format!("wrong PIN; {}", attempts(n)),
+        (n, wait) => format!(
+            "wrong PIN, or the wait after wrong PINs is not over; {}, the next one in {}",
+            attempts(n),
+            duration_text(u64::from(wait) * 1000)
+        ),
+    }
+}
+
+/// A length of time as people say it: `95 s`, `15 min`, `24 h`, `3 days`.
+pub(crate) fn duration_text(ms: u64) -> String {
+    match ms.div_ceil(1000) {
+        s @ 0..=120 => format!("{s} s"),
+        s @ 121..=7200 => format!("{} min", s.div_ceil(60)),
+        s @ 7201..=172_800 => format!("{} h", s.div_ceil(3600)),
+        s => format!("{} days", s.div_ceil(86_400)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cosign_core::Error as Protocol;
+
+    use super::*;
+
+    fn refused(code: Code, detail: Detail) -> Error {
+        Error::from_protocol(Protocol::Refused(Refusal { code, detail }), 1_000_000)
+    }
+
+    #[test]
+    fn wrong_pin_says_how_many_and_how_long() {
+        let error = refused(Code::Pin, Detail::Pin { remaining: 4, retry_s: 300 });
+        assert_eq!(
+            error.to_string(),
+            "wrong PIN, or the wait after wrong PINs is not over; 4 attempts remain, the next one in 5 min"
+        );
+        assert_eq!(error.next_step().unwrap(), "wait 5 min, then try again");
+        assert_eq!(error.category(), Category::Pin);
+
+        let error = refused(Code::Pin, Detail::Pin { remaining: 1, retry_s: 0 });
+        assert_eq!(error.to_string(), "wrong PIN; 1 attempt remains");
+        assert_eq!(error.code(), "wrong_pin");
+
+        let error = refused(Code::Pin, Detail::Pin { remaining: 0, retry_s: 0 });
+        assert_eq!(error.to_string(), "wrong PIN; it was the last attempt, the key is locked now");
+        assert_eq!(error.code(), "pin_locked");
+    }
+
+    #[test]
+    fn clock_says_which_way() {
+        let error = refused(Code::Time, Detail::Time(1_600_000));
+        assert_eq!(error.to_string(), "this device's clock is 10 min behind the server's");
+        let error = refused(Code::Time, Detail::Time(0));
+        assert_eq!(error.to_string(), "this device's clock is 17 min ahead of the server's");
+        assert!(matches!(refused(Code::Time, Detail::Time(u64::MAX)), Error::Clock { ahead_ms: i64::MIN }));
+    }
+
+    #[test]
+    fn refusals_keep_their_meaning() {
+        assert_eq!(refused(Code::Key, Detail::None).category(), Category::Key);
+        assert_eq!(refused(Code::Quota, Detail::None).category(), Category::Key);
+        assert_eq!(refused(Code::Busy, Detail::None).code(), "busy");
+        assert!(matches!(refused(Code::Epoch, Detail::Epoch(7)), Error::Epoch { active: 7 }));
+        assert_eq!(
+            refused(Code::DupPoint, Detail::None).to_string(),
+            "the server refused the request (E_DUP_POINT)"
+        );
+        assert_eq!(
+            Error::from_protocol(Protocol::PeerMisbehaved(Code::Verify), 0).category(),
+            Category::Server
+        );
+    }
+
+    #[test]
+    fn durations_read_well() {
+        for (ms, text) in
+            [(0, "0 s"), (1, "1 s"), (120_000, "120 s"), (900_000, "15 min"), (86_400_000, "24 h")]
+        {
+            assert_eq!(duration_text(ms), text);
+        }
+        assert_eq!(duration_text(u64::MAX), "213503982335 days");
+    }
+}

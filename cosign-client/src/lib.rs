@@ -1,0 +1,56 @@
+//! The client role of the two-party protocol as a driver: what `cosign-core` leaves to its caller.
+//!
+//! * [`Connection`]: QUIC with framed streams and HTTP/3, or HTTP/2; repeats what may be repeated.
+//! * [`Store`]: this device's identity and its half of each key, in a folder.
+//! * [`Client`]: enrolment, key generation, signing, decryption, key status.
+//!
+//! The command line tool `smsign` is a thin layer over these.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), cosign_client::Error> {
+//! use std::{path::Path, sync::Arc, time::Duration};
+//!
+//! use cosign_client::{Client, Connection, Credentials, Store, Target, Transport, Trust, pin};
+//! use cosign_core::Digest;
+//!
+//! let store = Store::open(Path::new("/home/user/.local/share/smsign"))?;
+//! let key = store.find(Some("contracts"), None)?;
+//! let device = store.device_or_new()?;
+//! let target = Target {
+//!     server: key.info.server.clone(),
+//!     trust: Trust::from_file(Path::new("ca.pem"))?,
+//!     device: Some(device.identity),
+//!     transport: Transport::Quic,
+//!     connect_timeout: Duration::from_secs(10),
+//! };
+//! let client = Client::new(Connection::new(target));
+//! let digest = Digest::reduce(&key.distid().digest(&key.public_key(), b"message"));
+//! let credentials = Arc::new(Credentials { pin: pin::existing("271828")?, device: device.secret });
+//! let unlocked = client.unlock(key.record, credentials).await?;
+//! client.sign(&unlocked, &[digest], |_, signatures| println!("{:?}", signatures)).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! **Invariant**: a frame that carries nonces is sent again only byte for byte, and never later than 60 s after it was
+//! made. **Invariant**: nothing that tests a PIN offline is stored or logged.
+#![forbid(unsafe_code)]
+
+mod address;
+pub mod api;
+mod client;
+pub mod clock;
+mod connection;
+mod error;
+pub mod files;
+pub mod pin;
+mod store;
+#[cfg(test)]
+mod testing;
+mod tls;
+
+pub use address::ServerAddress;
+pub use client::{Client, ClockComparison, Credentials, ITERATIONS, KeygenRequest, Step};
+pub use connection::{Connection, Resend, Target, Transport};
+pub use error::{Category, Error};
+pub use store::{DEFAULT_LABEL, Device, KeyInfo, MAX_LABEL, NewKeyInfo, Store, StoredKey, check_label};
+pub use tls::{DeviceIdentity, Trust};

@@ -1,0 +1,143 @@
+//! One key of the store: the protocol's record, and what people call it.
+
+use cosign_core::{KeyId, LocalRecord, Purpose};
+use serde::{Deserialize, Serialize};
+use sm_primitives::sm2::{DistId, PublicKey};
+
+use crate::{address::ServerAddress, api::KeyPurpose, tls::Trust};
+
+/// Length of a label in characters, at most.
+pub const MAX_LABEL: usize = 64;
+
+/// What the store keeps beside the protocol's record. Nothing in it is secret.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyInfo {
+    /// Layout of this file; 1.
+    pub format: u8,
+    /// The key's id, 32 hexadecimal digits.
+    pub key_id: String,
+    /// What the key is for.
+    pub purpose: KeyPurpose,
+    /// What its owner calls it.
+    pub label: String,
+    /// The server that holds the other share.
+    pub server: ServerAddress,
+    /// The CA certificates that vouch for the server, PEM.
+    pub ca: String,
+    /// The public key, SPKI PEM.
+    pub public_key: String,
+    /// The distinguishing id that goes into Z, UTF-8.
+    pub distid: String,
+    /// Whether the server confirmed the activation.
+    pub active: bool,
+    /// When it was made, unix milliseconds.
+    pub created_ms: u64,
+}
+
+/// A key of the store, checked: record and description belong together.
+pub struct StoredKey {
+    /// The protocol's record.
+    pub record: LocalRecord,
+    /// The description.
+    pub info: KeyInfo,
+}
+
+impl StoredKey {
+    /// Describes a fresh record.
+    #[must_use]
+    pub fn new(record: LocalRecord, info: NewKeyInfo<'_>) -> Self {
+        let info = KeyInfo {
+            format: 1,
+            key_id: record.key_id().to_string(),
+            purpose: record.purpose().into(),
+            label: info.label.to_owned(),
+            server: info.server.clone(),
+            ca: info.trust.pem().to_owned(),
+            public_key: record.public_key().to_spki_pem(),
+            distid: info.distid.to_owned(),
+            active: false,
+            created_ms: info.created_ms,
+        };
+        Self { record, info }
+    }
+
+    /// The key's id.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        self.record.key_id()
+    }
+
+    /// What the key is for.
+    #[must_use]
+    pub fn purpose(&self) -> Purpose {
+        self.record.purpose()
+    }
+
+    /// The public key.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        *self.record.public_key()
+    }
+
+    /// The distinguishing id. One that is too long for the standard does not get into a store.
+    #[must_use]
+    pub fn distid(&self) -> DistId {
+        DistId::new(self.info.distid.as_bytes()).unwrap_or_default()
+    }
+
+    /// Why the two files do not belong together, if they do not.
+    pub(super) fn mismatch(&self, folder: &str) -> Option<&'static str> {
+        if self.info.format != 1 {
+            Some("unknown format")
+        } else if self.info.key_id != folder || self.record.key_id().to_string() != folder {
+            Some("the key id is not the folder's")
+        } else if self.info.purpose != self.record.purpose().into() {
+            Some("the purposes differ")
+        } else if PublicKey::from_spki_pem(&self.info.public_key) != Ok(self.public_key()) {
+            Some("the public keys differ")
+        } else if DistId::new(self.info.distid.as_bytes()).is_err() {
+            Some("the distinguishing id is too long")
+        } else if Trust::from_pem(&self.info.ca).is_err() {
+            Some("the CA certificates do not parse")
+        } else {
+            None
+        }
+    }
+
+    /// Whether `wanted` names this key: its label, its id, or the beginning of its id (4 digits or more).
+    pub(super) fn is_named(&self, wanted: &str) -> bool {
+        let by_id = wanted.len() >= 4 && self.info.key_id.starts_with(&wanted.to_ascii_lowercase());
+        self.info.label == wanted || by_id
+    }
+}
+
+/// What the owner decides about a new key.
+#[derive(Clone, Copy)]
+pub struct NewKeyInfo<'a> {
+    /// What to call it.
+    pub label: &'a str,
+    /// The server that makes it.
+    pub server: &'a ServerAddress,
+    /// Who vouches for the server.
+    pub trust: &'a Trust,
+    /// The distinguishing id that goes into Z.
+    pub distid: &'a str,
+    /// Now, unix milliseconds.
+    pub created_ms: u64,
+}
+
+/// Checks a label: 1 to 64 characters, none of them a control character, and not looking like a key id.
+///
+/// # Errors
+/// What is wrong with it, as text.
+pub fn check_label(label: &str) -> Result<(), &'static str> {
+    if label.is_empty() || label.chars().count() > MAX_LABEL {
+        Err("a label has 1 to 64 characters")
+    } else if label.chars().any(char::is_control) {
+        Err("a label has no control characters")
+    } else if label.parse::<KeyId>().is_ok() {
+        Err("a label must not look like a key id")
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,337 @@
+//! The built binary, without a server: arguments, exit codes, output, files.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use getrandom::SysRng;
+use serde_json::Value;
+use sm_primitives::sm2::{DistId, PrivateKey, dsa};
+use tempfile::TempDir;
+
+/// A folder to work in, with a key store of its own.
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_smsign"));
+        command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
+        command.env_clear().env("SMSIGN_HOME", self.path("store"));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs and checks the exit code.
+    fn expect(&self, code: i32, arguments: &[&str]) -> Output {
+        checked(code, arguments, self.run(arguments))
+    }
+
+    /// Runs with `--json` and gives the document.
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        let arguments = [&["--json"], arguments].concat();
+        serde_json::from_slice(&self.expect(code, &arguments).stdout).unwrap()
+    }
+
+    /// Runs with `--json` and gives the error.
+    fn json_error(&self, code: i32, arguments: &[&str]) -> Value {
+        let arguments = [&["--json"], arguments].concat();
+        let output = self.expect(code, &arguments);
+        assert!(output.stdout.is_empty(), "no data on failure");
+        let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!(error["error"]["exit_code"], code);
+        error["error"].clone()
+    }
+
+    /// A key pair as PEM files `NAME.key` and `NAME.pem`.
+    fn key_pair(&self, name: &str) -> PrivateKey {
+        let key = PrivateKey::generate(&mut SysRng).unwrap();
+        self.write(&format!("{name}.key"), key.to_pkcs8_pem().as_bytes());
+        self.write(&format!("{name}.pem"), key.public_key().to_spki_pem());
+        key
+    }
+}
+
+fn checked(code: i32, arguments: &[&str], output: Output) -> Output {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+    output
+}
+
+fn sign(key: &PrivateKey, distid: &DistId, message: &[u8]) -> sm_primitives::sm2::Signature {
+    dsa::sign(key, distid, message, &mut SysRng).unwrap()
+}
+
+#[test]
+fn help_documents_pin_and_exit_codes() {
+    let help = String::from_utf8(Desk::new().expect(0, &["--help"]).stdout).unwrap();
+    for text in ["Exit codes:", "130  interrupted", "SMSIGN_PIN", "--pin-file", "--transport", "--json"] {
+        assert!(help.contains(text), "{text}");
+    }
+    Desk::new().expect(0, &["--version"]);
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let desk = Desk::new();
+    desk.write("a", "a");
+    for arguments in [
+        &[][..],
+        &["sing"],
+        &["sign"],
+        &["sign", "--pin", "271828", "a"],
+        &["sign", "a", "--format", "pem"],
+        &["sign", ".."],
+        &["verify", "a", "--sig", "x", "--sig", "y", "--public", "k"],
+        &["verify", "a", "--key", "k", "--public", "p"],
+        &["decrypt", "a", "-o", "b", "--key", "k", "--private-key", "p"],
+        &["decrypt", "a"],
+        &["encrypt", "a"],
+        &["--transport", "tcp", "status"],
+        &["keygen", "--server", "localhost:1"],
+        &["keygen", "--server", "localhost", "--ca", "x"],
+        &["keygen", "--label", ""],
+        &["keygen"],
+        &["status"],
+    ] {
+        desk.expect(2, arguments);
+    }
+}
+
+#[test]
+fn a_weak_or_malformed_pin_never_reaches_the_server() {
+    let desk = Desk::new();
+    let ca = ca_file(&desk);
+    let keygen = ["--json", "keygen", "--server", "127.0.0.1:1", "--ca", ca.to_str().unwrap()];
+    for (pin, code) in [
+        ("123456", "weak_pin"),
+        ("000000", "weak_pin"),
+        ("121212", "weak_pin"),
+        ("12345", "pin_format"),
+        ("27182x", "pin_format"),
+    ] {
+        let output = desk.command(&keygen).env("SMSIGN_PIN", pin).output().unwrap();
+        let error: Value = serde_json::from_slice(&checked(2, &keygen, output).stderr).unwrap();
+        assert_eq!(error["error"]["code"], code, "{pin}");
+        assert!(!error.to_string().contains(pin), "the PIN is not repeated");
+    }
+    // The file is asked before the variable; its line end is not part of the PIN.
+    let pin_file = desk.write("pin", "654321\n");
+    let arguments = [&keygen[..], &["--pin-file", pin_file.to_str().unwrap()]].concat();
+    let output = desk.command(&arguments).env("SMSIGN_PIN", "271828").output().unwrap();
+    let stderr = String::from_utf8(checked(2, &arguments, output).stderr).unwrap();
+    assert!(stderr.contains("weak_pin"), "{stderr}");
+}
+
+#[test]
+fn nobody_there_is_6() {
+    let desk = Desk::new();
+    let ca = ca_file(&desk);
+    let server = ["--server", "127.0.0.1:1", "--ca", ca.to_str().unwrap()];
+    let keygen = [&["--transport", "http2", "keygen"], &server[..]].concat();
+    let output = desk.command(&keygen).env("SMSIGN_PIN", "271828").output().unwrap();
+    let stderr = String::from_utf8(checked(6, &keygen, output).stderr).unwrap();
+    assert!(stderr.contains("cannot reach 127.0.0.1:1"), "{stderr}");
+    assert!(desk.json(0, &["keys", "list"])["keys"].as_array().unwrap().is_empty());
+
+    let status = desk.json(6, &[&["--transport", "http2", "status"], &server[..]].concat());
+    assert_eq!(status["servers"][0]["reachable"], false);
+}
+
+#[test]
+fn a_missing_key_or_file_is_7() {
+    let desk = Desk::new();
+    desk.write("a", "a");
+    let error = desk.json_error(7, &["sign", "a"]);
+    assert_eq!(error["code"], "no_such_key");
+    assert!(error["next_step"].as_str().unwrap().contains("keygen"));
+    desk.expect(7, &["sign", "missing"]);
+    desk.expect(7, &["keys", "show", "x"]);
+    desk.expect(7, &["encrypt", "a", "--to", "nobody"]);
+    desk.expect(7, &["verify", "a", "--public", "missing.pem"]);
+    desk.expect(7, &["decrypt", "missing", "-o", "b"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_open_to_others_is_10() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let desk = Desk::new();
+    desk.expect(0, &["keys", "list"]);
+    fs::set_permissions(desk.path("store"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(desk.json_error(10, &["keys", "list"])["code"], "store_permissions");
+}
+
+#[test]
+fn five_hundred_files_verify_in_one_command() {
+    let desk = Desk::new();
+    let key = desk.key_pair("signer");
+    let distid = DistId::default();
+    let files: Vec<String> = (0..500).map(|i| format!("files/{i}.txt")).collect();
+    for (i, file) in files.iter().enumerate() {
+        desk.write(file, format!("file {i}"));
+        let signature = sign(&key, &distid, format!("file {i}").as_bytes());
+        // Both forms in one batch.
+        let bytes = if i % 2 == 0 { signature.to_der() } else { signature.to_bytes().to_vec() };
+        desk.write(&format!("{file}.sig"), bytes);
+    }
+    let mut arguments = vec!["verify", "--public", "signer.pem"];
+    arguments.extend(files.iter().map(String::as_str));
+    let report = desk.json(0, &arguments);
+    assert_eq!((report["valid"].as_u64(), report["invalid"].as_u64()), (Some(500), Some(0)));
+
+    desk.write(&files[7], "changed");
+    fs::remove_file(desk.path(&format!("{}.sig", files[8]))).unwrap();
+    desk.write(&format!("{}.sig", files[9]), "no signature");
+    fs::remove_file(desk.path(&files[10])).unwrap();
+    fs::copy(desk.path(&format!("{}.sig", files[11])), desk.path(&format!("{}.sig", files[12]))).unwrap();
+    let report = desk.json(1, &arguments);
+    assert_eq!((report["valid"].as_u64(), report["invalid"].as_u64()), (Some(495), Some(5)));
+    let invalid: Vec<&str> = report["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|verdict| verdict["valid"] == false)
+        .map(|verdict| verdict["file"].as_str().unwrap())
+        .collect();
+    assert_eq!(invalid, [&files[7], &files[8], &files[9], &files[10], &files[12]]);
+}
+
+#[test]
+fn signatures_are_found_where_they_were_put() {
+    let desk = Desk::new();
+    let key = desk.key_pair("signer");
+    let signature = sign(&key, &DistId::default(), b"text").to_der();
+    desk.write("a.txt", "text");
+    desk.write("elsewhere.sig", &signature);
+    desk.write("out/a.txt.sig", &signature);
+    let public = ["--public", "signer.pem"];
+    desk.expect(0, &[&["verify", "a.txt", "elsewhere.sig"], &public[..]].concat());
+    desk.expect(0, &[&["verify", "a.txt", "--sig", "elsewhere.sig"], &public[..]].concat());
+    desk.expect(0, &[&["verify", "a.txt", "--dir", "out"], &public[..]].concat());
+    desk.expect(1, &[&["verify", "a.txt"], &public[..]].concat());
+
+    // Another signer, another distinguishing id.
+    desk.key_pair("other");
+    desk.expect(1, &["verify", "a.txt", "elsewhere.sig", "--public", "other.pem"]);
+    desk.expect(1, &["verify", "a.txt", "elsewhere.sig", "--public", "signer.pem", "--distid", "alice"]);
+    desk.write("b.sig", sign(&key, &DistId::new(b"alice").unwrap(), b"text").to_der());
+    desk.expect(0, &["verify", "a.txt", "b.sig", "--public", "signer.pem", "--distid", "alice"]);
+    desk.expect(9, &["verify", "a.txt", "b.sig", "--public", "a.txt"]);
+}
+
+#[test]
+fn a_file_goes_into_an_envelope_and_comes_back() {
+    let desk = Desk::new();
+    desk.key_pair("alice");
+    desk.key_pair("bob");
+    desk.key_pair("eve");
+    for (name, length) in [("empty", 0), ("short", 15), ("block", 16), ("long", 300_001)] {
+        let content: Vec<u8> = (0..length).map(|i| u8::try_from(i % 251).unwrap()).collect();
+        desk.write(name, &content);
+        let report = desk.json(0, &["encrypt", name, "--to", "alice.pem", "--to", "bob.pem"]);
+        assert_eq!(report["recipients"].as_array().unwrap().len(), 2);
+        let sealed = format!("{name}.p7");
+        for who in ["alice", "bob"] {
+            let out = format!("{name}.{who}");
+            desk.expect(0, &["decrypt", &sealed, "-o", &out, "--private-key", &format!("{who}.key")]);
+            assert_eq!(fs::read(desk.path(&out)).unwrap(), content, "{name}");
+        }
+        let eve = ["decrypt", &sealed, "-o", "eve.out", "--private-key", "eve.key"];
+        assert_eq!(desk.json_error(7, &eve)["code"], "not_a_recipient");
+        assert_eq!(desk.json_error(7, &["decrypt", &sealed, "-o", "eve.out"])["code"], "not_a_recipient");
+        assert!(!desk.path("eve.out").exists());
+    }
+}
+
+#[test]
+fn a_broken_envelope_leaves_nothing() {
+    let desk = Desk::new();
+    desk.key_pair("alice");
+    desk.write("plain", vec![7; 100_000]);
+    desk.expect(0, &["encrypt", "plain", "--to", "alice.pem"]);
+    let sealed = fs::read(desk.path("plain.p7")).unwrap();
+    let before = fs::read_dir(desk.folder.path()).unwrap().count();
+    for (name, broken) in [
+        ("cut in the content", sealed[..sealed.len() / 2].to_vec()),
+        ("cut in the header", sealed[..50].to_vec()),
+        ("longer", [&sealed[..], b"x"].concat()),
+        ("not an envelope", b"hello".to_vec()),
+        ("empty", Vec::new()),
+    ] {
+        let path = desk.write("broken.p7", broken);
+        let error = desk.json_error(9, &["decrypt", "broken.p7", "-o", "out", "--private-key", "alice.key"]);
+        assert_eq!(error["code"], "envelope", "{name}");
+        fs::remove_file(path).unwrap();
+        assert_eq!(
+            fs::read_dir(desk.folder.path()).unwrap().count(),
+            before,
+            "{name}: no file is left behind"
+        );
+    }
+}
+
+#[test]
+fn what_exists_is_not_overwritten() {
+    let desk = Desk::new();
+    desk.key_pair("alice");
+    desk.write("plain", "new");
+    desk.write("plain.p7", "precious");
+    assert_eq!(desk.json_error(8, &["encrypt", "plain", "--to", "alice.pem"])["code"], "exists");
+    assert_eq!(fs::read(desk.path("plain.p7")).unwrap(), b"precious");
+    desk.expect(0, &["encrypt", "plain", "--to", "alice.pem", "--force"]);
+
+    desk.write("target", "precious");
+    let decrypt = ["decrypt", "plain.p7", "-o", "target", "--private-key", "alice.key"];
+    desk.expect(8, &decrypt);
+    assert_eq!(fs::read(desk.path("target")).unwrap(), b"precious");
+    desk.expect(0, &[&decrypt[..], &["--force"]].concat());
+    assert_eq!(fs::read(desk.path("target")).unwrap(), b"new");
+    // Without --out the name loses its .p7.
+    desk.expect(8, &["decrypt", "plain.p7", "--private-key", "alice.key"]);
+}
+
+#[test]
+fn keys_that_do_not_fit_are_refused() {
+    let desk = Desk::new();
+    desk.key_pair("alice");
+    desk.write("plain", "x");
+    desk.write("junk.pem", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n");
+    desk.expect(9, &["encrypt", "plain", "--to", "junk.pem"]);
+    desk.expect(9, &["encrypt", "plain", "--to", "alice.key"]);
+    desk.expect(0, &["encrypt", "plain", "--to", "alice.pem"]);
+    desk.expect(9, &["decrypt", "plain.p7", "-o", "out", "--private-key", "alice.pem"]);
+}
+
+/// A CA that vouches for nobody here.
+fn ca_file(desk: &Desk) -> PathBuf {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let ca = rcgen::CertificateParams::new(vec!["ca".into()]).unwrap().self_signed(&key).unwrap();
+    let path = desk.write("ca.pem", ca.pem());
+    assert!(Path::new(&path).exists());
+    path
+}
