@@ -1,0 +1,70 @@
+//! The HTTP API: extract, one domain call, answer.
+//!
+//! **Invariant:** no SQL, no sockets and no key shares in here; status codes of errors live in `problem` only.
+
+mod devices;
+mod extract;
+mod health;
+mod keys;
+mod observe;
+mod operations;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+
+use crate::{
+    domain::{
+        ports::{Clock, Readiness, Signer},
+        services::{Devices, Keys},
+    },
+    telemetry::Telemetry,
+};
+
+pub use problem::Problem;
+
+/// Everything that handlers may call.
+#[derive(Clone)]
+pub struct Api {
+    /// Enrolment.
+    pub devices: Arc<Devices>,
+    /// Keys.
+    pub keys: Arc<Keys>,
+    /// The protocol.
+    pub signer: Arc<dyn Signer>,
+    /// Whether the server can do its work.
+    pub readiness: Arc<dyn Readiness>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Measurements.
+    pub telemetry: Arc<Telemetry>,
+    /// Longest time for one request, from its headers to its answer.
+    pub timeout: Duration,
+}
+
+/// The routes, the same for HTTP/1.1, HTTP/2 and HTTP/3. The transport puts a [`crate::domain::device::Caller`] into the
+/// extensions of every request.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/version", get(health::version))
+        .route("/metrics", get(health::metrics))
+        .route("/v1/server", get(health::server))
+        .route("/v1/devices", post(devices::enrol))
+        .route("/v1/device", get(devices::own))
+        .route("/v1/keys", get(keys::list).post(keys::issue))
+        .route("/v1/keys/{key_id}", get(keys::show))
+        .route("/v1/keys/{key_id}/freeze", post(keys::freeze))
+        .route("/v1/keys/{key_id}/{operation}", post(operations::operate))
+        .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::no_method)
+        .layer(middleware::from_fn_with_state(api.clone(), observe::observe))
+        .with_state(api)
+}

@@ -1,0 +1,139 @@
+//! Keys: issuing ids, looking, suspending.
+
+use axum::{Json, extract::State, http::StatusCode};
+use cosign_core::{
+    Purpose,
+    sm_primitives::{point::PublicPoint, sm2::PublicKey},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Api, Problem,
+    extract::{Bare, Enrolled, Input, OfKey},
+};
+use crate::domain::{Error, device::Name, services::KeyView};
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PurposeBody {
+    Sign,
+    Encrypt,
+}
+
+impl From<PurposeBody> for Purpose {
+    fn from(purpose: PurposeBody) -> Self {
+        match purpose {
+            PurposeBody::Sign => Self::Sign,
+            PurposeBody::Encrypt => Self::Encrypt,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewKey {
+    purpose: PurposeBody,
+    label: Name,
+}
+
+#[derive(Serialize)]
+pub(super) struct IssuedBody {
+    key_id: String,
+    purpose: &'static str,
+    label: Name,
+    expires_at_ms: u64,
+}
+
+#[derive(Serialize)]
+struct PinBody {
+    failures: u8,
+    total: u8,
+    locked: bool,
+    retry_s: u32,
+}
+
+#[derive(Serialize)]
+pub(super) struct KeyBody {
+    key_id: String,
+    purpose: &'static str,
+    label: Name,
+    status: &'static str,
+    epoch: u32,
+    public_key: String,
+    created_at_ms: u64,
+    pin: PinBody,
+    decrypts: u32,
+}
+
+#[derive(Serialize)]
+pub(super) struct KeysBody {
+    keys: Vec<KeyBody>,
+}
+
+impl TryFrom<KeyView> for KeyBody {
+    type Error = Error;
+
+    fn try_from(key: KeyView) -> Result<Self, Error> {
+        let point = PublicPoint::from_bytes(&key.public_key).ok_or(Error::Internal)?;
+        Ok(Self {
+            key_id: key.key_id.to_string(),
+            purpose: key.purpose.as_str(),
+            label: key.label,
+            status: key.status.as_str(),
+            epoch: key.epoch,
+            public_key: PublicKey::from(point).to_spki_pem(),
+            created_at_ms: key.created_ms,
+            pin: PinBody {
+                failures: key.pin.failures,
+                total: key.pin.total,
+                locked: key.pin.locked,
+                retry_s: key.pin.retry_s,
+            },
+            decrypts: key.decrypts,
+        })
+    }
+}
+
+/// `POST /v1/keys`
+pub(super) async fn issue(
+    State(api): State<Api>,
+    Enrolled(device): Enrolled,
+    Input { body, once }: Input<NewKey>,
+) -> Result<(StatusCode, Json<IssuedBody>), Problem> {
+    let issued = api.keys.issue(&device, body.purpose.into(), body.label, once.as_ref()).await?;
+    let body = IssuedBody {
+        key_id: issued.key_id.to_string(),
+        purpose: issued.purpose.as_str(),
+        label: issued.label,
+        expires_at_ms: issued.expires_ms,
+    };
+    Ok((StatusCode::CREATED, Json(body)))
+}
+
+/// `GET /v1/keys`
+pub(super) async fn list(
+    State(api): State<Api>,
+    Enrolled(device): Enrolled,
+) -> Result<Json<KeysBody>, Problem> {
+    let keys = api.keys.list(&device).await?;
+    Ok(Json(KeysBody { keys: keys.into_iter().map(KeyBody::try_from).collect::<Result<_, _>>()? }))
+}
+
+/// `GET /v1/keys/{key_id}`
+pub(super) async fn show(
+    State(api): State<Api>,
+    Enrolled(device): Enrolled,
+    OfKey(key_id): OfKey,
+) -> Result<Json<KeyBody>, Problem> {
+    Ok(Json(api.keys.show(&device, &key_id).await?.try_into()?))
+}
+
+/// `POST /v1/keys/{key_id}/freeze`
+pub(super) async fn freeze(
+    State(api): State<Api>,
+    Enrolled(device): Enrolled,
+    OfKey(key_id): OfKey,
+    Bare { once }: Bare,
+) -> Result<Json<KeyBody>, Problem> {
+    Ok(Json(api.keys.freeze(&device, &key_id, once.as_ref()).await?.try_into()?))
+}

@@ -1,0 +1,45 @@
+//! Protocol frames over HTTP: the same bytes as over `cosign/1`, one per request.
+//!
+//! A frame's session id is what makes it idempotent, so an `Idempotency-Key` adds nothing here, and answers of
+//! private-key operations are not kept by the HTTP layer.
+
+use axum::{
+    extract::{Path, State},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use cosign_core::Op;
+
+use super::{
+    Api, Problem,
+    extract::{FRAME, Frame, From, OfKey},
+};
+use crate::domain::Error;
+
+/// `POST /v1/keys/{key_id}/{operation}`
+pub(super) async fn operate(
+    State(api): State<Api>,
+    From(caller): From,
+    OfKey(key_id): OfKey,
+    Path((_, operation)): Path<(String, String)>,
+    Frame(frame): Frame,
+) -> Result<Response, Problem> {
+    let expected: &[Op] = match operation.as_str() {
+        "keygen" => &[Op::Keygen],
+        "open" => &[Op::Open],
+        "activate" => &[Op::Activate],
+        "sign" => &[Op::Sign],
+        "decrypt" => &[Op::Decrypt],
+        "refresh" => &[Op::Refresh, Op::Confirm],
+        _ => return Err(Error::NotFound.into()),
+    };
+    // Frames too short to tell are the protocol's to refuse.
+    if frame.get(2).is_some_and(|byte| !expected.iter().any(|op| op.byte() == *byte)) {
+        return Err(Error::BadRequest("the frame is of another operation than the path").into());
+    }
+    if frame.get(4..20).is_some_and(|bytes| bytes != key_id.as_bytes()) {
+        return Err(Error::BadRequest("the frame is about another key than the path").into());
+    }
+    let answer = api.signer.answer(caller, frame.into()).await?;
+    Ok(([(header::CONTENT_TYPE, FRAME), (header::CACHE_CONTROL, "no-store")], answer).into_response())
+}

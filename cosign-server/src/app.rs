@@ -1,0 +1,22 @@
+//! Wiring: configuration, the data folder, the clock, logs, start and stop. Holds no rule.
+
+mod clock;
+mod config;
+mod entropy;
+mod files;
+mod folder;
+mod logs;
+mod pki;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub use clock::SystemClock;
+pub use config::{Config, ConfigError, LimitsConfig, LogConfig, LogFormat, SignerConfig};
+pub use entropy::OsEntropy;
+pub use files::FileError;
+pub use folder::{Folder, FolderError};
+pub use logs::start_logs;
+#[cfg(test)]
+pub(crate) use server::Health;
+pub use server::{Offline, Server, StartError};

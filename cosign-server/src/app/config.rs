@@ -1,0 +1,204 @@
+//! The configuration file. Paths in it are relative to its folder; what it leaves out has a default.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{
+    signer::{PoolSettings, SignerSettings},
+    transport::Limits,
+};
+
+/// Why there is no configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {error}; `cosign-server init --data DIR` makes a data folder with a configuration")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It says something that is not understood.
+    #[error("{path}: {error}")]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// What.
+        error: Box<toml::de::Error>,
+    },
+}
+
+/// The whole configuration.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address of both sockets, UDP and TCP.
+    pub listen: SocketAddr,
+    /// SQLite file.
+    pub database: PathBuf,
+    /// File of 32 bytes, mode 0600, best on another disk than the database and its backups.
+    pub master_key: PathBuf,
+    /// TLS certificate chain, PEM, leaf first.
+    pub certificate: PathBuf,
+    /// Its private key, PEM (PKCS#8), mode 0600.
+    pub private_key: PathBuf,
+    /// Limits of the transport.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// Sizes of the signer.
+    #[serde(default)]
+    pub signer: SignerConfig,
+    /// Logs.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// Limits of the transport.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Open connections in all.
+    pub connections: usize,
+    /// Open connections per source address.
+    pub connections_per_source: usize,
+    /// Protocol frames under way per connection.
+    pub in_flight: usize,
+    /// Seconds for a handshake, and for request headers.
+    pub header_timeout_s: u64,
+    /// Seconds for a whole HTTP request.
+    pub request_timeout_s: u64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            connections_per_source: 256,
+            in_flight: 64,
+            header_timeout_s: 10,
+            request_timeout_s: 30,
+        }
+    }
+}
+
+/// Sizes of the signer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignerConfig {
+    /// Computing threads; 0 for one per core.
+    pub threads: usize,
+    /// Operations admitted and not yet computed; more are answered `E_BUSY`.
+    pub queue: NonZeroUsize,
+    /// Keys kept unsealed in memory.
+    pub hot_keys: usize,
+    /// Seconds that an unused key stays unsealed.
+    pub hot_idle_s: u64,
+    /// Sessions remembered for replays: about four minutes' worth.
+    pub replay_entries: usize,
+    /// MiB of answers remembered for replays.
+    pub replay_mib: usize,
+}
+
+impl Default for SignerConfig {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            queue: NonZeroUsize::MIN.saturating_add(1023),
+            hot_keys: 65_536,
+            hot_idle_s: 900,
+            replay_entries: 1 << 20,
+            replay_mib: 256,
+        }
+    }
+}
+
+/// Logs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// Form.
+    pub format: LogFormat,
+    /// What is logged, as in `info,cosign_server=debug`.
+    pub filter: Option<String>,
+}
+
+/// Form of the logs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+        let mut config: Self = toml::from_str(&text)
+            .map_err(|error| ConfigError::Parse { path: path.to_owned(), error: Box::new(error) })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for file in
+            [&mut config.database, &mut config.master_key, &mut config.certificate, &mut config.private_key]
+        {
+            *file = folder.join(&*file);
+        }
+        Ok(config)
+    }
+
+    pub(super) const fn limits(&self) -> Limits {
+        Limits {
+            connections: self.limits.connections,
+            connections_per_source: self.limits.connections_per_source,
+            in_flight: self.limits.in_flight,
+            header_timeout: Duration::from_secs(self.limits.header_timeout_s),
+            request_timeout: Duration::from_secs(self.limits.request_timeout_s),
+        }
+    }
+
+    pub(super) const fn signer(&self) -> SignerSettings {
+        SignerSettings {
+            pool: PoolSettings { threads: NonZeroUsize::new(self.signer.threads), queue: self.signer.queue },
+            hot_keys: self.signer.hot_keys,
+            hot_idle_ms: self.signer.hot_idle_s.saturating_mul(1000),
+            replay_entries: self.signer.replay_entries,
+            replay_bytes: self.signer.replay_mib.saturating_mul(1 << 20),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_file_is_enough_and_a_wrong_word_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cosign.toml");
+        let text = "listen = '127.0.0.1:8443'\ndatabase = 'a.db'\nmaster_key = '/elsewhere/m'\n\
+                    certificate = 'c.pem'\nprivate_key = 'k.pem'\n";
+        fs::write(&path, text).unwrap();
+        let config = Config::read(&path).unwrap();
+        assert_eq!(config.database, folder.path().join("a.db"));
+        assert_eq!(config.master_key, Path::new("/elsewhere/m"));
+        assert_eq!(config.limits.in_flight, 64);
+        fs::write(&path, format!("{text}[limits]\nconections = 1\n")).unwrap();
+        assert!(matches!(Config::read(&path), Err(ConfigError::Parse { .. })));
+        assert!(matches!(Config::read(&folder.path().join("none")), Err(ConfigError::Read { .. })));
+    }
+}

@@ -1,0 +1,229 @@
+//! Start and stop.
+
+use std::{
+    fs::File,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use futures_util::future::BoxFuture;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use thiserror::Error;
+use tokio::sync::watch;
+
+use super::{
+    config::Config,
+    files::{FileError, read_master_key, read_secret},
+};
+use crate::{
+    api::{self, Api},
+    domain::{
+        Error as DomainError,
+        ports::{Clock, Entropy, Readiness, Signer, Store, Unit},
+        services::{Devices, Keys, Operator},
+    },
+    signer::SignerService,
+    store::{Access, OpenError, SqliteStore},
+    telemetry::Telemetry,
+    transport::{BindError, Limits, Sockets, tls::ServerTls},
+};
+
+const MAINTENANCE: Duration = Duration::from_secs(10);
+const READY: Duration = Duration::from_secs(2);
+
+/// Why the server does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The sockets.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Another server uses the database.
+    #[error("{0} is locked: another server uses this database; two would not see each other's replays")]
+    Locked(PathBuf),
+    /// The signer.
+    #[error("the signer does not start: {0}")]
+    Signer(#[from] DomainError),
+}
+
+/// A server with its sockets bound, not yet serving.
+pub struct Server {
+    sockets: Sockets,
+    router: Router,
+    signer: SignerService,
+    store: Arc<SqliteStore>,
+    telemetry: Arc<Telemetry>,
+    limits: Limits,
+    operator: Arc<Operator>,
+    // Held as long as the server lives.
+    _lock: File,
+}
+
+impl Server {
+    /// Opens everything that the configuration names and binds the sockets.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        config: &Config,
+        access: Access,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, StartError> {
+        let master = read_master_key(&config.master_key)?;
+        let tls = tls(&config.certificate, &config.private_key)?;
+        let lock = lock(&config.database)?;
+        let telemetry = Arc::new(Telemetry::new());
+        let store = Arc::new(SqliteStore::open(&config.database, access, Arc::clone(&telemetry)).await?);
+        store.bind_master_key(master.name()).await?;
+        let port: Arc<dyn Store> = Arc::clone(&store) as _;
+        let signer = SignerService::start(
+            config.signer(),
+            master,
+            Arc::clone(&port),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            Arc::clone(&telemetry),
+        )
+        .await?;
+        let operator = Operator::new(Arc::clone(&port), Arc::clone(&clock), Arc::clone(&entropy));
+        let limits = config.limits();
+        let router = api::router(Api {
+            devices: Arc::new(Devices::new(Arc::clone(&port), Arc::clone(&clock))),
+            keys: Arc::new(Keys::new(Arc::clone(&port), Arc::clone(&clock), Arc::clone(&entropy))),
+            signer: Arc::new(signer.clone()),
+            readiness: Arc::new(Health::new(port, signer.clone())),
+            clock,
+            telemetry: Arc::clone(&telemetry),
+            timeout: limits.request_timeout,
+        });
+        let sockets = Sockets::bind(config.listen, tls).await?;
+        Ok(Self {
+            sockets,
+            router,
+            signer,
+            store,
+            telemetry,
+            limits,
+            operator: Arc::new(operator),
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens, UDP and TCP.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.sockets.address()
+    }
+
+    /// The operator's acts, in this process.
+    #[must_use]
+    pub fn operator(&self) -> Arc<Operator> {
+        Arc::clone(&self.operator)
+    }
+
+    /// Serves until `stop` turns true (or its sender is gone); then finishes what was begun, commits and closes.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let signer: Arc<dyn Signer> = Arc::new(self.signer.clone());
+        let serving = self.sockets.serve(self.router, signer, self.limits, self.telemetry, stop);
+        tokio::pin!(serving);
+        let mut maintenance = tokio::time::interval(MAINTENANCE);
+        loop {
+            tokio::select! {
+                () = &mut serving => break,
+                _ = maintenance.tick() => self.signer.maintain().await,
+            }
+        }
+        self.signer.drain().await;
+        self.store.close().await;
+    }
+}
+
+/// Whether the server can do its work: the writer commits, the signer is not stopping, the master key works.
+pub(crate) struct Health {
+    store: Arc<dyn Store>,
+    signer: SignerService,
+}
+
+impl Health {
+    pub(crate) fn new(store: Arc<dyn Store>, signer: SignerService) -> Self {
+        Self { store, signer }
+    }
+}
+
+impl Readiness for Health {
+    fn ready(&self) -> BoxFuture<'_, Result<(), DomainError>> {
+        Box::pin(async {
+            self.signer.check()?;
+            // An empty unit goes through the writer and its transaction like every other.
+            let written = tokio::time::timeout(READY, self.store.commit(Unit::default())).await;
+            Ok(written.map_err(|_| DomainError::Unavailable)??)
+        })
+    }
+}
+
+/// The database without a server: for the operator's commands, also while a server runs.
+pub struct Offline {
+    store: Arc<SqliteStore>,
+    /// The operator's acts.
+    pub operator: Operator,
+}
+
+impl Offline {
+    /// Opens the database.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(
+        config: &Config,
+        access: Access,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, OpenError> {
+        let store = Arc::new(SqliteStore::open(&config.database, access, Arc::new(Telemetry::new())).await?);
+        let port: Arc<dyn Store> = Arc::clone(&store) as _;
+        Ok(Self { operator: Operator::new(port, clock, entropy), store })
+    }
+
+    /// Ties a new database to the master key of the configuration.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn bind_master_key(&self, config: &Config) -> Result<(), StartError> {
+        let master = read_master_key(&config.master_key)?;
+        Ok(self.store.bind_master_key(master.name()).await?)
+    }
+
+    /// Commits what waits and closes the file.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+fn tls(certificate: &Path, private_key: &Path) -> Result<ServerTls, StartError> {
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| FileError::content(certificate, error))?;
+    if chain.is_empty() {
+        return Err(FileError::content(certificate, "no certificate in it").into());
+    }
+    let key = read_secret(private_key)?;
+    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| FileError::content(private_key, error))?;
+    Ok(ServerTls::new(chain, key).map_err(BindError::from)?)
+}
+
+fn lock(database: &Path) -> Result<File, StartError> {
+    let path = database.with_extension("lock");
+    let file =
+        File::options().write(true).create(true).truncate(false).open(&path).map_err(FileError::io(&path))?;
+    file.try_lock().map_err(|_| StartError::Locked(path))?;
+    Ok(file)
+}

@@ -1,0 +1,271 @@
+//! The command line.
+
+mod commands;
+mod duration;
+mod output;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use cosign_core::KeyId;
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::{
+    app::{ConfigError, FolderError, StartError},
+    dev::{DevError, DevOptions},
+    domain::Error as DomainError,
+    store::OpenError,
+};
+
+pub(crate) use output::say;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 it failed, the message says why; 2 the command line is wrong; 3 the audit log is broken;
+4 the key does not exist or its state does not allow it.";
+
+/// The signing server of a two-party SM2 system.
+#[derive(Debug, Parser)]
+#[command(name = "cosign-server", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGINT or SIGTERM.
+    Serve(Target),
+    /// Make a data folder: configuration, channel certificates, master key, database.
+    Init(Init),
+    /// Show the whole thing on this machine: a server with everything embedded, and a signer that uses it.
+    Dev(Dev),
+    /// Enrolment codes.
+    #[command(subcommand)]
+    EnrolCode(EnrolCode),
+    /// Keys, directly on the database; a running server obeys at once.
+    #[command(subcommand)]
+    Key(Key),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Print the version.
+    Version(Output),
+}
+
+#[derive(Debug, Args)]
+struct Target {
+    /// Configuration file.
+    #[arg(long, env = "COSIGN_CONFIG", default_value = "cosign-data/cosign.toml")]
+    config: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct Output {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Init {
+    /// The folder to make.
+    #[arg(long)]
+    data: PathBuf,
+    /// Address of both sockets, UDP and TCP.
+    #[arg(long, default_value = "0.0.0.0:8443")]
+    listen: SocketAddr,
+    /// Host names and IP addresses for the channel certificate.
+    #[arg(long = "name", default_values_t = ["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()])]
+    names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct Dev {
+    /// Address to listen on. Without it: 127.0.0.1:8443, or a free port if that is taken.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// Data folder; made if it does not exist, kept between runs.
+    #[arg(long, default_value = "cosign-data", conflicts_with = "once")]
+    data: PathBuf,
+    /// Do it once in a temporary data folder and exit: 0 only if everything held.
+    #[arg(long, requires = "file", requires = "out")]
+    once: bool,
+    /// The file to sign and encrypt. Without it: a small sample.
+    #[arg(long)]
+    file: Option<PathBuf>,
+    /// Folder for the results.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum EnrolCode {
+    /// Make a code and print it. It is shown once; only its hash is stored.
+    New {
+        #[command(flatten)]
+        target: Target,
+        /// How many devices it enrols.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        uses: u32,
+        /// How long it is good: a number with s, m, h or d.
+        #[arg(long, default_value = "24h", value_parser = duration::parse)]
+        ttl: Duration,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Key {
+    /// List keys, oldest first.
+    List {
+        #[command(flatten)]
+        target: Target,
+        /// At most so many.
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show one key.
+    Show(OneKey),
+    /// Suspend a key.
+    Freeze(OneKey),
+    /// Make a suspended key active again.
+    Unfreeze(OneKey),
+    /// End a key for good and destroy the server's share. Cannot be undone.
+    Revoke(OneKey),
+    /// Reset the PIN counters after the owner was identified; the next operation must be a PIN change.
+    Unlock(OneKey),
+}
+
+#[derive(Debug, Args)]
+struct OneKey {
+    #[command(flatten)]
+    target: Target,
+    /// The key, 32 hexadecimal digits.
+    #[arg(value_parser = commands::parse_key_id)]
+    key_id: KeyId,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Check the whole chain and print its end. Note the end: `--expect` proves later that nothing was cut off.
+    Verify {
+        #[command(flatten)]
+        target: Target,
+        /// A record number and leaf noted earlier, as NUMBER:HEX.
+        #[arg(long, value_parser = commands::parse_head)]
+        expect: Option<crate::domain::audit::Head>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print records.
+    Show {
+        #[command(flatten)]
+        target: Target,
+        /// Only records after this number.
+        #[arg(long, default_value_t = 0)]
+        after: u64,
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error("{0}")]
+    Domain(#[from] DomainError),
+    #[error(transparent)]
+    Dev(#[from] DevError),
+    #[error("the audit log is broken at record {}: {}", .0.seq, .0.why)]
+    Audit(crate::domain::audit::Broken),
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Audit(_) => 3,
+            Self::Domain(DomainError::NotFound | DomainError::Conflict(_)) => 4,
+            _ => 1,
+        })
+    }
+}
+
+/// Parses the command line and does what it says.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Serve(target) => commands::serve(&target.config).await,
+            Command::Init(init) => commands::init(&init).await,
+            Command::Dev(dev) => {
+                let options = DevOptions {
+                    listen: dev.listen,
+                    data: dev.data,
+                    once: dev.once,
+                    file: dev.file,
+                    out: dev.out,
+                };
+                Ok(crate::dev::run(options, until_signal()?).await?)
+            }
+            Command::EnrolCode(EnrolCode::New { target, uses, ttl, output }) => {
+                commands::new_code(&target.config, uses, ttl, output.json).await
+            }
+            Command::Key(key) => commands::key(key).await,
+            Command::Audit(audit) => commands::audit(audit).await,
+            Command::Version(output) => {
+                commands::version(output.json);
+                Ok(())
+            }
+        }
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+/// Turns true at SIGINT or SIGTERM.
+#[expect(clippy::disallowed_methods, reason = "the task ends with the first signal or with the runtime")]
+fn until_signal() -> Result<watch::Receiver<bool>, std::io::Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (stop, stopped) = watch::channel(false);
+    let stop = Arc::new(stop);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        stop.send_replace(true);
+    });
+    Ok(stopped)
+}

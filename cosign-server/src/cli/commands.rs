@@ -1,0 +1,160 @@
+//! What the commands do.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use cosign_core::KeyId;
+use serde_json::json;
+
+use super::{
+    Audit, Failure, Init, Key, OneKey,
+    output::{entry_json, entry_line, key_json, key_line, say},
+    until_signal,
+};
+use crate::{
+    app::{Config, Folder, Offline, OsEntropy, Server, SystemClock, start_logs},
+    domain::{audit::Head, key::Change, services::KeyView},
+    store::Access,
+};
+
+pub(super) async fn serve(path: &Path) -> Result<(), Failure> {
+    let config = Config::read(path)?;
+    start_logs(&config.log, "info");
+    let stop = until_signal()?;
+    let server =
+        Server::start(&config, Access::Existing, Arc::new(SystemClock::new()), Arc::new(OsEntropy)).await?;
+    tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
+    server.run(stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+pub(super) async fn init(init: &Init) -> Result<(), Failure> {
+    let folder = Folder::at(&init.data);
+    let (clock, entropy) = (SystemClock::new(), OsEntropy);
+    let config = folder.create(init.listen, init.names.clone(), &clock, &entropy)?;
+    let offline = Offline::open(&config, Access::Create, Arc::new(clock), Arc::new(entropy)).await?;
+    offline.bind_master_key(&config).await?;
+    offline.operator.record_init().await?;
+    offline.close().await;
+    let path = folder.config_path();
+    say(format_args!("Made {}.", init.data.display()));
+    say(format_args!(
+        "Back up {} separately from the database: without it no key can be used.",
+        config.master_key.display()
+    ));
+    say(format_args!("Next: cosign-server serve --config {}", path.display()));
+    say(format_args!("      cosign-server enrol-code new --config {}", path.display()));
+    Ok(())
+}
+
+async fn offline(path: &Path) -> Result<Offline, Failure> {
+    let config = Config::read(path)?;
+    start_logs(&config.log, "warn");
+    Ok(Offline::open(&config, Access::Existing, Arc::new(SystemClock::new()), Arc::new(OsEntropy)).await?)
+}
+
+pub(super) async fn new_code(path: &Path, uses: u32, ttl: Duration, as_json: bool) -> Result<(), Failure> {
+    let offline = offline(path).await?;
+    let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+    let code = offline.operator.new_code(uses, ttl_ms).await;
+    offline.close().await;
+    let code = code?;
+    if as_json {
+        say(json!({ "enrolment_code": code.expose(), "uses": uses, "ttl_s": ttl.as_secs() }));
+    } else {
+        say(code.expose());
+    }
+    Ok(())
+}
+
+pub(super) async fn key(key: Key) -> Result<(), Failure> {
+    let (one, change) = match key {
+        Key::List { target, limit, output } => {
+            let offline = offline(&target.config).await?;
+            let keys = offline.operator.keys(limit).await;
+            offline.close().await;
+            let keys = keys?;
+            if output.json {
+                say(json!({ "keys": keys.iter().map(key_json).collect::<Vec<_>>() }));
+            } else {
+                keys.iter().for_each(|key| say(key_line(key)));
+            }
+            return Ok(());
+        }
+        Key::Show(one) => {
+            let offline = offline(&one.target.config).await?;
+            let key = offline.operator.key(&one.key_id).await;
+            offline.close().await;
+            show(&key?, &one);
+            return Ok(());
+        }
+        Key::Unlock(one) => {
+            let offline = offline(&one.target.config).await?;
+            let key = offline.operator.unlock(&one.key_id).await;
+            offline.close().await;
+            show(&key?, &one);
+            return Ok(());
+        }
+        Key::Freeze(one) => (one, Change::Freeze),
+        Key::Unfreeze(one) => (one, Change::Unfreeze),
+        Key::Revoke(one) => (one, Change::Revoke),
+    };
+    let offline = offline(&one.target.config).await?;
+    let key = offline.operator.change(&one.key_id, change).await;
+    offline.close().await;
+    show(&key?, &one);
+    Ok(())
+}
+
+fn show(key: &KeyView, one: &OneKey) {
+    if one.output.json { say(key_json(key)) } else { say(key_line(key)) }
+}
+
+pub(super) async fn audit(audit: Audit) -> Result<(), Failure> {
+    match audit {
+        Audit::Verify { target, expect, output } => {
+            let offline = offline(&target.config).await?;
+            let verified = offline.operator.verify_audit(expect).await;
+            offline.close().await;
+            let head = verified?.map_err(Failure::Audit)?;
+            let leaf = hex::encode(head.leaf);
+            if output.json {
+                say(json!({ "records": head.seq, "leaf": leaf }));
+            } else {
+                say(format_args!("{} records, the chain holds; it ends at {}:{leaf}", head.seq, head.seq));
+            }
+        }
+        Audit::Show { target, after, limit, output } => {
+            let offline = offline(&target.config).await?;
+            let entries = offline.operator.audit(after, limit).await;
+            offline.close().await;
+            for entry in &entries? {
+                if output.json { say(entry_json(entry)) } else { say(entry_line(entry)) }
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn version(as_json: bool) {
+    let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    if as_json {
+        say(json!({ "name": name, "version": version }));
+    } else {
+        say(format_args!("{name} {version}"));
+    }
+}
+
+/// Reads what `audit verify` prints: a record number and the leaf.
+pub(super) fn parse_head(text: &str) -> Result<Head, String> {
+    let wrong = || "expected NUMBER:HEX as `audit verify` prints it".to_owned();
+    let (seq, leaf) = text.split_once(':').ok_or_else(wrong)?;
+    let mut head = Head { seq: seq.parse().map_err(|_| wrong())?, ..Head::EMPTY };
+    hex::decode_to_slice(leaf, &mut head.leaf).map_err(|_| wrong())?;
+    Ok(head)
+}
+
+/// Reads a key id.
+pub(super) fn parse_key_id(text: &str) -> Result<KeyId, String> {
+    text.parse().map_err(|_| "a key id has 32 hexadecimal digits; `key list` shows them".to_owned())
+}

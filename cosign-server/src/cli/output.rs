@@ -1,0 +1,104 @@
+//! Words and data for the terminal.
+
+use std::{
+    fmt::Display,
+    io::{self, Write as _},
+};
+
+use serde_json::{Value, json};
+
+use crate::domain::{audit::Entry, services::KeyView};
+
+/// Prints a line. A closed pipe is not an error.
+pub(crate) fn say(line: impl Display) {
+    drop(writeln!(io::stdout().lock(), "{line}"));
+}
+
+/// Prints why a command failed.
+pub(super) fn complain(failure: &impl Display) {
+    drop(writeln!(io::stderr().lock(), "cosign-server: {failure}"));
+}
+
+pub(super) fn key_json(key: &KeyView) -> Value {
+    json!({
+        "key_id": key.key_id.to_string(),
+        "device_id": key.device.to_string(),
+        "purpose": key.purpose.as_str(),
+        "label": key.label.as_str(),
+        "status": key.status.as_str(),
+        "epoch": key.epoch,
+        "created_at_ms": key.created_ms,
+        "pin": {
+            "failures": key.pin.failures,
+            "total": key.pin.total,
+            "locked": key.pin.locked,
+            "retry_s": key.pin.retry_s,
+        },
+        "decrypts": key.decrypts,
+    })
+}
+
+pub(super) fn key_line(key: &KeyView) -> String {
+    let pin = match key.pin {
+        pin if pin.locked => "PIN locked".to_owned(),
+        pin if pin.retry_s > 0 => format!("{} wrong PINs, wait {} s", pin.failures, pin.retry_s),
+        pin => format!("{} wrong PINs", pin.failures),
+    };
+    format!(
+        "{}  {:<7}  {:<9}  epoch {:<3}  {pin}  {}",
+        key.key_id,
+        key.purpose.as_str(),
+        key.status.as_str(),
+        key.epoch,
+        key.label.as_str(),
+    )
+}
+
+pub(super) fn entry_json(entry: &Entry) -> Value {
+    let event = &entry.event;
+    let signatures: Vec<Value> = event
+        .items
+        .iter()
+        .map(|item| json!({ "e": hex::encode(item.digest), "r": hex::encode(item.r) }))
+        .collect();
+    json!({
+        "seq": entry.seq,
+        "time_ms": event.at_ms,
+        "act": event.act.as_str(),
+        "key_id": event.key_id.map(|id| id.to_string()),
+        "device_id": event.device.map(|id| id.to_string()),
+        "epoch": event.epoch,
+        "sid": event.sid.map(|id| id.to_string()),
+        "h_req": event.h_req.map(hex::encode),
+        "count": event.count,
+        "signatures": signatures,
+        "result": result(event.result),
+        "note": event.note,
+        "prev": hex::encode(entry.prev),
+        "leaf": hex::encode(entry.leaf),
+    })
+}
+
+fn result(byte: u8) -> String {
+    match cosign_core::Code::from_status(byte) {
+        Some(code) => code.name().to_owned(),
+        None if byte == 0 => "ok".to_owned(),
+        None => format!("{byte:02x}"),
+    }
+}
+
+pub(super) fn entry_line(entry: &Entry) -> String {
+    let event = &entry.event;
+    let key = event.key_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+    let actor =
+        event.device.map_or_else(|| "operator".to_owned(), |id| format!("device {:.16}", id.to_string()));
+    format!(
+        "{:>8}  {}  {:<14}  {:<8}  {key}  x{}  {actor}  {}",
+        entry.seq,
+        event.at_ms,
+        event.act.as_str(),
+        result(event.result),
+        event.count,
+        event.note,
+    )
+}

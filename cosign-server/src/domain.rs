@@ -1,0 +1,15 @@
+//! The rules, and the ports through which they reach time, chance and storage.
+//!
+//! **Invariant:** nothing in here knows HTTP, SQL or sockets.
+
+pub mod audit;
+pub mod device;
+pub mod enrolment;
+mod error;
+pub mod key;
+pub mod once;
+pub mod ports;
+pub mod services;
+pub mod throttle;
+
+pub use error::Error;

@@ -1,0 +1,95 @@
+//! Why a domain call did not happen, and whose move is next.
+
+use thiserror::Error as ThisError;
+
+use super::ports::StoreError;
+
+/// Outcome of a domain call that changed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+pub enum Error {
+    /// The caller's input is malformed.
+    #[error("{0}")]
+    BadRequest(&'static str),
+    /// The connection carries no client certificate, so there is no device.
+    #[error("the connection has no client certificate")]
+    NoClientCertificate,
+    /// The device is not enrolled.
+    #[error("the device is not enrolled")]
+    NotEnrolled,
+    /// The enrolment code is unknown, used up or expired.
+    #[error("the enrolment code is unknown, used up or expired")]
+    EnrolmentCodeInvalid,
+    /// No such thing, or not the caller's.
+    #[error("not found")]
+    NotFound,
+    /// The state of the thing does not allow it.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyMismatch,
+    /// The caller must wait.
+    #[error("too many requests; retry in {retry_after_s} s")]
+    TooManyRequests {
+        /// Seconds until the next attempt may succeed.
+        retry_after_s: u32,
+    },
+    /// No capacity now; the same request may succeed shortly.
+    #[error("the server has no capacity now")]
+    Busy,
+    /// Storage does not answer.
+    #[error("storage is not available")]
+    Unavailable,
+    /// A fault of the server.
+    #[error("internal error")]
+    Internal,
+}
+
+impl Error {
+    /// The stable code that clients see, over HTTP and over QUIC.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "bad_request",
+            Self::NoClientCertificate => "no_client_certificate",
+            Self::NotEnrolled => "not_enrolled",
+            Self::EnrolmentCodeInvalid => "enrolment_code_invalid",
+            Self::NotFound => "not_found",
+            Self::Conflict(_) => "conflict",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::TooManyRequests { .. } => "too_many_requests",
+            Self::Busy => "busy",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Whether the identical request may succeed later without anybody changing anything.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::TooManyRequests { .. } | Self::Busy | Self::Unavailable => true,
+            Self::BadRequest(_)
+            | Self::NoClientCertificate
+            | Self::NotEnrolled
+            | Self::EnrolmentCodeInvalid
+            | Self::NotFound
+            | Self::Conflict(_)
+            | Self::IdempotencyMismatch
+            | Self::Internal => false,
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Stale => Self::Conflict("the state changed meanwhile"),
+            StoreError::Duplicate => Self::Conflict("it exists already"),
+            StoreError::SessionSpent => Self::Conflict("the session is spent"),
+            StoreError::Busy => Self::Busy,
+            StoreError::Unavailable => Self::Unavailable,
+            StoreError::Corrupt => Self::Internal,
+        }
+    }
+}

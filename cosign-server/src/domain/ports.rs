@@ -1,0 +1,262 @@
+//! What the rules need from outside: time, chance, storage, and the signer.
+
+use cosign_core::{DeviceId, KeyId, SessionId};
+use futures_util::future::BoxFuture;
+
+use super::{
+    Error,
+    audit::{Entry, Event, Head},
+    device::{Caller, Device},
+    enrolment::CodeHash,
+    key::{IssuedKey, Status, StoredKey},
+    once::Outcome,
+};
+
+/// Time. The one implementation that reads a real clock is `app::clock`.
+pub trait Clock: Send + Sync {
+    /// Unix milliseconds.
+    fn now_ms(&self) -> u64;
+    /// Nanoseconds since some fixed moment; never goes back.
+    fn monotonic_ns(&self) -> u64;
+}
+
+/// Randomness fit for keys.
+pub trait Entropy: Send + Sync {
+    /// Fills `out`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the source fails; `out` is then not to be used.
+    fn fill(&self, out: &mut [u8]) -> Result<(), Error>;
+}
+
+/// The server role of the co-signing protocol: one frame in, one frame out.
+pub trait Signer: Send + Sync {
+    /// Answers a protocol frame. Whatever the frame says, the answer is a protocol frame too.
+    ///
+    /// # Errors
+    /// [`Error`] only where the protocol has no word for it: no certificate, too many failures, shutting down.
+    fn answer(&self, caller: Caller, frame: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>>;
+}
+
+/// Whether the server can do its work now.
+pub trait Readiness: Send + Sync {
+    /// Tries storage and the master key.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] or [`Error::Internal`].
+    fn ready(&self) -> BoxFuture<'_, Result<(), Error>>;
+}
+
+/// Why storage did not do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// The row is not in the state that the write supposes.
+    Stale,
+    /// Something unique is there already.
+    Duplicate,
+    /// The session was spent on another request.
+    SessionSpent,
+    /// A bound is reached.
+    Busy,
+    /// The database does not answer, or the disk is full.
+    Unavailable,
+    /// A row does not have the form that this program writes.
+    Corrupt,
+}
+
+/// One change. Those of a [`Unit`] happen together or not at all.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// A new enrolment code. `Duplicate` when it is known.
+    AddCode {
+        /// Hash of the code.
+        code: CodeHash,
+        /// How many devices it enrols.
+        uses: u32,
+        /// Now, unix milliseconds.
+        created_ms: u64,
+        /// Until when, unix milliseconds.
+        expires_ms: u64,
+    },
+    /// Takes one use off a code. `Stale` when it has none left at `now_ms`.
+    SpendCode {
+        /// Hash of the code.
+        code: CodeHash,
+        /// Unix milliseconds.
+        now_ms: u64,
+    },
+    /// A new device. `Duplicate` when it is enrolled.
+    AddDevice(Device),
+    /// A key id issued to a device.
+    IssueKey(IssuedKey),
+    /// The first message of key generation uses an issued id up. `Stale` when it was used, has expired, or never was.
+    UseKeyId {
+        /// The id.
+        key_id: KeyId,
+        /// Unix milliseconds.
+        now_ms: u64,
+    },
+    /// A new key. `Duplicate` when its id or its public key is known.
+    AddKey(Box<StoredKey>),
+    /// Changes nothing; `Stale` unless the key still has this version.
+    Expect {
+        /// The key.
+        key_id: KeyId,
+        /// Version that an operation was judged on.
+        version: i64,
+    },
+    /// Everything that the protocol changes of a key but the count of decryptions, if the row still has `version`.
+    SaveKey(Box<StoredKey>),
+    /// Spends a session, if the key still has this version; `SessionSpent` when it was spent on another frame.
+    Spend(Spend),
+    /// Moves a key from one status to another and raises its version. `Stale` when it is not in the first.
+    SetStatus {
+        /// The key.
+        key_id: KeyId,
+        /// Present status.
+        from: Status,
+        /// New status. `Revoked` destroys the sealed shares.
+        to: Status,
+    },
+    /// Resets the PIN counters of a key; it must be refreshed next. Raises its version. `Stale` when it is unknown.
+    Unlock {
+        /// The key.
+        key_id: KeyId,
+    },
+    /// Appends to the audit log.
+    Log(Event),
+    /// Keeps what a request did. `Duplicate` when its name is taken, `Busy` when the device has too many.
+    Remember(Outcome),
+    /// Drops what has expired: sessions, outcomes, codes, issued ids, keys never activated.
+    Purge {
+        /// Unix milliseconds.
+        now_ms: u64,
+    },
+}
+
+/// A session that a private-key operation used up.
+#[derive(Clone, Debug)]
+pub struct Spend {
+    /// The key.
+    pub key_id: KeyId,
+    /// Version that the operation was admitted on.
+    pub version: i64,
+    /// The session.
+    pub sid: SessionId,
+    /// Hash of the whole request frame.
+    pub fp: [u8; 32],
+    /// How long the session is remembered, unix milliseconds.
+    pub until_ms: u64,
+    /// Decryptions to count against the key's lifetime quota.
+    pub decrypts: u32,
+}
+
+/// Changes that happen together or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Unit(pub Vec<Write>);
+
+impl<const N: usize> From<[Write; N]> for Unit {
+    fn from(writes: [Write; N]) -> Self {
+        Self(writes.into())
+    }
+}
+
+/// A session that is still remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveSession {
+    /// The key.
+    pub key_id: KeyId,
+    /// The session.
+    pub sid: SessionId,
+    /// Hash of its request frame.
+    pub fp: [u8; 32],
+    /// Until when, unix milliseconds.
+    pub until_ms: u64,
+}
+
+/// Durable storage. Writes go through [`commit`](Store::commit); everything else reads.
+pub trait Store: Send + Sync {
+    /// Makes a unit durable. When it returns, the unit survives the loss of the process and of power.
+    fn commit(&self, unit: Unit) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// A key with its sealed shares.
+    fn key<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<StoredKey>, StoreError>>;
+    /// The version of a key.
+    fn key_version<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<i64>, StoreError>>;
+    /// The keys of a device, or of all devices, oldest first, at most `limit`.
+    fn keys<'a>(
+        &'a self,
+        device: Option<&'a DeviceId>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<StoredKey>, StoreError>>;
+    /// An issued key id, used or not.
+    fn issued<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<IssuedKey>, StoreError>>;
+    /// How many keys a device has that are not revoked, and how many issued ids it may still use.
+    fn key_counts<'a>(
+        &'a self,
+        device: &'a DeviceId,
+        now_ms: u64,
+    ) -> BoxFuture<'a, Result<(u64, u64), StoreError>>;
+    /// A device.
+    fn device<'a>(&'a self, device: &'a DeviceId) -> BoxFuture<'a, Result<Option<Device>, StoreError>>;
+    /// What a named request did.
+    fn outcome<'a>(
+        &'a self,
+        device: &'a DeviceId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Outcome>, StoreError>>;
+    /// Sessions that are still remembered at `now_ms`.
+    fn live_sessions(&self, now_ms: u64) -> BoxFuture<'_, Result<Vec<LiveSession>, StoreError>>;
+    /// At most `limit` audit records after number `after`.
+    fn audit(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
+    /// The end of the audit chain.
+    fn audit_head(&self) -> BoxFuture<'_, Result<Head, StoreError>>;
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Time and chance that tests control.
+
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use cosign_core::sm_primitives::sm3::Sm3;
+
+    use super::{Clock, Entropy, Error};
+
+    /// A clock that stands still until it is moved.
+    pub(crate) struct FakeClock(AtomicU64);
+
+    impl FakeClock {
+        pub(crate) const fn at(now_ms: u64) -> Self {
+            Self(AtomicU64::new(now_ms))
+        }
+
+        pub(crate) fn advance(&self, ms: u64) {
+            self.0.fetch_add(ms, Ordering::SeqCst);
+        }
+    }
+
+    impl Clock for FakeClock {
+        fn now_ms(&self) -> u64 {
+            self.0.load(Ordering::SeqCst)
+        }
+
+        fn monotonic_ns(&self) -> u64 {
+            self.now_ms().saturating_mul(1_000_000)
+        }
+    }
+
+    /// SM3 of a counter: never repeats within a test, and is the same in every run.
+    #[derive(Default)]
+    pub(crate) struct CountingEntropy(AtomicU64);
+
+    impl Entropy for CountingEntropy {
+        fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
+            for chunk in out.chunks_mut(32) {
+                let count = self.0.fetch_add(1, Ordering::SeqCst);
+                let block = Sm3::new().chain(b"test entropy").chain(&count.to_be_bytes()).finalize();
+                chunk.copy_from_slice(&block[..chunk.len()]);
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What devices and operators may do, apart from the protocol.
+
+mod devices;
+mod keys;
+mod operator;
+
+pub use devices::Devices;
+pub use keys::{KeyView, Keys, PinView};
+pub use operator::Operator;

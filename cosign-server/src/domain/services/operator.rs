@@ -1,0 +1,155 @@
+//! What the operator may do, on the database itself.
+
+use std::sync::Arc;
+
+use cosign_core::KeyId;
+
+use super::keys::KeyView;
+use crate::domain::{
+    Error,
+    audit::{Act, Broken, Entry, Event, Head},
+    enrolment::EnrolmentCode,
+    key::{Change, Status, transition},
+    ports::{Clock, Entropy, Store, Write},
+};
+
+/// Records read at a time when the log is checked.
+const PAGE: u32 = 1000;
+
+/// The operator's acts. Each leaves its record in the audit log.
+pub struct Operator {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Operator {
+    /// The service over its ports.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { store, clock, entropy }
+    }
+
+    /// Records that the data folder was made.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn record_init(&self) -> Result<(), Error> {
+        let event = Event::administration(self.clock.now_ms(), Act::INIT, env!("CARGO_PKG_VERSION"));
+        Ok(self.store.commit([Write::Log(event)].into()).await?)
+    }
+
+    /// Makes an enrolment code for `uses` devices that is good for `ttl_ms`. It is shown once and never stored.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] for no uses or no time; random and storage faults.
+    pub async fn new_code(&self, uses: u32, ttl_ms: u64) -> Result<EnrolmentCode, Error> {
+        if uses == 0 || ttl_ms == 0 {
+            return Err(Error::BadRequest("a code needs at least one use and some time"));
+        }
+        let now_ms = self.clock.now_ms();
+        let code = EnrolmentCode::random(&*self.entropy)?;
+        let expires_ms = now_ms.saturating_add(ttl_ms);
+        let add = Write::AddCode { code: code.hash()?, uses, created_ms: now_ms, expires_ms };
+        let event = Event::administration(now_ms, Act::CODE, format!("uses={uses}"));
+        self.store.commit([add, Write::Log(event)].into()).await?;
+        Ok(code)
+    }
+
+    /// All keys, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn keys(&self, limit: u32) -> Result<Vec<KeyView>, Error> {
+        let now_ms = self.clock.now_ms();
+        Ok(self.store.keys(None, limit).await?.into_iter().map(|key| KeyView::of(key, now_ms)).collect())
+    }
+
+    /// One key.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], storage faults.
+    pub async fn key(&self, key_id: &KeyId) -> Result<KeyView, Error> {
+        let key = self.store.key(key_id).await?.ok_or(Error::NotFound)?;
+        Ok(KeyView::of(key, self.clock.now_ms()))
+    }
+
+    /// Freezes, unfreezes or revokes a key. A running server obeys from the next operation on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Conflict`] when the key's status does not allow it, storage faults.
+    pub async fn change(&self, key_id: &KeyId, change: Change) -> Result<KeyView, Error> {
+        let key = self.store.key(key_id).await?.ok_or(Error::NotFound)?;
+        let to = transition(key.status, change)?;
+        if key.status != to {
+            let act = match change {
+                Change::Freeze => Act::FREEZE,
+                Change::Unfreeze => Act::UNFREEZE,
+                Change::Revoke => Act::REVOKE,
+            };
+            let event = Event {
+                epoch: key.epoch,
+                ..Event::administration(self.clock.now_ms(), act, "").about(*key_id, None)
+            };
+            let set = Write::SetStatus { key_id: *key_id, from: key.status, to };
+            self.store.commit([set, Write::Log(event)].into()).await?;
+        }
+        self.key(key_id).await
+    }
+
+    /// Resets the PIN counters of a key after its owner was identified; the next operation must be a refresh.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Conflict`] for a revoked key, storage faults.
+    pub async fn unlock(&self, key_id: &KeyId) -> Result<KeyView, Error> {
+        let key = self.store.key(key_id).await?.ok_or(Error::NotFound)?;
+        match key.status {
+            Status::Revoked => return Err(Error::Conflict("the key is revoked")),
+            Status::Pending => return Err(Error::Conflict("the key was never activated; revoke it instead")),
+            Status::Active | Status::Suspended => {}
+        }
+        let note = format!("fails={} total={}", key.gate.fails, key.gate.total);
+        let event = Event {
+            epoch: key.epoch,
+            ..Event::administration(self.clock.now_ms(), Act::UNLOCK, note).about(*key_id, None)
+        };
+        self.store.commit([Write::Unlock { key_id: *key_id }, Write::Log(event)].into()).await?;
+        self.key(key_id).await
+    }
+
+    /// Reads audit records after number `after`.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn audit(&self, after: u64, limit: u32) -> Result<Vec<Entry>, Error> {
+        Ok(self.store.audit(after, limit).await?)
+    }
+
+    /// Walks the whole audit chain. `expected` is a record number and leaf noted earlier: the chain must contain it,
+    /// otherwise its end could have been cut off unnoticed.
+    ///
+    /// # Errors
+    /// Storage faults. The inner result tells where the chain breaks.
+    pub async fn verify_audit(&self, expected: Option<Head>) -> Result<Result<Head, Broken>, Error> {
+        let mut head = Head::EMPTY;
+        let mut seen = expected.is_none_or(|expected| expected == head);
+        loop {
+            let page = self.store.audit(head.seq, PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            for entry in &page {
+                head = match head.advance(entry) {
+                    Ok(head) => head,
+                    Err(broken) => return Ok(Err(broken)),
+                };
+                seen |= expected == Some(head);
+            }
+        }
+        if seen {
+            return Ok(Ok(head));
+        }
+        let seq = expected.map_or(0, |expected| expected.seq);
+        Ok(Err(Broken { seq, why: "the record that was noted is not in the log" }))
+    }
+}

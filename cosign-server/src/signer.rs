@@ -1,0 +1,22 @@
+//! The server role of the co-signing protocol: sealed shares, the computing threads, and the order
+//! *authorise, spend, audit, commit, then answer*.
+//!
+//! **Invariant:** no answer of a private-key operation leaves before its PIN gate, its spent session and its audit
+//! record are durable. **Invariant:** nothing in here knows accounts or HTTP.
+
+mod issue;
+mod operate;
+mod pending;
+mod pool;
+mod replay;
+mod rng;
+mod seal;
+mod service;
+#[cfg(test)]
+mod tests;
+mod vault;
+
+pub use pool::PoolSettings;
+pub use rng::EntropyRng;
+pub use seal::{MasterKey, Place, SealError};
+pub use service::{SignerService, SignerSettings};

@@ -1,0 +1,152 @@
+//! Key generation and activation.
+
+use cosign_core::{
+    Code, DeviceId, KeyId, Op,
+    server::{Activate, KeyRecord, KeygenOpen, KeygenStart, refuse},
+    sm_primitives::sm2::DistId,
+};
+
+use super::{
+    operate::Failed,
+    service::{Core, status},
+    vault::seal_record,
+};
+use crate::domain::{
+    audit::{Act, Event},
+    key::StoredKey,
+    ports::{StoreError, Write},
+};
+
+/// Times an activation is judged again because its key changed meanwhile.
+const ATTEMPTS: usize = 4;
+
+impl Core {
+    /// Op 10. The key id is used up, durably, before the server's half leaves.
+    pub(super) async fn start_keygen(&self, device: &DeviceId, start: KeygenStart) -> Vec<u8> {
+        let (key_id, sid, now_ms) = (start.key_id(), start.sid(), self.clock.now_ms());
+        let issued = match self.store.issued(&key_id).await {
+            Ok(issued) => issued.filter(|issued| issued.used_ms.is_none() && issued.expires_ms > now_ms),
+            Err(_) => return refuse(&sid, Code::Internal),
+        };
+        let issued = issued.map(|issued| (issued.device, issued.purpose));
+        if issued != Some((*device, start.purpose())) {
+            return refuse(&sid, Code::Key);
+        }
+        if !self.pending.has_room(device, now_ms) {
+            return refuse(&sid, Code::Busy);
+        }
+        let Some(slot) = self.pool.reserve() else { return refuse(&sid, Code::Busy) };
+        match self.store.commit([Write::UseKeyId { key_id, now_ms }].into()).await {
+            Ok(()) => {}
+            Err(StoreError::Stale) => return refuse(&sid, Code::Key),
+            Err(_) => return refuse(&sid, Code::Internal),
+        }
+        let (owner, mut rng) = (*device, self.rng());
+        let response = self.pool.run(slot, move || start.respond(issued, &owner, now_ms, &mut rng)).await;
+        match response {
+            Some(Ok((frame, keygen))) => {
+                self.pending.insert(key_id, sid, *device, keygen);
+                frame
+            }
+            Some(Err(frame)) => frame,
+            None => refuse(&sid, Code::Internal),
+        }
+    }
+
+    /// Op 11. Whatever comes of it, the server's half is used up.
+    pub(super) async fn open_keygen(&self, device: &DeviceId, open: KeygenOpen) -> Vec<u8> {
+        let (key_id, sid, now_ms) = (open.key_id(), open.sid(), self.clock.now_ms());
+        let Some(slot) = self.pool.reserve() else { return refuse(&sid, Code::Busy) };
+        let Some(keygen) = self.pending.take(&open, device) else { return refuse(&sid, Code::Key) };
+        let owner = *device;
+        let response = self.pool.run(slot, move || open.respond(Some(keygen), &owner, now_ms)).await;
+        let event = |code: u8, epoch: u32| Event {
+            sid: Some(sid),
+            epoch,
+            result: code,
+            ..Event::administration(now_ms, Act::operation(Op::Open), "").about(key_id, Some(*device))
+        };
+        match response {
+            Some(Ok((frame, record))) => match self.add_key(&record, event(0, record.epoch)).await {
+                Ok(()) => frame,
+                Err(StoreError::Duplicate) => refuse(&sid, Code::Proof),
+                Err(_) => refuse(&sid, Code::Internal),
+            },
+            Some(Err(frame)) => {
+                let code = status(&frame).map_or(0, Code::byte);
+                if self.store.commit([Write::Log(event(code, 0))].into()).await.is_err() {
+                    return refuse(&sid, Code::Internal);
+                }
+                frame
+            }
+            None => refuse(&sid, Code::Internal),
+        }
+    }
+
+    async fn add_key(&self, record: &KeyRecord, event: Event) -> Result<(), StoreError> {
+        let issued = self.store.issued(&record.key_id).await?.ok_or(StoreError::Stale)?;
+        let base = StoredKey {
+            key_id: record.key_id,
+            device: record.device,
+            label: issued.label,
+            purpose: record.purpose,
+            status: record.status,
+            epoch: record.epoch,
+            rid: record.rid,
+            public_key: record.public_key.as_point().to_bytes(),
+            created_ms: record.created_ms,
+            gate: record.gate,
+            decrypts: record.decrypts,
+            pending_sign: None,
+            share: Vec::new(),
+            pending: None,
+            logged_epoch: 0,
+            version: 1,
+        };
+        let row = seal_record(record, base, &self.master, &*self.entropy).map_err(|error| {
+            tracing::error!(key_id = %record.key_id, %error, "a new key could not be sealed");
+            StoreError::Unavailable
+        })?;
+        self.store.commit([Write::AddKey(Box::new(row)), Write::Log(event)].into()).await
+    }
+
+    /// Op 12: the co-signed certification request makes the key active.
+    pub(super) async fn activate(&self, device: &DeviceId, activate: &Activate) -> Vec<u8> {
+        for _ in 0..ATTEMPTS {
+            match self.try_activate(device, activate).await {
+                Ok(answer) => return answer,
+                Err(Failed::Stale) => {}
+                Err(Failed::Refused(code)) => return refuse(&activate.sid(), code),
+            }
+        }
+        refuse(&activate.sid(), Code::Busy)
+    }
+
+    async fn try_activate(&self, device: &DeviceId, activate: &Activate) -> Result<Vec<u8>, Failed> {
+        let key_id: KeyId = activate.key_id();
+        let now_ms = self.clock.now_ms();
+        let mut locked = self.vault.lock(&key_id, now_ms).await;
+        let outcome = async {
+            self.load(&key_id, &mut locked).await?;
+            let record = locked.as_mut().map(|hot| &mut hot.record);
+            let frame = match activate.respond(record, device, now_ms, &DistId::default()) {
+                Ok(frame) => frame,
+                Err(frame) => return Ok(frame),
+            };
+            let Some(hot) = locked.as_mut() else { return Err(Failed::Refused(Code::Internal)) };
+            let event = Event {
+                sid: Some(activate.sid()),
+                epoch: hot.record.epoch,
+                ..Event::administration(now_ms, Act::operation(Op::Activate), "").about(key_id, Some(*device))
+            };
+            self.save(hot, true, vec![Write::Log(event)]).await?;
+            Ok(frame)
+        }
+        .await;
+        if outcome.is_err() {
+            *locked = None;
+        }
+        self.vault.release(&key_id, locked);
+        outcome
+    }
+}

@@ -1,0 +1,301 @@
+//! Signing, decryption and refresh: authorise, spend, audit, commit, then answer.
+//!
+//! A key in memory may be older than its row: an operator froze or revoked it with a command of his own. Nothing is
+//! read twice for that. Every commit states the version of the row that the operation was judged on; if that version
+//! is gone, nothing of the operation happened, and it is judged again on the new row. An answer without a commit
+//! looks the version up before it leaves.
+
+use std::sync::Arc;
+
+use cosign_core::{
+    Code, DeviceId, KeyId, SessionId,
+    server::{Admission, Answered, Audit, Executed, Incoming, Job, Operation, RefreshJob, receive, refuse},
+};
+
+use super::{
+    pool::Slot,
+    service::Core,
+    vault::{Hot, Locked},
+};
+use crate::domain::{
+    audit::{Act, Event, Item},
+    key::StoredKey,
+    ports::{Spend, StoreError, Unit, Write},
+};
+
+/// Times an operation is judged again because its key changed meanwhile.
+const ATTEMPTS: usize = 4;
+
+/// Why an attempt gave no answer; nothing of it is left behind.
+pub(super) enum Failed {
+    /// The key changed meanwhile.
+    Stale,
+    /// It cannot be answered.
+    Refused(Code),
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Stale => Self::Stale,
+            StoreError::SessionSpent => Self::Refused(Code::SidConflict),
+            StoreError::Busy => Self::Refused(Code::Busy),
+            StoreError::Duplicate | StoreError::Unavailable | StoreError::Corrupt => {
+                Self::Refused(Code::Internal)
+            }
+        }
+    }
+}
+
+/// Who does what with which key.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    device: &'a DeviceId,
+    key_id: KeyId,
+    sid: SessionId,
+    now_ms: u64,
+}
+
+impl Core {
+    /// Answers ops 01, 02, 03, 05.
+    pub(super) async fn operate(&self, device: &DeviceId, operation: Operation, frame: &[u8]) -> Vec<u8> {
+        let (key_id, sid) = (operation.key_id(), operation.sid());
+        let mut next = Some(operation);
+        for _ in 0..ATTEMPTS {
+            let Some(operation) = next.take().or_else(|| again(frame)) else { break };
+            match self.attempt(device, key_id, operation).await {
+                Ok(answer) => return answer,
+                Err(Failed::Stale) => {}
+                Err(Failed::Refused(code)) => return refuse(&sid, code),
+            }
+        }
+        refuse(&sid, Code::Busy)
+    }
+
+    async fn attempt(
+        &self,
+        device: &DeviceId,
+        key_id: KeyId,
+        operation: Operation,
+    ) -> Result<Vec<u8>, Failed> {
+        let mut locked = self.vault.lock(&key_id, self.clock.now_ms()).await;
+        let was_hot = locked.is_some();
+        if let Err(failed) = self.load(&key_id, &mut locked).await {
+            self.vault.release(&key_id, locked);
+            return Err(failed);
+        }
+        let Some(slot) = self.pool.reserve() else {
+            self.vault.release(&key_id, locked);
+            return Err(Failed::Refused(Code::Busy));
+        };
+        let scene = Scene { device, key_id, sid: operation.sid(), now_ms: self.clock.now_ms() };
+        let admission = {
+            let record = locked.as_mut().map(|hot| &mut hot.record);
+            operation.admit(record, device, scene.now_ms, &mut self.replays.of(&key_id))
+        };
+        match admission {
+            Admission::Answered(answered) => {
+                drop(slot);
+                let outcome = self.settle(scene, &mut locked, answered, was_hot).await;
+                self.vault.release(&key_id, locked);
+                outcome
+            }
+            Admission::Job(job) => self.compute(scene, locked, job, slot).await,
+            Admission::Refresh(job) => {
+                let outcome = self.refresh(scene, &mut locked, job, slot).await;
+                if outcome.is_err() {
+                    self.replays.of(&key_id).abandon(key_id, scene.sid);
+                }
+                self.vault.release(&key_id, locked);
+                outcome
+            }
+        }
+    }
+
+    /// Brings a key into memory unless it is there. No such key: nothing is brought.
+    pub(super) async fn load(&self, key_id: &KeyId, locked: &mut Locked) -> Result<(), Failed> {
+        if locked.is_some() {
+            return Ok(());
+        }
+        let Some(stored) = self.store.key(key_id).await? else { return Ok(()) };
+        **locked = Hot::unseal(stored, &self.master).map_err(|error| {
+            tracing::error!(%key_id, %error, "the stored key cannot be used");
+            Failed::Refused(Code::Internal)
+        })?;
+        Ok(())
+    }
+
+    /// An answer that needs no computation: a refusal, a repetition, a confirmed refresh.
+    async fn settle(
+        &self,
+        scene: Scene<'_>,
+        locked: &mut Locked,
+        answered: Answered,
+        was_hot: bool,
+    ) -> Result<Vec<u8>, Failed> {
+        let Some(hot) = locked.as_mut() else { return Ok(answered.frame) };
+        let outcome = match (answered.record_changed, &answered.audit) {
+            (false, None) if !was_hot => Ok(()),
+            (false, None) => self.still_current(&hot.stored).await,
+            (changed, audit) => {
+                let log = audit.as_ref().map(|audit| {
+                    let activated = hot.record.epoch != hot.stored.epoch;
+                    Write::Log(event(audit, &scene, if activated { "activated" } else { "" }))
+                });
+                self.save(hot, changed, log.into_iter().collect()).await
+            }
+        };
+        if let Err(failed) = outcome {
+            **locked = None;
+            // Only a used-up quota is refused after the session was opened; every other session is someone else's.
+            if answered.audit.is_some_and(|audit| audit.code == Some(Code::Quota)) {
+                self.replays.of(&scene.key_id).abandon(scene.key_id, scene.sid);
+            }
+            return Err(failed);
+        }
+        Ok(answered.frame)
+    }
+
+    async fn still_current(&self, stored: &StoredKey) -> Result<(), Failed> {
+        match self.store.key_version(&stored.key_id).await? {
+            Some(version) if version == stored.version => Ok(()),
+            _ => Err(Failed::Stale),
+        }
+    }
+
+    /// Makes the record durable if it changed, and `more` with it.
+    pub(super) async fn save(&self, hot: &mut Hot, changed: bool, more: Vec<Write>) -> Result<(), Failed> {
+        let row = if changed {
+            let sealed = hot.seal(&self.master, &*self.entropy);
+            Some(sealed.map_err(|_| Failed::Refused(Code::Internal))?)
+        } else {
+            None
+        };
+        let first = match &row {
+            Some(row) => Write::SaveKey(Box::new(row.clone())),
+            None => Write::Expect { key_id: hot.stored.key_id, version: hot.stored.version },
+        };
+        let mut unit = vec![first];
+        unit.extend(more);
+        self.store.commit(Unit(unit)).await?;
+        if let Some(row) = row {
+            hot.stored = row;
+        }
+        Ok(())
+    }
+
+    /// Ops 01 and 02: computed without the key's lock.
+    async fn compute(
+        &self,
+        scene: Scene<'_>,
+        mut locked: Locked,
+        job: Job,
+        slot: Slot,
+    ) -> Result<Vec<u8>, Failed> {
+        let give_up = || self.replays.of(&scene.key_id).abandon(scene.key_id, scene.sid);
+        let Some(hot) = locked.as_mut() else {
+            give_up();
+            return Err(Failed::Refused(Code::Internal));
+        };
+        if job.record_changed()
+            && let Err(failed) = self.save(hot, true, Vec::new()).await
+        {
+            *locked = None;
+            give_up();
+            self.vault.release(&scene.key_id, locked);
+            return Err(failed);
+        }
+        let version = hot.stored.version;
+        let decrypts = job.decrypts();
+        self.vault.release(&scene.key_id, locked);
+
+        let (nonce_key, mut rng) = (Arc::clone(&self.nonce_key), self.rng());
+        let executed = self.pool.run(slot, move || job.run(&nonce_key, &mut rng)).await;
+        let outcome = match executed {
+            Some(executed) => self.commit(scene, version, decrypts, &executed).await.map(|()| executed.frame),
+            None => Err(Failed::Refused(Code::Internal)),
+        };
+        match &outcome {
+            Ok(frame) => self.replays.of(&scene.key_id).complete(scene.key_id, scene.sid, frame),
+            Err(_) => {
+                give_up();
+                let mut locked = self.vault.lock(&scene.key_id, scene.now_ms).await;
+                *locked = None;
+                self.vault.release(&scene.key_id, locked);
+            }
+        }
+        outcome
+    }
+
+    async fn commit(
+        &self,
+        scene: Scene<'_>,
+        version: i64,
+        decrypts: u32,
+        executed: &Executed,
+    ) -> Result<(), Failed> {
+        let spend = spend(&executed.audit, version, decrypts);
+        let log = Write::Log(event(&executed.audit, &scene, ""));
+        Ok(self.store.commit([Write::Spend(spend), log].into()).await?)
+    }
+
+    /// Op 03: computed under the key's lock, because it changes the record.
+    async fn refresh(
+        &self,
+        scene: Scene<'_>,
+        locked: &mut Locked,
+        job: RefreshJob,
+        slot: Slot,
+    ) -> Result<Vec<u8>, Failed> {
+        let internal = Failed::Refused(Code::Internal);
+        // Taken out while it is computed on: if anything fails, the key is loaded again as it was.
+        let Some(mut hot) = locked.take() else { return Err(internal) };
+        let mut rng = self.rng();
+        let ran = self.pool.run(slot, move || {
+            let executed = job.run(&mut hot.record, &mut rng);
+            (hot, executed)
+        });
+        let Some((mut hot, executed)) = ran.await else { return Err(internal) };
+        let spend = Write::Spend(spend(&executed.audit, hot.stored.version, 0));
+        let log = Write::Log(event(&executed.audit, &scene, ""));
+        self.save(&mut hot, executed.record_changed, vec![spend, log]).await?;
+        **locked = Some(hot);
+        self.replays.of(&scene.key_id).complete(scene.key_id, scene.sid, &executed.frame);
+        Ok(executed.frame)
+    }
+}
+
+fn again(frame: &[u8]) -> Option<Operation> {
+    match receive(frame) {
+        Ok(Incoming::Operation(operation)) => Some(operation),
+        _ => None,
+    }
+}
+
+fn spend(audit: &Audit, version: i64, decrypts: u32) -> Spend {
+    Spend {
+        key_id: audit.key_id,
+        version,
+        sid: audit.sid,
+        fp: audit.fingerprint,
+        until_ms: audit.until_ms,
+        decrypts,
+    }
+}
+
+fn event(audit: &Audit, scene: &Scene<'_>, note: &str) -> Event {
+    Event {
+        epoch: audit.epoch,
+        sid: Some(audit.sid),
+        h_req: Some(audit.h_req),
+        count: audit.count,
+        items: audit
+            .signatures
+            .iter()
+            .map(|(digest, r)| Item { digest: *digest.as_bytes(), r: *r })
+            .collect(),
+        result: audit.code.map_or(0, Code::byte),
+        ..Event::administration(scene.now_ms, Act::operation(audit.op), note)
+    }
+    .about(audit.key_id, Some(*scene.device))
+}

@@ -1,0 +1,214 @@
+//! The signer as the rest of the server sees it: frames in, frames out, start and stop.
+
+use std::sync::Arc;
+
+use cosign_core::{
+    Code, DeviceId, KeyId, Op, Purpose,
+    server::{Incoming, receive},
+};
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use super::{
+    pending::Pending,
+    pool::{Pool, PoolSettings},
+    replay::Replays,
+    rng::EntropyRng,
+    seal::{MasterKey, Place},
+    vault::Vault,
+};
+use crate::{
+    domain::{
+        Error,
+        device::Caller,
+        ports::{Clock, Entropy, Signer, Store, Write},
+        throttle::Throttle,
+    },
+    telemetry::Telemetry,
+};
+
+/// Operations under way in the whole process.
+const MAX_IN_FLIGHT: u32 = 8192;
+/// Refusals per device and minute before it is asked to wait.
+const MAX_REFUSALS: u32 = 120;
+const REFUSAL_WINDOW_MS: u64 = 60_000;
+const REFUSED_DEVICES: usize = 65_536;
+
+/// Sizes of the signer.
+#[derive(Clone, Copy, Debug)]
+pub struct SignerSettings {
+    /// Computing threads and their queue.
+    pub pool: PoolSettings,
+    /// Keys kept unsealed in memory.
+    pub hot_keys: usize,
+    /// How long an unused key stays unsealed, milliseconds.
+    pub hot_idle_ms: u64,
+    /// Sessions remembered for replays.
+    pub replay_entries: usize,
+    /// Bytes of answers remembered for replays.
+    pub replay_bytes: usize,
+}
+
+/// The server role. Cheap to clone; all clones are one signer.
+#[derive(Clone)]
+pub struct SignerService {
+    core: Arc<Core>,
+    in_flight: Arc<Semaphore>,
+}
+
+/// Everything an operation needs.
+pub(super) struct Core {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) master: MasterKey,
+    pub(super) vault: Vault,
+    pub(super) replays: Replays,
+    pub(super) pending: Pending,
+    pub(super) pool: Pool,
+    pub(super) nonce_key: Arc<Zeroizing<[u8; 32]>>,
+    pub(super) telemetry: Arc<Telemetry>,
+    refusals: Throttle<DeviceId>,
+}
+
+impl SignerService {
+    /// Starts the signer: its threads, a fresh nonce key, and the sessions spent before the last restart.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] without threads or randomness; storage faults.
+    pub async fn start(
+        settings: SignerSettings,
+        master: MasterKey,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        telemetry: Arc<Telemetry>,
+    ) -> Result<Self, Error> {
+        let pool = Pool::new(settings.pool, Arc::clone(&telemetry)).map_err(|error| {
+            tracing::error!(%error, "the computing threads did not start");
+            Error::Internal
+        })?;
+        let mut nonce_key = Zeroizing::new([0; 32]);
+        entropy.fill(nonce_key.as_mut())?;
+        let replays = Replays::new(settings.replay_entries, settings.replay_bytes);
+        for session in store.live_sessions(clock.now_ms()).await? {
+            replays.of(&session.key_id).restore(session.key_id, session.sid, session.fp, session.until_ms);
+        }
+        let core = Core {
+            store,
+            clock,
+            entropy,
+            master,
+            vault: Vault::new(settings.hot_keys, settings.hot_idle_ms),
+            replays,
+            pending: Pending::default(),
+            pool,
+            nonce_key: Arc::new(nonce_key),
+            telemetry,
+            refusals: Throttle::new(MAX_REFUSALS, REFUSAL_WINDOW_MS, REFUSED_DEVICES),
+        };
+        let in_flight = Arc::new(Semaphore::new(usize::try_from(MAX_IN_FLIGHT).unwrap_or(usize::MAX)));
+        Ok(Self { core: Arc::new(core), in_flight })
+    }
+
+    /// Drops what has expired, in memory and in storage. Call it every few seconds.
+    pub async fn maintain(&self) {
+        let now_ms = self.core.clock.now_ms();
+        self.core.vault.purge(now_ms);
+        self.core.replays.purge(now_ms);
+        self.core.pending.purge(now_ms);
+        self.core.telemetry.memory(self.core.vault.len(), self.core.replays.len());
+        if let Err(error) = self.core.store.commit([Write::Purge { now_ms }].into()).await {
+            tracing::warn!(?error, "expired rows were not dropped");
+        }
+    }
+
+    /// Whether operations are taken and the master key opens what it seals.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] while stopping, [`Error::Internal`] for a master key that does not work.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.in_flight.is_closed() {
+            return Err(Error::Unavailable);
+        }
+        let key_id = KeyId::from_bytes([0; 16]);
+        let place =
+            Place { key_id: &key_id, epoch: 0, purpose: Purpose::Sign, public_key: &[0; 64], pending: false };
+        let master = &self.core.master;
+        let sealed = master.seal(&place, b"probe", &*self.core.entropy).map_err(|_| Error::Internal)?;
+        master.open(&place, &sealed).map(drop).map_err(|_| Error::Internal)
+    }
+
+    /// Takes no more operations and waits for those under way.
+    pub async fn drain(&self) {
+        if let Ok(all) = self.in_flight.acquire_many(MAX_IN_FLIGHT).await {
+            all.forget();
+        }
+        self.in_flight.close();
+    }
+}
+
+impl Signer for SignerService {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an operation runs to its end even if its connection goes away; `drain` awaits it"
+    )]
+    fn answer(&self, caller: Caller, frame: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
+        Box::pin(async move {
+            let device = caller.device.ok_or(Error::NoClientCertificate)?;
+            let now_ms = self.core.clock.now_ms();
+            if let Some(retry_after_s) = self.core.refusals.wait_s(&device, now_ms) {
+                return Err(Error::TooManyRequests { retry_after_s });
+            }
+            let permit = Arc::clone(&self.in_flight).acquire_owned().await.map_err(|_| Error::Unavailable)?;
+            let core = Arc::clone(&self.core);
+            let task = tokio::spawn(async move {
+                let answer = core.answer(&device, &frame).await;
+                drop(permit);
+                answer
+            });
+            task.await.map_err(|_| Error::Internal)
+        })
+    }
+}
+
+impl Core {
+    async fn answer(&self, device: &DeviceId, frame: &[u8]) -> Vec<u8> {
+        let started_ns = self.clock.monotonic_ns();
+        let incoming = match receive(frame) {
+            Ok(incoming) => incoming,
+            Err(answer) => {
+                self.report(None, device, &answer, started_ns);
+                return answer;
+            }
+        };
+        let op = incoming.op();
+        let answer = match incoming {
+            Incoming::Operation(operation) => self.operate(device, operation, frame).await,
+            Incoming::KeygenStart(start) => self.start_keygen(device, start).await,
+            Incoming::KeygenOpen(open) => self.open_keygen(device, open).await,
+            Incoming::Activate(activate) => self.activate(device, &activate).await,
+        };
+        self.report(Some(op), device, &answer, started_ns);
+        answer
+    }
+
+    fn report(&self, op: Option<Op>, device: &DeviceId, answer: &[u8], started_ns: u64) {
+        let code = status(answer);
+        if matches!(code, Some(Code::Key | Code::Pin | Code::Proof | Code::SidConflict)) {
+            self.refusals.failed(device, self.clock.now_ms());
+        }
+        let elapsed_ns = self.clock.monotonic_ns().saturating_sub(started_ns);
+        self.telemetry.operation(op.map_or("none", Op::as_str), code.map_or("ok", Code::name), elapsed_ns);
+    }
+
+    pub(super) fn rng(&self) -> EntropyRng {
+        EntropyRng::new(Arc::clone(&self.entropy))
+    }
+}
+
+/// The refusal that an answer is, if it is one.
+pub(super) fn status(answer: &[u8]) -> Option<Code> {
+    answer.get(2).copied().and_then(Code::from_status)
+}

@@ -1,0 +1,8 @@
+//! The signer over real storage, with a phone that speaks the client role.
+
+mod durable;
+mod gate;
+mod keygen;
+mod operator;
+mod refresh;
+mod replay;

@@ -1,0 +1,231 @@
+//! Authorise, spend, audit, commit, then answer: what happens when the commit does not.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use cosign_core::{Code, DeviceId, KeyId, Progress, Purpose};
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
+
+use crate::{
+    domain::{
+        audit::{Entry, Head},
+        device::Device,
+        key::{IssuedKey, StoredKey},
+        once::Outcome,
+        ports::{LiveSession, Store, StoreError, Unit, Write},
+    },
+    testing::{Phone, WRONG_PIN, World, digest, row, status},
+};
+
+/// Storage whose commits of private-key operations can be held back or made to fail.
+struct Obstinate {
+    inner: Arc<dyn Store>,
+    fails: AtomicBool,
+    gate: Semaphore,
+}
+
+impl Obstinate {
+    fn around(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self { inner, fails: AtomicBool::new(false), gate: Semaphore::new(1_000_000) })
+    }
+}
+
+fn is_operation(unit: &Unit) -> bool {
+    unit.0.iter().any(|write| matches!(write, Write::Spend(_) | Write::SaveKey(_) | Write::Log(_)))
+}
+
+impl Store for Obstinate {
+    fn commit(&self, unit: Unit) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            if is_operation(&unit) {
+                self.gate.acquire().await.unwrap().forget();
+                if self.fails.load(Ordering::SeqCst) {
+                    return Err(StoreError::Unavailable);
+                }
+            }
+            self.inner.commit(unit).await
+        })
+    }
+
+    fn key<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<StoredKey>, StoreError>> {
+        self.inner.key(key_id)
+    }
+
+    fn key_version<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<i64>, StoreError>> {
+        self.inner.key_version(key_id)
+    }
+
+    fn keys<'a>(
+        &'a self,
+        device: Option<&'a DeviceId>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<StoredKey>, StoreError>> {
+        self.inner.keys(device, limit)
+    }
+
+    fn issued<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<IssuedKey>, StoreError>> {
+        self.inner.issued(key_id)
+    }
+
+    fn key_counts<'a>(
+        &'a self,
+        device: &'a DeviceId,
+        now_ms: u64,
+    ) -> BoxFuture<'a, Result<(u64, u64), StoreError>> {
+        self.inner.key_counts(device, now_ms)
+    }
+
+    fn device<'a>(&'a self, device: &'a DeviceId) -> BoxFuture<'a, Result<Option<Device>, StoreError>> {
+        self.inner.device(device)
+    }
+
+    fn outcome<'a>(
+        &'a self,
+        device: &'a DeviceId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Outcome>, StoreError>> {
+        self.inner.outcome(device, key)
+    }
+
+    fn live_sessions(&self, now_ms: u64) -> BoxFuture<'_, Result<Vec<LiveSession>, StoreError>> {
+        self.inner.live_sessions(now_ms)
+    }
+
+    fn audit(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>> {
+        self.inner.audit(after, limit)
+    }
+
+    fn audit_head(&self) -> BoxFuture<'_, Result<Head, StoreError>> {
+        self.inner.audit_head()
+    }
+}
+
+async fn obstinate() -> (World, Arc<Obstinate>) {
+    let mut made = None;
+    let world = World::with_store(|inner| {
+        let store = Obstinate::around(inner);
+        made = Some(Arc::clone(&store));
+        store
+    })
+    .await;
+    (world, made.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_signature_leaves_before_its_commit() {
+    let (world, store) = obstinate().await;
+    let phone = Phone::enrolled(&world, 1).await;
+    let (_, key) = phone.key(&world, Purpose::Sign).await;
+    let (frame, awaiting) = phone.start(&world, &key, &[digest(1)]);
+    let held = store.gate.acquire_many(u32::try_from(store.gate.available_permits()).unwrap()).await.unwrap();
+    let answer = phone.ask(&world, &frame);
+    tokio::pin!(answer);
+    let waited = tokio::time::timeout(std::time::Duration::from_millis(300), answer.as_mut()).await;
+    assert!(waited.is_err(), "the answer left before its commit");
+    drop(held);
+    assert!(matches!(awaiting.finish(&answer.await), Ok(Progress::Done(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_commit_is_refused_and_leaves_nothing_behind() {
+    let (world, store) = obstinate().await;
+    let phone = Phone::enrolled(&world, 1).await;
+    let (record, key) = phone.key(&world, Purpose::Sign).await;
+    let guess = phone.unlock(&record, WRONG_PIN);
+    let head = world.sqlite.audit_head().await.unwrap();
+
+    store.fails.store(true, Ordering::SeqCst);
+    let (frame, _) = phone.start(&world, &key, &[digest(1)]);
+    assert_eq!(status(&phone.ask(&world, &frame).await), Some(Code::Internal));
+    // A wrong PIN that cannot be counted is not judged either.
+    let (wrong, _) = phone.start(&world, &guess, &[digest(2)]);
+    assert_eq!(status(&phone.ask(&world, &wrong).await), Some(Code::Internal));
+    assert_eq!(world.sqlite.audit_head().await.unwrap(), head);
+    assert!(world.sqlite.live_sessions(0).await.unwrap().len() <= 1, "only the activation's session");
+
+    store.fails.store(false, Ordering::SeqCst);
+    assert_eq!(row(&world, &record.key_id()).await.gate.fails, 0);
+    // The identical frame is not taken for one in progress, and is computed now.
+    assert_eq!(status(&phone.ask(&world, &frame).await), None);
+    assert_eq!(status(&phone.ask(&world, &wrong).await), Some(Code::Pin));
+    assert_eq!(row(&world, &record.key_id()).await.gate.fails, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_signature_is_in_the_log_and_no_secret_is_on_disk() {
+    let world = World::new().await;
+    let phone = Phone::enrolled(&world, 1).await;
+    let (_, key) = phone.key(&world, Purpose::Sign).await;
+    let digests: Vec<_> = (1..=5).map(digest).collect();
+    let (frame, awaiting) = phone.start(&world, &key, &digests);
+    let answer = phone.ask(&world, &frame).await;
+    let Progress::Done(signed) = awaiting.finish(&answer).unwrap() else { panic!("busy") };
+
+    let entries = world.operator.audit(0, 1000).await.unwrap();
+    let logged = &entries.iter().find(|entry| entry.event.count == 5).unwrap().event.items;
+    for ((item, digest), signature) in logged.iter().zip(&digests).zip(&signed.signatures) {
+        assert_eq!(&item.digest, digest.as_bytes());
+        assert_eq!(item.r, signature.r().to_bytes());
+    }
+    world.operator.verify_audit(None).await.unwrap().unwrap();
+
+    // Neither the tag nor any second half of an answer is anywhere in the files.
+    let folder = world.folder.path().to_owned();
+    world.signer.drain().await;
+    let files: Vec<u8> = std::fs::read_dir(folder)
+        .unwrap()
+        .flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    let holds = |needle: &[u8]| files.windows(needle.len()).any(|window| window == needle);
+    assert!(holds(&logged[0].r), "the search does not find what is there");
+    assert!(!holds(&frame[48..80]), "the tag was stored");
+    for item in answer[22..].chunks(96) {
+        assert!(!holds(&item[64..]), "s2 was stored");
+    }
+}
+
+async fn tamper(world: &World, statement: &'static str, key_id: &KeyId) {
+    use sqlx::Connection as _;
+    let url = format!("sqlite://{}", world.database().display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query(statement).bind(key_id.as_bytes().to_vec()).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_was_changed_behind_the_servers_back_is_not_used() {
+    let world = World::new().await;
+    let phone = Phone::enrolled(&world, 1).await;
+    let (record, key) = phone.key(&world, Purpose::Sign).await;
+    let (other, _) = phone.key(&world, Purpose::Sign).await;
+    let key_id = record.key_id();
+    assert_ne!(other.key_id(), key_id);
+    for (what, change, undo) in [
+        ("epoch", "UPDATE keys SET epoch = 2 WHERE key_id = ?", "UPDATE keys SET epoch = 1 WHERE key_id = ?"),
+        (
+            "purpose",
+            "UPDATE keys SET purpose = 2 WHERE key_id = ?",
+            "UPDATE keys SET purpose = 1 WHERE key_id = ?",
+        ),
+        (
+            "another key's share",
+            "UPDATE keys SET pending_sign = pending_sign, share = \
+             (SELECT share FROM keys k WHERE k.key_id <> keys.key_id) WHERE key_id = ?",
+            "SELECT 1",
+        ),
+    ] {
+        tamper(&world, change, &key_id).await;
+        // Out of memory, so that the row is read.
+        world.clock.advance(60_000);
+        world.signer.maintain().await;
+        let answer = phone.ask(&world, &phone.start(&world, &key, &[digest(1)]).0).await;
+        assert_eq!(status(&answer), Some(Code::Internal), "{what}");
+        if undo.starts_with("UPDATE") {
+            tamper(&world, undo, &key_id).await;
+            assert!(phone.sign(&world, &key, digest(1)).await.is_ok(), "{what} undone");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What an operator does in another process is obeyed by the next operation.
+
+use std::sync::Arc;
+
+use cosign_core::{Code, Purpose, decrypt, sm_primitives::sm2::pke};
+
+use crate::{
+    domain::{
+        Error,
+        key::{Change, Status},
+        ports::{Store as _, Unit},
+        services::Operator,
+    },
+    store::{Access, SqliteStore},
+    telemetry::Telemetry,
+    testing::{Phone, World, digest, row, status},
+};
+
+/// A second process: its own connections to the same file.
+async fn elsewhere(world: &World) -> (Operator, Arc<SqliteStore>) {
+    let store =
+        SqliteStore::open(&world.database(), Access::Existing, Arc::new(Telemetry::new())).await.unwrap();
+    let store = Arc::new(store);
+    (
+        Operator::new(
+            Arc::clone(&store) as _,
+            Arc::clone(&world.clock) as _,
+            Arc::clone(&world.entropy) as _,
+        ),
+        store,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn freeze_unfreeze_and_revoke_are_obeyed_at_once() {
+    let world = World::new().await;
+    let phone = Phone::enrolled(&world, 1).await;
+    let (record, key) = phone.key(&world, Purpose::Sign).await;
+    let key_id = record.key_id();
+    let (operator, store) = elsewhere(&world).await;
+    assert!(phone.sign(&world, &key, digest(1)).await.is_ok());
+    let (replayed, _) = phone.start(&world, &key, &[digest(2)]);
+    assert_eq!(status(&phone.ask(&world, &replayed).await), None);
+
+    for round in 0..3 {
+        operator.change(&key_id, Change::Freeze).await.unwrap();
+        let answer = phone.ask(&world, &phone.start(&world, &key, &[digest(round)]).0).await;
+        assert_eq!(status(&answer), Some(Code::Key), "frozen, round {round}");
+        assert_eq!(
+            status(&phone.ask(&world, &replayed).await),
+            Some(Code::Key),
+            "a stored answer, round {round}"
+        );
+        operator.change(&key_id, Change::Unfreeze).await.unwrap();
+        assert!(phone.sign(&world, &key, digest(round)).await.is_ok(), "unfrozen, round {round}");
+    }
+
+    operator.change(&key_id, Change::Revoke).await.unwrap();
+    let answer = phone.ask(&world, &phone.start(&world, &key, &[digest(3)]).0).await;
+    assert_eq!(status(&answer), Some(Code::Key));
+    let gone = row(&world, &key_id).await;
+    assert_eq!((gone.status, gone.share.len(), gone.pending), (Status::Revoked, 0, None));
+    assert!(matches!(operator.change(&key_id, Change::Unfreeze).await, Err(Error::Conflict(_))));
+    store.close().await;
+    // Both processes appended to one unbroken log.
+    world.operator.verify_audit(None).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_admitted_after_a_freeze_is_answered() {
+    let world = World::new().await;
+    let phone = Phone::enrolled(&world, 1).await;
+    let (record, key) = phone.key(&world, Purpose::Sign).await;
+    let (operator, store) = elsewhere(&world).await;
+    for round in 0..20u8 {
+        let before: Vec<_> = (0..4).map(|index| phone.start(&world, &key, &[digest(index)]).0).collect();
+        let (after, _) = phone.start(&world, &key, &[digest(round)]);
+        let racing = futures_util::future::join_all(before.iter().map(|frame| phone.ask(&world, frame)));
+        let freezing = async {
+            operator.change(&record.key_id(), Change::Freeze).await.unwrap();
+            phone.ask(&world, &after).await
+        };
+        let (_, answer) = tokio::join!(racing, freezing);
+        assert_eq!(status(&answer), Some(Code::Key), "round {round}");
+        operator.change(&record.key_id(), Change::Unfreeze).await.unwrap();
+        world.clock.advance(60_000);
+    }
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decryptions_are_counted_over_restarts() {
+    let world = World::new().await;
+    let phone = Phone::enrolled(&world, 1).await;
+    let (record, key) = phone.key(&world, Purpose::Encrypt).await;
+    let ciphertext = || pke::encrypt(key.public_key(), b"sealed", &mut world.rng()).unwrap();
+    let (frame, awaiting) =
+        decrypt::start(&key, &[ciphertext(), ciphertext()], world.now_ms(), &mut world.rng()).unwrap();
+    let cosign_core::Progress::Done(opened) = awaiting.finish(&phone.ask(&world, &frame).await).unwrap()
+    else {
+        panic!("busy");
+    };
+    assert_eq!(&opened.plaintexts[1][..], b"sealed");
+    let (one, _) = decrypt::start(&key, &[ciphertext()], world.now_ms(), &mut world.rng()).unwrap();
+    phone.ask(&world, &one).await;
+    let world = world.restart().await;
+    assert_eq!(row(&world, &record.key_id()).await.decrypts, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_share_is_gone_from_the_files() {
+    let world = World::new().await;
+    let phone = Phone::enrolled(&world, 1).await;
+    let (record, _) = phone.key(&world, Purpose::Sign).await;
+    let sealed = row(&world, &record.key_id()).await.share;
+    let is_on_disk = || {
+        let files = std::fs::read_dir(world.folder.path()).unwrap();
+        let bytes: Vec<u8> = files.flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+        bytes.windows(sealed.len()).any(|window| window == sealed)
+    };
+    assert!(is_on_disk());
+    world.operator.change(&record.key_id(), Change::Revoke).await.unwrap();
+    // The log is cut before the writer takes the next unit.
+    world.sqlite.commit(Unit::default()).await.unwrap();
+    assert!(!is_on_disk());
+}

@@ -1,0 +1,14 @@
+//! Storage on embedded SQLite: one writer that commits in groups, a few readers.
+//!
+//! **Invariant:** no SQL outside of this layer; no protocol and no HTTP inside of it.
+
+mod apply;
+mod audit;
+mod read;
+mod rows;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use sqlite::{Access, OpenError, SqliteStore};

@@ -1,0 +1,135 @@
+//! Reads: point look-ups and short lists.
+
+use cosign_core::{DeviceId, KeyId};
+use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+
+use super::rows::{self, read_error, unsigned};
+use crate::domain::{
+    audit::{Entry, Head},
+    device::Device,
+    key::{IssuedKey, StoredKey},
+    once::Outcome,
+    ports::{LiveSession, StoreError},
+};
+
+fn one<T>(
+    row: Result<Option<SqliteRow>, sqlx::Error>,
+    read: impl FnOnce(&SqliteRow) -> Result<T, sqlx::Error>,
+) -> Result<Option<T>, StoreError> {
+    row.and_then(|row| row.as_ref().map(read).transpose()).map_err(read_error)
+}
+
+fn all<T>(
+    rows: Result<Vec<SqliteRow>, sqlx::Error>,
+    read: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
+) -> Result<Vec<T>, StoreError> {
+    rows.and_then(|rows| rows.iter().map(read).collect()).map_err(read_error)
+}
+
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) async fn key(pool: &SqlitePool, key_id: &KeyId) -> Result<Option<StoredKey>, StoreError> {
+    let row = sqlx::query(
+        "SELECT k.*, i.label, \
+         (SELECT MAX(a.epoch) FROM audit a WHERE a.key_id = k.key_id AND a.note = 'activated') AS logged_epoch \
+         FROM keys k JOIN key_ids i ON i.key_id = k.key_id WHERE k.key_id = ?",
+    )
+    .bind(key_id.as_bytes().to_vec())
+    .fetch_optional(pool)
+    .await;
+    one(row, rows::key)
+}
+
+pub(super) async fn key_version(pool: &SqlitePool, key_id: &KeyId) -> Result<Option<i64>, StoreError> {
+    let row = sqlx::query("SELECT version FROM keys WHERE key_id = ?")
+        .bind(key_id.as_bytes().to_vec())
+        .fetch_optional(pool)
+        .await;
+    one(row, |row| row.try_get("version"))
+}
+
+pub(super) async fn keys(
+    pool: &SqlitePool,
+    device: Option<&DeviceId>,
+    limit: u32,
+) -> Result<Vec<StoredKey>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT k.*, i.label, NULL AS logged_epoch FROM keys k JOIN key_ids i ON i.key_id = k.key_id \
+         WHERE ?1 IS NULL OR k.device_id = ?1 ORDER BY k.created_ms, k.key_id LIMIT ?2",
+    )
+    .bind(device.map(|device| device.as_bytes().to_vec()))
+    .bind(limit)
+    .fetch_all(pool)
+    .await;
+    all(rows, rows::key)
+}
+
+pub(super) async fn issued(pool: &SqlitePool, key_id: &KeyId) -> Result<Option<IssuedKey>, StoreError> {
+    let row = sqlx::query("SELECT * FROM key_ids WHERE key_id = ?")
+        .bind(key_id.as_bytes().to_vec())
+        .fetch_optional(pool)
+        .await;
+    one(row, rows::issued)
+}
+
+pub(super) async fn key_counts(
+    pool: &SqlitePool,
+    device: &DeviceId,
+    now_ms: u64,
+) -> Result<(u64, u64), StoreError> {
+    let row = sqlx::query(
+        "SELECT (SELECT COUNT(*) FROM keys WHERE device_id = ?1 AND status <> 'revoked') AS keys, \
+         (SELECT COUNT(*) FROM key_ids WHERE device_id = ?1 AND used_ms IS NULL AND expires_ms > ?2) AS issued",
+    )
+    .bind(device.as_bytes().to_vec())
+    .bind(stored(now_ms))
+    .fetch_one(pool)
+    .await;
+    let counts = row.and_then(|row| Ok((unsigned(row.try_get("keys")?)?, unsigned(row.try_get("issued")?)?)));
+    counts.map_err(read_error)
+}
+
+pub(super) async fn device(pool: &SqlitePool, device: &DeviceId) -> Result<Option<Device>, StoreError> {
+    let row = sqlx::query("SELECT * FROM devices WHERE device_id = ?")
+        .bind(device.as_bytes().to_vec())
+        .fetch_optional(pool)
+        .await;
+    one(row, rows::device)
+}
+
+pub(super) async fn outcome(
+    pool: &SqlitePool,
+    device: &DeviceId,
+    key: &str,
+) -> Result<Option<Outcome>, StoreError> {
+    let row = sqlx::query("SELECT * FROM outcomes WHERE device_id = ? AND once_key = ?")
+        .bind(device.as_bytes().to_vec())
+        .bind(key)
+        .fetch_optional(pool)
+        .await;
+    one(row, rows::outcome)
+}
+
+pub(super) async fn live_sessions(pool: &SqlitePool, now_ms: u64) -> Result<Vec<LiveSession>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM spent_sessions WHERE until_ms >= ?")
+        .bind(stored(now_ms))
+        .fetch_all(pool)
+        .await;
+    all(rows, rows::live_session)
+}
+
+pub(super) async fn audit(pool: &SqlitePool, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?")
+        .bind(stored(after))
+        .bind(limit)
+        .fetch_all(pool)
+        .await;
+    all(rows, rows::entry)
+}
+
+pub(super) async fn audit_head(pool: &SqlitePool) -> Result<Head, StoreError> {
+    let mut connection = pool.acquire().await.map_err(read_error)?;
+    super::audit::head(&mut connection).await.map_err(read_error)
+}

@@ -1,0 +1,163 @@
+//! Rows into values, and database errors into the port's.
+
+use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, SessionId};
+use sqlx::{Row, error::ErrorKind, sqlite::SqliteRow};
+
+use crate::domain::{
+    audit::{Act, Entry, Event, Item},
+    device::{Device, Name},
+    key::{Gate, IssuedKey, Status, StoredKey},
+    once::Outcome,
+    ports::{LiveSession, StoreError},
+};
+
+/// Tells a write that was refused from a database that failed.
+pub(super) fn refused(error: sqlx::Error) -> Result<StoreError, sqlx::Error> {
+    match error.as_database_error().map(sqlx::error::DatabaseError::kind) {
+        Some(ErrorKind::UniqueViolation) => Ok(StoreError::Duplicate),
+        Some(ErrorKind::ForeignKeyViolation) => Ok(StoreError::Stale),
+        Some(ErrorKind::CheckViolation | ErrorKind::NotNullViolation) => Ok(StoreError::Corrupt),
+        _ => Err(error),
+    }
+}
+
+/// What a failed read means.
+pub(super) fn read_error(error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) => {
+            tracing::error!(%error, "a row cannot be read");
+            StoreError::Corrupt
+        }
+        error => {
+            tracing::error!(%error, "the database does not answer");
+            StoreError::Unavailable
+        }
+    }
+}
+
+fn malformed(what: &'static str) -> sqlx::Error {
+    sqlx::Error::Decode(what.into())
+}
+
+pub(super) fn unsigned<T: TryFrom<i64>>(value: i64) -> Result<T, sqlx::Error> {
+    T::try_from(value).map_err(|_| malformed("a number is out of range"))
+}
+
+fn number<T: TryFrom<i64>>(row: &SqliteRow, column: &str) -> Result<T, sqlx::Error> {
+    unsigned(row.try_get(column)?)
+}
+
+fn bytes<const N: usize>(row: &SqliteRow, column: &str) -> Result<[u8; N], sqlx::Error> {
+    row.try_get::<&[u8], _>(column)?.try_into().map_err(|_| malformed("a value has the wrong length"))
+}
+
+fn optional<const N: usize>(row: &SqliteRow, column: &str) -> Result<Option<[u8; N]>, sqlx::Error> {
+    let value: Option<&[u8]> = row.try_get(column)?;
+    value.map(|value| value.try_into().map_err(|_| malformed("a value has the wrong length"))).transpose()
+}
+
+fn name(row: &SqliteRow, column: &str) -> Result<Name, sqlx::Error> {
+    Name::try_from(row.try_get::<String, _>(column)?).map_err(|_| malformed("a name is malformed"))
+}
+
+fn purpose(row: &SqliteRow) -> Result<Purpose, sqlx::Error> {
+    Purpose::from_byte(number(row, "purpose")?).ok_or_else(|| malformed("unknown purpose"))
+}
+
+pub(super) fn key(row: &SqliteRow) -> Result<StoredKey, sqlx::Error> {
+    Ok(StoredKey {
+        key_id: KeyId::from_bytes(bytes(row, "key_id")?),
+        device: DeviceId::from_bytes(bytes(row, "device_id")?),
+        label: name(row, "label")?,
+        purpose: purpose(row)?,
+        status: Status::from_name(row.try_get("status")?).ok_or_else(|| malformed("unknown status"))?,
+        epoch: number(row, "epoch")?,
+        rid: RefreshId::from_bytes(bytes(row, "rid")?),
+        public_key: bytes(row, "public_key")?,
+        created_ms: number(row, "created_ms")?,
+        gate: Gate {
+            fails: number(row, "fails")?,
+            total: number(row, "total")?,
+            unlock_at_ms: number(row, "unlock_at_ms")?,
+            refresh_required: row.try_get("refresh_required")?,
+        },
+        decrypts: number(row, "decrypts")?,
+        pending_sign: optional(row, "pending_sign")?,
+        share: row.try_get("share")?,
+        pending: row.try_get("pending")?,
+        logged_epoch: unsigned(row.try_get::<Option<i64>, _>("logged_epoch")?.unwrap_or(0))?,
+        version: row.try_get("version")?,
+    })
+}
+
+pub(super) fn issued(row: &SqliteRow) -> Result<IssuedKey, sqlx::Error> {
+    Ok(IssuedKey {
+        key_id: KeyId::from_bytes(bytes(row, "key_id")?),
+        device: DeviceId::from_bytes(bytes(row, "device_id")?),
+        purpose: purpose(row)?,
+        label: name(row, "label")?,
+        issued_ms: number(row, "issued_ms")?,
+        expires_ms: number(row, "expires_ms")?,
+        used_ms: row.try_get::<Option<i64>, _>("used_ms")?.map(unsigned).transpose()?,
+    })
+}
+
+pub(super) fn device(row: &SqliteRow) -> Result<Device, sqlx::Error> {
+    Ok(Device {
+        id: DeviceId::from_bytes(bytes(row, "device_id")?),
+        name: name(row, "name")?,
+        enrolled_ms: number(row, "enrolled_ms")?,
+    })
+}
+
+pub(super) fn outcome(row: &SqliteRow) -> Result<Outcome, sqlx::Error> {
+    Ok(Outcome {
+        device: DeviceId::from_bytes(bytes(row, "device_id")?),
+        key: row.try_get("once_key")?,
+        fingerprint: bytes(row, "fingerprint")?,
+        outcome: row.try_get("outcome")?,
+        created_ms: number(row, "created_ms")?,
+    })
+}
+
+pub(super) fn live_session(row: &SqliteRow) -> Result<LiveSession, sqlx::Error> {
+    Ok(LiveSession {
+        key_id: KeyId::from_bytes(bytes(row, "key_id")?),
+        sid: SessionId::from_bytes(bytes(row, "sid")?),
+        fp: bytes(row, "fp")?,
+        until_ms: number(row, "until_ms")?,
+    })
+}
+
+pub(super) fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
+    let (items, rest) = row.try_get::<&[u8], _>("items")?.as_chunks::<64>();
+    if !rest.is_empty() {
+        return Err(malformed("the signatures of an audit record are cut"));
+    }
+    let item = |bytes: &[u8; 64]| {
+        let (mut digest, mut r) = ([0; 32], [0; 32]);
+        digest.copy_from_slice(&bytes[..32]);
+        r.copy_from_slice(&bytes[32..]);
+        Item { digest, r }
+    };
+    Ok(Entry {
+        seq: number(row, "seq")?,
+        event: Event {
+            at_ms: number(row, "ts_ms")?,
+            act: Act::from_byte(number(row, "op")?),
+            key_id: optional(row, "key_id")?.map(KeyId::from_bytes),
+            device: optional(row, "device")?.map(DeviceId::from_bytes),
+            epoch: number(row, "epoch")?,
+            sid: optional(row, "sid")?.map(SessionId::from_bytes),
+            h_req: optional(row, "h_req")?,
+            count: number(row, "count")?,
+            items: items.iter().map(item).collect(),
+            result: number(row, "result")?,
+            note: row.try_get("note")?,
+        },
+        e_hash: bytes(row, "e_hash")?,
+        r_hash: bytes(row, "r_hash")?,
+        prev: bytes(row, "prev")?,
+        leaf: bytes(row, "leaf")?,
+    })
+}

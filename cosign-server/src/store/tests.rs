@@ -1,0 +1,285 @@
+//! The database on its own: migrations, group commit, what each write supposes.
+
+use std::{path::Path, sync::Arc};
+
+use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, SessionId};
+use futures_util::future::join_all;
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::{Access, OpenError, SqliteStore};
+use crate::{
+    domain::{
+        audit::{Act, Event, Head},
+        device::Device,
+        enrolment::CodeHash,
+        key::{Gate, IssuedKey, Status, StoredKey},
+        once::{KEPT_MS, Outcome},
+        ports::{Spend, Store as _, StoreError, Unit, Write},
+    },
+    telemetry::Telemetry,
+    testing::name,
+};
+
+const DEVICE: DeviceId = DeviceId::from_bytes([1; 32]);
+const KEY: KeyId = KeyId::from_bytes([2; 16]);
+
+async fn open(path: &Path) -> SqliteStore {
+    SqliteStore::open(path, Access::Create, Arc::new(Telemetry::new())).await.unwrap()
+}
+
+async fn fresh() -> (tempfile::TempDir, SqliteStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("a.db")).await;
+    (folder, store)
+}
+
+fn log(note: &str) -> Write {
+    Write::Log(Event::administration(1, Act::CODE, note))
+}
+
+fn device() -> Write {
+    Write::AddDevice(Device { id: DEVICE, name: name("phone"), enrolled_ms: 1 })
+}
+
+fn issue(key_id: KeyId) -> Write {
+    Write::IssueKey(IssuedKey {
+        key_id,
+        device: DEVICE,
+        purpose: Purpose::Sign,
+        label: name("key"),
+        issued_ms: 1,
+        expires_ms: 100,
+        used_ms: None,
+    })
+}
+
+fn key(key_id: KeyId, public_key: u8) -> StoredKey {
+    StoredKey {
+        key_id,
+        device: DEVICE,
+        label: name("key"),
+        purpose: Purpose::Sign,
+        status: Status::Active,
+        epoch: 1,
+        rid: RefreshId::KEYGEN,
+        public_key: [public_key; 64],
+        created_ms: 1,
+        gate: Gate::default(),
+        decrypts: 0,
+        pending_sign: None,
+        share: vec![9; 10],
+        pending: Some(vec![8; 10]),
+        logged_epoch: 0,
+        version: 1,
+    }
+}
+
+fn spend(version: i64, sid: u8, fp: u8) -> Write {
+    let sid = SessionId::from_bytes([sid; 16]);
+    Write::Spend(Spend { key_id: KEY, version, sid, fp: [fp; 32], until_ms: 50, decrypts: 2 })
+}
+
+async fn with_key(store: &SqliteStore) {
+    store.commit([device(), issue(KEY), Write::AddKey(Box::new(key(KEY, 1)))].into()).await.unwrap();
+}
+
+async fn audit_notes(store: &SqliteStore) -> Vec<String> {
+    store.audit(0, 1000).await.unwrap().into_iter().map(|entry| entry.event.note).collect()
+}
+
+#[tokio::test]
+async fn a_database_opens_again_and_keeps_what_was_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let missing = SqliteStore::open(&path, Access::Existing, Arc::new(Telemetry::new())).await;
+    assert!(matches!(missing, Err(OpenError::Missing(_))));
+    let store = open(&path).await;
+    with_key(&store).await;
+    store.close().await;
+    assert_eq!(store.commit(Unit::default()).await, Err(StoreError::Unavailable));
+    let store = open(&path).await;
+    let stored = store.key(&KEY).await.unwrap().unwrap();
+    assert_eq!((stored.public_key, stored.share, stored.pending), ([1; 64], vec![9; 10], Some(vec![8; 10])));
+}
+
+#[tokio::test]
+async fn a_database_knows_its_master_key() {
+    let (_folder, store) = fresh().await;
+    store.bind_master_key(b"aaaa").await.unwrap();
+    store.bind_master_key(b"aaaa").await.unwrap();
+    assert!(matches!(store.bind_master_key(b"bbbb").await, Err(OpenError::OtherMasterKey { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_failing_unit_does_not_spoil_the_others() {
+    let (_folder, store) = fresh().await;
+    store.commit([device()].into()).await.unwrap();
+    // Every third unit fails at its second write, after its first was applied.
+    let units = (0..60u8).map(|index| {
+        let id = KeyId::from_bytes([index; 16]);
+        let mut unit = Unit(vec![issue(id), log(&index.to_string())]);
+        if index % 3 == 0 {
+            unit.0.push(device());
+        }
+        unit
+    });
+    let outcomes = join_all(units.map(|unit| store.commit(unit))).await;
+    for (index, outcome) in outcomes.iter().enumerate() {
+        let id = KeyId::from_bytes([u8::try_from(index).unwrap(); 16]);
+        let there = store.issued(&id).await.unwrap().is_some();
+        if index % 3 == 0 {
+            assert_eq!((*outcome, there), (Err(StoreError::Duplicate), false), "{index}");
+        } else {
+            assert_eq!((*outcome, there), (Ok(()), true), "{index}");
+        }
+    }
+    // The chain has no gap where a unit was undone.
+    let entries = store.audit(0, 1000).await.unwrap();
+    assert_eq!(entries.len(), 40);
+    let head = entries.iter().try_fold(Head::EMPTY, |head, entry| head.advance(entry)).unwrap();
+    assert_eq!(head, store.audit_head().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_append_to_one_chain() {
+    let (folder, one) = fresh().await;
+    let two = open(&folder.path().join("a.db")).await;
+    let commits = (0..50).map(|index| {
+        let store = if index % 2 == 0 { &one } else { &two };
+        store.commit([log(&index.to_string())].into())
+    });
+    assert!(join_all(commits).await.iter().all(Result::is_ok));
+    let entries = one.audit(0, 1000).await.unwrap();
+    assert_eq!(entries.len(), 50);
+    entries.iter().try_fold(Head::EMPTY, |head, entry| head.advance(entry)).unwrap();
+}
+
+#[tokio::test]
+async fn the_audit_log_is_append_only() {
+    let (folder, store) = fresh().await;
+    store.commit([log("kept")].into()).await.unwrap();
+    let url = format!("sqlite://{}", folder.path().join("a.db").display());
+    let mut other = SqliteConnection::connect(&url).await.unwrap();
+    assert!(sqlx::query("DELETE FROM audit").execute(&mut other).await.is_err());
+    assert!(sqlx::query("UPDATE audit SET note = 'x'").execute(&mut other).await.is_err());
+    assert_eq!(audit_notes(&store).await, ["kept"]);
+}
+
+#[tokio::test]
+async fn a_session_is_spent_on_one_frame() {
+    let (_folder, store) = fresh().await;
+    with_key(&store).await;
+    store.commit([spend(1, 1, 1)].into()).await.unwrap();
+    // The identical frame again, as after a restart.
+    store.commit([spend(1, 1, 1)].into()).await.unwrap();
+    assert_eq!(store.commit([log("no"), spend(1, 1, 2)].into()).await, Err(StoreError::SessionSpent));
+    assert_eq!(store.commit([log("no"), spend(2, 2, 2)].into()).await, Err(StoreError::Stale));
+    assert!(audit_notes(&store).await.is_empty());
+    assert_eq!(store.live_sessions(50).await.unwrap().len(), 1);
+    assert_eq!(store.live_sessions(51).await.unwrap().len(), 0);
+    assert_eq!(store.key(&KEY).await.unwrap().unwrap().decrypts, 4);
+}
+
+#[tokio::test]
+async fn writes_on_an_old_version_do_nothing() {
+    let (_folder, store) = fresh().await;
+    with_key(&store).await;
+    let frozen = Write::SetStatus { key_id: KEY, from: Status::Active, to: Status::Suspended };
+    store.commit([frozen.clone()].into()).await.unwrap();
+    assert_eq!(store.key_version(&KEY).await, Ok(Some(2)));
+    assert_eq!(store.commit([frozen].into()).await, Err(StoreError::Stale));
+    let old = key(KEY, 1);
+    assert_eq!(store.commit([Write::SaveKey(Box::new(old))].into()).await, Err(StoreError::Stale));
+    assert_eq!(
+        store.commit([Write::Expect { key_id: KEY, version: 1 }].into()).await,
+        Err(StoreError::Stale)
+    );
+    store.commit([Write::Expect { key_id: KEY, version: 2 }].into()).await.unwrap();
+    assert_eq!(store.key(&KEY).await.unwrap().unwrap().status, Status::Suspended);
+    let revoked = Write::SetStatus { key_id: KEY, from: Status::Suspended, to: Status::Revoked };
+    store.commit([revoked].into()).await.unwrap();
+    let row = store.key(&KEY).await.unwrap().unwrap();
+    assert_eq!((row.share.len(), row.pending, row.version), (0, None, 3));
+    assert_eq!(store.commit([Write::Unlock { key_id: KEY }].into()).await, Err(StoreError::Stale));
+}
+
+#[tokio::test]
+async fn key_ids_and_public_keys_are_unique() {
+    let (_folder, store) = fresh().await;
+    with_key(&store).await;
+    let other = KeyId::from_bytes([3; 16]);
+    store.commit([issue(other)].into()).await.unwrap();
+    let same_public_key = Write::AddKey(Box::new(key(other, 1)));
+    assert_eq!(store.commit([log("no"), same_public_key].into()).await, Err(StoreError::Duplicate));
+    assert_eq!(store.commit([Write::AddKey(Box::new(key(KEY, 2)))].into()).await, Err(StoreError::Duplicate));
+    let unissued = Write::AddKey(Box::new(key(KeyId::from_bytes([4; 16]), 3)));
+    assert_eq!(store.commit([unissued].into()).await, Err(StoreError::Stale));
+    let used = |now_ms| Write::UseKeyId { key_id: other, now_ms };
+    assert_eq!(store.commit([used(100)].into()).await, Err(StoreError::Stale), "expired");
+    store.commit([used(99)].into()).await.unwrap();
+    assert_eq!(store.commit([used(99)].into()).await, Err(StoreError::Stale), "used");
+    assert_eq!(store.issued(&other).await.unwrap().unwrap().used_ms, Some(99));
+    assert_eq!(store.key_counts(&DEVICE, 1).await, Ok((1, 1)));
+}
+
+#[tokio::test]
+async fn a_code_has_its_uses_and_its_time() {
+    let (_folder, store) = fresh().await;
+    let code = CodeHash([5; 32]);
+    store.commit([Write::AddCode { code, uses: 2, created_ms: 1, expires_ms: 10 }].into()).await.unwrap();
+    let take = |now_ms| Write::SpendCode { code, now_ms };
+    assert_eq!(store.commit([take(10)].into()).await, Err(StoreError::Stale));
+    store.commit([take(9)].into()).await.unwrap();
+    store.commit([take(9)].into()).await.unwrap();
+    assert_eq!(store.commit([take(9)].into()).await, Err(StoreError::Stale));
+}
+
+#[tokio::test]
+async fn outcomes_are_kept_for_a_day_and_bounded() {
+    let (_folder, store) = fresh().await;
+    let outcome = |key: &str, created_ms| {
+        Write::Remember(Outcome {
+            device: DEVICE,
+            key: key.to_owned(),
+            fingerprint: [1; 32],
+            outcome: "{}".to_owned(),
+            created_ms,
+        })
+    };
+    store.commit([outcome("a", 1)].into()).await.unwrap();
+    assert_eq!(store.commit([outcome("a", KEPT_MS)].into()).await, Err(StoreError::Duplicate));
+    store.commit([outcome("a", KEPT_MS + 1)].into()).await.unwrap();
+    let many = (1..1024).map(|index| outcome(&index.to_string(), KEPT_MS + 1)).collect();
+    store.commit(Unit(many)).await.unwrap();
+    assert_eq!(store.commit([outcome("one more", KEPT_MS + 1)].into()).await, Err(StoreError::Busy));
+    store.commit([Write::Purge { now_ms: 2 * KEPT_MS + 1 }].into()).await.unwrap();
+    assert_eq!(store.outcome(&DEVICE, "a").await, Ok(None));
+}
+
+#[tokio::test]
+async fn purging_drops_what_has_expired_and_nothing_else() {
+    let (_folder, store) = fresh().await;
+    with_key(&store).await;
+    let other = KeyId::from_bytes([3; 16]);
+    store.commit([issue(other), spend(1, 1, 1)].into()).await.unwrap();
+    store.commit([Write::Purge { now_ms: 50 }].into()).await.unwrap();
+    assert_eq!(store.live_sessions(0).await.unwrap().len(), 1);
+    assert!(store.issued(&other).await.unwrap().is_some());
+    store
+        .commit([Write::UseKeyId { key_id: KEY, now_ms: 5 }, Write::Purge { now_ms: 100 }].into())
+        .await
+        .unwrap();
+    assert_eq!(store.live_sessions(0).await.unwrap().len(), 0);
+    assert!(store.issued(&other).await.unwrap().is_none());
+    assert!(store.key(&KEY).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_unbound_commit_still_happens() {
+    let (_folder, store) = fresh().await;
+    // The one who asked goes away: the unit is in the queue and is committed all the same.
+    let commit = store.commit([log("asked")].into());
+    assert!(futures_util::FutureExt::now_or_never(commit).is_none());
+    store.commit(Unit::default()).await.unwrap();
+    assert_eq!(audit_notes(&store).await, ["asked"]);
+}

@@ -1,0 +1,151 @@
+//! Group commit: one task owns the write connection and puts the units that queued meanwhile into one transaction.
+//!
+//! Every unit has a savepoint, so one that fails is undone alone. Nobody is told of success before the transaction is
+//! durable (WAL, `synchronous = FULL`: one fsync for the whole group).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::{Connection, SqliteConnection};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use super::{apply, audit, rows::refused};
+use crate::{
+    domain::{
+        audit::Head,
+        key::Status,
+        ports::{StoreError, Unit, Write},
+    },
+    telemetry::Telemetry,
+};
+
+/// Units that may wait; more make their senders wait.
+const QUEUE: usize = 1024;
+/// Units in one transaction.
+const GROUP: usize = 256;
+
+struct Waiting {
+    unit: Unit,
+    done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// The handle to the writer task.
+pub(super) struct Writer {
+    queue: Mutex<Option<mpsc::Sender<Waiting>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+    telemetry: Arc<Telemetry>,
+}
+
+impl Writer {
+    /// Starts the task.
+    #[expect(clippy::disallowed_methods, reason = "the writer is one of the tasks that shutdown awaits")]
+    pub(super) fn start(connection: SqliteConnection, telemetry: Arc<Telemetry>) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(run(connection, receiver, Arc::clone(&telemetry)));
+        Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)), telemetry }
+    }
+
+    /// Queues a unit and waits until it is durable or refused.
+    pub(super) async fn commit(&self, unit: Unit) -> Result<(), StoreError> {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let queue = queue.ok_or(StoreError::Unavailable)?;
+        let (done, outcome) = oneshot::channel();
+        queue.send(Waiting { unit, done }).await.map_err(|_| StoreError::Unavailable)?;
+        self.telemetry.commit_queue(QUEUE - queue.capacity());
+        drop(queue);
+        outcome.await.map_err(|_| StoreError::Unavailable)?
+    }
+
+    /// Commits what waits and ends the task.
+    pub(super) async fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && task.await.is_err()
+        {
+            tracing::error!("the writer ended abnormally");
+        }
+    }
+}
+
+async fn run(
+    mut connection: SqliteConnection,
+    mut queue: mpsc::Receiver<Waiting>,
+    telemetry: Arc<Telemetry>,
+) {
+    let mut group = Vec::with_capacity(GROUP);
+    while queue.recv_many(&mut group, GROUP).await > 0 {
+        let mut outcomes = Vec::with_capacity(group.len());
+        let committed = transact(&mut connection, &group, &mut outcomes).await;
+        telemetry.committed(group.len(), committed.is_ok());
+        let destroys = group.iter().any(|waiting| waiting.unit.0.iter().any(destroys_share));
+        if let Err(error) = &committed {
+            tracing::error!(%error, units = group.len(), "the transaction failed");
+            drop(sqlx::query("ROLLBACK").execute(&mut connection).await);
+        }
+        for (index, waiting) in group.drain(..).enumerate() {
+            let outcome = match &committed {
+                Ok(()) => outcomes.get(index).copied().unwrap_or(Err(StoreError::Unavailable)),
+                Err(_) => Err(StoreError::Unavailable),
+            };
+            // A sender that is gone does not need to know.
+            let _gone = waiting.done.send(outcome);
+        }
+        // The bytes of a destroyed share are still in the write-ahead log; this moves it into the database and cuts it.
+        if destroys
+            && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await
+        {
+            tracing::warn!(%error, "the write-ahead log still holds a destroyed share");
+        }
+    }
+    if let Err(error) = connection.close().await {
+        tracing::warn!(%error, "the database did not close cleanly");
+    }
+}
+
+const fn destroys_share(write: &Write) -> bool {
+    matches!(write, Write::SetStatus { to: Status::Revoked, .. })
+}
+
+/// One transaction for the whole group. `Err` means that nothing of it happened.
+async fn transact(
+    connection: &mut SqliteConnection,
+    group: &[Waiting],
+    outcomes: &mut Vec<Result<(), StoreError>>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    // Read under the write lock: another process (an operator's command) may have appended meanwhile.
+    let mut head = audit::head(connection).await?;
+    for Waiting { unit, .. } in group {
+        let outcome = savepoint(connection, unit, &mut head).await?;
+        outcomes.push(outcome);
+    }
+    sqlx::query("COMMIT").execute(&mut *connection).await?;
+    Ok(())
+}
+
+/// One unit under its savepoint. `Err` means that the connection or the disk failed, not the unit.
+async fn savepoint(
+    connection: &mut SqliteConnection,
+    unit: &Unit,
+    head: &mut Head,
+) -> Result<Result<(), StoreError>, sqlx::Error> {
+    sqlx::query("SAVEPOINT unit").execute(&mut *connection).await?;
+    let mut moved = *head;
+    for write in &unit.0 {
+        let refusal = match apply::apply(connection, write, &mut moved).await {
+            Ok(outcome) => outcome.err(),
+            Err(error) => Some(refused(error)?),
+        };
+        if let Some(refusal) = refusal {
+            sqlx::query("ROLLBACK TO unit").execute(&mut *connection).await?;
+            sqlx::query("RELEASE unit").execute(&mut *connection).await?;
+            return Ok(Err(refusal));
+        }
+    }
+    sqlx::query("RELEASE unit").execute(&mut *connection).await?;
+    *head = moved;
+    Ok(Ok(()))
+}

@@ -1,0 +1,239 @@
+//! A server without sockets, and a phone without a network, for tests.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use cosign_core::{
+    ClientKey, Code, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose,
+    csr, keygen, sign,
+    sm_primitives::sm2::{DistId, Signature},
+};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+use crate::{
+    api::{self, Api},
+    app::Health,
+    domain::{
+        device::{Caller, Device, Name},
+        ports::{
+            Clock, Entropy, Signer, Store,
+            testing::{CountingEntropy, FakeClock},
+        },
+        services::{Devices, Keys, Operator},
+    },
+    signer::{EntropyRng, MasterKey, PoolSettings, SignerService, SignerSettings},
+    store::{Access, SqliteStore},
+    telemetry::Telemetry,
+};
+
+/// Midday of some day.
+pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
+pub(crate) const PIN: &str = "271828";
+pub(crate) const WRONG_PIN: &str = "314159";
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::try_from(text.to_owned()).unwrap()
+}
+
+/// Everything but the sockets.
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) entropy: Arc<CountingEntropy>,
+    pub(crate) sqlite: Arc<SqliteStore>,
+    pub(crate) signer: SignerService,
+    pub(crate) devices: Arc<Devices>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) operator: Operator,
+    pub(crate) router: Router,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let clock = Arc::new(FakeClock::at(NOW_MS));
+        Self::open(tempfile::tempdir().unwrap(), clock, Arc::default(), |store| store).await
+    }
+
+    /// With something between the signer and its storage.
+    pub(crate) async fn with_store(wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
+        let clock = Arc::new(FakeClock::at(NOW_MS));
+        Self::open(tempfile::tempdir().unwrap(), clock, Arc::default(), wrap).await
+    }
+
+    /// Stops and starts again on the same files.
+    pub(crate) async fn restart(self) -> Self {
+        self.signer.drain().await;
+        self.sqlite.close().await;
+        Self::open(self.folder, self.clock, self.entropy, |store| store).await
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        database(self.folder.path())
+    }
+
+    async fn open(
+        folder: TempDir,
+        clock: Arc<FakeClock>,
+        entropy: Arc<CountingEntropy>,
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
+        let telemetry = Arc::new(Telemetry::new());
+        let path = database(folder.path());
+        let sqlite =
+            Arc::new(SqliteStore::open(&path, Access::Create, Arc::clone(&telemetry)).await.unwrap());
+        let store = wrap(Arc::clone(&sqlite) as _);
+        let time: Arc<dyn Clock> = Arc::clone(&clock) as _;
+        let chance: Arc<dyn Entropy> = Arc::clone(&entropy) as _;
+        let settings = SignerSettings {
+            pool: PoolSettings { threads: NonZeroUsize::new(2), queue: NonZeroUsize::new(64).unwrap() },
+            hot_keys: 100,
+            hot_idle_ms: 60_000,
+            replay_entries: 1 << 16,
+            replay_bytes: 1 << 24,
+        };
+        let master = MasterKey::new(Zeroizing::new([7; 32]));
+        let signer = SignerService::start(
+            settings,
+            master,
+            Arc::clone(&store),
+            Arc::clone(&time),
+            Arc::clone(&chance),
+            Arc::clone(&telemetry),
+        );
+        let signer = signer.await.unwrap();
+        let devices = Arc::new(Devices::new(Arc::clone(&store), Arc::clone(&time)));
+        let keys = Arc::new(Keys::new(Arc::clone(&store), Arc::clone(&time), Arc::clone(&chance)));
+        let operator = Operator::new(Arc::clone(&store), Arc::clone(&time), Arc::clone(&chance));
+        let router = api::router(Api {
+            devices: Arc::clone(&devices),
+            keys: Arc::clone(&keys),
+            signer: Arc::new(signer.clone()),
+            readiness: Arc::new(Health::new(store, signer.clone())),
+            clock: time,
+            telemetry,
+            timeout: Duration::from_secs(10),
+        });
+        Self { folder, clock, entropy, sqlite, signer, devices, keys, operator, router }
+    }
+
+    pub(crate) fn rng(&self) -> EntropyRng {
+        EntropyRng::new(Arc::clone(&self.entropy) as _)
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+}
+
+fn database(folder: &Path) -> PathBuf {
+    folder.join("cosign.db")
+}
+
+/// A caller with this device id.
+pub(crate) fn caller(device: Option<DeviceId>) -> Caller {
+    Caller { device, source: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)) }
+}
+
+/// A device with its secrets.
+pub(crate) struct Phone {
+    pub(crate) device: Device,
+    device_key: DeviceKey,
+    counter: std::sync::atomic::AtomicU64,
+}
+
+impl Phone {
+    /// An enrolled device.
+    pub(crate) async fn enrolled(world: &World, id: u8) -> Self {
+        let code = world.operator.new_code(1, 60_000).await.unwrap();
+        let id = DeviceId::from_bytes([id; 32]);
+        let device = world.devices.enrol(caller(Some(id)), code.expose(), name("phone"), None).await.unwrap();
+        Self { device, device_key: DeviceKey::from_bytes([3; 32]), counter: 0.into() }
+    }
+
+    pub(crate) async fn ask(&self, world: &World, frame: &[u8]) -> Vec<u8> {
+        world.signer.answer(caller(Some(self.device.id)), frame.to_vec()).await.unwrap()
+    }
+
+    /// A generated key that is not active yet.
+    pub(crate) async fn pending_key(&self, world: &World, purpose: Purpose) -> (LocalRecord, ClientKey) {
+        let issued = world.keys.issue(&self.device, purpose, name("key"), None).await.unwrap();
+        let mut rng = world.rng();
+        let (frame, awaiting) = keygen::start(issued.key_id, purpose, &mut rng).unwrap();
+        let answer = self.ask(world, &frame).await;
+        let pin = Pin::new(PIN).unwrap();
+        let (frame, awaiting) =
+            awaiting.finish(&answer, &pin, &self.device_key, MIN_ITERATIONS, &mut rng).unwrap();
+        awaiting.finish(&self.ask(world, &frame).await).unwrap()
+    }
+
+    /// An active key.
+    pub(crate) async fn key(&self, world: &World, purpose: Purpose) -> (LocalRecord, ClientKey) {
+        let (record, key) = self.pending_key(world, purpose).await;
+        let frame = self.activation(world, &key).await;
+        assert_eq!(status(&self.ask(world, &frame).await), None);
+        (record, key)
+    }
+
+    /// The frame that activates a pending key.
+    pub(crate) async fn activation(&self, world: &World, key: &ClientKey) -> Vec<u8> {
+        let info = csr::info("test", key.public_key());
+        let digest = Digest::reduce(&DistId::default().digest(key.public_key(), &info));
+        let signature = self.sign(world, key, digest).await.unwrap();
+        keygen::activate(key.key_id(), &csr::assemble(&info, &signature), &mut world.rng()).unwrap().0
+    }
+
+    pub(crate) fn unlock(&self, record: &LocalRecord, pin: &str) -> ClientKey {
+        record.unlock(&Pin::new(pin).unwrap(), &self.device_key).unwrap()
+    }
+
+    pub(crate) fn device_key(&self) -> &DeviceKey {
+        &self.device_key
+    }
+
+    pub(crate) fn start<'k>(
+        &self,
+        world: &World,
+        key: &'k ClientKey,
+        digests: &[Digest],
+    ) -> (Vec<u8>, sign::AwaitingSignatures<'k>) {
+        let counter = self.counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        sign::start(key, digests, world.now_ms(), counter, &mut world.rng()).unwrap()
+    }
+
+    pub(crate) async fn sign(
+        &self,
+        world: &World,
+        key: &ClientKey,
+        digest: Digest,
+    ) -> Result<Signature, cosign_core::Error> {
+        let (frame, awaiting) = self.start(world, key, &[digest]);
+        match awaiting.finish(&self.ask(world, &frame).await)? {
+            Progress::Done(signed) => Ok(signed.signatures[0]),
+            Progress::Busy(_) => panic!("the server was busy"),
+        }
+    }
+}
+
+pub(crate) fn digest(byte: u8) -> Digest {
+    Digest::reduce(&[byte; 32])
+}
+
+/// The refusal that an answer is.
+pub(crate) fn status(answer: &[u8]) -> Option<Code> {
+    match answer[2] {
+        0 => None,
+        byte => Some(Code::from_status(byte).unwrap()),
+    }
+}
+
+/// The stored key.
+pub(crate) async fn row(world: &World, key_id: &KeyId) -> crate::domain::key::StoredKey {
+    world.sqlite.key(key_id).await.unwrap().unwrap()
+}

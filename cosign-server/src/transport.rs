@@ -1,0 +1,111 @@
+//! Sockets: one UDP port for QUIC (`cosign/1` and `h3` by ALPN), the same TCP port for HTTP/2 and HTTP/1.1.
+//!
+//! **Invariant:** carries bytes and the identity of their sender; knows no route, no SQL and no protocol operation.
+
+mod framed;
+mod h3;
+mod limits;
+mod quic;
+mod tcp;
+pub mod tls;
+
+use std::{
+    io,
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use thiserror::Error;
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::{domain::ports::Signer, telemetry::Telemetry};
+
+pub use limits::Limits;
+
+/// ALPN of the framed protocol.
+pub const ALPN_FRAMED: &[u8] = b"cosign/1";
+/// ALPN of HTTP/3.
+pub const ALPN_H3: &[u8] = b"h3";
+
+/// How long connections may finish what they have begun once the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Why the sockets do not open.
+#[derive(Debug, Error)]
+pub enum BindError {
+    /// The address is taken or not allowed.
+    #[error("{protocol} {address}: {error}")]
+    Socket {
+        /// TCP or UDP.
+        protocol: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The certificate and key do not make a TLS server.
+    #[error("TLS: {0}")]
+    Tls(#[from] tls::TlsError),
+}
+
+/// Both sockets, bound and not yet serving.
+pub struct Sockets {
+    tcp: TcpListener,
+    udp: quinn::Endpoint,
+    tls: tls::ServerTls,
+    address: SocketAddr,
+}
+
+impl Sockets {
+    /// Binds TCP and UDP to the same port. Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub async fn bind(address: SocketAddr, tls: tls::ServerTls) -> Result<Self, BindError> {
+        let socket = |protocol| move |error| BindError::Socket { protocol, address, error };
+        let tcp = TcpListener::bind(address).await.map_err(socket("TCP"))?;
+        let address = tcp.local_addr().map_err(socket("TCP"))?;
+        let socket = |error| BindError::Socket { protocol: "UDP", address, error };
+        let udp = UdpSocket::bind(address).map_err(socket)?;
+        let runtime = Arc::new(quinn::TokioRuntime);
+        let udp = quinn::Endpoint::new(quinn::EndpointConfig::default(), Some(tls.quic()), udp, runtime);
+        Ok(Self { tcp, udp: udp.map_err(socket)?, tls, address })
+    }
+
+    /// Where they are bound.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` turns true, then lets every connection finish what it has begun, for ten seconds.
+    pub async fn serve(
+        self,
+        router: Router,
+        signer: Arc<dyn Signer>,
+        limits: Limits,
+        telemetry: Arc<Telemetry>,
+        stop: watch::Receiver<bool>,
+    ) {
+        let gate = limits::Gate::new(limits, telemetry);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(tcp::serve(self.tcp, self.tls.tcp(), router.clone(), gate.clone(), stop.clone()));
+        tasks.spawn(quic::serve(self.udp.clone(), router, signer, gate, stop.clone()));
+        let mut stop = stop;
+        stopped(&mut stop).await;
+        let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} });
+        if drained.await.is_err() {
+            tracing::warn!("some connections did not finish in time");
+            tasks.shutdown().await;
+        }
+        self.udp.close(quinn::VarInt::from_u32(0), b"shutting down");
+        drop(tokio::time::timeout(Duration::from_secs(1), self.udp.wait_idle()).await);
+    }
+}
+
+/// Waits until the server stops. A sender that is gone is a stop too.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}

@@ -1,0 +1,157 @@
+//! The program as an operator uses it: commands, output, exit codes.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+struct Data {
+    folder: tempfile::TempDir,
+}
+
+impl Data {
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.path().join("cosign.toml")
+    }
+
+    fn init() -> Self {
+        let data = Self { folder: tempfile::tempdir().unwrap() };
+        let output = server(
+            &["init", "--data", data.path().to_str().unwrap(), "--listen", "127.0.0.1:0"],
+            Path::new("/nowhere"),
+        );
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("cosign-server serve --config"), "{}", text(&output.stdout));
+        data
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        server(args, &self.config())
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+fn server(args: &[&str], config: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cosign-server"));
+    command.args(args).env("COSIGN_CONFIG", config).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn init_makes_a_folder_that_only_its_owner_reads_and_never_overwrites() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let data = Data::init();
+    let mode = |name: &str| data.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(data.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    for secret in ["master.key", "server.key", "ca.key"] {
+        assert_eq!(mode(secret), 0o600, "{secret}");
+    }
+    assert_eq!(std::fs::read(data.path().join("master.key")).unwrap().len(), 32);
+    let again = server(&["init", "--data", data.path().to_str().unwrap()], &data.config());
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("never overwritten"), "{}", text(&again.stderr));
+}
+
+#[test]
+fn commands_on_the_database() {
+    let data = Data::init();
+    let code = data.run(&["enrol-code", "new", "--uses", "3", "--ttl", "2h"]);
+    assert_eq!(text(&code.stdout).trim().len(), 23);
+    let code = data.json(&["enrol-code", "new", "--json"]);
+    assert_eq!((&code["uses"], &code["ttl_s"]), (&1.into(), &86_400.into()));
+    assert_eq!(data.json(&["key", "list", "--json"])["keys"], Value::Array(Vec::new()));
+
+    let head = data.json(&["audit", "verify", "--json"]);
+    assert_eq!(head["records"], 3);
+    let noted = format!("3:{}", head["leaf"].as_str().unwrap());
+    assert_eq!(data.run(&["audit", "verify", "--expect", &noted]).status.code(), Some(0));
+    let shown = data.run(&["audit", "show", "--json"]);
+    let acts: Vec<String> = text(&shown.stdout)
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["act"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(acts, ["init", "enrolment-code", "enrolment-code"]);
+
+    let version = data.json(&["version", "--json"]);
+    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn exit_codes() {
+    let data = Data::init();
+    let zeros = "0".repeat(32);
+    for (args, code, words) in [
+        (&["key", "show", &zeros][..], 4, "not found"),
+        (&["key", "revoke", &zeros], 4, "not found"),
+        (&["key", "unlock", &zeros], 4, "not found"),
+        (&["key", "show", "xyz"], 2, "32 hexadecimal digits"),
+        (&["enrol-code", "new", "--ttl", "soon"], 2, "invalid value"),
+        (&["enrol-code", "new", "--uses", "0"], 2, "invalid value"),
+        (&["dev", "--once"], 2, "--file"),
+        (&["audit", "verify", "--expect", "1:00"], 2, "NUMBER:HEX"),
+        (&["audit", "verify", "--expect", &format!("1:{}", "0".repeat(64))], 3, "not in the log"),
+        (&["serve", "--config", "/nowhere/cosign.toml"], 1, "cosign-server init"),
+    ] {
+        let output = data.run(args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(words), "{args:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn serve_makes_neither_database_nor_master_key() {
+    let data = Data::init();
+    let master = data.path().join("master.key");
+    std::fs::rename(&master, data.path().join("elsewhere")).unwrap();
+    let output = data.run(&["serve"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("master.key"), "{}", text(&output.stderr));
+    assert!(!master.exists());
+    std::fs::rename(data.path().join("elsewhere"), &master).unwrap();
+    std::fs::remove_file(data.path().join("cosign.db")).unwrap();
+    let output = data.run(&["serve"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("cosign-server init"), "{}", text(&output.stderr));
+    assert!(!data.path().join("cosign.db").exists());
+}
+
+#[test]
+fn serve_serves_beside_the_operators_commands_and_stops_at_sigterm() {
+    let data = Data::init();
+    let mut serving = Command::new(env!("CARGO_BIN_EXE_cosign-server"))
+        .args(["serve", "--config"])
+        .arg(data.config())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(serving.stderr.take().unwrap()).lines();
+    let started =
+        lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("serving"))).unwrap().unwrap();
+    assert!(started.contains("127.0.0.1:"), "{started}");
+    let second = data.run(&["serve"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("another server"), "{}", text(&second.stderr));
+    assert_eq!(data.run(&["enrol-code", "new"]).status.code(), Some(0));
+
+    let killed = Command::new("kill").args(["-TERM", &serving.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(serving.wait().unwrap().code(), Some(0));
+    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("stopped"))));
+    assert_eq!(data.json(&["audit", "verify", "--json"])["records"], 2);
+}

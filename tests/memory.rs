@@ -1,0 +1,65 @@
+//! Large files in little memory.
+#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    path::Path,
+};
+
+use cosign_tests::{
+    process::{ServerFolder, Signer, is_quick, peak_memory, run_watched, succeeded},
+    random::Seeded,
+};
+
+const MIB: u64 = 1 << 20;
+const LIMIT: u64 = 64 * MIB;
+
+fn write_large(path: &Path, mib: u64) {
+    let mut block = Seeded::new(1).bytes(1 << 20);
+    let mut file = File::create(path).unwrap();
+    for index in 0..mib {
+        block[..8].copy_from_slice(&index.to_be_bytes());
+        file.write_all(&block).unwrap();
+    }
+}
+
+fn assert_equal(left: &Path, right: &Path) {
+    assert_eq!(left.metadata().unwrap().len(), right.metadata().unwrap().len());
+    let (mut left, mut right) = (File::open(left).unwrap(), File::open(right).unwrap());
+    let (mut a, mut b) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    loop {
+        let len = left.read(&mut a).unwrap();
+        if len == 0 {
+            return;
+        }
+        right.read_exact(&mut b[..len]).unwrap();
+        assert!(a[..len] == b[..len]);
+    }
+}
+
+#[test]
+fn a_file_larger_than_the_memory_allowed_for_it() {
+    let folder = ServerFolder::new();
+    let server = folder.start();
+    let signer = Signer::with_keys(&folder, "quic");
+    let plain = signer.folder().join("large");
+    write_large(&plain, if is_quick() { 128 } else { 1024 });
+
+    for arguments in [
+        &["sign", "large"][..],
+        &["verify", "large"],
+        &["encrypt", "large", "--to", "default"],
+        &["decrypt", "large.p7", "--out", "opened"],
+    ] {
+        let (output, peak) = run_watched(&mut signer.command(arguments));
+        succeeded(&output);
+        eprintln!("smsign {}: at most {} KiB resident", arguments[0], peak / 1024);
+        assert!(peak > MIB, "the memory of the process was not seen");
+        assert!(peak < LIMIT, "{arguments:?}: {peak} bytes resident");
+    }
+    assert_equal(&plain, &signer.folder().join("opened"));
+    let peak = peak_memory(server.pid()).unwrap();
+    eprintln!("cosign-server: at most {} KiB resident", peak / 1024);
+    assert!(peak < LIMIT, "the server: {peak} bytes resident");
+}

@@ -1,0 +1,86 @@
+//! The corpora of the fuzz targets, through the same functions, on any toolchain.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failure is a failed test")]
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use cosign_tests::{fuzz::TARGETS, seeds, source::root};
+
+fn corpus(target: &str) -> PathBuf {
+    root().join("fuzz/corpus").join(target)
+}
+
+fn inputs(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = fs::read_dir(corpus(target)).unwrap_or_else(|error| panic!("corpus of {target}: {error}"));
+    folder.map(|entry| entry.unwrap().path()).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn every_input_comes_back() {
+    for (target, run) in TARGETS {
+        let inputs = inputs(target);
+        assert!(!inputs.is_empty(), "the corpus of {target} is empty");
+        for (path, data) in inputs {
+            eprintln!("{}", path.display());
+            run(&data);
+        }
+    }
+}
+
+/// What the first half of an input says about its second half is where decoders go wrong; so every input again, cut.
+#[test]
+fn every_cut_input_comes_back() {
+    for (target, run) in TARGETS.iter().filter(|(target, _)| *target != "client_refresh") {
+        for (_, data) in inputs(target) {
+            let lengths: BTreeSet<_> = (1..8).map(|part| data.len() * part / 8).collect();
+            for len in lengths {
+                run(&data[..len]);
+            }
+        }
+    }
+}
+
+#[test]
+fn targets_corpora_and_programs_are_the_same() {
+    let names: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(names.len(), TARGETS.len());
+    let folders = fs::read_dir(root().join("fuzz/corpus")).unwrap();
+    let folders: BTreeSet<_> =
+        folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(folders, names);
+    let manifest: toml::Table = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap().parse().unwrap();
+    let programs: BTreeSet<_> = manifest["bin"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bin| bin["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(programs, names);
+}
+
+#[test]
+fn seeds_reach_behind_the_checks() {
+    let mut accepted = BTreeSet::new();
+    for (target, name, data) in seeds::all() {
+        assert!(
+            corpus(target).join(&name).exists(),
+            "{target}/{name} is not in the corpus: run `regenerate`"
+        );
+        assert!(data.len() <= 1 << 16, "{target}/{name} is too large for a seed");
+        let (_, run) = TARGETS.iter().find(|(known, _)| *known == target).unwrap();
+        if run(&data) {
+            accepted.insert(target);
+        }
+    }
+    let all: BTreeSet<_> = TARGETS.iter().map(|(target, _)| *target).collect();
+    assert_eq!(accepted, all, "every target starts from something that is right");
+}
+
+/// `cargo test -p cosign-tests --test replay -- --ignored regenerate`
+#[test]
+#[ignore = "writes the seeds of the corpora"]
+fn regenerate() {
+    for (target, name, data) in seeds::all() {
+        fs::create_dir_all(corpus(target)).unwrap();
+        fs::write(corpus(target).join(name), data).unwrap();
+    }
+}

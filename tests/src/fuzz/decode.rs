@@ -1,0 +1,173 @@
+//! Encodings that stand alone: what is accepted is encoded to the same bytes again.
+
+use cosign_core::{
+    DeviceId, KeyId, LocalRecord, Pin, SessionId,
+    framing::{self, Deframer, Frame, FramingError},
+    server::{PendingRefresh, ServerShare},
+};
+use sm_primitives::{
+    PublicPoint,
+    sm2::{Ciphertext, PrivateKey, PublicKey, Signature},
+};
+
+use super::fixture;
+use crate::naive;
+
+/// A stream of frames, whole and in pieces; the first byte is the length of a piece.
+pub(super) fn framing(data: &[u8]) -> bool {
+    let Some((&piece, stream)) = data.split_first() else { return false };
+    let whole = frames(stream, usize::MAX);
+    assert_eq!(whole, frames(stream, usize::from(piece).max(1)), "the cut into pieces matters");
+    let mut again = Vec::new();
+    for frame in &whole.0 {
+        framing::encode(frame.id, frame.kind, &frame.payload, &mut again).unwrap();
+    }
+    assert!(stream.starts_with(&again));
+    !whole.0.is_empty()
+}
+
+fn frames(stream: &[u8], piece: usize) -> (Vec<Frame>, Option<FramingError>) {
+    let mut deframer = Deframer::new();
+    let mut frames = Vec::new();
+    for part in stream.chunks(piece) {
+        deframer.push(part);
+        loop {
+            match deframer.next_frame() {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => break,
+                Err(error) => return (frames, Some(error)),
+            }
+        }
+    }
+    (frames, None)
+}
+
+/// Identifiers and PINs as text.
+pub(super) fn identifiers(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    let lower = text.to_ascii_lowercase();
+    if let Ok(id) = text.parse::<KeyId>() {
+        assert_eq!(id.to_string(), lower);
+        assert_eq!(text.parse::<SessionId>().unwrap().as_bytes(), id.as_bytes());
+    }
+    if let Ok(id) = text.parse::<DeviceId>() {
+        assert_eq!(id.to_string(), lower);
+    }
+    let digits =
+        text.is_empty() || ((6..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()));
+    assert_eq!(Pin::new(text).is_ok(), digits);
+    digits || text.parse::<KeyId>().is_ok() || text.parse::<DeviceId>().is_ok()
+}
+
+/// The client's stored record. Only the right one opens.
+pub(super) fn local_record(data: &[u8]) -> bool {
+    let Ok(record) = LocalRecord::from_bytes(data) else { return false };
+    assert_eq!(record.to_bytes()[..], *data);
+    let fixture = fixture();
+    let own = fixture.record.to_bytes()[..] == *data;
+    assert!(
+        own || record.unlock(&fixture.pin, &fixture.device_key).is_err(),
+        "a record that this device never made"
+    );
+    own
+}
+
+/// The server's stored secrets, after they were unsealed.
+pub(super) fn server_share(data: &[u8]) -> bool {
+    let mut accepted = false;
+    if let Some(share) = data.try_into().ok().and_then(ServerShare::from_bytes) {
+        accepted = true;
+        let bytes = share.expose_bytes();
+        assert_eq!(bytes[..], *data);
+        let product = naive::int(&bytes[..32]) * naive::int(&bytes[32..64]) % &*naive::N;
+        assert_eq!(product, num_bigint::BigUint::from(1u32));
+    }
+    if let Some(pending) = PendingRefresh::from_bytes(data) {
+        accepted = true;
+        assert_eq!(pending.expose_bytes()[..], *data);
+    }
+    accepted
+}
+
+/// Points, raw and in SEC 1 form.
+pub(super) fn point(data: &[u8]) -> bool {
+    let mut accepted = false;
+    if let Some(point) = data.try_into().ok().and_then(PublicPoint::from_bytes) {
+        accepted = true;
+        assert_eq!(point.to_bytes()[..], *data);
+        assert_eq!(naive::Point::from_bytes(data).to_bytes(), point.to_bytes());
+    }
+    if let Some(point) = PublicPoint::from_sec1(data) {
+        accepted = true;
+        assert_eq!(naive::Point::from_bytes(&point.to_bytes()).to_bytes(), point.to_bytes());
+        assert_eq!(PublicPoint::from_sec1(&point.to_sec1()), Some(point));
+        assert!(data.len() != 65 || point.to_sec1()[..] == *data);
+    }
+    accepted
+}
+
+/// Signatures in DER and raw.
+pub(super) fn signature(data: &[u8]) -> bool {
+    let mut accepted = false;
+    if let Ok(signature) = Signature::from_der(data) {
+        accepted = true;
+        assert_eq!(signature.to_der(), data, "DER has one form");
+        assert_eq!(Signature::from_bytes(&signature.to_bytes()), Ok(signature));
+    }
+    if let Some(signature) = data.try_into().ok().and_then(|raw| Signature::from_bytes(raw).ok()) {
+        accepted = true;
+        assert_eq!(signature.to_bytes()[..], *data);
+        assert_eq!(Signature::from_der(&signature.to_der()), Ok(signature));
+    }
+    accepted
+}
+
+/// Ciphertexts in DER and in both raw orders.
+pub(super) fn ciphertext(data: &[u8]) -> bool {
+    let mut accepted = false;
+    if let Ok(ciphertext) = Ciphertext::from_der(data) {
+        accepted = true;
+        assert_eq!(ciphertext.to_der().unwrap(), data, "DER has one form");
+        assert_eq!(Ciphertext::from_c1c3c2(&ciphertext.to_c1c3c2()).unwrap().to_der().unwrap(), data);
+    }
+    if let Ok(ciphertext) = Ciphertext::from_c1c3c2(data) {
+        accepted = true;
+        assert_eq!(ciphertext.to_c1c3c2(), data);
+        assert!(Ciphertext::from_der(&ciphertext.to_der().unwrap()).is_ok());
+    }
+    if let Ok(ciphertext) = Ciphertext::from_c1c2c3(data) {
+        accepted = true;
+        assert!(Ciphertext::from_c1c3c2(&ciphertext.to_c1c3c2()).is_ok());
+    }
+    accepted
+}
+
+/// SubjectPublicKeyInfo in DER and PEM.
+pub(super) fn public_key(data: &[u8]) -> bool {
+    let mut accepted = false;
+    if let Ok(key) = PublicKey::from_spki_der(data) {
+        accepted = true;
+        assert_eq!(PublicKey::from_spki_der(&key.to_spki_der()), Ok(key));
+    }
+    if let Some(key) = std::str::from_utf8(data).ok().and_then(|text| PublicKey::from_spki_pem(text).ok()) {
+        accepted = true;
+        assert_eq!(PublicKey::from_spki_pem(&key.to_spki_pem()), Ok(key));
+    }
+    accepted
+}
+
+/// PKCS#8 in DER and PEM, and the older `EC PRIVATE KEY`.
+pub(super) fn private_key(data: &[u8]) -> bool {
+    let mut accepted = false;
+    if let Ok(key) = PrivateKey::from_pkcs8_der(data) {
+        accepted = true;
+        let again = PrivateKey::from_pkcs8_der(&key.to_pkcs8_der()).unwrap();
+        assert_eq!(again.expose_bytes(), key.expose_bytes());
+    }
+    if let Some(key) = std::str::from_utf8(data).ok().and_then(|text| PrivateKey::from_pem(text).ok()) {
+        accepted = true;
+        let again = PrivateKey::from_pem(&key.to_pkcs8_pem()).unwrap();
+        assert_eq!(again.expose_bytes(), key.expose_bytes());
+    }
+    accepted
+}

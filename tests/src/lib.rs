@@ -1,0 +1,36 @@
+//! What the tests across crates share with the fuzz targets and the benches. Nothing here is shipped.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`frames`] | frames built from the written layout |
+//! | [`fuzz`] | one function per decoder of bytes from outside |
+//! | [`model`] | a server without storage, and a client and a server with one key |
+//! | [`naive`] | SM2 from the textbook with big integers: the model that the engines are compared with |
+//! | `network` | a device that sends whatever bytes it is told to (feature of this name) |
+//! | [`pdf`] | a small PDF of so many pages |
+//! | [`process`] | the programs as a user runs them |
+//! | [`random`] | a random source that repeats itself |
+//! | [`samples`] | sample files of others, where they are present |
+//! | [`seeds`] | the first inputs of every fuzz target |
+//! | [`source`] | the project's own files, for the tests of its structure |
+//! | [`vectors`] | test vectors as JSON |
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "support for tests: whatever fails here is a failed test"
+)]
+
+pub mod frames;
+pub mod fuzz;
+pub mod model;
+pub mod naive;
+#[cfg(feature = "network")]
+pub mod network;
+pub mod pdf;
+pub mod process;
+pub mod random;
+pub mod samples;
+pub mod seeds;
+pub mod source;
+pub mod vectors;

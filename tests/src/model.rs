@@ -1,0 +1,220 @@
+//! The server's role with maps instead of storage, and the two parties with one key, all in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cosign_core::{
+    ClientKey, Code, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress,
+    Purpose, RefreshId, SessionId, csr, keygen,
+    server::{
+        Admission, Audit, Gate, Incoming, KeyRecord, PendingKeygen, ReplayCache, ServerShare, Status,
+        receive, refuse,
+    },
+    sign,
+};
+use sm_primitives::{
+    rand_core::TryCryptoRng,
+    sm2::{DistId, PublicKey, Signature},
+};
+
+use crate::{random::Seeded, vectors::Leaves};
+
+/// The device that owns the keys here.
+pub const DEVICE: DeviceId = DeviceId::from_bytes([0x11; 32]);
+/// A time.
+pub const NOW: u64 = 1_800_000_000_000;
+
+/// What a server keeps, without durability: for tests and benches of the protocol alone.
+pub struct Server {
+    /// Keys by id.
+    pub keys: BTreeMap<KeyId, KeyRecord>,
+    /// Key ids that were issued and not used.
+    pub issued: BTreeMap<KeyId, (DeviceId, Purpose)>,
+    /// Halves that wait for their opening.
+    pub keygens: BTreeMap<(KeyId, SessionId), PendingKeygen>,
+    /// Answered sessions.
+    pub cache: ReplayCache,
+    /// The audit log.
+    pub audit: Vec<Audit>,
+    nonce_key: [u8; 32],
+}
+
+impl Server {
+    /// No key, nothing issued.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            keys: BTreeMap::new(),
+            issued: BTreeMap::new(),
+            keygens: BTreeMap::new(),
+            cache: ReplayCache::new(1000, 1 << 24),
+            audit: Vec::new(),
+            nonce_key: [5; 32],
+        }
+    }
+
+    /// Answers one frame.
+    pub fn handle(
+        &mut self,
+        frame: &[u8],
+        device: &DeviceId,
+        now_ms: u64,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Vec<u8> {
+        match receive(frame) {
+            Err(refusal) => refusal,
+            Ok(Incoming::Operation(operation)) => {
+                let (key_id, sid) = (operation.key_id(), operation.sid());
+                let executed =
+                    match operation.admit(self.keys.get_mut(&key_id), device, now_ms, &mut self.cache) {
+                        Admission::Answered(answered) => {
+                            self.audit.extend(answered.audit);
+                            return answered.frame;
+                        }
+                        Admission::Job(job) => job.run(&self.nonce_key, rng),
+                        Admission::Refresh(job) => job.run(self.keys.get_mut(&key_id).unwrap(), rng),
+                    };
+                self.audit.push(executed.audit);
+                self.cache.complete(key_id, sid, &executed.frame);
+                executed.frame
+            }
+            Ok(Incoming::KeygenStart(start)) => {
+                let session = (start.key_id(), start.sid());
+                let issued = self.issued.get(&session.0).copied();
+                match start.respond(issued, device, now_ms, rng) {
+                    Ok((frame, pending)) => {
+                        self.issued.remove(&session.0);
+                        self.keygens.insert(session, pending);
+                        frame
+                    }
+                    Err(refusal) => refusal,
+                }
+            }
+            Ok(Incoming::KeygenOpen(open)) => {
+                let session = (open.key_id(), open.sid());
+                let mine = self.keygens.get(&session).is_some_and(|pending| pending.is_for(&open, device));
+                let pending = if mine { self.keygens.remove(&session) } else { None };
+                match open.respond(pending, device, now_ms) {
+                    Ok((_, record)) if self.keys.values().any(|key| key.public_key == record.public_key) => {
+                        refuse(&session.1, Code::Proof)
+                    }
+                    Ok((frame, record)) => {
+                        self.keys.insert(record.key_id, record);
+                        frame
+                    }
+                    Err(refusal) => refusal,
+                }
+            }
+            Ok(Incoming::Activate(activate)) => {
+                let record = self.keys.get_mut(&activate.key_id());
+                activate.respond(record, device, now_ms, &DistId::default()).unwrap_or_else(|refusal| refusal)
+            }
+        }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A client and a server that share one key.
+pub struct Pair {
+    /// The server, which has nothing else.
+    pub server: Server,
+    /// What the client stored.
+    pub record: LocalRecord,
+    /// The client's key, unlocked.
+    pub key: ClientKey,
+    /// The client's device secret.
+    pub device_key: DeviceKey,
+    /// Everybody's randomness.
+    pub rng: Seeded,
+    counter: u64,
+}
+
+/// The PIN of every [`Pair`].
+pub const PIN: &str = "258013";
+
+impl Pair {
+    /// Generates a key over the protocol. It is pending.
+    #[must_use]
+    pub fn pending(purpose: Purpose, seed: u64) -> Self {
+        let mut rng = Seeded::new(seed);
+        let mut server = Server::new();
+        let key_id = KeyId::from_bytes([9; 16]);
+        server.issued.insert(key_id, (DEVICE, purpose));
+        let device_key = DeviceKey::random(&mut rng).unwrap();
+        let (k1, waiting) = keygen::start(key_id, purpose, &mut rng).unwrap();
+        let k2 = server.handle(&k1, &DEVICE, NOW, &mut rng);
+        let pin = Pin::new(PIN).unwrap();
+        let (k3, waiting) = waiting.finish(&k2, &pin, &device_key, MIN_ITERATIONS, &mut rng).unwrap();
+        let k4 = server.handle(&k3, &DEVICE, NOW, &mut rng);
+        let (record, key) = waiting.finish(&k4).unwrap();
+        Self { server, record, key, device_key, rng, counter: 0 }
+    }
+
+    /// Generates a key over the protocol and activates it.
+    #[must_use]
+    pub fn active(purpose: Purpose, seed: u64) -> Self {
+        let mut pair = Self::pending(purpose, seed);
+        let info = csr::info("somebody", pair.key.public_key());
+        let digest = Digest::reduce(&DistId::default().digest(pair.key.public_key(), &info));
+        let signature = pair.sign(&[digest]).unwrap().remove(0);
+        let request = csr::assemble(&info, &signature);
+        let (frame, waiting) = keygen::activate(pair.key.key_id(), &request, &mut pair.rng).unwrap();
+        let answer = pair.server.handle(&frame, &DEVICE, NOW, &mut pair.rng);
+        waiting.finish(&answer).unwrap();
+        pair
+    }
+
+    /// Signs digests in one session.
+    ///
+    /// # Errors
+    /// What the protocol says.
+    pub fn sign(&mut self, digests: &[Digest]) -> Result<Vec<Signature>, Error> {
+        self.counter += 1;
+        let (frame, waiting) = sign::start(&self.key, digests, NOW, self.counter, &mut self.rng)?;
+        let answer = self.server.handle(&frame, &DEVICE, NOW, &mut self.rng);
+        waiting.finish(&answer).map(done).map(|signed| signed.signatures)
+    }
+
+    /// The server's record of the key.
+    #[must_use]
+    pub fn server_record(&self) -> &KeyRecord {
+        &self.server.keys[&self.key.key_id()]
+    }
+}
+
+/// The outcome of a session that the server answered.
+#[must_use]
+pub fn done<W, T>(progress: Progress<W, T>) -> T {
+    match progress {
+        Progress::Done(outcome) => outcome,
+        Progress::Busy(_) => panic!("the server is busy"),
+    }
+}
+
+/// An active record of the vectors' `key` objects, which list the secrets of both sides.
+#[must_use]
+pub fn vector_record(key: &impl Leaves) -> KeyRecord {
+    let share = [key.bytes("/dB"), key.bytes("/dB_inv"), key.bytes("/K_auth")].concat();
+    let point = sm_primitives::PublicPoint::from_bytes(&key.array("/P")).unwrap();
+    let [purpose] = key.array("/purpose");
+    KeyRecord {
+        key_id: KeyId::from_bytes(key.array("/key_id")),
+        device: DEVICE,
+        purpose: Purpose::from_byte(purpose).unwrap(),
+        status: Status::Active,
+        epoch: u32::from_be_bytes(key.array("/epoch")),
+        rid: RefreshId::from_bytes(key.array("/rid")),
+        public_key: PublicKey::from(point),
+        created_ms: 0,
+        gate: Gate::default(),
+        decrypts: 0,
+        pending_sign: None,
+        share: Arc::new(ServerShare::from_bytes(&share.try_into().unwrap()).unwrap()),
+        pending: None,
+    }
+}

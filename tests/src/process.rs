@@ -1,0 +1,359 @@
+//! The programs as a user runs them: built, started, watched, killed.
+
+use std::{
+    fs::{self, File},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::source;
+
+/// How often a condition is looked at, and for how long at most.
+const POLL: Duration = Duration::from_millis(20);
+const POLLS: usize = 3000;
+
+/// Path of a program of this project, built in release mode. Cargo decides whether there is anything to build, so what
+/// is tested is what is in the tree. `COSIGN_BIN_DIR` names a folder with other programs to test.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        if let Some(folder) = std::env::var_os("COSIGN_BIN_DIR") {
+            return folder.into();
+        }
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let build = ["build", "--release", "--quiet", "-p", "cosign-server", "-p", "cosign-client"];
+        let status = Command::new(&cargo).args(build).current_dir(source::root()).status().unwrap();
+        assert!(status.success(), "the programs do not build");
+        // This test is <target>/<profile>/deps/<name>.
+        let test = std::env::current_exe().unwrap();
+        let target = test.ancestors().nth(3).unwrap();
+        target.join("release")
+    });
+    let path = folder.join(name);
+    assert!(path.is_file(), "{} is missing", path.display());
+    path
+}
+
+/// Whether long tests take less: `COSIGN_TEST_QUICK=1`.
+#[must_use]
+pub fn is_quick() -> bool {
+    std::env::var_os("COSIGN_TEST_QUICK").is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+/// Waits until `ready` gives something.
+pub fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..POLLS {
+        if let Some(value) = ready() {
+            return value;
+        }
+        thread::sleep(POLL);
+    }
+    panic!("waited in vain for {what}");
+}
+
+/// Asserts that a program succeeded, and gives what it wrote to standard output.
+#[track_caller]
+pub fn succeeded(output: &Output) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+    out.into_owned()
+}
+
+/// Asserts that a program failed with this exit code, and gives what it wrote to standard error.
+#[track_caller]
+pub fn failed(output: &Output, code: i32) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "\n{out}\n{err}");
+    err.into_owned()
+}
+
+/// An address of this machine on which nobody listens, neither on UDP nor on TCP.
+#[must_use]
+pub fn free_address() -> SocketAddr {
+    loop {
+        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = tcp.local_addr().unwrap();
+        if UdpSocket::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+/// A data folder of a server on a free port of this machine. Removed on drop.
+pub struct ServerFolder {
+    folder: TempDir,
+    address: SocketAddr,
+}
+
+impl ServerFolder {
+    /// Makes one with `cosign-server init`.
+    #[must_use]
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let this = Self { folder, address };
+        let output = Command::new(program("cosign-server"))
+            .arg("init")
+            .arg("--data")
+            .arg(this.data())
+            .args(["--listen", &address.to_string()])
+            .output()
+            .unwrap();
+        succeeded(&output);
+        this
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A file of the data folder.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.data().join(name)
+    }
+
+    /// Where the server listens, on UDP and TCP.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs an administrative command, such as `["key", "list"]`, on this folder.
+    #[must_use]
+    pub fn admin(&self, arguments: &[&str]) -> Output {
+        Command::new(program("cosign-server"))
+            .args(arguments)
+            .arg("--config")
+            .arg(self.file("cosign.toml"))
+            .output()
+            .unwrap()
+    }
+
+    /// The JSON lines that an administrative command writes.
+    #[must_use]
+    pub fn admin_json(&self, arguments: &[&str]) -> Vec<Value> {
+        let text = succeeded(&self.admin(&[arguments, &["--json"]].concat()));
+        serde_json::Deserializer::from_str(&text).into_iter().map(Result::unwrap).collect()
+    }
+
+    /// A code that enrols one device.
+    #[must_use]
+    pub fn enrolment_code(&self) -> String {
+        self.admin_json(&["enrol-code", "new"])[0]["enrolment_code"].as_str().unwrap().to_owned()
+    }
+
+    /// Every record of the audit log.
+    #[must_use]
+    pub fn audit(&self) -> Vec<Value> {
+        self.admin_json(&["audit", "show", "--limit", "1000000"])
+    }
+
+    /// Starts the server and waits until it accepts connections.
+    #[must_use]
+    pub fn start(&self) -> Server {
+        let log = self.folder.path().join("log");
+        let log_file = File::options().create(true).append(true).open(&log).unwrap();
+        let child = Command::new(program("cosign-server"))
+            .args(["serve", "--config"])
+            .arg(self.file("cosign.toml"))
+            .stdin(Stdio::null())
+            .stdout(log_file.try_clone().unwrap())
+            .stderr(log_file)
+            .spawn()
+            .unwrap();
+        let mut server = Server { child, log };
+        wait_for("the server", || {
+            if let Some(status) = server.child.try_wait().unwrap() {
+                panic!("the server ended with {status}:\n{}", server.log());
+            }
+            TcpStream::connect(self.address).ok()
+        });
+        server
+    }
+}
+
+impl Default for ServerFolder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A running server. Killed on drop.
+pub struct Server {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it wrote so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end with SIGTERM and waits; it must end well.
+    pub fn stop(mut self) {
+        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.pid())]).status().unwrap();
+        assert!(sent.success());
+        let status = wait_for("the end of the server", || self.child.try_wait().unwrap());
+        assert!(status.success(), "{status}\n{}", self.log());
+    }
+
+    /// Asserts that it still runs.
+    #[track_caller]
+    pub fn assert_alive(&mut self) {
+        let ended = self.child.try_wait().unwrap();
+        assert!(ended.is_none(), "the server ended with {ended:?}:\n{}", self.log());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The PIN of every [`Signer`].
+pub const PIN: &str = "271828";
+
+/// A user of `smsign` with a key store of its own. Removed on drop.
+pub struct Signer {
+    folder: TempDir,
+    server: String,
+    ca: PathBuf,
+    transport: &'static str,
+}
+
+impl Signer {
+    /// A signer without keys.
+    #[must_use]
+    pub fn new(server: &ServerFolder, transport: &'static str) -> Self {
+        let (address, ca) = (server.address().to_string(), server.file("ca.pem"));
+        Self { folder: tempfile::tempdir().unwrap(), server: address, ca, transport }
+    }
+
+    /// A signer, enrolled, with a key for each purpose.
+    #[must_use]
+    pub fn with_keys(server: &ServerFolder, transport: &'static str) -> Self {
+        let signer = Self::new(server, transport);
+        let code = server.enrolment_code();
+        succeeded(&signer.keygen(&["--enrol-code", &code]).output().unwrap());
+        signer
+    }
+
+    /// A folder for files of this signer.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The key store.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// Writes a file into the folder.
+    #[must_use]
+    pub fn write(&self, name: &str, contents: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, contents).unwrap();
+        path
+    }
+
+    /// `smsign` with these arguments, to be run in the folder with the right PIN.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program("smsign"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("SMSIGN_HOME", self.home())
+            .env("SMSIGN_TRANSPORT", self.transport)
+            .env("SMSIGN_PIN", PIN)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// `smsign keygen` at the server.
+    #[must_use]
+    pub fn keygen(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&["keygen"]);
+        command.args(arguments).args(["--server", &self.server, "--ca"]).arg(&self.ca);
+        command
+    }
+
+    /// Runs `smsign`.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs `smsign` with a PIN.
+    #[must_use]
+    pub fn run_with_pin(&self, pin: &str, arguments: &[&str]) -> Output {
+        self.command(arguments).env("SMSIGN_PIN", pin).output().unwrap()
+    }
+
+    /// Runs `smsign --json`, which must succeed and write one document.
+    #[must_use]
+    #[track_caller]
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let text = succeeded(&self.run(&[arguments, &["--json"]].concat()));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// Id of the key for this purpose, `sign` or `encrypt`.
+    #[must_use]
+    pub fn key_id(&self, purpose: &str) -> String {
+        let keys = self.json(&["keys", "list"]);
+        let key = keys["keys"].as_array().unwrap().iter().find(|key| key["purpose"] == purpose);
+        key.unwrap()["key_id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Highest resident memory of a process so far, in bytes; `None` once it ended.
+#[must_use]
+pub fn peak_memory(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().unwrap();
+    Some(kib * 1024)
+}
+
+/// Runs a program and watches its memory: its output and the highest resident memory that was seen, in bytes.
+pub fn run_watched(command: &mut Command) -> (Output, u64) {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id();
+    let ended = thread::spawn(move || child.wait_with_output().unwrap());
+    let mut peak = 0;
+    while !ended.is_finished() {
+        peak = peak_memory(pid).unwrap_or(0).max(peak);
+        thread::sleep(Duration::from_millis(2));
+    }
+    (ended.join().unwrap(), peak)
+}
