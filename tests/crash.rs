@@ -84,7 +84,7 @@ fn killed_while_it_signs() {
 
     let mut all = Harvest::default();
     let mut draws = Seeded::new(now_ms());
-    let rounds = if is_quick() { 3 } else { 8 };
+    let rounds = if is_quick() { 3 } else { 6 };
     for round in 0..rounds {
         let seed = now_ms();
         let tasks: Vec<_> = (0..TASKS)

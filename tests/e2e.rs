@@ -119,7 +119,8 @@ fn the_lines_for_a_second_terminal_work() {
     for word in ["keygen", "sign", "verify", "encrypt", "decrypt"] {
         assert!(commands.iter().any(|line| line.contains(word)), "no line for {word}: {commands:?}");
     }
-    // The file that the lines speak of, if they speak of one of the user's.
+    // They are meant for the folder of the checkout and sign a file of it.
+    fs::write(folder.path().join("README.md"), b"a file that everybody has here").unwrap();
     let smsign = program("smsign");
     let path = format!("{}:{}", smsign.parent().unwrap().display(), std::env::var("PATH").unwrap());
     let output = Command::new("sh")
@@ -156,7 +157,8 @@ fn by_hand(transport: &'static str) {
     assert_eq!((&report["valid"], &report["invalid"]), (&Value::from(500), &Value::from(0)));
 
     // Somebody else verifies with the public key alone, and so does OpenSSL.
-    let public = signer.write("public.pem", succeeded(&signer.run(&["keys", "show", "--pem"])).as_bytes());
+    let pem = succeeded(&signer.run(&["keys", "show", &signer.key_id("sign"), "--pem"]));
+    let public = signer.write("public.pem", pem.as_bytes());
     let sig = signer.folder().join("signatures/file-007.txt.sig");
     let file = signer.folder().join("file-007.txt");
     assert_ne!(openssl_verifies(&public, &sig, &file), Some(false));
@@ -209,7 +211,6 @@ fn by_hand(transport: &'static str) {
         "enrolment-code",
         "enrol",
         "issue",
-        "keygen",
         "open",
         "activate",
         "decrypt",
@@ -256,11 +257,12 @@ fn json_everywhere() {
     let made: Value = serde_json::from_str(&made).unwrap();
     assert_eq!(made["keys"].as_array().unwrap().len(), 2);
     let _ = signer.write("a", b"a");
+    let key_id = signer.key_id("sign");
     for arguments in [
         &["status"][..],
         &["keys", "list"],
-        &["keys", "show"],
-        &["keys", "show", "--offline"],
+        &["keys", "show", &key_id],
+        &["keys", "show", &key_id, "--offline"],
         &["sign", "a"],
         &["verify", "a"],
         &["encrypt", "a", "--to", "default"],
@@ -294,8 +296,8 @@ fn exit_codes_are_the_documented_ones() {
         failed(&output, code);
         seen.push(code);
     };
-    let _ = signer.write("a.sig2", b"");
-    expect(1, signer.run(&["verify", "a", "a.sig2", "--sig", "a.sig2"]));
+    let _ = signer.write("empty.sig", b"");
+    expect(1, signer.run(&["verify", "a", "--sig", "empty.sig"]));
     expect(2, signer.run(&["sign"]));
     expect(2, signer.run_with_pin("12ab", &["sign", "a", "--force"]));
     expect(3, signer.run_with_pin("314159", &["sign", "a", "--force"]));
@@ -317,12 +319,13 @@ fn exit_codes_are_the_documented_ones() {
     assert!(open_to_all.arg("-R").arg("a+rwX").arg(signer.home()).status().unwrap().success());
     expect(10, signer.run(&["sign", "a", "--force"]));
     assert!(Command::new("chmod").arg("-R").arg("go-rwx").arg(signer.home()).status().unwrap().success());
+    let key_id = signer.key_id("sign");
     expect(4, {
-        succeeded(&folder.admin(&["key", "freeze", &signer.key_id("sign")]));
+        succeeded(&folder.admin(&["key", "freeze", &key_id]));
         signer.run(&["sign", "a", "--force"])
     });
     server.stop();
-    expect(6, signer.run(&["keys", "show"]));
+    expect(6, signer.run(&["keys", "show", &key_id]));
 
     let help = succeeded(&signer.run(&["--help"]));
     for code in seen {

@@ -110,42 +110,45 @@ const fn destroys_share(write: &Write) -> bool {
 }
 
 /// One transaction for the whole group. `Err` means that nothing of it happened.
+///
+/// Every statement is a trip to the thread of the database, so the ends of neighbouring savepoints travel together.
 async fn transact(
     connection: &mut SqliteConnection,
     group: &[Waiting],
     outcomes: &mut Vec<Result<(), StoreError>>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    sqlx::query("BEGIN IMMEDIATE; SAVEPOINT unit").execute(&mut *connection).await?;
     // Read under the write lock: another process (an operator's command) may have appended meanwhile.
     let mut head = audit::head(connection).await?;
-    for Waiting { unit, .. } in group {
-        let outcome = savepoint(connection, unit, &mut head).await?;
+    for (index, Waiting { unit, .. }) in group.iter().enumerate() {
+        if index > 0 {
+            sqlx::query("RELEASE unit; SAVEPOINT unit").execute(&mut *connection).await?;
+        }
+        let mut moved = head;
+        let outcome = write_all(connection, unit, &mut moved).await?;
+        match outcome {
+            Ok(()) => head = moved,
+            // Undone, and the savepoint stays open.
+            Err(_) => drop(sqlx::query("ROLLBACK TO unit").execute(&mut *connection).await?),
+        }
         outcomes.push(outcome);
     }
-    sqlx::query("COMMIT").execute(&mut *connection).await?;
+    sqlx::query("RELEASE unit; COMMIT").execute(&mut *connection).await?;
     Ok(())
 }
 
-/// One unit under its savepoint. `Err` means that the connection or the disk failed, not the unit.
-async fn savepoint(
+/// The writes of one unit up to the first that is refused. `Err` means that the connection or the disk failed.
+async fn write_all(
     connection: &mut SqliteConnection,
     unit: &Unit,
     head: &mut Head,
 ) -> Result<Result<(), StoreError>, sqlx::Error> {
-    sqlx::query("SAVEPOINT unit").execute(&mut *connection).await?;
-    let mut moved = *head;
     for write in &unit.0 {
-        let refusal = match apply::apply(connection, write, &mut moved).await {
-            Ok(outcome) => outcome.err(),
-            Err(error) => Some(refused(error)?),
-        };
-        if let Some(refusal) = refusal {
-            sqlx::query("ROLLBACK TO unit").execute(&mut *connection).await?;
-            sqlx::query("RELEASE unit").execute(&mut *connection).await?;
-            return Ok(Err(refusal));
+        match apply::apply(connection, write, head).await {
+            Ok(Ok(())) => {}
+            Ok(Err(refusal)) => return Ok(Err(refusal)),
+            Err(error) => return Ok(Err(refused(error)?)),
         }
     }
-    sqlx::query("RELEASE unit").execute(&mut *connection).await?;
-    *head = moved;
     Ok(Ok(()))
 }
