@@ -104,3 +104,24 @@ pub fn measure(subject: &str, operations: Vec<Operation>) {
     group.finish();
     criterion.final_summary();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// So that a measurement does not stop working unnoticed.
+    #[test]
+    fn every_operation_runs_again_and_again() {
+        for (subject, operations) in COMPUTING {
+            let mut names = BTreeSet::new();
+            for Operation { name, prepare, .. } in operations() {
+                let mut run = prepare();
+                run();
+                run();
+                assert!(names.insert(name.clone()), "{subject} measures {name} twice");
+            }
+        }
+    }
+}

@@ -8,13 +8,15 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Router, body::Body, http::Request};
 use cosign_core::{
     ClientKey, Code, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose,
     csr, keygen, sign,
     sm_primitives::sm2::{DistId, Signature},
 };
+use http_body_util::BodyExt as _;
 use tempfile::TempDir;
+use tower::ServiceExt as _;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -125,6 +127,13 @@ impl World {
 
     pub(crate) fn rng(&self) -> EntropyRng {
         EntropyRng::new(Arc::clone(&self.entropy) as _)
+    }
+
+    /// What `/metrics` shows.
+    pub(crate) async fn metrics(&self) -> String {
+        let request = Request::get("/metrics").extension(caller(None)).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
     }
 
     pub(crate) fn now_ms(&self) -> u64 {

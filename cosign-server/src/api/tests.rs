@@ -77,9 +77,7 @@ async fn health_version_server_and_metrics() {
     assert_eq!(server["time_ms"], world.now_ms());
     assert_eq!(server["suites"], json!(["D"]));
     assert_eq!((&server["max_batch"], &server["pbkdf2_iterations_min"]), (&json!(256), &json!(100_000)));
-    let metrics = respond(&world, request(Method::GET, "/metrics", None).body(Body::empty()).unwrap()).await;
-    let text = metrics.into_body().collect().await.unwrap().to_bytes();
-    let text = String::from_utf8(text.to_vec()).unwrap();
+    let text = world.metrics().await;
     assert!(text.contains("cosign_http_requests_total{route=\"/readyz\",status=\"200\"} 1"), "{text}");
 }
 

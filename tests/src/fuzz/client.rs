@@ -43,7 +43,7 @@ pub(super) fn sign(data: &[u8]) -> bool {
     accepted
 }
 
-/// What [`sign`] asks to be signed.
+/// What `sign` asks to be signed.
 #[must_use]
 pub fn sign_digests() -> [Digest; 2] {
     [Digest::reduce(&[1; 32]), Digest::reduce(&[0xff; 32])]
@@ -62,7 +62,7 @@ pub(super) fn decrypt(data: &[u8]) -> bool {
     accepted
 }
 
-/// What [`decrypt`] asks to be opened.
+/// What `decrypt` asks to be opened.
 #[must_use]
 pub fn decrypt_ciphertexts() -> &'static [Ciphertext; 2] {
     static CIPHERTEXTS: OnceLock<[Ciphertext; 2]> = OnceLock::new();

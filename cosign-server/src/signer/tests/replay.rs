@@ -44,6 +44,9 @@ async fn a_spent_session_carries_no_other_frame_across_a_restart() {
     assert_eq!(status(&first), None);
 
     let world = world.restart().await;
+    world.signer.maintain().await;
+    let metrics = world.metrics().await;
+    assert!(metrics.contains("cosign_replay_sessions 2"), "{metrics}");
     // Its nonces would be used on another digest. The client library cannot make such a frame; a broken one could.
     let forged = reuse_session(&world, &key, &frame);
     assert_eq!(status(&phone.ask(&world, &forged).await), Some(Code::SidConflict));
