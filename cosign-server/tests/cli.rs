@@ -59,7 +59,7 @@ fn init_makes_a_folder_that_only_its_owner_reads_and_never_overwrites() {
     let data = Data::init();
     let mode = |name: &str| data.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(data.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
-    for secret in ["master.key", "server.key", "ca.key"] {
+    for secret in ["master.key", "server.key", "ca.key", "cosign.db"] {
         assert_eq!(mode(secret), 0o600, "{secret}");
     }
     assert_eq!(std::fs::read(data.path().join("master.key")).unwrap().len(), 32);

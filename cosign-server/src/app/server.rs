@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -223,7 +224,7 @@ fn tls(certificate: &Path, private_key: &Path) -> Result<ServerTls, StartError> 
 fn lock(database: &Path) -> Result<File, StartError> {
     let path = database.with_extension("lock");
     let file =
-        File::options().write(true).create(true).truncate(false).open(&path).map_err(FileError::io(&path))?;
+        File::options().append(true).create(true).mode(0o600).open(&path).map_err(FileError::io(&path))?;
     file.try_lock().map_err(|_| StartError::Locked(path))?;
     Ok(file)
 }

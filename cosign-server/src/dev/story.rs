@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{BufReader, Read},
+    io::{BufRead as _, BufReader, Read as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -181,21 +181,26 @@ async fn decrypt(signer: &mut Signer, key: &ClientKey, paths: &Paths) -> Result<
     let entry =
         header.find(&[RecipientId::of_key(key.public_key())]).ok_or("the envelope is for another key")?;
     let content_key = ContentKey::from_bytes(signer.decrypt(key, entry.ciphertext()?.clone()).await?)?;
-    let mut output = envelope_io::PartFile::create(&paths.opened)?;
+    let mut output = envelope_io::PartFile::create_private(&paths.opened)?;
     envelope_io::open(header.open(content_key), input, &mut output)?;
     output.keep()?;
     Ok(())
 }
 
 fn compare(one: &Path, other: &Path) -> Result<(), Fault> {
-    let (mut one, mut other) =
-        (BufReader::new(File::open(one)?).bytes(), BufReader::new(File::open(other)?).bytes());
+    let reader = |path| File::open(path).map(|file| BufReader::with_capacity(128 * 1024, file));
+    let (mut one, mut other) = (reader(one)?, reader(other)?);
     loop {
-        match (one.next().transpose()?, other.next().transpose()?) {
-            (None, None) => return Ok(()),
-            (left, right) if left == right => {}
-            _ => return Err("the contents differ".into()),
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let len = left.len().min(right.len());
+        if left.get(..len) != right.get(..len) || left.is_empty() != right.is_empty() {
+            return Err("the contents differ".into());
         }
+        if len == 0 {
+            return Ok(());
+        }
+        one.consume(len);
+        other.consume(len);
     }
 }
 
@@ -216,4 +221,25 @@ Everything held. Do the same by hand in a second terminal, in this folder:
 
 The code enrols up to {uses} devices within a day. The server keeps running; Ctrl-C stops it."
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_compared_to_their_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &[u8]| {
+            let path = folder.path().join(name);
+            fs::write(&path, content).unwrap();
+            path
+        };
+        let long = vec![7; 300_000];
+        let one = file("one", &long);
+        assert!(compare(&one, &file("same", &long)).is_ok());
+        assert!(compare(&one, &file("shorter", &long[1..])).is_err());
+        assert!(compare(&one, &file("other", &[&long[1..], &[8]].concat())).is_err());
+        assert!(compare(&file("empty", b""), &one).is_err());
+    }
 }

@@ -149,6 +149,8 @@ pub struct Spend {
     pub until_ms: u64,
     /// Decryptions to count against the key's lifetime quota.
     pub decrypts: u32,
+    /// That quota. `Stale` when it would be passed: what the operation was admitted on was not the whole count.
+    pub quota: u32,
 }
 
 /// Changes that happen together or not at all.

@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use cosign_core::{
     Code, DeviceId, KeyId, SessionId,
-    server::{Admission, Answered, Audit, Executed, Incoming, Job, Operation, RefreshJob, receive, refuse},
+    server::{
+        Admission, Answered, Audit, Executed, Incoming, Job, LIFETIME_QUOTA, Operation, RefreshJob, receive,
+        refuse,
+    },
 };
 
 use super::{
@@ -280,6 +283,7 @@ fn spend(audit: &Audit, version: i64, decrypts: u32) -> Spend {
         fp: audit.fingerprint,
         until_ms: audit.until_ms,
         decrypts,
+        quota: LIFETIME_QUOTA,
     }
 }
 

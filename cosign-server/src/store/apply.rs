@@ -189,12 +189,13 @@ async fn spend_session(connection: &mut SqliteConnection, spend: &Spend) -> Appl
         return Ok(Err(if current { StoreError::SessionSpent } else { StoreError::Stale }));
     }
     if spend.decrypts > 0 {
-        run!(
+        return Ok(changed(run!(
             connection,
-            "UPDATE keys SET decrypts = decrypts + ? WHERE key_id = ?",
+            "UPDATE keys SET decrypts = decrypts + ?1 WHERE key_id = ?2 AND decrypts + ?1 <= ?3",
             spend.decrypts,
             id(&spend.key_id),
-        );
+            spend.quota,
+        )));
     }
     Ok(Ok(()))
 }

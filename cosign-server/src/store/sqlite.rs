@@ -1,6 +1,8 @@
 //! Opening the database, and the `Store` port on top of it.
 
 use std::{
+    fs::File,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -82,9 +84,14 @@ impl SqliteStore {
         if access == Access::Existing && !path.exists() {
             return Err(OpenError::Missing(path.to_owned()));
         }
+        if access == Access::Create {
+            // For its owner only; SQLite gives the files beside it the same mode.
+            let made = File::options().append(true).create(true).mode(0o600).open(path);
+            made.map_err(sqlx::Error::Io)?;
+        }
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(access == Access::Create)
+            .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
@@ -98,10 +105,7 @@ impl SqliteStore {
             return Err(OpenError::NotDurable(path.to_owned()));
         }
         sqlx::migrate!().run(&mut connection).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .connect_with(options.create_if_missing(false))
-            .await?;
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
         Ok(Self { readers, writer: Writer::start(connection, telemetry) })
     }
 

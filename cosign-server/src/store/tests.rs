@@ -76,7 +76,7 @@ fn key(key_id: KeyId, public_key: u8) -> StoredKey {
 
 fn spend(version: i64, sid: u8, fp: u8) -> Write {
     let sid = SessionId::from_bytes([sid; 16]);
-    Write::Spend(Spend { key_id: KEY, version, sid, fp: [fp; 32], until_ms: 50, decrypts: 2 })
+    Write::Spend(Spend { key_id: KEY, version, sid, fp: [fp; 32], until_ms: 50, decrypts: 2, quota: 5 })
 }
 
 async fn with_key(store: &SqliteStore) {
@@ -177,6 +177,7 @@ async fn a_session_is_spent_on_one_frame() {
     assert!(audit_notes(&store).await.is_empty());
     assert_eq!(store.live_sessions(50).await.unwrap().len(), 1);
     assert_eq!(store.live_sessions(51).await.unwrap().len(), 0);
+    assert_eq!(store.commit([spend(1, 3, 3)].into()).await, Err(StoreError::Stale), "over the quota");
     assert_eq!(store.key(&KEY).await.unwrap().unwrap().decrypts, 4);
 }
 

@@ -129,7 +129,9 @@ async fn transact(
         match outcome {
             Ok(()) => head = moved,
             // Undone, and the savepoint stays open.
-            Err(_) => drop(sqlx::query("ROLLBACK TO unit").execute(&mut *connection).await?),
+            Err(_) => {
+                sqlx::query("ROLLBACK TO unit").execute(&mut *connection).await?;
+            }
         }
         outcomes.push(outcome);
     }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use cosign_core::{Code, Purpose, decrypt, sm_primitives::sm2::pke};
 
+use sqlx::Connection as _;
+
 use crate::{
     domain::{
         Error,
@@ -93,7 +95,7 @@ async fn decryptions_are_counted_over_restarts() {
     let world = World::new().await;
     let phone = Phone::enrolled(&world, 1).await;
     let (record, key) = phone.key(&world, Purpose::Encrypt).await;
-    let ciphertext = || pke::encrypt(key.public_key(), b"sealed", &mut world.rng()).unwrap();
+    let ciphertext = || pke::encrypt(key.public_key(), b"sealed", &mut getrandom::SysRng).unwrap();
     let (frame, awaiting) =
         decrypt::start(&key, &[ciphertext(), ciphertext()], world.now_ms(), &mut world.rng()).unwrap();
     let cosign_core::Progress::Done(opened) = awaiting.finish(&phone.ask(&world, &frame).await).unwrap()
@@ -105,6 +107,19 @@ async fn decryptions_are_counted_over_restarts() {
     phone.ask(&world, &one).await;
     let world = world.restart().await;
     assert_eq!(row(&world, &record.key_id()).await.decrypts, 3);
+
+    // What storage has counted decides, whatever is in memory.
+    let one = || decrypt::start(&key, &[ciphertext()], world.now_ms(), &mut world.rng()).unwrap().0;
+    let two =
+        || decrypt::start(&key, &[ciphertext(), ciphertext()], world.now_ms(), &mut world.rng()).unwrap().0;
+    assert_eq!(status(&phone.ask(&world, &one()).await), None);
+    let url = format!("sqlite://{}", world.database().display());
+    let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("UPDATE keys SET decrypts = 1048575").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    assert_eq!(status(&phone.ask(&world, &two()).await), Some(Code::Quota));
+    assert_eq!(status(&phone.ask(&world, &one()).await), None);
+    assert_eq!(status(&phone.ask(&world, &one()).await), Some(Code::Quota));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
