@@ -1,6 +1,5 @@
 //! The server is killed again and again while it signs; nothing that it answered is lost or repeated.
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
-#![expect(clippy::disallowed_methods, reason = "a test starts its own tasks and joins them")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
