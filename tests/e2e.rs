@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 use std::{
-    fs,
-    io::{BufRead, BufReader},
+    fs::{self, File},
+    io::{self, BufRead, BufReader},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Command, Stdio},
+    thread,
 };
 
 use cosign_tests::{
@@ -234,16 +236,63 @@ fn by_hand_over_http2() {
     by_hand("http2");
 }
 
+/// An address that leads to `target` over TCP and nowhere over UDP, as behind many firewalls.
+fn without_udp(target: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let pump = |mut from: TcpStream, mut to: TcpStream| {
+        thread::spawn(move || {
+            let _ = io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        })
+    };
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(target).unwrap());
+            pump(client.try_clone().unwrap(), server.try_clone().unwrap());
+            pump(server, client);
+        }
+    });
+    address
+}
+
 #[test]
-fn without_udp_auto_goes_over_tcp() {
+fn auto_finds_the_way_that_is_open() {
     let folder = ServerFolder::new();
     let _server = folder.start();
-    let signer = Signer::new(&folder, "auto");
-    let code = folder.enrolment_code();
-    succeeded(&signer.keygen(&["--enrol-code", &code, "--purpose", "sign"]).output().unwrap());
-    let status = signer.json(&["status"]);
-    assert_eq!(status["servers"][0]["transport"], "quic");
-    assert_eq!(status["servers"][0]["enrolled"], true);
+    for (address, way) in [(folder.address(), "quic"), (without_udp(folder.address()), "http2")] {
+        let signer = Signer::through(address, &folder, "auto");
+        let code = folder.enrolment_code();
+        succeeded(&signer.keygen(&["--enrol-code", &code, "--purpose", "sign"]).output().unwrap());
+        let status = signer.json(&["status"]);
+        assert_eq!(
+            (&status["servers"][0]["transport"], &status["servers"][0]["enrolled"]),
+            (&way.into(), &true.into())
+        );
+        let _ = signer.write("a", b"a");
+        succeeded(&signer.run(&["sign", "a"]));
+    }
+}
+
+/// Ctrl-C in the middle: the documented exit code, and no half of a file.
+#[test]
+fn an_interrupted_command_leaves_nothing_behind() {
+    let folder = ServerFolder::new();
+    let _server = folder.start();
+    let signer = Signer::with_keys(&folder, "quic");
+    let large = File::create(signer.folder().join("large")).unwrap();
+    large.set_len(8 << 30).unwrap();
+    let command = signer.command(&["encrypt", "large", "--to", "default"]).spawn().unwrap();
+    // The store, the input, and the beginning of the output.
+    wait_for("the output to begin", || (fs::read_dir(signer.folder()).unwrap().count() > 2).then_some(()));
+    assert!(
+        Command::new("sh").args(["-c", &format!("kill -INT {}", command.id())]).status().unwrap().success()
+    );
+    failed(&command.wait_with_output().unwrap(), 130);
+    let mut left: Vec<_> =
+        fs::read_dir(signer.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["home", "large"]);
 }
 
 /// Every command with `--json` writes one document; every failure one error object.

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use cosign_tests::{fuzz::TARGETS, seeds, source::root};
+use cosign_tests::{fuzz::TARGETS, samples, seeds, source::root};
 
 fn corpus(target: &str) -> PathBuf {
     root().join("fuzz/corpus").join(target)
@@ -37,6 +37,31 @@ fn every_cut_input_comes_back() {
             }
         }
     }
+}
+
+/// Files of other programs, where they are present: whatever they are, every decoder comes back from them.
+#[test]
+fn every_sample_comes_back() {
+    const LARGEST: u64 = 128 * 1024;
+    let Some(samples) = samples::folder() else { return };
+    let mut folders = vec![samples];
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.metadata().unwrap().len() <= LARGEST {
+                let data = fs::read(&path).unwrap();
+                count += 1;
+                for (target, run) in TARGETS.iter().filter(|(target, _)| !target.starts_with("client")) {
+                    eprintln!("{target} {}", path.display());
+                    run(&data);
+                }
+            }
+        }
+    }
+    assert!(count > 0, "the folder of samples is empty");
 }
 
 #[test]

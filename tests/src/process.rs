@@ -28,13 +28,26 @@ pub fn program(name: &str) -> PathBuf {
         if let Some(folder) = std::env::var_os("COSIGN_BIN_DIR") {
             return folder.into();
         }
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let build = ["build", "--release", "--quiet", "-p", "cosign-server", "-p", "cosign-client"];
-        let status = Command::new(&cargo).args(build).current_dir(source::root()).status().unwrap();
-        assert!(status.success(), "the programs do not build");
         // This test is <target>/<profile>/deps/<name>.
         let test = std::env::current_exe().unwrap();
         let target = test.ancestors().nth(3).unwrap();
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let status = Command::new(&cargo)
+            .args([
+                "build",
+                "--release",
+                "--quiet",
+                "-p",
+                "cosign-server",
+                "-p",
+                "cosign-client",
+                "--target-dir",
+            ])
+            .arg(target)
+            .current_dir(source::root())
+            .status()
+            .unwrap();
+        assert!(status.success(), "the programs do not build");
         target.join("release")
     });
     let path = folder.join(name);
@@ -252,8 +265,14 @@ impl Signer {
     /// A signer without keys.
     #[must_use]
     pub fn new(server: &ServerFolder, transport: &'static str) -> Self {
-        let (address, ca) = (server.address().to_string(), server.file("ca.pem"));
-        Self { folder: tempfile::tempdir().unwrap(), server: address, ca, transport }
+        Self::through(server.address(), server, transport)
+    }
+
+    /// A signer without keys that reaches the server by way of another address.
+    #[must_use]
+    pub fn through(address: SocketAddr, server: &ServerFolder, transport: &'static str) -> Self {
+        let (server, ca) = (address.to_string(), server.file("ca.pem"));
+        Self { folder: tempfile::tempdir().unwrap(), server, ca, transport }
     }
 
     /// A signer, enrolled, with a key for each purpose.
