@@ -8,6 +8,7 @@
 //! | `wide` | 384-bit numbers mod n - 1 | everywhere |
 //! | `barrier` | a value the optimiser knows nothing about | everywhere |
 //! | `valgrind` | marks secrets for memcheck | x86-64 Linux with the feature `ctgrind` |
+//! | `x86_64` | kernels that need more than the baseline | x86-64 processors that have what they need |
 //!
 //! Both limb modules export the same names with the same meaning, and [`limbs`] is the one chosen for the target.
 //! The tests compile both and compare them. All functions run in constant time. A number is little-endian in
@@ -22,6 +23,8 @@ pub(crate) mod portable64;
 mod tests;
 pub(crate) mod valgrind;
 mod wide;
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+pub(crate) mod x86_64;
 
 pub(crate) use wide::mod_n_minus_1;
 
