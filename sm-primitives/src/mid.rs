@@ -4,6 +4,7 @@
 //! [`ops`] lists what the public modules call: one entry per public operation, which is where another
 //! implementation of a whole operation is chosen, never below.
 
+pub(crate) mod comb;
 pub(crate) mod field;
 mod inverse;
 mod jacobian;
