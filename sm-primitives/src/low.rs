@@ -5,6 +5,8 @@
 //! |---|---|---|
 //! | `portable64` | 4 limbs of 64 bits, products in 128 bits | 64-bit targets |
 //! | `portable32` | 8 limbs of 32 bits, products in 64 bits | wasm32 and 32-bit targets (no 64 x 64 -> 128 multiply) |
+//! | `arithmetic` | what formulas are written over | everywhere |
+//! | `divsteps` | inversion | everywhere |
 //! | `wide` | 384-bit numbers mod n - 1 | everywhere |
 //! | `barrier` | a value the optimiser knows nothing about | everywhere |
 //! | `valgrind` | marks secrets for memcheck | x86-64 Linux with the feature `ctgrind` |
@@ -14,7 +16,9 @@
 //! The tests compile both and compare them. All functions run in constant time. A number is little-endian in
 //! limbs; Montgomery's R is 2^256 in both, so values of one, seen as bytes, are values of the other.
 
+mod arithmetic;
 mod barrier;
+pub(crate) mod divsteps;
 #[cfg(any(test, not(target_pointer_width = "64")))]
 pub(crate) mod portable32;
 #[cfg(any(test, target_pointer_width = "64"))]
@@ -26,6 +30,7 @@ mod wide;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 pub(crate) mod x86_64;
 
+pub(crate) use arithmetic::{Arithmetic, Portable, with_best_arithmetic};
 pub(crate) use wide::mod_n_minus_1;
 
 /// The limb arithmetic of this target.

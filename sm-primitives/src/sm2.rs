@@ -22,7 +22,7 @@ pub mod pke;
 
 pub use distid::DistId;
 pub use dsa::Signature;
-pub use keys::{PrivateKey, PublicKey};
+pub use keys::{PreparedKey, PrivateKey, PublicKey};
 pub use pke::Ciphertext;
 
 /// The integer in 32 big-endian bytes, `None` if it is longer.

@@ -28,7 +28,6 @@ macro_rules! barrier {
     };
 }
 
-#[cfg(any(test, target_pointer_width = "64"))]
 barrier!(opaque_u64, u64, "x86_64", "aarch64", "riscv64");
 #[cfg(any(test, not(target_pointer_width = "64")))]
 barrier!(opaque_u32, u32, "x86", "arm", "riscv32");

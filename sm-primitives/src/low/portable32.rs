@@ -42,6 +42,30 @@ pub(crate) fn to_be_bytes(a: &Limbs) -> [u8; 32] {
     out
 }
 
+/// The number in limbs of 64 bits.
+pub(crate) const fn to_u64s(a: &Limbs) -> [u64; 4] {
+    let mut out = [0; 4];
+    let mut i = 0;
+    while i < 4 {
+        out[i] = a[2 * i] as u64 | (a[2 * i + 1] as u64) << 32;
+        i += 1;
+    }
+    out
+}
+
+/// The number from limbs of 64 bits.
+#[expect(clippy::cast_possible_truncation, reason = "each limb is cut in two")]
+pub(crate) const fn from_u64s(a: &[u64; 4]) -> Limbs {
+    let mut out = [0; WORDS];
+    let mut i = 0;
+    while i < 4 {
+        out[2 * i] = a[i] as Word;
+        out[2 * i + 1] = (a[i] >> 32) as Word;
+        i += 1;
+    }
+    out
+}
+
 /// a + b as (sum mod 2^256, carry).
 #[inline(always)]
 fn add(a: &Limbs, b: &Limbs) -> (Limbs, bool) {
@@ -133,6 +157,17 @@ pub(crate) fn sub_mod(a: &Limbs, b: &Limbs, m: &Limbs) -> Limbs {
     let (difference, borrow) = sub(a, b);
     let mask = mask(borrow);
     add(&difference, &m.map(|limb| limb & mask)).0
+}
+
+/// a / 2 mod p for a < p.
+#[inline(always)]
+pub(crate) fn halve_p(a: &Limbs) -> Limbs {
+    let odd = mask(a[0] & 1 == 1);
+    let (sum, carry) = add(a, &P.map(|limb| limb & odd));
+    core::array::from_fn(|i| {
+        let above = if i + 1 < WORDS { sum[i + 1] } else { Word::from(carry) };
+        sum[i] >> 1 | above << 31
+    })
 }
 
 /// a * b, all 512 bits.

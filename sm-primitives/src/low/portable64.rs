@@ -40,6 +40,16 @@ pub(crate) fn to_be_bytes(a: &Limbs) -> [u8; 32] {
     out
 }
 
+/// The number in limbs of 64 bits.
+pub(crate) const fn to_u64s(a: &Limbs) -> [u64; 4] {
+    *a
+}
+
+/// The number from limbs of 64 bits.
+pub(crate) const fn from_u64s(a: &[u64; 4]) -> Limbs {
+    *a
+}
+
 /// a + b as (sum mod 2^256, carry).
 #[inline(always)]
 fn add(a: &Limbs, b: &Limbs) -> (Limbs, bool) {
@@ -125,6 +135,20 @@ pub(crate) fn sub_mod(a: &Limbs, b: &Limbs, m: &Limbs) -> Limbs {
     let (difference, borrow) = sub(a, b);
     let mask = mask(borrow);
     add(&difference, &[m[0] & mask, m[1] & mask, m[2] & mask, m[3] & mask]).0
+}
+
+/// a / 2 mod p for a < p.
+#[inline(always)]
+pub(crate) fn halve_p(a: &Limbs) -> Limbs {
+    let odd = mask(a[0] & 1 == 1);
+    let (sum, carry) = add(a, &[P[0] & odd, P[1] & odd, P[2] & odd, P[3] & odd]);
+    let top = Word::from(carry);
+    [
+        sum[0] >> 1 | sum[1] << 63,
+        sum[1] >> 1 | sum[2] << 63,
+        sum[2] >> 1 | sum[3] << 63,
+        sum[3] >> 1 | top << 63,
+    ]
 }
 
 /// a * b, all 512 bits.

@@ -125,6 +125,12 @@ macro_rules! check_module {
                 mul_mod(&a, &r(&m), &m)
             );
 
+            if modulus == P {
+                let half = limbs::to_be_bytes(&limbs::halve_p(&la));
+                assert!(half < m);
+                assert_eq!(add_mod(&half, &half, &m), a);
+            }
+
             // Montgomery's product times 2^256 is the product.
             let (product, square) = if modulus == P {
                 (limbs::mul_p(&la, &lb), limbs::sqr_p(&la))

@@ -4,5 +4,59 @@
 //! | module | what | token |
 //! |---|---|---|
 //! | `cpu` | the tokens | |
+//! | `field` | arithmetic mod p | `Adx` |
+//! | `scan` | table scans | `Avx2` |
 
 pub(crate) mod cpu;
+mod field;
+mod scan;
+
+use cpu::{Adx, Avx2};
+
+use super::{Arithmetic, limbs::Limbs};
+
+/// The kernels for one multiplication at a time.
+#[derive(Clone, Copy)]
+pub(crate) struct Native {
+    adx: Adx,
+    avx2: Avx2,
+}
+
+impl Native {
+    #[inline]
+    pub(crate) fn get() -> Option<Self> {
+        Some(Self { adx: Adx::get()?, avx2: Avx2::get()? })
+    }
+}
+
+impl Arithmetic for Native {
+    #[inline(always)]
+    fn mul_p(self, a: &Limbs, b: &Limbs) -> Limbs {
+        field::mul_p(self.adx, a, b)
+    }
+
+    #[inline(always)]
+    fn sqr_p(self, a: &Limbs) -> Limbs {
+        field::sqr_p(self.adx, a)
+    }
+
+    #[inline(always)]
+    fn add_p(self, a: &Limbs, b: &Limbs) -> Limbs {
+        field::add_p(a, b)
+    }
+
+    #[inline(always)]
+    fn sub_p(self, a: &Limbs, b: &Limbs) -> Limbs {
+        field::sub_p(a, b)
+    }
+
+    #[inline(always)]
+    fn halve_p(self, a: &Limbs) -> Limbs {
+        field::halve_p(a)
+    }
+
+    #[inline(always)]
+    fn scan<'a, const L: usize>(self, table: impl Iterator<Item = [&'a Limbs; L]>, index: u8) -> [Limbs; L] {
+        scan::scan(self.avx2, table, index)
+    }
+}

@@ -6,7 +6,9 @@ use once_cell::race::OnceBox;
 
 use super::{
     field::FieldElement, inverse::jacobian_to_affine_all_vartime, jacobian::Jacobian, point::Affine,
+    recode::SignedDigits,
 };
+use crate::low::{Arithmetic, Portable, with_best_arithmetic};
 
 /// Bits of a digit.
 pub(crate) const WINDOW: usize = 8;
@@ -14,6 +16,9 @@ pub(crate) const WINDOW: usize = 8;
 pub(crate) const ROWS: usize = 32;
 /// Entries of a row, one for each absolute value of an odd digit.
 pub(crate) const ENTRIES: usize = 1 << (WINDOW - 1);
+
+/// The digits of a scalar that choose from a comb.
+pub(super) type Digits = SignedDigits<WINDOW, ROWS>;
 
 /// All digits of one point: row i, entry j is (2 j + 1) * 2^(8 i) times it.
 ///
@@ -26,14 +31,7 @@ impl Comb {
     /// The comb of `q`. Variable time.
     pub(crate) fn new(q: &Affine) -> Self {
         let mut rows = vec![[Affine::default(); ENTRIES]; ROWS].into_boxed_slice();
-        // Entry j: 2^j times the first entry of the row, for j < 8.
-        let doubles = powers_of_two(q);
-        for (row, doubles) in rows.iter_mut().zip(doubles.chunks_exact(WINDOW)) {
-            row[0] = doubles[0];
-        }
-        for m in 1..WINDOW {
-            add_power(&mut rows, &doubles, m);
-        }
+        fill_with_best(q, &mut rows);
         Self { rows: rows.try_into().ok().expect("as many as were asked for") }
     }
 
@@ -49,13 +47,28 @@ impl Comb {
     }
 }
 
+fn fill_with_best(q: &Affine, rows: &mut [[Affine; ENTRIES]]) {
+    with_best_arithmetic!(arithmetic => fill(&q.on(arithmetic), rows, arithmetic));
+}
+
+fn fill<A: Arithmetic>(q: &Affine<A>, rows: &mut [[Affine; ENTRIES]], arithmetic: A) {
+    // In chunks: 2^j times the first entry of a row, for j < 8.
+    let doubles = powers_of_two(q);
+    for (row, doubles) in rows.iter_mut().zip(doubles.chunks_exact(WINDOW)) {
+        row[0] = doubles[0].on(Portable);
+    }
+    for m in 1..WINDOW {
+        add_power(rows, &doubles, m, arithmetic);
+    }
+}
+
 /// 2^i q for i < 256, with one inversion.
-fn powers_of_two(q: &Affine) -> Vec<Affine> {
+fn powers_of_two<A: Arithmetic>(q: &Affine<A>) -> Vec<Affine<A>> {
     let mut point = Jacobian::from(*q);
     let mut points = Vec::with_capacity(ROWS * WINDOW);
     for _ in 0..ROWS * WINDOW {
         points.push(point);
-        point = point.double();
+        point.double();
     }
     // 2^i q is not the identity, as the order of q is odd.
     jacobian_to_affine_all_vartime(&points).into_iter().flatten().collect()
@@ -66,14 +79,14 @@ fn powers_of_two(q: &Affine) -> Vec<Affine> {
 ///
 /// The factors of the two points of a sum are an odd number below 2^m and 2^m, over the same point of prime order
 /// n > 2^8: they are neither equal nor opposite, so the slope exists.
-fn add_power(rows: &mut [[Affine; ENTRIES]], doubles: &[Affine], m: usize) {
+fn add_power<A: Arithmetic>(rows: &mut [[Affine; ENTRIES]], doubles: &[Affine<A>], m: usize, arithmetic: A) {
     let count = 1 << (m - 1);
-    let mut product = FieldElement::ONE;
+    let mut product = FieldElement::ONE.on(arithmetic);
     let mut prefixes = Vec::with_capacity(ROWS * count);
     for (row, doubles) in rows.iter().zip(doubles.chunks_exact(WINDOW)) {
         for entry in &row[..count] {
             prefixes.push(product);
-            product = product * (doubles[m].x - entry.x);
+            product = product * (doubles[m].x - entry.x.on(arithmetic));
         }
     }
     let mut inverse = product.invert();
@@ -81,12 +94,13 @@ fn add_power(rows: &mut [[Affine; ENTRIES]], doubles: &[Affine], m: usize) {
         let power = &doubles[m];
         let (known, new) = row.split_at_mut(count);
         for (entry, sum) in known.iter().zip(new).rev() {
+            let entry = entry.on(arithmetic);
             let Some(prefix) = prefixes.pop() else { return };
             let difference = power.x - entry.x;
             let slope = (power.y - entry.y) * (inverse * prefix);
             inverse = inverse * difference;
             let x = slope.square() - power.x - entry.x;
-            *sum = Affine { x, y: slope * (entry.x - x) - entry.y };
+            *sum = Affine { x, y: slope * (entry.x - x) - entry.y }.on(Portable);
         }
     }
 }

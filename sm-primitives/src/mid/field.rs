@@ -3,36 +3,50 @@
 use core::ops::{Add, Mul, Neg, Sub};
 
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
-use zeroize::DefaultIsZeroes;
+use zeroize::Zeroize;
 
-use crate::low::limbs::{self, Limbs};
+use crate::low::{
+    Arithmetic, Portable, divsteps,
+    limbs::{self, Limbs},
+};
 
 /// An integer v mod p, kept as v * 2^256 mod p, below p. All operations run in constant time.
 ///
-/// `Copy`, because the formulas of the curve need it; whoever stores a secret one wipes it.
+/// `Copy`, because the formulas of the curve need it; whoever stores a secret one wipes it. `A` is what computes with
+/// it; values and tables are [`Portable`], and a whole operation moves what it works on to another one, see
+/// [`on`](Self::on).
 #[derive(Clone, Copy, Default)]
-pub(crate) struct FieldElement(pub(super) Limbs);
+pub(crate) struct FieldElement<A = Portable>(pub(super) Limbs, A);
 
 /// Wipes as [`FieldElement::ZERO`].
-impl DefaultIsZeroes for FieldElement {}
+impl<A> Zeroize for FieldElement<A> {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl FieldElement {
-    pub(crate) const ZERO: Self = Self([0; limbs::WORDS]);
+    pub(crate) const ZERO: Self = Self::from_limbs([0; limbs::WORDS]);
     pub(crate) const ONE: Self =
         Self::constant(b"0000000000000000000000000000000000000000000000000000000000000001");
     /// 2^256 mod p in Montgomery form: the factor that brings a plain integer into it.
-    const R: Self = Self(limbs::to_montgomery_const(&Self::ONE.0, &limbs::P));
+    const R: Self = Self::from_limbs(limbs::to_montgomery_const(&Self::ONE.0, &limbs::P));
+
+    /// The element with this Montgomery form, which is below p.
+    pub(super) const fn from_limbs(limbs: Limbs) -> Self {
+        Self(limbs, Portable)
+    }
 
     /// The element written in 64 hexadecimal digits. For the constants of the standard.
     pub(crate) const fn constant(hex: &[u8; 64]) -> Self {
-        Self(limbs::to_montgomery_const(&limbs::from_be_bytes(&decode_hex(hex)), &limbs::P))
+        Self::from_limbs(limbs::to_montgomery_const(&limbs::from_be_bytes(&decode_hex(hex)), &limbs::P))
     }
 
     /// Reads 32 big-endian bytes; the choice is false, and the element meaningless, if they are not below p.
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> (Self, Choice) {
         let plain = limbs::from_be_bytes(bytes);
         (
-            Self(limbs::mul_p(&limbs::reduce_once(&plain, &limbs::P), &Self::R.0)),
+            Self::from_limbs(limbs::mul_p(&limbs::reduce_once(&plain, &limbs::P), &Self::R.0)),
             limbs::less_than(&plain, &limbs::P),
         )
     }
@@ -49,9 +63,40 @@ impl FieldElement {
         limbs::mul_p(&self.0, &one)
     }
 
+    /// Whether the integer (not its Montgomery form) is odd.
+    pub(crate) fn is_odd(self) -> Choice {
+        Choice::from(self.to_bytes()[31] & 1)
+    }
+}
+
+impl<A: Arithmetic> FieldElement<A> {
+    /// 0, on the same arithmetic.
+    #[inline(always)]
+    pub(super) fn zero(&self) -> Self {
+        FieldElement::ZERO.on(self.1)
+    }
+
+    /// 1, on the same arithmetic.
+    #[inline(always)]
+    pub(super) fn one(&self) -> Self {
+        FieldElement::ONE.on(self.1)
+    }
+
+    /// The same element for `arithmetic` to compute with. Costs nothing.
+    #[inline(always)]
+    pub(super) fn on<B: Arithmetic>(self, arithmetic: B) -> FieldElement<B> {
+        FieldElement(self.0, arithmetic)
+    }
+
+    /// What computes with this.
+    #[inline(always)]
+    pub(super) fn arithmetic(&self) -> A {
+        self.1
+    }
+
     #[inline(always)]
     pub(crate) fn square(&self) -> Self {
-        Self(limbs::sqr_p(&self.0))
+        Self(self.1.sqr_p(&self.0), self.1)
     }
 
     #[inline(always)]
@@ -64,13 +109,14 @@ impl FieldElement {
         *self + *self + *self
     }
 
-    pub(crate) fn is_zero(&self) -> Choice {
-        limbs::is_zero(&self.0)
+    /// 3/2 self.
+    #[inline(always)]
+    pub(super) fn three_halves(&self) -> Self {
+        *self + Self(self.1.halve_p(&self.0), self.1)
     }
 
-    /// Whether the integer (not its Montgomery form) is odd.
-    pub(crate) fn is_odd(self) -> Choice {
-        Choice::from(self.to_bytes()[31] & 1)
+    pub(crate) fn is_zero(&self) -> Choice {
+        limbs::is_zero(&self.0)
     }
 
     /// self^(2^count).
@@ -82,8 +128,8 @@ impl FieldElement {
         r
     }
 
-    /// self^(2^k - 1) for k = 2, 30, 31, 32: the runs of ones in the exponents below.
-    fn runs_of_ones(&self) -> [Self; 4] {
+    /// self^(2^k - 1) for k = 31, 32: the runs of ones in the exponent below.
+    fn runs_of_ones(&self) -> [Self; 2] {
         let x2 = self.square() * *self;
         let x4 = x2.square_times(2) * x2;
         let x8 = x4.square_times(4) * x4;
@@ -93,26 +139,18 @@ impl FieldElement {
         let x30 = x28.square_times(2) * x2;
         let x31 = x30.square() * *self;
         let x32 = x31.square() * *self;
-        [x2, x30, x31, x32]
+        [x31, x32]
     }
 
-    /// self^-1, and 0 for 0. Fermat: self^(p - 2).
+    /// self^-1, and 0 for 0.
     pub(crate) fn invert(&self) -> Self {
-        // p - 2 in binary: 31 ones, a zero, 128 ones, 32 zeros, 62 ones, a zero, a one.
-        let [_, x30, x31, x32] = self.runs_of_ones();
-        let mut r = x31.square();
-        for _ in 0..4 {
-            r = r.square_times(32) * x32;
-        }
-        r = r.square_times(64) * x32;
-        r = r.square_times(30) * x30;
-        r.square_times(2) * *self
+        Self(divsteps::invert_p(&self.0), self.1)
     }
 
     /// A square root, the choice says whether there is one. self^((p + 1) / 4), as p = 3 mod 4.
     pub(crate) fn sqrt(&self) -> (Self, Choice) {
         // (p + 1) / 4 in binary: 31 ones, a zero, 128 ones, 31 zeros, a one, 62 zeros.
-        let [_, _, x31, x32] = self.runs_of_ones();
+        let [x31, x32] = self.runs_of_ones();
         let mut r = x31.square();
         for _ in 0..4 {
             r = r.square_times(32) * x32;
@@ -142,45 +180,65 @@ pub(super) const fn decode_hex(hex: &[u8; 64]) -> [u8; 32] {
     out
 }
 
-impl Add for FieldElement {
-    type Output = Self;
-    #[inline(always)]
-    fn add(self, b: Self) -> Self {
-        Self(limbs::add_mod(&self.0, &b.0, &limbs::P))
-    }
+/// An operator on elements and references to them.
+///
+/// Formulas name operands that are in memory by reference: kernels read them there, and the compiler would make a copy
+/// of each value first, with loads that wait for the stores of the kernel before.
+macro_rules! operator {
+    ($trait:ident, $method:ident, $kernel:ident) => {
+        impl<A: Arithmetic> $trait<&FieldElement<A>> for &FieldElement<A> {
+            type Output = FieldElement<A>;
+            #[inline(always)]
+            fn $method(self, b: &FieldElement<A>) -> FieldElement<A> {
+                FieldElement(self.1.$kernel(&self.0, &b.0), self.1)
+            }
+        }
+
+        impl<A: Arithmetic> $trait<FieldElement<A>> for &FieldElement<A> {
+            type Output = FieldElement<A>;
+            #[inline(always)]
+            fn $method(self, b: FieldElement<A>) -> FieldElement<A> {
+                self.$method(&b)
+            }
+        }
+
+        impl<A: Arithmetic> $trait<&Self> for FieldElement<A> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, b: &Self) -> Self {
+                (&self).$method(b)
+            }
+        }
+
+        impl<A: Arithmetic> $trait for FieldElement<A> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, b: Self) -> Self {
+                (&self).$method(&b)
+            }
+        }
+    };
 }
 
-impl Sub for FieldElement {
-    type Output = Self;
-    #[inline(always)]
-    fn sub(self, b: Self) -> Self {
-        Self(limbs::sub_mod(&self.0, &b.0, &limbs::P))
-    }
-}
+operator!(Add, add, add_p);
+operator!(Sub, sub, sub_p);
+operator!(Mul, mul, mul_p);
 
-impl Mul for FieldElement {
-    type Output = Self;
-    #[inline(always)]
-    fn mul(self, b: Self) -> Self {
-        Self(limbs::mul_p(&self.0, &b.0))
-    }
-}
-
-impl Neg for FieldElement {
+impl<A: Arithmetic> Neg for FieldElement<A> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
-        Self::ZERO - self
+        self.zero() - self
     }
 }
 
-impl ConditionallySelectable for FieldElement {
+impl<A: Arithmetic> ConditionallySelectable for FieldElement<A> {
     fn conditional_select(a: &Self, b: &Self, choice: Choice) -> Self {
-        Self(limbs::select(&a.0, &b.0, choice))
+        Self(limbs::select(&a.0, &b.0, choice), a.1)
     }
 }
 
-impl ConstantTimeEq for FieldElement {
+impl<A: Arithmetic> ConstantTimeEq for FieldElement<A> {
     fn ct_eq(&self, other: &Self) -> Choice {
         (*self - *other).is_zero()
     }
@@ -204,6 +262,17 @@ mod tests {
         }
         let element = FieldElement::from_bytes(&bytes).0;
         if minus { -element } else { element }
+    }
+
+    /// a^(p - 2).
+    fn fermat(a: FieldElement) -> FieldElement {
+        let exponent = decode_hex(b"fffffffeffffffffffffffffffffffffffffffff00000000fffffffffffffffd");
+        exponent.iter().flat_map(|byte| (0..8).rev().map(move |i| byte >> i & 1)).fold(
+            FieldElement::ONE,
+            |r, bit| {
+                if bit == 1 { r.square() * a } else { r.square() }
+            },
+        )
     }
 
     #[test]
@@ -236,6 +305,7 @@ mod tests {
             let a = element(a, small, minus);
             prop_assume!(!bool::from(a.is_zero()));
             prop_assert!(same(a * a.invert(), FieldElement::ONE));
+            prop_assert!(same(a.invert(), fermat(a)));
         }
 
         #[test]

@@ -10,14 +10,16 @@ use super::{
     jacobian::Jacobian,
     point::{Affine, Projective},
 };
+use crate::low::Arithmetic;
 
 /// Replaces every element by its inverse, 0 by 0, with one inversion and 3 multiplications an element
 /// (Montgomery's trick).
 ///
 /// Constant time. A zero takes part as a one, by a mask, so it neither spoils the others nor shows in the timing.
-pub(super) fn invert_all(elements: &mut [FieldElement]) {
+pub(super) fn invert_all<A: Arithmetic>(elements: &mut [FieldElement<A>]) {
+    let Some(first) = elements.first() else { return };
     let mut prefixes = Zeroizing::new(Vec::with_capacity(elements.len()));
-    let mut product = Zeroizing::new(FieldElement::ONE);
+    let mut product = Zeroizing::new(first.one());
     for element in elements.iter() {
         prefixes.push(*product);
         *product = *product * one_for_zero(element);
@@ -30,18 +32,18 @@ pub(super) fn invert_all(elements: &mut [FieldElement]) {
     }
 }
 
-fn one_for_zero(element: &FieldElement) -> FieldElement {
-    FieldElement::conditional_select(element, &FieldElement::ONE, element.is_zero())
+fn one_for_zero<A: Arithmetic>(element: &FieldElement<A>) -> FieldElement<A> {
+    FieldElement::conditional_select(element, &element.one(), element.is_zero())
 }
 
 /// The affine form of `point`, (0, 0) for the identity. Constant time.
-pub(super) fn to_affine(point: &Projective) -> Affine {
+pub(super) fn to_affine<A: Arithmetic>(point: &Projective<A>) -> Affine<A> {
     let inverse = Zeroizing::new(point.z.invert());
     Affine { x: point.x * *inverse, y: point.y * *inverse }
 }
 
 /// The affine forms of `points`, (0, 0) for the identity, with one inversion. Constant time.
-pub(super) fn to_affine_all(points: &[Projective]) -> Vec<Affine> {
+pub(super) fn to_affine_all<A: Arithmetic>(points: &[Projective<A>]) -> Vec<Affine<A>> {
     let mut inverses = Zeroizing::new(points.iter().map(|p| p.z).collect::<Vec<_>>());
     invert_all(&mut inverses);
     points
@@ -52,12 +54,14 @@ pub(super) fn to_affine_all(points: &[Projective]) -> Vec<Affine> {
 }
 
 /// The affine form of `point`, `None` for the identity. Variable time.
-pub(super) fn jacobian_to_affine_vartime(point: &Jacobian) -> Option<Affine> {
+pub(super) fn jacobian_to_affine_vartime<A: Arithmetic>(point: &Jacobian<A>) -> Option<Affine<A>> {
     (!point.is_identity_vartime()).then(|| scale(point, &point.z.invert()))
 }
 
 /// The affine forms of `points`, `None` for the identity, with one inversion. Variable time.
-pub(super) fn jacobian_to_affine_all_vartime(points: &[Jacobian]) -> Vec<Option<Affine>> {
+pub(super) fn jacobian_to_affine_all_vartime<A: Arithmetic>(
+    points: &[Jacobian<A>],
+) -> Vec<Option<Affine<A>>> {
     let mut inverses: Vec<_> = points.iter().map(|p| p.z).collect();
     invert_all(&mut inverses);
     points
@@ -67,7 +71,7 @@ pub(super) fn jacobian_to_affine_all_vartime(points: &[Jacobian]) -> Vec<Option<
         .collect()
 }
 
-fn scale(point: &Jacobian, inverse: &FieldElement) -> Affine {
+fn scale<A: Arithmetic>(point: &Jacobian<A>, inverse: &FieldElement<A>) -> Affine<A> {
     let squared = inverse.square();
     Affine { x: point.x * squared, y: point.y * squared * *inverse }
 }

@@ -1,116 +1,164 @@
 //! Points in Jacobian coordinates: cheaper than the complete formulas.
 //!
-//! Doubling has no exceptional case and serves secrets too. Addition has, and handles them by branches: it is for
-//! public data only.
+//! Doubling has no exceptional case. Addition has: the `_vartime` functions handle them by branches, and
+//! [`add_unequal`](Jacobian::add_unequal) leaves it to its caller to know that there is none.
+//!
+//! The functions are not inlined: each is a dozen multiplications, which are.
 
-use zeroize::DefaultIsZeroes;
+use zeroize::Zeroize;
 
 use super::{
     field::FieldElement,
     point::{Affine, Projective},
 };
+use crate::low::{Arithmetic, Portable};
 
 /// A point (X/Z^2, Y/Z^3), or the identity if Z = 0.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Jacobian {
-    pub(super) x: FieldElement,
-    pub(super) y: FieldElement,
-    pub(super) z: FieldElement,
+pub(super) struct Jacobian<A = Portable> {
+    pub(super) x: FieldElement<A>,
+    pub(super) y: FieldElement<A>,
+    pub(super) z: FieldElement<A>,
 }
 
 /// Wipes as (0, 0, 0), which is no point.
-impl DefaultIsZeroes for Jacobian {}
-
-impl From<Affine> for Jacobian {
-    fn from(p: Affine) -> Self {
-        Self { x: p.x, y: p.y, z: FieldElement::ONE }
+impl<A> Zeroize for Jacobian<A> {
+    fn zeroize(&mut self) {
+        self.x.zeroize();
+        self.y.zeroize();
+        self.z.zeroize();
     }
 }
 
-impl From<&Projective> for Jacobian {
+impl<A: Arithmetic> From<Affine<A>> for Jacobian<A> {
+    fn from(p: Affine<A>) -> Self {
+        Self { x: p.x, y: p.y, z: p.x.one() }
+    }
+}
+
+impl<A: Arithmetic> From<&Projective<A>> for Jacobian<A> {
     /// The same point; the identity becomes (0, 0, 0), which is no point.
-    fn from(p: &Projective) -> Self {
+    fn from(p: &Projective<A>) -> Self {
         Self { x: p.x * p.z, y: p.y * p.z.square(), z: p.z }
     }
 }
 
-impl From<&Jacobian> for Projective {
-    fn from(p: &Jacobian) -> Self {
+impl<A: Arithmetic> From<&Jacobian<A>> for Projective<A> {
+    fn from(p: &Jacobian<A>) -> Self {
         Self { x: p.x * p.z, y: p.y, z: p.z.square() * p.z }
     }
 }
 
-impl Jacobian {
-    pub(super) const IDENTITY: Self =
-        Self { x: FieldElement::ONE, y: FieldElement::ONE, z: FieldElement::ZERO };
+impl<A: Arithmetic> Jacobian<A> {
+    /// The identity.
+    pub(super) fn identity(arithmetic: A) -> Self {
+        let [zero, one] = [FieldElement::ZERO.on(arithmetic), FieldElement::ONE.on(arithmetic)];
+        Self { x: one, y: one, z: zero }
+    }
 
     pub(super) fn is_identity_vartime(&self) -> bool {
         self.z.is_zero().into()
     }
 
-    pub(super) fn neg(&self) -> Self {
-        Self { x: self.x, y: -self.y, z: self.z }
-    }
-
-    /// 2 self; the identity stays the identity, and no other point has a special double, as n is odd. Constant time.
+    /// Doubles self; the identity stays the identity, and no other point has a special double, as n is odd. Constant
+    /// time.
     ///
-    /// Uses 3x^2 - 3z^4 = 3 (x - z^2)(x + z^2), as a = -3: 4 multiplications, 4 squarings.
-    pub(super) fn double(&self) -> Self {
+    /// Uses 3x^2 - 3z^4 = 3 (x - z^2)(x + z^2), as a = -3: 4 multiplications, 4 squarings. Z is y z, not 2 y z as
+    /// elsewhere: with half the slope, no other doubling is needed.
+    #[inline(never)]
+    pub(super) fn double(&mut self) {
+        // In an order which has something to do while a result is awaited.
         let zz = self.z.square();
-        let slope = ((self.x - zz) * (self.x + zz)).triple();
-        let yy2 = self.y.square().double();
-        let s = (self.x * yy2).double();
-        let x = slope.square() - s.double();
-        let y = slope * (s - x) - yy2.square().double();
-        Self { x, y, z: (self.y * self.z).double() }
+        let yy = self.y.square();
+        let product = (&self.x - &zz) * (&self.x + &zz);
+        self.z = &self.y * &self.z;
+        let s = &self.x * &yy;
+        let slope = product.three_halves();
+        let yyyy = yy.square();
+        self.x = slope.square() - &s - &s;
+        self.y = slope * (&s - &self.x) - &yyyy;
     }
 
     /// self + q. Variable time.
-    pub(super) fn add_vartime(&self, q: &Self) -> Self {
+    #[inline(never)]
+    pub(super) fn add_vartime(&mut self, q: &Self) {
         if self.is_identity_vartime() {
-            return *q;
+            *self = *q;
+            return;
         }
         if q.is_identity_vartime() {
-            return *self;
+            return;
         }
         let z1z1 = self.z.square();
         let z2z2 = q.z.square();
-        let u1 = self.x * z2z2;
-        let s1 = self.y * z2z2 * q.z;
-        let h = q.x * z1z1 - u1;
-        let r = q.y * z1z1 * self.z - s1;
-        self.finish_vartime(u1, s1, h, r, self.z * q.z * h)
+        let u1 = &self.x * &z2z2;
+        let h = &q.x * &z1z1 - &u1;
+        let s1 = &self.y * &(&z2z2 * &q.z);
+        let r = &q.y * &(&z1z1 * &self.z) - &s1;
+        if self.exception_vartime(&h, &r) {
+            return;
+        }
+        self.z = &self.z * &q.z;
+        self.finish(&u1, &s1, &h, &r);
     }
 
-    /// self + q for an affine q. Variable time.
-    pub(super) fn add_affine_vartime(&self, q: &Affine) -> Self {
+    /// Adds an affine q. Variable time.
+    #[inline(never)]
+    pub(super) fn add_affine_vartime(&mut self, q: &Affine<A>) {
         if self.is_identity_vartime() {
-            return Self::from(*q);
+            *self = Self::from(*q);
+            return;
         }
         let zz = self.z.square();
-        let h = q.x * zz - self.x;
-        let r = q.y * zz * self.z - self.y;
-        self.finish_vartime(self.x, self.y, h, r, self.z * h)
+        let h = &q.x * &zz - &self.x;
+        let r = &q.y * &(&zz * &self.z) - &self.y;
+        if !self.exception_vartime(&h, &r) {
+            let (x, y) = (self.x, self.y);
+            self.finish(&x, &y, &h, &r);
+        }
     }
 
-    /// The sum of two points with x difference `h`, y difference `r` (both over a common denominator), where the
-    /// first has the numerators `u1`, `s1`. Both are finite; `h` = 0 means equal or opposite.
+    /// Adds an affine q, where self is not the identity, q or -q. Constant time.
+    #[inline(never)]
+    pub(super) fn add_unequal(&mut self, q: &Affine<A>) {
+        let zz = self.z.square();
+        let h = &q.x * &zz - &self.x;
+        let r = &q.y * &(&zz * &self.z) - &self.y;
+        let (x, y) = (self.x, self.y);
+        self.finish(&x, &y, &h, &r);
+    }
+
+    /// Handles the sum of self and a point that differs from it by `h` in x and `r` in y if they are equal or
+    /// opposite: returns whether they are.
     #[inline(always)]
-    fn finish_vartime(
-        &self,
-        u1: FieldElement,
-        s1: FieldElement,
-        h: FieldElement,
-        r: FieldElement,
-        z: FieldElement,
-    ) -> Self {
-        if bool::from(h.is_zero()) {
-            return if bool::from(r.is_zero()) { self.double() } else { Self::IDENTITY };
+    fn exception_vartime(&mut self, h: &FieldElement<A>, r: &FieldElement<A>) -> bool {
+        let exception = h.is_zero().into();
+        if exception {
+            if bool::from(r.is_zero()) {
+                self.double();
+            } else {
+                *self = Self::identity(h.arithmetic());
+            }
         }
+        exception
+    }
+
+    /// The sum of two points with x difference `h` and y difference `r`, where the first has the numerators `u1`, `s1`,
+    /// all over the common denominator self.z.
+    #[inline(always)]
+    fn finish(
+        &mut self,
+        u1: &FieldElement<A>,
+        s1: &FieldElement<A>,
+        h: &FieldElement<A>,
+        r: &FieldElement<A>,
+    ) {
         let hh = h.square();
-        let hhh = hh * h;
-        let v = u1 * hh;
-        let x = r.square() - hhh - v.double();
-        Self { x, y: r * (v - x) - s1 * hhh, z }
+        self.z = &self.z * h;
+        let v = u1 * &hh;
+        let hhh = &hh * h;
+        self.x = r.square() - &hhh - &v - &v;
+        let s = s1 * &hhh;
+        self.y = r * &(&v - &self.x) - &s;
     }
 }

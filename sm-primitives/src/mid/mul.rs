@@ -1,56 +1,92 @@
-//! Multiplication by secret scalars. Constant time: complete formulas, tables read in full, no digit is zero.
+//! Multiplication by secret scalars. Constant time: tables read in full, no digit is zero, no addition has an
+//! exceptional case but the last, which is done by the complete formula.
 
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
+    inverse::jacobian_to_affine_all_vartime,
     jacobian::Jacobian,
     point::{Affine, Projective},
-    recode::{DIGITS, ENTRIES, SignedDigits, WINDOW},
+    recode::SignedDigits,
     scalar::ScalarElement,
-    table::{BASE, choose_affine, choose_projective, odd_multiples},
+    table::{DIGITS, ENTRIES, WINDOW, choose},
 };
+use crate::low::Arithmetic;
 
-/// [k]G for k != 0: one addition for each digit, no doublings.
-pub(super) fn mul_base(k: &ScalarElement) -> Zeroizing<Projective> {
-    let digits = SignedDigits::new(k);
-    let mut entry = choose_affine(&BASE[0], digits.digit(0));
-    let mut acc = Zeroizing::new(Projective::from(entry));
-    for (i, row) in BASE.iter().enumerate().skip(1) {
-        entry = choose_affine(row, digits.digit(i));
-        *acc = acc.add_affine(&entry);
+/// [k]G for k != 0, where entry j of row i is (2 j + 1) 2^(W i) G: one addition for each digit, no doublings.
+///
+/// Before the last addition, the accumulator is v G for an odd |v| < 2^(W i), and d 2^(W i) G for an odd digit d is
+/// added. Their sum and their difference are integers between -n and n, as 2^(W (i + 1)) < n, and not 0, as
+/// |d 2^(W i)| > |v|: so the points are neither equal nor opposite. Nor is v G ever the identity.
+pub(super) fn mul_base<A: Arithmetic, const W: usize, const L: usize, const E: usize>(
+    k: &ScalarElement,
+    rows: &[[Affine; E]; L],
+    arithmetic: A,
+) -> Zeroizing<Projective<A>> {
+    const { assert!(E == 1 << (W - 1) && W * L >= 256 && W * (L - 1) < 256) };
+    let digits = SignedDigits::<W, L>::new(k);
+    let mut entry = choose(&rows[0], digits.digit(0), arithmetic);
+    let mut acc = Zeroizing::new(Jacobian::from(entry));
+    for (i, row) in rows.iter().enumerate().take(L - 1).skip(1) {
+        entry = choose(row, digits.digit(i), arithmetic);
+        acc.add_unequal(&entry);
     }
+    entry = choose(&rows[L - 1], digits.digit(L - 1), arithmetic);
+    let mut sum = Zeroizing::new(Projective::from(&*acc).add_affine(&entry));
     entry.zeroize();
-    acc.negate_if(digits.negated);
-    acc
+    sum.negate_if(digits.negated);
+    sum
 }
 
-/// The multiples of one point that [`mul`] chooses from.
-pub(super) struct Multiples([Projective; ENTRIES]);
+/// The digits of a secret scalar that [`mul`] works on.
+pub(super) type Digits = SignedDigits<WINDOW, DIGITS>;
 
-impl Multiples {
-    pub(super) fn new(q: &Affine) -> Self {
-        Self(odd_multiples(q))
+/// The multiples of one public point that [`mul`] chooses from: 1, 3, .. 31 times it.
+pub(super) struct Multiples<A>([Affine<A>; ENTRIES]);
+
+impl<A: Arithmetic> Multiples<A> {
+    pub(super) fn new(q: &Affine<A>) -> Self {
+        let first = Jacobian::from(*q);
+        let mut twice = first;
+        twice.double();
+        let mut multiples = [first; ENTRIES];
+        for i in 1..ENTRIES {
+            multiples[i] = multiples[i - 1];
+            multiples[i].add_vartime(&twice);
+        }
+        // None of them is the identity, so none keeps its place as q.
+        let mut table = [*q; ENTRIES];
+        for (entry, multiple) in table.iter_mut().zip(jacobian_to_affine_all_vartime(&multiples)) {
+            *entry = multiple.unwrap_or(*q);
+        }
+        Self(table)
     }
 }
 
 /// [k]Q for k != 0: five doublings and one addition for each digit.
 ///
-/// The doublings are done in Jacobian coordinates, the addition by the complete formula. Going back and forth is
-/// right except for the identity, and the accumulator never is the identity: after digit i > 0 it is v Q with
-/// v = sum of d_j 2^(5 (j - i)) over j >= i, which is odd, so not 0, and |v| <= 2^-5 k' + 1 < n.
-pub(super) fn mul(k: &SignedDigits, q: &Multiples) -> Zeroizing<Projective> {
-    let mut entry = choose_projective(&q.0, k.digit(DIGITS - 1));
-    let mut acc = Zeroizing::new(entry);
-    let mut doubled = Zeroizing::new(Jacobian::default());
-    for i in (0..DIGITS - 1).rev() {
-        *doubled = Jacobian::from(&*acc);
-        for _ in 0..WINDOW {
-            *doubled = doubled.double();
-        }
-        entry = choose_projective(&q.0, k.digit(i));
-        *acc = Projective::from(&*doubled).add(&entry);
+/// After digit i > 0 the accumulator is v Q with v = sum of d_j 2^(5 (j - i)) over j >= i, which is odd, and
+/// |v| <= 2^(-5 i) k' + 1. So it is not the identity; and at digit i > 0, 32 v Q and d Q are neither equal nor
+/// opposite, as |32 v| >= 32 > |d| and |32 v| + |d| < n. At digit 0 they may be equal: k' = n - 6 ends with
+/// 32 v = n - 3 and d = -3.
+pub(super) fn mul<A: Arithmetic>(k: &Digits, q: &Multiples<A>, arithmetic: A) -> Zeroizing<Projective<A>> {
+    let mut entry = choose(&q.0, k.digit(DIGITS - 1), arithmetic);
+    let mut acc = Zeroizing::new(Jacobian::from(entry));
+    for i in (1..DIGITS - 1).rev() {
+        double_window(&mut acc);
+        entry = choose(&q.0, k.digit(i), arithmetic);
+        acc.add_unequal(&entry);
     }
+    double_window(&mut acc);
+    entry = choose(&q.0, k.digit(0), arithmetic);
+    let mut sum = Zeroizing::new(Projective::from(&*acc).add_affine(&entry));
     entry.zeroize();
-    acc.negate_if(k.negated);
-    acc
+    sum.negate_if(k.negated);
+    sum
+}
+
+fn double_window<A: Arithmetic>(acc: &mut Jacobian<A>) {
+    for _ in 0..WINDOW {
+        acc.double();
+    }
 }

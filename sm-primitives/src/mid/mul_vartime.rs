@@ -1,13 +1,16 @@
 //! Multiplication by public scalars: interleaved non-adjacent forms, variable time.
 
 use super::{
+    comb::{self, Comb},
     field::FieldElement,
+    inverse::jacobian_to_affine_all_vartime,
     jacobian::Jacobian,
     point::Affine,
     recode::{NAF_LEN, wnaf_vartime},
     scalar::ScalarElement,
     table::BASE_ODD,
 };
+use crate::low::Arithmetic;
 
 /// Width of the non-adjacent form of a scalar for a point that is met once: a table of 8 odd multiples.
 const WIDTH: u32 = 5;
@@ -20,63 +23,90 @@ const ORDER: FieldElement =
     FieldElement::constant(b"FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123");
 
 /// A point with a public scalar: the digits and the odd multiples they choose from.
-pub(super) struct Term {
+pub(super) struct Term<A> {
     naf: [i8; NAF_LEN],
-    multiples: [Jacobian; MULTIPLES],
+    multiples: [Affine<A>; MULTIPLES],
 }
 
-impl Term {
-    pub(super) fn new(k: &[u8; 32], q: &Affine) -> Self {
-        let first = Jacobian::from(*q);
-        let twice = first.double();
-        let mut multiples = [first; MULTIPLES];
-        for i in 1..MULTIPLES {
-            multiples[i] = multiples[i - 1].add_vartime(&twice);
-        }
-        Self { naf: wnaf_vartime(k, WIDTH), multiples }
+impl<A: Arithmetic> Term<A> {
+    /// The terms for scalars and points, with one inversion for all.
+    pub(super) fn all<const N: usize>(items: [(&[u8; 32], &Affine); N], arithmetic: A) -> [Self; N] {
+        let multiples = items.map(|(_, q)| {
+            let first = Jacobian::from(q.on(arithmetic));
+            let mut twice = first;
+            twice.double();
+            let mut multiples = [first; MULTIPLES];
+            for i in 1..MULTIPLES {
+                multiples[i] = multiples[i - 1];
+                multiples[i].add_vartime(&twice);
+            }
+            multiples
+        });
+        let mut affine = jacobian_to_affine_all_vartime(multiples.as_flattened()).into_iter();
+        items.map(|(k, q)| {
+            // None of the multiples is the identity, so none keeps its place as q.
+            let q = q.on(arithmetic);
+            let multiples = core::array::from_fn(|_| affine.next().flatten().unwrap_or(q));
+            Self { naf: wnaf_vartime(k, WIDTH), multiples }
+        })
     }
+}
 
-    /// `acc` + digit i times the point.
-    fn add_digit(&self, acc: Jacobian, i: usize) -> Jacobian {
-        let digit = self.naf[i];
-        if digit == 0 {
-            return acc;
-        }
-        let multiple = &self.multiples[usize::from(digit.unsigned_abs() / 2)];
-        if digit > 0 { acc.add_vartime(multiple) } else { acc.add_vartime(&multiple.neg()) }
+/// Adds digit * the point whose odd multiples these are.
+#[inline(always)]
+fn add_digit<A: Arithmetic, B: Arithmetic>(
+    acc: &mut Jacobian<A>,
+    digit: i8,
+    multiples: &[Affine<B>],
+    arithmetic: A,
+) {
+    if digit != 0 {
+        let multiple = multiples[usize::from(digit.unsigned_abs() / 2)].on(arithmetic);
+        acc.add_affine_vartime(&if digit > 0 { multiple } else { multiple.neg() });
     }
 }
 
 /// The sum of `terms` and [g]G.
-pub(super) fn sum(g: Option<&[u8; 32]>, terms: &[Term]) -> Jacobian {
+pub(super) fn sum<A: Arithmetic>(g: Option<&[u8; 32]>, terms: &[Term<A>], arithmetic: A) -> Jacobian<A> {
     let g = g.map_or([0; NAF_LEN], |g| wnaf_vartime(g, BASE_WIDTH));
-    let mut acc = Jacobian::IDENTITY;
+    let mut acc = Jacobian::identity(arithmetic);
     let top = (0..NAF_LEN).rev().find(|&i| g[i] != 0 || terms.iter().any(|t| t.naf[i] != 0));
     for i in (0..=top.unwrap_or(0)).rev() {
-        acc = acc.double();
+        acc.double();
         for term in terms {
-            acc = term.add_digit(acc, i);
+            add_digit(&mut acc, term.naf[i], &term.multiples, arithmetic);
         }
-        if g[i] != 0 {
-            let multiple = &BASE_ODD[usize::from(g[i].unsigned_abs() / 2)];
-            acc = if g[i] > 0 {
-                acc.add_affine_vartime(multiple)
-            } else {
-                acc.add_affine_vartime(&multiple.neg())
-            };
+        add_digit(&mut acc, g[i], &BASE_ODD, arithmetic);
+    }
+    acc
+}
+
+/// The sum of [k]Q for non-zero k and the combs of Q.
+pub(super) fn sum_combs<A: Arithmetic, const N: usize>(
+    items: [(&ScalarElement, &Comb); N],
+    arithmetic: A,
+) -> Jacobian<A> {
+    let mut acc = Jacobian::identity(arithmetic);
+    for (k, comb) in items {
+        let digits = comb::Digits::new(k);
+        for (i, row) in comb.rows().iter().enumerate() {
+            let (index, negative) = digits.digit(i);
+            let entry = row[usize::from(index)].on(arithmetic);
+            let entry = if bool::from(negative ^ digits.negated) { entry.neg() } else { entry };
+            acc.add_affine_vartime(&entry);
         }
     }
     acc
 }
 
 /// Whether `point` is not the identity and its x, reduced mod n, is `v`.
-pub(super) fn x_is_mod_n(point: &Jacobian, v: &ScalarElement) -> bool {
+pub(super) fn x_is_mod_n<A: Arithmetic>(point: &Jacobian<A>, v: &ScalarElement) -> bool {
     if point.is_identity_vartime() {
         return false;
     }
     // n < p < 2n: x is v, or v + n if that is below p. Compared as X = x Z^2, without an inversion.
     let zz = point.z.square();
-    let has_x = |x: FieldElement| bool::from((x * zz - point.x).is_zero());
+    let has_x = |x: FieldElement| bool::from((x.on(zz.arithmetic()) * zz - point.x).is_zero());
     let x = FieldElement::from_bytes(&v.to_bytes()).0;
     has_x(x) || {
         // v + n mod p is v + n itself, and not below n, or it is v + n - p, which is below n.
@@ -91,6 +121,7 @@ mod tests {
     use subtle::Choice;
 
     use super::*;
+    use crate::low::Portable;
 
     /// A point whose x is n + v for a small v: its x mod n is v.
     #[test]
@@ -102,10 +133,12 @@ mod tests {
             let x = FieldElement::from_bytes(&bytes).0 + ORDER;
             let (point, exists) = Affine::decompress(x, Choice::from(0));
             if bool::from(exists) {
-                let point = Jacobian::from(point).add_affine_vartime(&point).add_affine_vartime(&point.neg());
+                let mut sum = Jacobian::from(point);
+                sum.add_affine_vartime(&point);
+                sum.add_affine_vartime(&point.neg());
                 let v = ScalarElement::from_bytes(&bytes).0;
-                assert!(x_is_mod_n(&point, &v));
-                assert!(!x_is_mod_n(&point, &(v + ScalarElement::ONE)));
+                assert!(x_is_mod_n(&sum, &v));
+                assert!(!x_is_mod_n(&sum, &(v + ScalarElement::ONE)));
                 checked += 1;
             }
         }
@@ -133,6 +166,6 @@ mod tests {
 
     #[test]
     fn identity_has_no_x() {
-        assert!(!x_is_mod_n(&Jacobian::IDENTITY, &ScalarElement::ZERO));
+        assert!(!x_is_mod_n(&Jacobian::identity(Portable), &ScalarElement::ZERO));
     }
 }

@@ -4,9 +4,10 @@
 //!
 //! | operation | scalars | here |
 //! |---|---|---|
-//! | [`mul_base`], [`mul_base_all`] | secret | signed 5-bit comb without doublings, 52 KB table |
+//! | [`mul_base`], [`mul_base_all`] | secret | signed comb without doublings, 5 bits (52 KB) or 8 bits (256 KB) |
 //! | [`mul`], [`mul_each`], [`mul_same`] | secret | signed 5-bit windows |
 //! | [`mul_vartime`], [`mul_base_add_vartime`], [`verify_vartime`] | public | interleaved non-adjacent forms |
+//! | [`verify_with_comb_vartime`] | public | two signed 8-bit combs |
 //! | [`nonce_sums_vartime`] | public, 128 bits | likewise |
 
 use alloc::vec::Vec;
@@ -15,66 +16,113 @@ use subtle::Choice;
 use zeroize::Zeroizing;
 
 use super::{
+    comb::{self, Comb},
     inverse::{self, to_affine, to_affine_all},
     jacobian::Jacobian,
-    mul::{self, Multiples},
+    mul::{self, Digits, Multiples},
     mul_vartime::{self, Term},
     point::{Affine, Projective},
-    recode::SignedDigits,
     scalar::ScalarElement,
+    table,
 };
+use crate::low::{Arithmetic, Portable, with_best_arithmetic};
+
+/// What multiplies G by a secret scalar: the 52 KB that are there anyway, or, where a table scan is cheap, the comb
+/// of 256 KB that is made on first use.
+trait BaseTable: Arithmetic {
+    fn mul_base(self, k: &ScalarElement) -> Zeroizing<Projective<Self>>;
+}
+
+impl BaseTable for Portable {
+    fn mul_base(self, k: &ScalarElement) -> Zeroizing<Projective> {
+        mul::mul_base::<_, { table::WINDOW }, _, _>(k, &table::BASE, self)
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+impl BaseTable for crate::low::x86_64::Native {
+    fn mul_base(self, k: &ScalarElement) -> Zeroizing<Projective<Self>> {
+        mul::mul_base::<_, { comb::WINDOW }, _, _>(k, Comb::base().rows(), self)
+    }
+}
 
 /// [k]G for k != 0. Constant time.
 pub(crate) fn mul_base(k: &ScalarElement) -> Affine {
-    to_affine(&mul::mul_base(k))
+    with_best_arithmetic!(a => to_affine(&*a.mul_base(k)).on(Portable))
 }
 
 /// [k_i]G for k_i != 0. Constant time.
 pub(crate) fn mul_base_all<'a>(ks: impl ExactSizeIterator<Item = &'a ScalarElement>) -> Vec<Affine> {
-    collect_affine(ks.len(), ks.map(mul::mul_base))
+    with_best_arithmetic!(a => collect_affine(ks.len(), ks.map(|k| a.mul_base(k))))
 }
 
 /// [k]Q for k != 0. Constant time.
 pub(crate) fn mul(k: &ScalarElement, q: &Affine) -> Affine {
-    to_affine(&mul::mul(&SignedDigits::new(k), &Multiples::new(q)))
+    with_best_arithmetic!(a => {
+        to_affine(&*mul::mul(&Digits::new(k), &Multiples::new(&q.on(a)), a)).on(Portable)
+    })
 }
 
 /// [k_i]Q for k_i != 0, with one table for Q. Constant time.
 pub(crate) fn mul_each<'a>(ks: impl ExactSizeIterator<Item = &'a ScalarElement>, q: &Affine) -> Vec<Affine> {
-    let multiples = Multiples::new(q);
-    collect_affine(ks.len(), ks.map(|k| mul::mul(&SignedDigits::new(k), &multiples)))
+    with_best_arithmetic!(a => {
+        let multiples = Multiples::new(&q.on(a));
+        collect_affine(ks.len(), ks.map(|k| mul::mul(&Digits::new(k), &multiples, a)))
+    })
 }
 
 /// [k]Q_i for k != 0. Constant time.
 pub(crate) fn mul_same<'a>(k: &ScalarElement, qs: impl ExactSizeIterator<Item = &'a Affine>) -> Vec<Affine> {
-    let digits = SignedDigits::new(k);
-    collect_affine(qs.len(), qs.map(|q| mul::mul(&digits, &Multiples::new(q))))
+    let digits = Digits::new(k);
+    with_best_arithmetic!(a => {
+        collect_affine(qs.len(), qs.map(|q| mul::mul(&digits, &Multiples::new(&q.on(a)), a)))
+    })
 }
 
 /// Brings points, none of them the identity, into affine form with one inversion.
-fn collect_affine(len: usize, points: impl Iterator<Item = Zeroizing<Projective>>) -> Vec<Affine> {
+fn collect_affine<A: Arithmetic>(
+    len: usize,
+    points: impl Iterator<Item = Zeroizing<Projective<A>>>,
+) -> Vec<Affine> {
     let mut all = Zeroizing::new(Vec::with_capacity(len));
     all.extend(points.map(|p| *p));
-    to_affine_all(&all)
+    to_affine_all(&all).iter().map(|p| p.on(Portable)).collect()
 }
 
 /// [k]Q, `None` if that is the identity. Variable time.
 pub(crate) fn mul_vartime(k: &ScalarElement, q: &Affine) -> Option<Affine> {
-    inverse::jacobian_to_affine_vartime(&mul_vartime::sum(None, &[Term::new(&k.to_bytes(), q)]))
+    with_best_arithmetic!(a => {
+        affine_vartime(&mul_vartime::sum(None, &Term::all([(&k.to_bytes(), q)], a), a))
+    })
 }
 
 /// [g]G + [k]Q, `None` if that is the identity. Variable time.
 pub(crate) fn mul_base_add_vartime(g: &ScalarElement, k: &ScalarElement, q: &Affine) -> Option<Affine> {
-    inverse::jacobian_to_affine_vartime(&base_and_term(g, k, q))
+    with_best_arithmetic!(a => affine_vartime(&base_and_term(g, k, q, a)))
 }
 
 /// Whether the x of [g]G + [k]Q, reduced mod n, is `v`; false for the identity. Variable time.
 pub(crate) fn verify_vartime(g: &ScalarElement, k: &ScalarElement, q: &Affine, v: &ScalarElement) -> bool {
-    mul_vartime::x_is_mod_n(&base_and_term(g, k, q), v)
+    with_best_arithmetic!(a => mul_vartime::x_is_mod_n(&base_and_term(g, k, q, a), v))
 }
 
-fn base_and_term(g: &ScalarElement, k: &ScalarElement, q: &Affine) -> Jacobian {
-    mul_vartime::sum(Some(&g.to_bytes()), &[Term::new(&k.to_bytes(), q)])
+/// As [`verify_vartime`] for the comb of Q, g != 0 and k != 0. Variable time.
+pub(crate) fn verify_with_comb_vartime(
+    g: &ScalarElement,
+    k: &ScalarElement,
+    q: &Comb,
+    v: &ScalarElement,
+) -> bool {
+    let items = [(g, Comb::base()), (k, q)];
+    with_best_arithmetic!(a => mul_vartime::x_is_mod_n(&mul_vartime::sum_combs(items, a), v))
+}
+
+fn base_and_term<A: Arithmetic>(g: &ScalarElement, k: &ScalarElement, q: &Affine, a: A) -> Jacobian<A> {
+    mul_vartime::sum(Some(&g.to_bytes()), &Term::all([(&k.to_bytes(), q)], a), a)
+}
+
+fn affine_vartime<A: Arithmetic>(point: &Jacobian<A>) -> Option<Affine> {
+    inverse::jacobian_to_affine_vartime(point).map(|p| p.on(Portable))
 }
 
 /// [b1]QA + [b2]QB + K2 for each item (b1, QA, b2, QB, K2), `None` if that is the identity. Variable time.
@@ -83,13 +131,18 @@ fn base_and_term(g: &ScalarElement, k: &ScalarElement, q: &Affine) -> Jacobian {
 pub(crate) fn nonce_sums_vartime(
     items: impl Iterator<Item = (u128, Affine, u128, Affine, Affine)>,
 ) -> Vec<Option<Affine>> {
-    let sums: Vec<Jacobian> = items
-        .map(|(b1, qa, b2, qb, k2)| {
-            let terms = [Term::new(&widen(b1), &qa), Term::new(&widen(b2), &qb)];
-            mul_vartime::sum(None, &terms).add_affine_vartime(&k2)
-        })
-        .collect();
-    inverse::jacobian_to_affine_all_vartime(&sums)
+    with_best_arithmetic!(a => {
+        let sums: Vec<_> = items
+            .map(|(b1, qa, b2, qb, k2)| {
+                let terms = Term::all([(&widen(b1), &qa), (&widen(b2), &qb)], a);
+                let mut sum = mul_vartime::sum(None, &terms, a);
+                sum.add_affine_vartime(&k2.on(a));
+                sum
+            })
+            .collect();
+        let sums = inverse::jacobian_to_affine_all_vartime(&sums).into_iter();
+        sums.map(|sum| sum.map(|p| p.on(Portable))).collect()
+    })
 }
 
 /// 32 big-endian bytes of a 128-bit number.
@@ -107,7 +160,9 @@ pub(crate) fn add(p: &Affine, q: &Affine) -> (Affine, Choice) {
 
 /// p + q, `None` if that is the identity. Variable time.
 pub(crate) fn add_vartime(p: &Affine, q: &Affine) -> Option<Affine> {
-    inverse::jacobian_to_affine_vartime(&Jacobian::from(*p).add_affine_vartime(q))
+    let mut sum = Jacobian::from(*p);
+    sum.add_affine_vartime(q);
+    inverse::jacobian_to_affine_vartime(&sum)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Points of y^2 = x^3 - 3x + b with complete formulas: no exceptional cases, no branches.
 //!
 //! Source of the formulas: Renes, Costello, Batina, "Complete addition formulas for prime order elliptic curves",
-//! EUROCRYPT 2016, algorithms 4, 5 and 6 (a = -3). They are complete because the order n is prime, hence odd.
+//! EUROCRYPT 2016, algorithms 4 and 5 (a = -3). They are complete because the order n is prime, hence odd.
 
 use subtle::{Choice, ConditionallySelectable};
-use zeroize::DefaultIsZeroes;
+use zeroize::Zeroize;
 
 use super::field::FieldElement;
+use crate::low::{Arithmetic, Portable};
 
 /// b of the curve equation. Source: GB/T 32918.5-2017, clause 2.
 pub(crate) const B: FieldElement =
@@ -16,13 +17,18 @@ pub(crate) const B: FieldElement =
 ///
 /// The default is no point, only a placeholder to be overwritten or the state after wiping.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Affine {
-    pub(crate) x: FieldElement,
-    pub(crate) y: FieldElement,
+pub(crate) struct Affine<A = Portable> {
+    pub(crate) x: FieldElement<A>,
+    pub(crate) y: FieldElement<A>,
 }
 
 /// Wipes as (0, 0).
-impl DefaultIsZeroes for Affine {}
+impl<A> Zeroize for Affine<A> {
+    fn zeroize(&mut self) {
+        self.x.zeroize();
+        self.y.zeroize();
+    }
+}
 
 impl Affine {
     /// The base point G. Source: GB/T 32918.5-2017, clause 2.
@@ -48,13 +54,22 @@ impl Affine {
         let y = FieldElement::conditional_select(&y, &-y, y.is_odd() ^ odd);
         (Self { x, y }, is_square)
     }
+}
 
+impl<A: Arithmetic> Affine<A> {
+    /// The same point for `arithmetic` to compute with.
+    #[inline(always)]
+    pub(super) fn on<B: Arithmetic>(&self, arithmetic: B) -> Affine<B> {
+        Affine { x: self.x.on(arithmetic), y: self.y.on(arithmetic) }
+    }
+
+    #[inline(always)]
     pub(crate) fn neg(&self) -> Self {
         Self { x: self.x, y: -self.y }
     }
 }
 
-impl ConditionallySelectable for Affine {
+impl<A: Arithmetic> ConditionallySelectable for Affine<A> {
     fn conditional_select(a: &Self, b: &Self, choice: Choice) -> Self {
         Self {
             x: FieldElement::conditional_select(&a.x, &b.x, choice),
@@ -65,22 +80,28 @@ impl ConditionallySelectable for Affine {
 
 /// A point in projective coordinates: (X/Z, Y/Z), or the identity (0 : Y : 0).
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Projective {
-    pub(super) x: FieldElement,
-    pub(super) y: FieldElement,
-    pub(super) z: FieldElement,
+pub(crate) struct Projective<A = Portable> {
+    pub(super) x: FieldElement<A>,
+    pub(super) y: FieldElement<A>,
+    pub(super) z: FieldElement<A>,
 }
 
 /// Wipes as (0, 0, 0), which is no point.
-impl DefaultIsZeroes for Projective {}
-
-impl From<Affine> for Projective {
-    fn from(p: Affine) -> Self {
-        Self { x: p.x, y: p.y, z: FieldElement::ONE }
+impl<A> Zeroize for Projective<A> {
+    fn zeroize(&mut self) {
+        self.x.zeroize();
+        self.y.zeroize();
+        self.z.zeroize();
     }
 }
 
-impl Projective {
+impl<A: Arithmetic> From<Affine<A>> for Projective<A> {
+    fn from(p: Affine<A>) -> Self {
+        Self { x: p.x, y: p.y, z: p.x.one() }
+    }
+}
+
+impl<A: Arithmetic> Projective<A> {
     /// self + q for any two points, equal, opposite or the identity. Algorithm 4: 12 multiplications, 2 by b.
     pub(super) fn add(&self, q: &Self) -> Self {
         let xx = self.x * q.x;
@@ -90,52 +111,41 @@ impl Projective {
         let xy = (self.x + self.y) * (q.x + q.y) - (xx + yy);
         let yz = (self.y + self.z) * (q.y + q.z) - (yy + zz);
         let xz = (self.x + self.z) * (q.x + q.z) - (xx + zz);
-        Self::finish_addition(xx, yy, xy, yz, xz, (xz - B * zz).triple(), zz.triple())
+        Self::finish_addition(xx, yy, xy, yz, xz, (xz - self.b() * zz).triple(), zz.triple())
     }
 
     /// self + q, also if they are equal or opposite. Algorithm 5: 11 multiplications, 2 by b.
-    pub(super) fn add_affine(&self, q: &Affine) -> Self {
+    pub(super) fn add_affine(&self, q: &Affine<A>) -> Self {
         let xx = self.x * q.x;
         let yy = self.y * q.y;
         let xy = (self.x + self.y) * (q.x + q.y) - (xx + yy);
         let yz = q.y * self.z + self.y;
         let xz = q.x * self.z + self.x;
-        Self::finish_addition(xx, yy, xy, yz, xz, (xz - B * self.z).triple(), self.z.triple())
+        Self::finish_addition(xx, yy, xy, yz, xz, (xz - self.b() * self.z).triple(), self.z.triple())
     }
 
     /// What algorithms 4 and 5 have in common, with `u` = 3 (xz - b zz) and `zz3` = 3 zz.
     #[inline(always)]
     fn finish_addition(
-        xx: FieldElement,
-        yy: FieldElement,
-        xy: FieldElement,
-        yz: FieldElement,
-        xz: FieldElement,
-        u: FieldElement,
-        zz3: FieldElement,
+        xx: FieldElement<A>,
+        yy: FieldElement<A>,
+        xy: FieldElement<A>,
+        yz: FieldElement<A>,
+        xz: FieldElement<A>,
+        u: FieldElement<A>,
+        zz3: FieldElement<A>,
     ) -> Self {
         let minus = yy - u;
         let plus = yy + u;
-        let v = (B * xz - zz3 - xx).triple();
+        let v = (B.on(xx.arithmetic()) * xz - zz3 - xx).triple();
         let w = xx.triple() - zz3;
         Self { x: xy * plus - yz * v, y: plus * minus + w * v, z: yz * minus + xy * w }
     }
 
-    /// 2 self, for any point. Algorithm 6: 8 multiplications, 3 squarings, 2 multiplications by b.
-    pub(super) fn double(&self) -> Self {
-        let xx = self.x.square();
-        let yy = self.y.square();
-        let zz = self.z.square();
-        let xy2 = (self.x * self.y).double();
-        let xz2 = (self.x * self.z).double();
-        let yz2 = (self.y * self.z).double();
-        let zz3 = zz.triple();
-        let u = (B * zz - xz2).triple();
-        let minus = yy - u;
-        let plus = yy + u;
-        let v = (B * xz2 - zz3 - xx).triple();
-        let w = xx.triple() - zz3;
-        Self { x: xy2 * minus - yz2 * v, y: plus * minus + w * v, z: (yz2 * yy).double().double() }
+    /// b of the curve.
+    #[inline(always)]
+    fn b(&self) -> FieldElement<A> {
+        B.on(self.x.arithmetic())
     }
 
     pub(super) fn negate_if(&mut self, choice: Choice) {
@@ -205,7 +215,6 @@ mod tests {
     fn formulas_are_complete() {
         for (i, p) in multiples() {
             assert_eq!(affine(&p), schoolbook(i));
-            assert_eq!(affine(&p.double()), schoolbook(2 * i));
             for (j, q) in multiples() {
                 assert_eq!(affine(&p.add(&q)), schoolbook(i + j), "{i} + {j}");
                 if j != 0 {
@@ -217,17 +226,28 @@ mod tests {
 
     #[test]
     fn jacobian_formulas_agree() {
-        let jacobian = |i: i32, p: &Projective| if i == 0 { Jacobian::IDENTITY } else { Jacobian::from(p) };
+        let jacobian =
+            |i: i32, p: &Projective| if i == 0 { Jacobian::identity(Portable) } else { Jacobian::from(p) };
         for (i, p) in multiples() {
             let a = jacobian(i, &p);
             assert_eq!(a.is_identity_vartime(), i == 0);
-            assert_eq!(affine(&Projective::from(&a.double())), schoolbook(2 * i));
+            let mut doubled = a;
+            doubled.double();
+            assert_eq!(affine(&Projective::from(&doubled)), schoolbook(2 * i));
             for (j, q) in multiples() {
                 let b = jacobian(j, &q);
-                assert_eq!(affine(&Projective::from(&a.add_vartime(&b))), schoolbook(i + j), "{i} + {j}");
+                let mut sum = a;
+                sum.add_vartime(&b);
+                assert_eq!(affine(&Projective::from(&sum)), schoolbook(i + j), "{i} + {j}");
                 if j != 0 {
-                    let sum = a.add_affine_vartime(&to_affine(&q));
+                    let mut sum = a;
+                    sum.add_affine_vartime(&to_affine(&q));
                     assert_eq!(affine(&Projective::from(&sum)), schoolbook(i + j), "{i} + {j}, mixed");
+                    if i != 0 && i.abs() != j.abs() {
+                        let mut sum = a;
+                        sum.add_unequal(&to_affine(&q));
+                        assert_eq!(affine(&Projective::from(&sum)), schoolbook(i + j), "{i} + {j}, unequal");
+                    }
                 }
             }
         }

@@ -5,49 +5,43 @@ use zeroize::Zeroizing;
 
 use super::scalar::ScalarElement;
 
-/// Bits of a digit of [`SignedDigits`].
-pub(super) const WINDOW: usize = 5;
-/// Number of digits: 52 * 5 = 260 bits hold any scalar.
-pub(super) const DIGITS: usize = 52;
-/// Table entries a digit chooses from: the odd multiples 1, 3, .. 31.
-pub(super) const ENTRIES: usize = 1 << (WINDOW - 1);
-
-/// A non-zero scalar k as `sign` * sum of d_i * 2^(5 i) with 52 odd digits d_i between -31 and 31.
+/// A non-zero scalar k as `sign` * sum of d_i * 2^(W i) with L odd digits d_i between -2^W and 2^W, for W <= 8 and
+/// W L >= 256.
 ///
 /// No digit is zero, so a multiplication never adds the identity and all digits are treated alike. Made in
 /// constant time and wiped on drop. Source: Joye and Tunstall, "Exponent recoding and regular exponentiation
-/// algorithms", AFRICACRYPT 2009, in the form that reads the digits off (k' + 2^260 - 1) / 2 for odd k'.
-pub(super) struct SignedDigits {
-    /// The windows b_i of (k' + 2^260 - 1) / 2, which stand for d_i = 2 b_i - 31.
-    windows: Zeroizing<[u8; DIGITS]>,
+/// algorithms", AFRICACRYPT 2009, in the form that reads the digits off (k' + 2^(W L) - 1) / 2 for odd k'.
+pub(super) struct SignedDigits<const W: usize, const L: usize> {
+    /// The windows b_i of (k' + 2^(W L) - 1) / 2, which stand for d_i = 2 b_i - (2^W - 1).
+    windows: Zeroizing<[u8; L]>,
     /// Whether k' is n - k, not k.
     pub(super) negated: Choice,
 }
 
-impl SignedDigits {
+impl<const W: usize, const L: usize> SignedDigits<W, L> {
     pub(super) fn new(k: &ScalarElement) -> Self {
         // n is odd: one of k and n - k is odd.
         let negated = !Choice::from(Zeroizing::new(k.to_bytes())[31] & 1);
         let odd = Zeroizing::new(ScalarElement::conditional_select(k, &-*k, negated));
         let bytes = Zeroizing::new(odd.to_bytes());
-        let mut windows = Zeroizing::new([0; DIGITS]);
+        let mut windows = Zeroizing::new([0; L]);
         for (i, window) in windows.iter_mut().enumerate() {
-            // Bits 5i + 1 .. 5i + 6 of k', little-endian: the halving drops bit 0.
-            let low = WINDOW * i + 1;
+            // Bits W i + 1 .. W i + W of k', little-endian: the halving drops bit 0.
+            let low = W * i + 1;
             let byte = |j: usize| if j < 32 { u16::from(bytes[31 - j]) } else { 0 };
             let pair = byte(low / 8) | (byte(low / 8 + 1) << 8);
-            *window = ((pair >> (low % 8)) & 31) as u8;
+            *window = ((pair >> (low % 8)) & ((1 << W) - 1)) as u8;
         }
-        // + 2^259
-        windows[DIGITS - 1] |= 16;
+        // + 2^(W L - 1)
+        windows[L - 1] |= 1 << (W - 1);
         Self { windows, negated }
     }
 
-    /// Digit i as (index of |d_i| among 1, 3, .. 31; whether d_i < 0).
+    /// Digit i as (index of |d_i| among 1, 3, .. 2^W - 1; whether d_i < 0).
     pub(super) fn digit(&self, i: usize) -> (u8, Choice) {
         let b = self.windows[i];
-        let negative = (b >> 4) ^ 1;
-        ((b ^ negative.wrapping_neg()) & 15, Choice::from(negative))
+        let negative = (b >> (W - 1)) ^ 1;
+        ((b ^ negative.wrapping_neg()) & ((1 << (W - 1)) - 1), Choice::from(negative))
     }
 }
 
@@ -80,35 +74,40 @@ mod tests {
 
     use super::*;
 
-    fn small(v: u8) -> ScalarElement {
+    fn small(v: u16) -> ScalarElement {
         let mut bytes = [0; 32];
-        bytes[31] = v;
+        bytes[30..].copy_from_slice(&v.to_be_bytes());
         ScalarElement::from_bytes(&bytes).0
     }
 
     /// The sum of digit * 2^(step * i).
-    fn evaluate(digits: impl DoubleEndedIterator<Item = i8>, step: u8) -> ScalarElement {
+    fn evaluate(digits: impl DoubleEndedIterator<Item = i16>, step: usize) -> ScalarElement {
         digits.rev().fold(ScalarElement::ZERO, |sum, digit| {
             let term = small(digit.unsigned_abs());
             sum * small(1 << step) + if digit < 0 { -term } else { term }
         })
     }
 
-    fn check(k: ScalarElement) {
-        let digits = SignedDigits::new(&k);
-        let values = (0..DIGITS).map(|i| {
+    fn check_signed<const W: usize, const L: usize>(k: ScalarElement) {
+        let digits = SignedDigits::<W, L>::new(&k);
+        let values = (0..L).map(|i| {
             let (index, negative) = digits.digit(i);
-            assert!(usize::from(index) < ENTRIES);
-            let odd = 2 * index.cast_signed() + 1;
+            assert!(index < 1 << (W - 1));
+            let odd = 2 * i16::from(index) + 1;
             if negative.into() { -odd } else { odd }
         });
-        let sum = evaluate(values, 5);
+        let sum = evaluate(values, W);
         let sum = if digits.negated.into() { -sum } else { sum };
         assert_eq!(sum.to_bytes(), k.to_bytes());
+    }
+
+    fn check(k: ScalarElement) {
+        check_signed::<5, 52>(k);
+        check_signed::<8, 32>(k);
 
         for w in 3..=8 {
             let naf = wnaf_vartime(&k.to_bytes(), w);
-            assert_eq!(evaluate(naf.into_iter(), 1).to_bytes(), k.to_bytes());
+            assert_eq!(evaluate(naf.into_iter().map(i16::from), 1).to_bytes(), k.to_bytes());
             let mut last = None;
             for (i, digit) in naf.into_iter().enumerate().filter(|(_, digit)| *digit != 0) {
                 assert!(digit % 2 != 0 && i32::from(digit).abs() < 1 << (w - 1));

@@ -6,7 +6,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{DefaultIsZeroes, Zeroizing};
 
 use crate::low::{
-    self,
+    self, divsteps,
     limbs::{self, Limbs},
 };
 
@@ -59,25 +59,9 @@ impl ScalarElement {
         limbs::is_zero(&self.0)
     }
 
-    /// self^-1, and 0 for 0. Fermat: self^(n - 2), four bits of the public exponent at a time.
+    /// self^-1, and 0 for 0.
     pub(crate) fn invert(&self) -> Self {
-        /// n - 2, big-endian.
-        const EXPONENT: [u8; 32] =
-            super::field::decode_hex(b"fffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54121");
-        let mut powers = Zeroizing::new([Self::ONE; 16]);
-        for i in 1..16 {
-            powers[i] = powers[i - 1] * *self;
-        }
-        let mut r = Self::ONE;
-        for byte in EXPONENT {
-            for nibble in [byte >> 4, byte & 15] {
-                for _ in 0..4 {
-                    r = r * r;
-                }
-                r = r * powers[usize::from(nibble)];
-            }
-        }
-        r
+        Self(divsteps::invert_n(&self.0))
     }
 }
 
@@ -131,6 +115,19 @@ mod tests {
         a.ct_eq(&b).into()
     }
 
+    /// a^(n - 2).
+    fn fermat(a: ScalarElement) -> ScalarElement {
+        let exponent = super::super::field::decode_hex(
+            b"fffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54121",
+        );
+        exponent.iter().flat_map(|byte| (0..8).rev().map(move |i| byte >> i & 1)).fold(
+            ScalarElement::ONE,
+            |r, bit| {
+                if bit == 1 { r * r * a } else { r * r }
+            },
+        )
+    }
+
     #[test]
     fn aliases_are_told() {
         let n = super::super::field::decode_hex(
@@ -170,6 +167,7 @@ mod tests {
             prop_assert!(same(ScalarElement::from_bytes(&a.to_bytes()).0, a));
             if !bool::from(a.is_zero()) {
                 prop_assert!(same(a * a.invert(), ScalarElement::ONE));
+                prop_assert!(same(a.invert(), fermat(a)));
             }
         }
     }

@@ -2,12 +2,18 @@
 
 use subtle::{Choice, ConditionallySelectable};
 
-use super::{
-    field::FieldElement,
-    point::{Affine, Projective},
-    recode::{DIGITS, ENTRIES},
+use super::{field::FieldElement, point::Affine};
+use crate::low::{
+    Arithmetic,
+    limbs::{self, WORDS},
 };
-use crate::low::limbs::{self, WORDS};
+
+/// Bits of a digit of a secret scalar, for [`BASE`] and for points that are met once.
+pub(super) const WINDOW: usize = 5;
+/// Number of digits: 52 * 5 = 260 bits hold any scalar.
+pub(super) const DIGITS: usize = 52;
+/// Table entries a digit chooses from: the odd multiples 1, 3, .. 31.
+pub(super) const ENTRIES: usize = 1 << (WINDOW - 1);
 
 /// Row i holds 1, 3, 5, .. 31 times 2^(5 i) G. For secret scalars: always read a row in full.
 pub(super) static BASE: [[Affine; ENTRIES]; DIGITS] = decode(include_bytes!("table/base.bin"));
@@ -40,44 +46,19 @@ const fn element(bytes: &[u8], offset: usize) -> FieldElement {
         out[i / per_word] |= (bytes[offset + i] as limbs::Word) << (8 * (i % per_word));
         i += 1;
     }
-    FieldElement(out)
+    FieldElement::from_limbs(out)
 }
 
-/// The entry that `digit` names: entry `index`, negated if asked. Reads the whole row, whatever the digit.
-pub(super) fn choose_affine(row: &[Affine; ENTRIES], (index, negative): (u8, Choice)) -> Affine {
-    let mut out = Affine::default();
-    for (i, entry) in (0..).zip(row) {
-        limbs::scan_step(&mut out.x.0, &entry.x.0, i, index);
-        limbs::scan_step(&mut out.y.0, &entry.y.0, i, index);
-    }
-    out.y = FieldElement::conditional_select(&out.y, &-out.y, negative);
-    out
-}
-
-/// As [`choose_affine`] for a table in projective coordinates.
-pub(super) fn choose_projective(
-    table: &[Projective; ENTRIES],
+/// The entry that a digit names: entry `index`, negated if asked. Reads the whole row, whatever the digit.
+#[inline(always)]
+pub(super) fn choose<A: Arithmetic, B: Arithmetic>(
+    row: &[Affine<B>],
     (index, negative): (u8, Choice),
-) -> Projective {
-    let mut out = Projective::default();
-    for (i, entry) in (0..).zip(table) {
-        limbs::scan_step(&mut out.x.0, &entry.x.0, i, index);
-        limbs::scan_step(&mut out.y.0, &entry.y.0, i, index);
-        limbs::scan_step(&mut out.z.0, &entry.z.0, i, index);
-    }
-    out.y = FieldElement::conditional_select(&out.y, &-out.y, negative);
-    out
-}
-
-/// 1, 3, 5, .. 31 times `q`.
-pub(super) fn odd_multiples(q: &Affine) -> [Projective; ENTRIES] {
-    let first = Projective::from(*q);
-    let twice = first.double();
-    let mut table = [first; ENTRIES];
-    for i in 1..ENTRIES {
-        table[i] = table[i - 1].add(&twice);
-    }
-    table
+    arithmetic: A,
+) -> Affine<A> {
+    let [x, y] = arithmetic.scan(row.iter().map(|entry| [&entry.x.0, &entry.y.0]), index);
+    let point = Affine { x: FieldElement::from_limbs(x), y: FieldElement::from_limbs(y) }.on(arithmetic);
+    Affine { x: point.x, y: FieldElement::conditional_select(&point.y, &-point.y, negative) }
 }
 
 #[cfg(test)]
@@ -87,7 +68,10 @@ mod tests {
     use std::{env, fs, path::Path, vec::Vec};
 
     use super::*;
-    use crate::mid::{inverse::to_affine_all, recode::WINDOW};
+    use crate::{
+        low::Portable,
+        mid::{inverse::to_affine_all, point::Projective},
+    };
 
     fn file(points: &[Projective]) -> Vec<u8> {
         to_affine_all(points)
@@ -108,18 +92,18 @@ mod tests {
         let mut row = Projective::from(Affine::GENERATOR);
         let mut base = Vec::new();
         for _ in 0..DIGITS {
-            let twice = row.double();
+            let twice = row.add(&row);
             let mut multiple = row;
             for _ in 0..ENTRIES {
                 base.push(multiple);
                 multiple = multiple.add(&twice);
             }
             for _ in 0..WINDOW {
-                row = row.double();
+                row = row.add(&row);
             }
         }
         let mut multiple = Projective::from(Affine::GENERATOR);
-        let twice = multiple.double();
+        let twice = multiple.add(&multiple);
         let mut odd = Vec::new();
         for _ in 0..BASE_ODD_LEN {
             odd.push(multiple);
@@ -140,7 +124,7 @@ mod tests {
     fn choosing_reads_the_named_entry() {
         for index in 0..16 {
             for negative in [0, 1] {
-                let chosen = choose_affine(&BASE[3], (index, Choice::from(negative)));
+                let chosen = choose(&BASE[3], (index, Choice::from(negative)), Portable);
                 let entry = BASE[3][usize::from(index)];
                 let entry = if negative == 1 { entry.neg() } else { entry };
                 assert_eq!(chosen.x.to_bytes(), entry.x.to_bytes());

@@ -5,8 +5,12 @@ mod der;
 use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
-use super::{DistId, PrivateKey, PublicKey};
-use crate::{Error, PublicPoint, Scalar, SecretScalar, mid::ops, sm3::Sm3};
+use super::{DistId, PreparedKey, PrivateKey, PublicKey};
+use crate::{
+    Error, PublicPoint, Scalar, SecretScalar,
+    mid::{ops, scalar::ScalarElement},
+    sm3::Sm3,
+};
 
 /// A signature: r and s in [1, n-1] with r + s != 0 mod n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,16 +71,42 @@ pub fn verify(key: &PublicKey, id: &DistId, message: &[u8], signature: &Signatur
 /// # Errors
 /// [`Error::InvalidSignature`] if it does not verify.
 pub fn verify_digest(key: &PublicKey, e: &[u8; 32], signature: &Signature) -> Result<(), Error> {
+    check(e, signature, |s, t, x1| ops::verify_vartime(s, t, &key.as_point().0, x1))
+}
+
+/// As [`verify`] for a prepared key.
+///
+/// # Errors
+/// [`Error::InvalidSignature`] if it does not verify.
+pub fn verify_prepared(
+    key: &PreparedKey,
+    id: &DistId,
+    message: &[u8],
+    signature: &Signature,
+) -> Result<(), Error> {
+    verify_digest_prepared(key, &id.digest(key.public_key(), message), signature)
+}
+
+/// As [`verify_digest`] for a prepared key.
+///
+/// # Errors
+/// [`Error::InvalidSignature`] if it does not verify.
+pub fn verify_digest_prepared(key: &PreparedKey, e: &[u8; 32], signature: &Signature) -> Result<(), Error> {
+    check(e, signature, |s, t, x1| ops::verify_with_comb_vartime(s, t, key.comb(), x1))
+}
+
+/// Verifies with `has_x`, which says whether the x of \[s\]G + \[t\]P mod n is x1. Neither s nor t is 0.
+fn check(
+    e: &[u8; 32],
+    signature: &Signature,
+    has_x: impl FnOnce(&ScalarElement, &ScalarElement, &ScalarElement) -> bool,
+) -> Result<(), Error> {
     // GB/T 32918.2-2016, clause 7.1. B1, B2 and the test for t = 0 of B5 are done by the type.
     // B5: t = (r + s) mod n.
     let t = signature.r + signature.s;
     // B6: (x1, y1) = [s]G + [t]P.   B7: R = (e + x1) mod n = r, that is, x1 = r - e mod n.
     let x1 = signature.r - Scalar::reduce(e);
-    if ops::verify_vartime(&signature.s.0, &t.0, &key.as_point().0, &x1.0) {
-        Ok(())
-    } else {
-        Err(Error::InvalidSignature)
-    }
+    if has_x(&signature.s.0, &t.0, &x1.0) { Ok(()) } else { Err(Error::InvalidSignature) }
 }
 
 /// Signs `message` with identifier `id`. Timing: independent of `key`.

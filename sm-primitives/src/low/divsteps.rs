@@ -1,0 +1,302 @@
+//! Inversion mod p and mod n by division steps, in constant time.
+//!
+//! Source: Bernstein and Yang, "Fast constant-time gcd computation and modular inversion", TCHES 2019(3), with the
+//! start at delta = 1/2, for which 590 steps are enough for 256-bit inputs (Wuille, "bounds on safegcd", 2021).
+//! Steps are done 59 at a time on the low limbs; what they do to the whole numbers is then one 2 x 2 matrix.
+
+use super::{
+    barrier::opaque_u64,
+    limbs::{self, Limbs},
+};
+
+/// Bits of a limb here; the limbs of a number are below 2^62 but the highest, which has the sign.
+const BITS: u32 = 62;
+const MASK: u64 = u64::MAX >> 2;
+/// A signed number of up to 310 bits, least significant limb first.
+type Signed = [i64; 5];
+
+/// Steps in one batch. The matrix has 2^62 as denominator, so it starts at 2^3 times the identity.
+const STEPS: u32 = 59;
+const BATCHES: u32 = 10;
+
+/// An odd modulus.
+struct Modulus {
+    value: Signed,
+    /// Its inverse mod 2^62.
+    inverse: u64,
+    /// 2^512 mod it: the inverse of a Montgomery form is the inverse times this, in Montgomery form.
+    r_squared: Signed,
+}
+
+impl Modulus {
+    const fn new(m: &Limbs) -> Self {
+        let mut one = [0; limbs::WORDS];
+        one[0] = 1;
+        let r = limbs::to_montgomery_const(&one, m);
+        let value = split(&limbs::to_u64s(m));
+        // Newton: an odd number is its own inverse mod 8, and each round doubles the number of right bits.
+        let m0 = value[0].cast_unsigned();
+        let mut inverse = m0;
+        let mut round = 0;
+        while round < 5 {
+            inverse = inverse.wrapping_mul(2_u64.wrapping_sub(m0.wrapping_mul(inverse)));
+            round += 1;
+        }
+        Self {
+            value,
+            inverse: inverse & MASK,
+            r_squared: split(&limbs::to_u64s(&limbs::to_montgomery_const(&r, m))),
+        }
+    }
+}
+
+static P: Modulus = Modulus::new(&limbs::P);
+static N: Modulus = Modulus::new(&limbs::N);
+
+/// a^-1 * 2^512 mod p for a < p, and 0 for 0: the inverse of a number in Montgomery form.
+pub(crate) fn invert_p(a: &Limbs) -> Limbs {
+    invert(a, &P)
+}
+
+/// a^-1 * 2^512 mod n for a < n, and 0 for 0: the inverse of a number in Montgomery form.
+pub(crate) fn invert_n(a: &Limbs) -> Limbs {
+    invert(a, &N)
+}
+
+fn invert(a: &Limbs, m: &Modulus) -> Limbs {
+    // f = +-gcd and g = 0 in the end. All the while d * a = f * R^2 and e * a = g * R^2 mod m.
+    let (mut f, mut g) = (m.value, split(&limbs::to_u64s(a)));
+    let (mut d, mut e) = ([0; 5], m.r_squared);
+    let mut minus_delta = -1;
+    for _ in 0..BATCHES {
+        let matrix;
+        (minus_delta, matrix) = steps(minus_delta, f[0], g[0]);
+        (d, e) = matrix.apply_mod(&d, &e, m);
+        (f, g) = matrix.apply(&f, &g);
+    }
+    // f is 1 or -1, or, for a = 0, m with d = 0.
+    let sign = f[4] >> 63;
+    limbs::from_u64s(&join(&normalize(d, sign, m)))
+}
+
+/// 2^-62 times this takes the numbers (f, g) to where 59 steps leave them.
+struct Matrix {
+    u: i64,
+    v: i64,
+    q: i64,
+    r: i64,
+}
+
+/// All ones if x < 0, else zero; the optimiser does not know that it is one of the two.
+#[inline(always)]
+fn sign_mask(x: i64) -> i64 {
+    opaque_u64((x >> 63).cast_unsigned()).cast_signed()
+}
+
+/// 59 steps from the low bits of f and g, and from -(delta + 1/2), whose new value comes first.
+///
+/// One step takes (delta, f, g) to (1 - delta, g, (g - f) / 2) if delta > 0 and g is odd, else to
+/// (1 + delta, f, (g + (g mod 2) f) / 2). The columns of the matrix are doubled instead of halving the others.
+fn steps(mut zeta: i64, f: i64, g: i64) -> (i64, Matrix) {
+    let (mut f, mut g) = (f, g);
+    let (mut u, mut v, mut q, mut r) = (8_i64, 0_i64, 0_i64, 8_i64);
+    for _ in 0..STEPS {
+        let swap = sign_mask(zeta);
+        let odd = opaque_u64((g & 1).cast_unsigned()).cast_signed().wrapping_neg();
+        // g +- f if g is odd, and the same of the matrix.
+        g = g.wrapping_add(((f ^ swap).wrapping_sub(swap)) & odd);
+        q = q.wrapping_add(((u ^ swap).wrapping_sub(swap)) & odd);
+        r = r.wrapping_add(((v ^ swap).wrapping_sub(swap)) & odd);
+        // For a swap, g - f is there: adding f gives the old g.
+        let swap = swap & odd;
+        zeta = (zeta ^ swap).wrapping_sub(1);
+        f = f.wrapping_add(g & swap);
+        u = u.wrapping_add(q & swap);
+        v = v.wrapping_add(r & swap);
+        g >>= 1;
+        u = u.wrapping_shl(1);
+        v = v.wrapping_shl(1);
+    }
+    (zeta, Matrix { u, v, q, r })
+}
+
+#[inline(always)]
+fn product(a: i64, b: i64) -> i128 {
+    i128::from(a) * i128::from(b)
+}
+
+/// The low 62 bits of x.
+#[inline(always)]
+fn low(x: i128) -> i64 {
+    (low_64(x) & MASK).cast_signed()
+}
+
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "the low half is what is asked for")]
+fn low_64(x: i128) -> u64 {
+    x as u64
+}
+
+impl Matrix {
+    /// 2^-62 times the matrix times (f, g), which is exact.
+    fn apply(&self, f: &Signed, g: &Signed) -> (Signed, Signed) {
+        let mut out = ([0; 5], [0; 5]);
+        let mut cf = product(self.u, f[0]) + product(self.v, g[0]);
+        let mut cg = product(self.q, f[0]) + product(self.r, g[0]);
+        for i in 1..5 {
+            cf = (cf >> BITS) + product(self.u, f[i]) + product(self.v, g[i]);
+            cg = (cg >> BITS) + product(self.q, f[i]) + product(self.r, g[i]);
+            (out.0[i - 1], out.1[i - 1]) = (low(cf), low(cg));
+        }
+        (out.0[4], out.1[4]) = (low_64(cf >> BITS).cast_signed(), low_64(cg >> BITS).cast_signed());
+        out
+    }
+
+    /// 2^-62 times the matrix times (d, e) mod m. In and out: more than -2 m, less than m.
+    fn apply_mod(&self, d: &Signed, e: &Signed, m: &Modulus) -> (Signed, Signed) {
+        let (negative_d, negative_e) = (sign_mask(d[4]), sign_mask(e[4]));
+        // Multiples of m: one for each negative number, as if m had been added to it, then what clears the low limb.
+        let mut md = (self.u & negative_d) + (self.v & negative_e);
+        let mut me = (self.q & negative_d) + (self.r & negative_e);
+        let mut cd = product(self.u, d[0]) + product(self.v, e[0]);
+        let mut ce = product(self.q, d[0]) + product(self.r, e[0]);
+        let clear = |c: i128, m_times: i64| {
+            (m.inverse.wrapping_mul(low_64(c)).wrapping_add(m_times.cast_unsigned()) & MASK).cast_signed()
+        };
+        md -= clear(cd, md);
+        me -= clear(ce, me);
+        cd += product(m.value[0], md);
+        ce += product(m.value[0], me);
+        let mut out = ([0; 5], [0; 5]);
+        for i in 1..5 {
+            cd = (cd >> BITS) + product(self.u, d[i]) + product(self.v, e[i]) + product(m.value[i], md);
+            ce = (ce >> BITS) + product(self.q, d[i]) + product(self.r, e[i]) + product(m.value[i], me);
+            (out.0[i - 1], out.1[i - 1]) = (low(cd), low(ce));
+        }
+        (out.0[4], out.1[4]) = (low_64(cd >> BITS).cast_signed(), low_64(ce >> BITS).cast_signed());
+        out
+    }
+}
+
+/// d, or -d if `sign` is all ones, mod m and not negative, for -2 m < d < m.
+fn normalize(d: Signed, sign: i64, m: &Modulus) -> Signed {
+    let sign = sign_mask(sign);
+    // -m < d < m, then the sign, then 0 <= d < m.
+    let mut r = carry(add_if(&d, sign_mask(d[4]), m));
+    r = carry(r.map(|limb| (limb ^ sign) - sign));
+    carry(add_if(&r, sign_mask(r[4]), m))
+}
+
+fn add_if(d: &Signed, mask: i64, m: &Modulus) -> Signed {
+    core::array::from_fn(|i| d[i] + (m.value[i] & mask))
+}
+
+/// Brings all limbs but the highest into 0 .. 2^62.
+fn carry(mut d: Signed) -> Signed {
+    for i in 0..4 {
+        d[i + 1] += d[i] >> BITS;
+        d[i] &= MASK.cast_signed();
+    }
+    d
+}
+
+/// 256 bits in limbs of 62.
+const fn split(a: &[u64; 4]) -> Signed {
+    [
+        (a[0] & MASK).cast_signed(),
+        ((a[0] >> 62 | a[1] << 2) & MASK).cast_signed(),
+        ((a[1] >> 60 | a[2] << 4) & MASK).cast_signed(),
+        ((a[2] >> 58 | a[3] << 6) & MASK).cast_signed(),
+        (a[3] >> 56).cast_signed(),
+    ]
+}
+
+/// The inverse of [`split`].
+fn join(a: &Signed) -> [u64; 4] {
+    let a = a.map(i64::cast_unsigned);
+    [a[0] | a[1] << 62, a[1] >> 2 | a[2] << 60, a[2] >> 4 | a[3] << 58, a[3] >> 6 | a[4] << 56]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn split_and_join() {
+        for a in [[0; 4], [u64::MAX; 4], [1, 2, 3, 4], [1 << 63, 0, 1 << 63, 1 << 63]] {
+            assert_eq!(join(&split(&a)), a);
+        }
+    }
+
+    /// Both ends of the range that the steps leave, and both signs.
+    #[test]
+    fn normal_form() {
+        for m in [&P, &N] {
+            let times = |factor: i64, plus: i64| {
+                let mut r = m.value.map(|limb| limb.wrapping_mul(factor));
+                r[0] += plus;
+                carry(r)
+            };
+            let expected = |plus| times(i64::from(plus < 0), plus);
+            for (d, value) in [
+                (times(-2, 1), 1),
+                (times(-1, 0), 0),
+                (times(-1, -1), -1),
+                (times(0, 0), 0),
+                (times(1, -1), -1),
+            ] {
+                assert_eq!(normalize(d, 0, m), expected(value));
+                assert_eq!(normalize(d, -1, m), expected(-value));
+            }
+        }
+    }
+
+    /// Products of a number and its inverse, over both moduli.
+    fn check(a: &Limbs) {
+        let one = |m: &Limbs| {
+            limbs::to_montgomery_const(&limbs::from_be_bytes(&core::array::from_fn(|i| u8::from(i == 31))), m)
+        };
+        let (ap, an) = (limbs::reduce_once(a, &limbs::P), limbs::reduce_once(a, &limbs::N));
+        if bool::from(limbs::is_zero(&ap)) {
+            assert_eq!(invert_p(&ap), ap);
+        } else {
+            assert_eq!(limbs::mul_p(&ap, &invert_p(&ap)), one(&limbs::P));
+        }
+        if bool::from(limbs::is_zero(&an)) {
+            assert_eq!(invert_n(&an), an);
+        } else {
+            assert_eq!(limbs::mul_n(&an, &invert_n(&an)), one(&limbs::N));
+        }
+    }
+
+    #[test]
+    fn edges() {
+        for i in 0..256 {
+            let power: [u8; 32] = core::array::from_fn(|j| if 31 - j == i / 8 { 1 << (i % 8) } else { 0 });
+            let power = limbs::from_be_bytes(&power);
+            check(&power);
+            for m in [limbs::P, limbs::N] {
+                let zero = [0; limbs::WORDS];
+                check(&limbs::sub_mod(&zero, &limbs::reduce_once(&power, &m), &m));
+            }
+        }
+        check(&[0; limbs::WORDS]);
+        check(&[limbs::Word::MAX; limbs::WORDS]);
+        check(&limbs::P);
+        check(&limbs::N);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2048))]
+
+        #[test]
+        fn any(a: [u8; 32], zeros in 0_usize..32) {
+            let mut a = a;
+            check(&limbs::from_be_bytes(&a));
+            a[..zeros].fill(0);
+            check(&limbs::from_be_bytes(&a));
+        }
+    }
+}
