@@ -22,8 +22,16 @@ pub(crate) trait Arithmetic: Copy {
     /// a / 2 mod p for a < p.
     fn halve_p(self, a: &Limbs) -> Limbs;
 
-    /// Entry `index` of a table of at most 256 entries, read in full; zeros if there is no such entry.
-    fn scan<'a, const L: usize>(self, table: impl Iterator<Item = [&'a Limbs; L]>, index: u8) -> [Limbs; L];
+    /// Copies the numbers of entry `index` to `out` if it is in `part`, the entries of a table from number `first` on.
+    /// Reads all of them. `out` is zero unless it has been found.
+    fn scan<T, const L: usize>(
+        self,
+        part: &[T],
+        numbers: impl Fn(&T) -> [&Limbs; L],
+        first: u8,
+        index: u8,
+        out: &mut [Limbs; L],
+    );
 }
 
 /// The limb arithmetic of this target.
@@ -57,14 +65,19 @@ impl Arithmetic for Portable {
     }
 
     #[inline(always)]
-    fn scan<'a, const L: usize>(self, table: impl Iterator<Item = [&'a Limbs; L]>, index: u8) -> [Limbs; L] {
-        let mut out = [Limbs::default(); L];
-        for (i, entry) in (0..=u8::MAX).zip(table) {
-            for (out, limbs) in out.iter_mut().zip(entry) {
+    fn scan<T, const L: usize>(
+        self,
+        part: &[T],
+        numbers: impl Fn(&T) -> [&Limbs; L],
+        first: u8,
+        index: u8,
+        out: &mut [Limbs; L],
+    ) {
+        for (i, entry) in (first..=u8::MAX).zip(part) {
+            for (out, limbs) in out.iter_mut().zip(numbers(entry)) {
                 limbs::scan_step(out, limbs, i, index);
             }
         }
-        out
     }
 }
 

@@ -56,7 +56,14 @@ impl Arithmetic for Native {
     }
 
     #[inline(always)]
-    fn scan<'a, const L: usize>(self, table: impl Iterator<Item = [&'a Limbs; L]>, index: u8) -> [Limbs; L] {
-        scan::scan(self.avx2, table, index)
+    fn scan<T, const L: usize>(
+        self,
+        part: &[T],
+        numbers: impl Fn(&T) -> [&Limbs; L],
+        first: u8,
+        index: u8,
+        out: &mut [Limbs; L],
+    ) {
+        scan::scan(self.avx2, part, numbers, first, index, out);
     }
 }

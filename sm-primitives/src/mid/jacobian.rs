@@ -10,6 +10,7 @@ use zeroize::Zeroize;
 use super::{
     field::FieldElement,
     point::{Affine, Projective},
+    table::Search,
 };
 use crate::low::{Arithmetic, Portable};
 
@@ -98,8 +99,12 @@ impl<A: Arithmetic> Jacobian<A> {
         if self.exception_vartime(&h, &r) {
             return;
         }
-        self.z = &self.z * &q.z;
-        self.finish(&u1, &s1, &h, &r);
+        let hh = h.square();
+        let hhh = &hh * &h;
+        let v = &u1 * &hh;
+        self.z = &(&self.z * &q.z) * &h;
+        self.y = s1;
+        self.finish(&r, &hhh, &v);
     }
 
     /// Adds an affine q. Variable time.
@@ -111,21 +116,35 @@ impl<A: Arithmetic> Jacobian<A> {
         }
         let zz = self.z.square();
         let h = &q.x * &zz - &self.x;
-        let r = &q.y * &(&zz * &self.z) - &self.y;
-        if !self.exception_vartime(&h, &r) {
-            let (x, y) = (self.x, self.y);
-            self.finish(&x, &y, &h, &r);
+        let zzz = &zz * &self.z;
+        let r = &q.y * &zzz - &self.y;
+        if self.exception_vartime(&h, &r) {
+            return;
         }
+        let hh = h.square();
+        let hhh = &hh * &h;
+        let v = &self.x * &hh;
+        self.z = &self.z * &h;
+        self.finish(&r, &hhh, &v);
     }
 
-    /// Adds an affine q, where self is not the identity, q or -q. Constant time.
+    /// Adds an affine q, where self is not the identity, q or -q. Constant time. Has `search` search its row between the
+    /// multiplications.
     #[inline(never)]
-    pub(super) fn add_unequal(&mut self, q: &Affine<A>) {
+    pub(super) fn add_unequal(&mut self, q: &Affine<A>, search: &mut Search<'_, A>) {
+        search.part(0);
         let zz = self.z.square();
+        search.part(1);
         let h = &q.x * &zz - &self.x;
-        let r = &q.y * &(&zz * &self.z) - &self.y;
-        let (x, y) = (self.x, self.y);
-        self.finish(&x, &y, &h, &r);
+        let zzz = &zz * &self.z;
+        search.part(2);
+        let hh = h.square();
+        let r = &q.y * &zzz - &self.y;
+        search.part(3);
+        let hhh = &hh * &h;
+        let v = &self.x * &hh;
+        self.z = &self.z * &h;
+        self.finish(&r, &hhh, &v);
     }
 
     /// Handles the sum of self and a point that differs from it by `h` in x and `r` in y if they are equal or
@@ -143,22 +162,12 @@ impl<A: Arithmetic> Jacobian<A> {
         exception
     }
 
-    /// The sum of two points with x difference `h` and y difference `r`, where the first has the numerators `u1`, `s1`,
-    /// all over the common denominator self.z.
+    /// The end of an addition to self: x and y from the difference `r` of y, the cube `hhh` of the difference of x, and
+    /// x times its square, `v`.
     #[inline(always)]
-    fn finish(
-        &mut self,
-        u1: &FieldElement<A>,
-        s1: &FieldElement<A>,
-        h: &FieldElement<A>,
-        r: &FieldElement<A>,
-    ) {
-        let hh = h.square();
-        self.z = &self.z * h;
-        let v = u1 * &hh;
-        let hhh = &hh * h;
-        self.x = r.square() - &hhh - &v - &v;
-        let s = s1 * &hhh;
-        self.y = r * &(&v - &self.x) - &s;
+    fn finish(&mut self, r: &FieldElement<A>, hhh: &FieldElement<A>, v: &FieldElement<A>) {
+        self.x = r.square() - hhh - v - v;
+        let s = &self.y * hhh;
+        self.y = r * &(v - &self.x) - &s;
     }
 }

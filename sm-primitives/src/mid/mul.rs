@@ -9,9 +9,9 @@ use super::{
     point::{Affine, Projective},
     recode::SignedDigits,
     scalar::ScalarElement,
-    table::{DIGITS, ENTRIES, WINDOW, choose},
+    table::{DIGITS, ENTRIES, Search, WINDOW, choose},
 };
-use crate::low::Arithmetic;
+use crate::low::{Arithmetic, Portable};
 
 /// [k]G for k != 0, where entry j of row i is (2 j + 1) 2^(W i) G: one addition for each digit, no doublings.
 ///
@@ -25,13 +25,13 @@ pub(super) fn mul_base<A: Arithmetic, const W: usize, const L: usize, const E: u
 ) -> Zeroizing<Projective<A>> {
     const { assert!(E == 1 << (W - 1) && W * L >= 256 && W * (L - 1) < 256) };
     let digits = SignedDigits::<W, L>::new(k);
-    let mut entry = choose(&rows[0], digits.digit(0), arithmetic);
-    let mut acc = Zeroizing::new(Jacobian::from(entry));
-    for (i, row) in rows.iter().enumerate().take(L - 1).skip(1) {
-        entry = choose(row, digits.digit(i), arithmetic);
-        acc.add_unequal(&entry);
+    let mut acc = Zeroizing::new(Jacobian::from(choose(&rows[0], digits.digit(0), arithmetic)));
+    let mut entry = choose(&rows[1], digits.digit(1), arithmetic);
+    for (i, row) in rows.iter().enumerate().skip(2) {
+        let mut search = Search::new(row, digits.digit(i), arithmetic);
+        acc.add_unequal(&entry, &mut search);
+        entry = search.finish();
     }
-    entry = choose(&rows[L - 1], digits.digit(L - 1), arithmetic);
     let mut sum = Zeroizing::new(Projective::from(&*acc).add_affine(&entry));
     entry.zeroize();
     sum.negate_if(digits.negated);
@@ -42,10 +42,10 @@ pub(super) fn mul_base<A: Arithmetic, const W: usize, const L: usize, const E: u
 pub(super) type Digits = SignedDigits<WINDOW, DIGITS>;
 
 /// The multiples of one public point that [`mul`] chooses from: 1, 3, .. 31 times it.
-pub(super) struct Multiples<A>([Affine<A>; ENTRIES]);
+pub(super) struct Multiples([Affine; ENTRIES]);
 
-impl<A: Arithmetic> Multiples<A> {
-    pub(super) fn new(q: &Affine<A>) -> Self {
+impl Multiples {
+    pub(super) fn new<A: Arithmetic>(q: &Affine<A>) -> Self {
         let first = Jacobian::from(*q);
         let mut twice = first;
         twice.double();
@@ -55,9 +55,10 @@ impl<A: Arithmetic> Multiples<A> {
             multiples[i].add_vartime(&twice);
         }
         // None of them is the identity, so none keeps its place as q.
-        let mut table = [*q; ENTRIES];
+        let q = q.on(Portable);
+        let mut table = [q; ENTRIES];
         for (entry, multiple) in table.iter_mut().zip(jacobian_to_affine_all_vartime(&multiples)) {
-            *entry = multiple.unwrap_or(*q);
+            *entry = multiple.map_or(q, |multiple| multiple.on(Portable));
         }
         Self(table)
     }
@@ -69,16 +70,17 @@ impl<A: Arithmetic> Multiples<A> {
 /// |v| <= 2^(-5 i) k' + 1. So it is not the identity; and at digit i > 0, 32 v Q and d Q are neither equal nor
 /// opposite, as |32 v| >= 32 > |d| and |32 v| + |d| < n. At digit 0 they may be equal: k' = n - 6 ends with
 /// 32 v = n - 3 and d = -3.
-pub(super) fn mul<A: Arithmetic>(k: &Digits, q: &Multiples<A>, arithmetic: A) -> Zeroizing<Projective<A>> {
+pub(super) fn mul<A: Arithmetic>(k: &Digits, q: &Multiples, arithmetic: A) -> Zeroizing<Projective<A>> {
     let mut entry = choose(&q.0, k.digit(DIGITS - 1), arithmetic);
     let mut acc = Zeroizing::new(Jacobian::from(entry));
-    for i in (1..DIGITS - 1).rev() {
+    entry = choose(&q.0, k.digit(DIGITS - 2), arithmetic);
+    for i in (0..DIGITS - 2).rev() {
         double_window(&mut acc);
-        entry = choose(&q.0, k.digit(i), arithmetic);
-        acc.add_unequal(&entry);
+        let mut search = Search::new(&q.0, k.digit(i), arithmetic);
+        acc.add_unequal(&entry, &mut search);
+        entry = search.finish();
     }
     double_window(&mut acc);
-    entry = choose(&q.0, k.digit(0), arithmetic);
     let mut sum = Zeroizing::new(Projective::from(&*acc).add_affine(&entry));
     entry.zeroize();
     sum.negate_if(k.negated);

@@ -7,7 +7,7 @@ use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroize;
 
 use super::field::FieldElement;
-use crate::low::{Arithmetic, Portable};
+use crate::low::{Arithmetic, Portable, limbs::Limbs};
 
 /// b of the curve equation. Source: GB/T 32918.5-2017, clause 2.
 pub(crate) const B: FieldElement =
@@ -57,6 +57,12 @@ impl Affine {
 }
 
 impl<A: Arithmetic> Affine<A> {
+    /// The Montgomery forms of x and y.
+    #[inline(always)]
+    pub(super) fn numbers(&self) -> [&Limbs; 2] {
+        [&self.x.0, &self.y.0]
+    }
+
     /// The same point for `arithmetic` to compute with.
     #[inline(always)]
     pub(super) fn on<B: Arithmetic>(&self, arithmetic: B) -> Affine<B> {
@@ -163,8 +169,10 @@ mod tests {
 
     use std::vec::Vec;
 
+    use subtle::ConstantTimeEq;
+
     use super::*;
-    use crate::mid::{inverse::to_affine, jacobian::Jacobian};
+    use crate::mid::{inverse::to_affine, jacobian::Jacobian, table::Search};
 
     /// -4 G .. 4 G, every one with its identity in two forms, scaled so that no Z is 1.
     fn multiples() -> Vec<(i32, Projective)> {
@@ -245,7 +253,10 @@ mod tests {
                     assert_eq!(affine(&Projective::from(&sum)), schoolbook(i + j), "{i} + {j}, mixed");
                     if i != 0 && i.abs() != j.abs() {
                         let mut sum = a;
-                        sum.add_unequal(&to_affine(&q));
+                        let row = [Affine::GENERATOR; 16];
+                        let mut search = Search::new(&row, (5, Choice::from(1)), Portable);
+                        sum.add_unequal(&to_affine(&q), &mut search);
+                        assert!(bool::from(search.finish().y.ct_eq(&-Affine::GENERATOR.y)));
                         assert_eq!(affine(&Projective::from(&sum)), schoolbook(i + j), "{i} + {j}, unequal");
                     }
                 }

@@ -5,7 +5,7 @@ use subtle::{Choice, ConditionallySelectable};
 use super::{field::FieldElement, point::Affine};
 use crate::low::{
     Arithmetic,
-    limbs::{self, WORDS},
+    limbs::{self, Limbs, WORDS},
 };
 
 /// Bits of a digit of a secret scalar, for [`BASE`] and for points that are met once.
@@ -49,16 +49,50 @@ const fn element(bytes: &[u8], offset: usize) -> FieldElement {
     FieldElement::from_limbs(out)
 }
 
-/// The entry that a digit names: entry `index`, negated if asked. Reads the whole row, whatever the digit.
-#[inline(always)]
-pub(super) fn choose<A: Arithmetic, B: Arithmetic>(
-    row: &[Affine<B>],
-    (index, negative): (u8, Choice),
+/// The search of a row for the entry that a digit names: entry `index`, negated if asked. Reads the whole row, whatever
+/// the digit, in [`PARTS`](Self::PARTS) parts: loads have time while a multiplication has none.
+pub(super) struct Search<'a, A> {
+    row: &'a [Affine],
+    index: u8,
+    negative: Choice,
+    found: [Limbs; 2],
     arithmetic: A,
-) -> Affine<A> {
-    let [x, y] = arithmetic.scan(row.iter().map(|entry| [&entry.x.0, &entry.y.0]), index);
-    let point = Affine { x: FieldElement::from_limbs(x), y: FieldElement::from_limbs(y) }.on(arithmetic);
-    Affine { x: point.x, y: FieldElement::conditional_select(&point.y, &-point.y, negative) }
+}
+
+impl<'a, A: Arithmetic> Search<'a, A> {
+    pub(super) const PARTS: usize = 4;
+
+    #[inline(always)]
+    pub(super) fn new(row: &'a [Affine], (index, negative): (u8, Choice), arithmetic: A) -> Self {
+        debug_assert!(row.len().is_multiple_of(Self::PARTS), "the row is searched in full");
+        Self { row, index, negative, found: [Limbs::default(); 2], arithmetic }
+    }
+
+    /// Searches part number `part`.
+    #[inline(always)]
+    pub(super) fn part(&mut self, part: usize) {
+        let len = self.row.len().div_ceil(Self::PARTS);
+        let first = part * len;
+        if let (Some(entries), Ok(first)) = (self.row.get(first..first + len), u8::try_from(first)) {
+            self.arithmetic.scan(entries, Affine::numbers, first, self.index, &mut self.found);
+        }
+    }
+
+    /// The entry, once all parts are searched.
+    #[inline(always)]
+    pub(super) fn finish(self) -> Affine<A> {
+        let [x, y] = self.found.map(|limbs| FieldElement::from_limbs(limbs).on(self.arithmetic));
+        Affine { x, y: FieldElement::conditional_select(&y, &-y, self.negative) }
+    }
+}
+
+/// The entry of a row that a digit names.
+pub(super) fn choose<A: Arithmetic>(row: &[Affine], digit: (u8, Choice), arithmetic: A) -> Affine<A> {
+    let mut search = Search::new(row, digit, arithmetic);
+    for part in 0..Search::<A>::PARTS {
+        search.part(part);
+    }
+    search.finish()
 }
 
 #[cfg(test)]
