@@ -258,7 +258,7 @@ proptest! {
 fn nonce_derivation() {
     let (d, e) = ([0x5a; 32], [0x77; 32]);
     let hash = |number| {
-        let input = [&[number], &b"sm-primitives/sm2/nonce"[..], &[0x33; 32], &d, &e].concat();
+        let input = [&b"sm-primitives/sm2/k"[..], &[0x33; 32], &d, &e, &[number]].concat();
         sm3::digest(&input)
     };
     let k = SecretScalar::from_wide(&[&hash(1)[..], &hash(2)[..16]].concat().try_into().unwrap());

@@ -86,21 +86,22 @@ fn add_power<A: Arithmetic>(rows: &mut [[Affine; ENTRIES]], doubles: &[Affine<A>
     for (row, doubles) in rows.iter().zip(doubles.chunks_exact(WINDOW)) {
         for entry in &row[..count] {
             prefixes.push(product);
-            product = product * (doubles[m].x - entry.x.on(arithmetic));
+            product = &product * &(&doubles[m].x - &entry.x.on(arithmetic));
         }
     }
-    let mut inverse = product.invert();
+    let mut inverse = product.invert_vartime();
     for (row, doubles) in rows.iter_mut().zip(doubles.chunks_exact(WINDOW)).rev() {
         let power = &doubles[m];
         let (known, new) = row.split_at_mut(count);
         for (entry, sum) in known.iter().zip(new).rev() {
             let entry = entry.on(arithmetic);
             let Some(prefix) = prefixes.pop() else { return };
-            let difference = power.x - entry.x;
-            let slope = (power.y - entry.y) * (inverse * prefix);
-            inverse = inverse * difference;
-            let x = slope.square() - power.x - entry.x;
-            *sum = Affine { x, y: slope * (entry.x - x) - entry.y }.on(Portable);
+            let difference = &power.x - &entry.x;
+            let slope = (&power.y - &entry.y) * &(&inverse * &prefix);
+            inverse = &inverse * &difference;
+            let x = slope.square() - &power.x - &entry.x;
+            let y = slope * (&entry.x - &x) - &entry.y;
+            *sum = Affine { x, y }.on(Portable);
         }
     }
 }

@@ -147,6 +147,11 @@ impl<A: Arithmetic> FieldElement<A> {
         Self(divsteps::invert_p(&self.0), self.1)
     }
 
+    /// self^-1, and 0 for 0. Variable time.
+    pub(super) fn invert_vartime(&self) -> Self {
+        Self(divsteps::invert_p_vartime(&self.0), self.1)
+    }
+
     /// A square root, the choice says whether there is one. self^((p + 1) / 4), as p = 3 mod 4.
     pub(crate) fn sqrt(&self) -> (Self, Choice) {
         // (p + 1) / 4 in binary: 31 ones, a zero, 128 ones, 31 zeros, a one, 62 zeros.

@@ -17,6 +17,14 @@ use crate::low::Arithmetic;
 ///
 /// Constant time. A zero takes part as a one, by a mask, so it neither spoils the others nor shows in the timing.
 pub(super) fn invert_all<A: Arithmetic>(elements: &mut [FieldElement<A>]) {
+    invert_all_by(elements, FieldElement::invert);
+}
+
+/// As [`invert_all`] where `invert` inverts one element.
+fn invert_all_by<A: Arithmetic>(
+    elements: &mut [FieldElement<A>],
+    invert: impl FnOnce(&FieldElement<A>) -> FieldElement<A>,
+) {
     let Some(first) = elements.first() else { return };
     let mut prefixes = Zeroizing::new(Vec::with_capacity(elements.len()));
     let mut product = Zeroizing::new(first.one());
@@ -24,7 +32,7 @@ pub(super) fn invert_all<A: Arithmetic>(elements: &mut [FieldElement<A>]) {
         prefixes.push(*product);
         *product = *product * one_for_zero(element);
     }
-    *product = product.invert();
+    *product = invert(&product);
     for (element, prefix) in elements.iter_mut().zip(prefixes.iter()).rev() {
         let inverse = *product * *prefix;
         *product = *product * one_for_zero(element);
@@ -55,7 +63,7 @@ pub(super) fn to_affine_all<A: Arithmetic>(points: &[Projective<A>]) -> Vec<Affi
 
 /// The affine form of `point`, `None` for the identity. Variable time.
 pub(super) fn jacobian_to_affine_vartime<A: Arithmetic>(point: &Jacobian<A>) -> Option<Affine<A>> {
-    (!point.is_identity_vartime()).then(|| scale(point, &point.z.invert()))
+    (!point.is_identity_vartime()).then(|| scale(point, &point.z.invert_vartime()))
 }
 
 /// The affine forms of `points`, `None` for the identity, with one inversion. Variable time.
@@ -63,7 +71,7 @@ pub(super) fn jacobian_to_affine_all_vartime<A: Arithmetic>(
     points: &[Jacobian<A>],
 ) -> Vec<Option<Affine<A>>> {
     let mut inverses: Vec<_> = points.iter().map(|p| p.z).collect();
-    invert_all(&mut inverses);
+    invert_all_by(&mut inverses, FieldElement::invert_vartime);
     points
         .iter()
         .zip(&inverses)

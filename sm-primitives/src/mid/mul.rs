@@ -46,14 +46,7 @@ pub(super) struct Multiples([Affine; ENTRIES]);
 
 impl Multiples {
     pub(super) fn new<A: Arithmetic>(q: &Affine<A>) -> Self {
-        let first = Jacobian::from(*q);
-        let mut twice = first;
-        twice.double();
-        let mut multiples = [first; ENTRIES];
-        for i in 1..ENTRIES {
-            multiples[i] = multiples[i - 1];
-            multiples[i].add_vartime(&twice);
-        }
+        let multiples = Jacobian::odd_multiples::<ENTRIES>(q);
         // None of them is the identity, so none keeps its place as q.
         let q = q.on(Portable);
         let mut table = [q; ENTRIES];

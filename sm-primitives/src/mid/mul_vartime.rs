@@ -31,17 +31,7 @@ pub(super) struct Term<A> {
 impl<A: Arithmetic> Term<A> {
     /// The terms for scalars and points, with one inversion for all.
     pub(super) fn all<const N: usize>(items: [(&[u8; 32], &Affine); N], arithmetic: A) -> [Self; N] {
-        let multiples = items.map(|(_, q)| {
-            let first = Jacobian::from(q.on(arithmetic));
-            let mut twice = first;
-            twice.double();
-            let mut multiples = [first; MULTIPLES];
-            for i in 1..MULTIPLES {
-                multiples[i] = multiples[i - 1];
-                multiples[i].add_vartime(&twice);
-            }
-            multiples
-        });
+        let multiples = items.map(|(_, q)| Jacobian::odd_multiples::<MULTIPLES>(&q.on(arithmetic)));
         let mut affine = jacobian_to_affine_all_vartime(multiples.as_flattened()).into_iter();
         items.map(|(k, q)| {
             // None of the multiples is the identity, so none keeps its place as q.

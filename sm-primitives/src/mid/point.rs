@@ -233,6 +233,17 @@ mod tests {
     }
 
     #[test]
+    fn odd_multiples_are_in_order() {
+        for q in [Affine::GENERATOR, Affine::GENERATOR.neg()] {
+            let multiples = Jacobian::odd_multiples::<16>(&q);
+            for (i, multiple) in (1..).step_by(2).zip(&multiples) {
+                let i = if bool::from(q.y.ct_eq(&Affine::GENERATOR.y)) { i } else { -i };
+                assert_eq!(affine(&Projective::from(multiple)), schoolbook(i));
+            }
+        }
+    }
+
+    #[test]
     fn jacobian_formulas_agree() {
         let jacobian =
             |i: i32, p: &Projective| if i == 0 { Jacobian::identity(Portable) } else { Jacobian::from(p) };
@@ -243,10 +254,6 @@ mod tests {
             doubled.double();
             assert_eq!(affine(&Projective::from(&doubled)), schoolbook(2 * i));
             for (j, q) in multiples() {
-                let b = jacobian(j, &q);
-                let mut sum = a;
-                sum.add_vartime(&b);
-                assert_eq!(affine(&Projective::from(&sum)), schoolbook(i + j), "{i} + {j}");
                 if j != 0 {
                     let mut sum = a;
                     sum.add_affine_vartime(&to_affine(&q));

@@ -51,18 +51,25 @@ pub(super) const NAF_LEN: usize = 257;
 /// The width-w non-adjacent form of a big-endian number: digits zero or odd, between -2^(w-1) and 2^(w-1), least
 /// significant first, with at least w - 1 zeros after each non-zero digit. 3 <= w <= 8.
 pub(super) fn wnaf_vartime(k: &[u8; 32], w: u32) -> [i8; NAF_LEN] {
-    let bit = |i: usize| if i < 256 { (k[31 - i / 8] >> (i % 8)) & 1 } else { 0 };
+    let mut words = [0; 6];
+    for (word, chunk) in words.iter_mut().zip(k.as_rchunks().1.iter().rev()) {
+        *word = u64::from_be_bytes(*chunk);
+    }
+    // 64 bits from bit i <= 256 on.
+    let bits = |i: usize| (words[i / 64] >> (i % 64)) | (words[i / 64 + 1] << 1 << (63 - i % 64));
     let mut naf = [0; NAF_LEN];
     let mut carry = 0;
     let mut i = 0;
     while i < NAF_LEN {
-        if bit(i) == carry {
-            i += 1;
+        // Bits that are the carry give zeros.
+        let equal = (bits(i) ^ u64::wrapping_neg(carry)).trailing_zeros() as usize;
+        if equal > 0 {
+            i += equal;
             continue;
         }
-        let window = (0..w as usize).fold(i16::from(carry), |sum, j| sum + (i16::from(bit(i + j)) << j));
-        carry = u8::from(window >= 1 << (w - 1));
-        naf[i] = i8::try_from(window - (i16::from(carry) << w)).expect("w is at most 8");
+        let window = (bits(i) & ((1 << w) - 1)) + carry;
+        carry = u64::from(window >= 1 << (w - 1));
+        naf[i] = i8::try_from(window.cast_signed() - (carry << w).cast_signed()).expect("w is at most 8");
         i += w as usize;
     }
     naf

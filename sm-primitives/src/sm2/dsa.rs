@@ -143,8 +143,10 @@ pub fn sign_digest(
 }
 
 /// A nonce that is uniform if `rng` is good, and still unique to key and digest if it is not (hedged):
-/// k = 1 + (SM3(01 || m) || first 16 bytes of SM3(02 || m)) mod (n - 1), where
-/// m = "sm-primitives/sm2/nonce" || 32 bytes of `rng` || d || e.
+/// k = 1 + (SM3(m || 01) || first 16 bytes of SM3(m || 02)) mod (n - 1), where
+/// m = "sm-primitives/sm2/k" || 32 bytes of `rng` || d || e.
+///
+/// With the label this short, the hashes share one block and end with one of their own each.
 fn nonce(
     key: &PrivateKey,
     e: &[u8; 32],
@@ -153,10 +155,9 @@ fn nonce(
     let mut random = Zeroizing::new([0; 32]);
     rng.try_fill_bytes(random.as_mut_slice()).map_err(|_| Error::RandomFailed)?;
     let d = key.expose_bytes();
-    let hash = |number| {
-        let hasher = Sm3::new().chain(&[number]).chain(b"sm-primitives/sm2/nonce");
-        Zeroizing::new(hasher.chain(random.as_slice()).chain(d.as_slice()).chain(e).finalize())
-    };
+    let hasher = Sm3::new().chain(b"sm-primitives/sm2/k");
+    let hasher = hasher.chain(random.as_slice()).chain(d.as_slice()).chain(e);
+    let hash = |number| Zeroizing::new(hasher.clone().chain(&[number]).finalize());
     let mut wide = Zeroizing::new([0; 48]);
     wide[..32].copy_from_slice(hash(1).as_slice());
     wide[32..].copy_from_slice(&hash(2)[..16]);

@@ -40,10 +40,10 @@ fn scan_avx2<T, const L: usize>(
     let mut i = _mm256_set1_epi32(i32::from(first));
     let mut found = out.each_ref().map(load);
     for entry in part {
-        // The row behind this one is the next to be searched. A prefetch has no effect but on time, wherever it points.
-        let behind = core::ptr::from_ref(entry).wrapping_add(4 * part.len()).cast::<i8>();
-        // SAFETY: as just said.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(behind) };
+        // A table of which this is a quarter of a row goes on with the row that is searched next. Wherever this points,
+        // a prefetch has no effect but on time.
+        let behind = core::ptr::from_ref(entry).wrapping_add(4 * part.len());
+        _mm_prefetch::<_MM_HINT_T0>(behind.cast::<i8>());
         let mask = _mm256_cmpeq_epi32(i, wanted);
         i = _mm256_add_epi32(i, one);
         for (found, number) in found.iter_mut().zip(numbers(entry)) {
