@@ -30,7 +30,7 @@ mod wide;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 pub(crate) mod x86_64;
 
-pub(crate) use arithmetic::{Arithmetic, Portable, with_best_arithmetic};
+pub(crate) use arithmetic::{Arithmetic, PARTS, Portable, with_best_arithmetic};
 pub(crate) use wide::mod_n_minus_1;
 
 /// The limb arithmetic of this target.

@@ -7,7 +7,7 @@ use sm_primitives::{
     PublicPoint, Scalar, SecretScalar, batch,
     batch::NonceSum,
     rand_core::{TryCryptoRng, TryRng},
-    sm2::{Ciphertext, DistId, PrivateKey, PublicKey, Signature, dsa, hazmat, pke},
+    sm2::{Ciphertext, DistId, PreparedKey, PrivateKey, PublicKey, Signature, dsa, hazmat, pke},
     sm3,
 };
 use sm2::{
@@ -288,3 +288,36 @@ impl TryRng for Stuck {
 }
 
 impl TryCryptoRng for Stuck {}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// A prepared key accepts and refuses what the key does, also where s or t is small or close to n.
+    #[test]
+    fn prepared_key_verifies_alike(d: [u8; 32], e: [u8; 32], flip in 0_usize..256, r: [u8; 32], s in 1_u128..300) {
+        let Some(key) = PrivateKey::from_bytes(&d) else { return Ok(()) };
+        let prepared = PreparedKey::new(key.public_key());
+        prop_assert_eq!(prepared.public_key(), key.public_key());
+        let signature = dsa::sign_digest(&key, &e, &mut getrandom::SysRng).unwrap();
+        prop_assert!(dsa::verify_digest_prepared(&prepared, &e, &signature).is_ok());
+        let mut other = e;
+        other[flip / 8] ^= 1 << (flip % 8);
+        prop_assert!(dsa::verify_digest_prepared(&prepared, &other, &signature).is_err());
+        let signed = dsa::sign(&key, &DistId::default(), &e, &mut getrandom::SysRng).unwrap();
+        prop_assert!(dsa::verify_prepared(&prepared, &DistId::default(), &e, &signed).is_ok());
+        prop_assert!(dsa::verify_prepared(&prepared, &DistId::default(), &other, &signed).is_err());
+
+        // Signatures made from any r and an s at either end: the digest that fits is r - x1.
+        let (r, s) = (Scalar::reduce(&r), Scalar::from_u128(s));
+        for (r, s) in [(r, s), (r, -s), (s - r, r), (-s - r, r)] {
+            let Some(signature) = Signature::from_scalars(r, s) else { continue };
+            let Some(point) = PublicPoint::mul_base_add_vartime(&s, key.public_key().as_point(), &(r + s)) else {
+                continue;
+            };
+            let e = (r - point.x_scalar()).to_bytes();
+            prop_assert!(dsa::verify_digest_prepared(&prepared, &e, &signature).is_ok());
+            prop_assert!(dsa::verify_digest(key.public_key(), &e, &signature).is_ok());
+            prop_assert!(dsa::verify_digest_prepared(&prepared, &other, &signature).is_err());
+        }
+    }
+}

@@ -5,6 +5,9 @@
 
 use super::limbs::{self, Limbs};
 
+/// Parts in which a row of a table is scanned.
+pub(crate) const PARTS: usize = 4;
+
 /// Arithmetic mod p and table scans, all in constant time.
 pub(crate) trait Arithmetic: Copy {
     /// a * b / 2^256 mod p for a, b < p.
@@ -22,13 +25,13 @@ pub(crate) trait Arithmetic: Copy {
     /// a / 2 mod p for a < p.
     fn halve_p(self, a: &Limbs) -> Limbs;
 
-    /// Copies the numbers of entry `index` to `out` if it is in `part`, the entries of a table from number `first` on.
-    /// Reads all of them. `out` is zero unless it has been found.
-    fn scan<T, const L: usize>(
+    /// Copies the numbers of entry `index` of `row` to `out` if it is in part `part` of [`PARTS`]. Reads all of that
+    /// part. `out` is zero unless it has been found. `row` has 16 to 128 entries, a multiple of 16.
+    fn scan<T, const E: usize, const L: usize>(
         self,
-        part: &[T],
+        row: &[T; E],
         numbers: impl Fn(&T) -> [&Limbs; L],
-        first: u8,
+        part: usize,
         index: u8,
         out: &mut [Limbs; L],
     );
@@ -65,15 +68,15 @@ impl Arithmetic for Portable {
     }
 
     #[inline(always)]
-    fn scan<T, const L: usize>(
+    fn scan<T, const E: usize, const L: usize>(
         self,
-        part: &[T],
+        row: &[T; E],
         numbers: impl Fn(&T) -> [&Limbs; L],
-        first: u8,
+        part: usize,
         index: u8,
         out: &mut [Limbs; L],
     ) {
-        for (i, entry) in (first..=u8::MAX).zip(part) {
+        for (i, entry) in (0..=u8::MAX).zip(row).skip(part).step_by(PARTS) {
             for (out, limbs) in out.iter_mut().zip(numbers(entry)) {
                 limbs::scan_step(out, limbs, i, index);
             }

@@ -56,14 +56,14 @@ impl Arithmetic for Native {
     }
 
     #[inline(always)]
-    fn scan<T, const L: usize>(
+    fn scan<T, const E: usize, const L: usize>(
         self,
-        part: &[T],
+        row: &[T; E],
         numbers: impl Fn(&T) -> [&Limbs; L],
-        first: u8,
+        part: usize,
         index: u8,
         out: &mut [Limbs; L],
     ) {
-        scan::scan(self.avx2, part, numbers, first, index, out);
+        scan::scan(self.avx2, row, numbers, part, index, out);
     }
 }

@@ -1,5 +1,7 @@
 //! Multiples of one point for multiplications without doublings: 256 KB, made once for a point that is met often.
 
+#![expect(clippy::op_ref, reason = "values would be copied, see the operators of the field")]
+
 use alloc::{boxed::Box, vec, vec::Vec};
 
 use once_cell::race::OnceBox;

@@ -5,6 +5,8 @@
 //!
 //! The functions are not inlined: each is a dozen multiplications, which are.
 
+#![expect(clippy::op_ref, reason = "values would be copied, see the operators of the field")]
+
 use zeroize::Zeroize;
 
 use super::{
@@ -132,7 +134,7 @@ impl<A: Arithmetic> Jacobian<A> {
     /// Adds an affine q, where self is not the identity, q or -q. Constant time. Has `search` search its row between the
     /// multiplications.
     #[inline(never)]
-    pub(super) fn add_unequal(&mut self, q: &Affine<A>, search: &mut Search<'_, A>) {
+    pub(super) fn add_unequal<const E: usize>(&mut self, q: &Affine<A>, search: &mut Search<'_, A, E>) {
         search.part(0);
         let zz = self.z.square();
         search.part(1);

@@ -197,6 +197,31 @@ mod tests {
         }
     }
 
+    /// Scalars whose last addition would double, k = 2 T mod n for a last digit T of either comb, and those next to
+    /// powers of two and to n / 2.
+    #[test]
+    fn scalars_between_the_ends() {
+        let (one, two) = (ScalarElement::ONE, ScalarElement::ONE + ScalarElement::ONE);
+        let power = |exponent: usize| (0..exponent).fold(one, |power, _| power + power);
+        let mut ks = vec![two.invert(), -two.invert()];
+        for exponent in [120, 247, 248, 250, 254, 255] {
+            ks.extend([power(exponent), power(exponent) + one, power(exponent) - one]);
+        }
+        for (place, digits) in [(248, 128), (255, 16)] {
+            let mut last = power(place);
+            for _ in 0..digits {
+                ks.push(last + last);
+                last = last + power(place) + power(place);
+            }
+        }
+        for k in ks.iter().flat_map(|k| [*k, -*k]) {
+            let expected = mul_vartime(&k, &Affine::GENERATOR).unwrap();
+            assert_eq!(bytes(&mul_base(&k)), bytes(&expected));
+            assert_eq!(bytes(&to_affine(&Portable.mul_base(&k))), bytes(&expected));
+            assert_eq!(bytes(&mul(&k, &Affine::GENERATOR)), bytes(&expected));
+        }
+    }
+
     #[test]
     fn identities() {
         let (zero, one) = (ScalarElement::ZERO, ScalarElement::ONE);

@@ -30,7 +30,7 @@ impl<const W: usize, const L: usize> SignedDigits<W, L> {
             let low = W * i + 1;
             let byte = |j: usize| if j < 32 { u16::from(bytes[31 - j]) } else { 0 };
             let pair = byte(low / 8) | (byte(low / 8 + 1) << 8);
-            *window = ((pair >> (low % 8)) & ((1 << W) - 1)) as u8;
+            [*window, _] = ((pair >> (low % 8)) & ((1 << W) - 1)).to_le_bytes();
         }
         // + 2^(W L - 1)
         windows[L - 1] |= 1 << (W - 1);

@@ -4,7 +4,7 @@ use subtle::{Choice, ConditionallySelectable};
 
 use super::{field::FieldElement, point::Affine};
 use crate::low::{
-    Arithmetic,
+    Arithmetic, PARTS,
     limbs::{self, Limbs, WORDS},
 };
 
@@ -50,32 +50,25 @@ const fn element(bytes: &[u8], offset: usize) -> FieldElement {
 }
 
 /// The search of a row for the entry that a digit names: entry `index`, negated if asked. Reads the whole row, whatever
-/// the digit, in [`PARTS`](Self::PARTS) parts: loads have time while a multiplication has none.
-pub(super) struct Search<'a, A> {
-    row: &'a [Affine],
+/// the digit, in [`PARTS`] parts: loads have time while a multiplication has none.
+pub(super) struct Search<'a, A, const E: usize> {
+    row: &'a [Affine; E],
     index: u8,
     negative: Choice,
     found: [Limbs; 2],
     arithmetic: A,
 }
 
-impl<'a, A: Arithmetic> Search<'a, A> {
-    pub(super) const PARTS: usize = 4;
-
+impl<'a, A: Arithmetic, const E: usize> Search<'a, A, E> {
     #[inline(always)]
-    pub(super) fn new(row: &'a [Affine], (index, negative): (u8, Choice), arithmetic: A) -> Self {
-        debug_assert!(row.len().is_multiple_of(Self::PARTS), "the row is searched in full");
+    pub(super) fn new(row: &'a [Affine; E], (index, negative): (u8, Choice), arithmetic: A) -> Self {
         Self { row, index, negative, found: [Limbs::default(); 2], arithmetic }
     }
 
     /// Searches part number `part`.
     #[inline(always)]
     pub(super) fn part(&mut self, part: usize) {
-        let len = self.row.len().div_ceil(Self::PARTS);
-        let first = part * len;
-        if let (Some(entries), Ok(first)) = (self.row.get(first..first + len), u8::try_from(first)) {
-            self.arithmetic.scan(entries, Affine::numbers, first, self.index, &mut self.found);
-        }
+        self.arithmetic.scan(self.row, Affine::numbers, part, self.index, &mut self.found);
     }
 
     /// The entry, once all parts are searched.
@@ -87,9 +80,13 @@ impl<'a, A: Arithmetic> Search<'a, A> {
 }
 
 /// The entry of a row that a digit names.
-pub(super) fn choose<A: Arithmetic>(row: &[Affine], digit: (u8, Choice), arithmetic: A) -> Affine<A> {
+pub(super) fn choose<A: Arithmetic, const E: usize>(
+    row: &[Affine; E],
+    digit: (u8, Choice),
+    arithmetic: A,
+) -> Affine<A> {
     let mut search = Search::new(row, digit, arithmetic);
-    for part in 0..Search::<A>::PARTS {
+    for part in 0..PARTS {
         search.part(part);
     }
     search.finish()
