@@ -4,24 +4,28 @@
 
 use alloc::vec::Vec;
 
-use crate::{PublicPoint, SecretScalar, mid::ops};
+use crate::{
+    PublicPoint, SecretScalar,
+    mid::{ops, scalar::ScalarElement},
+};
 
 /// \[k_i\]G for each `k_i`. Timing: depends on the number of items only. The results are public.
 #[must_use]
 pub fn mul_base(ks: &[SecretScalar]) -> Vec<PublicPoint> {
-    declassify(ops::mul_base_all(ks.iter().map(SecretScalar::element)))
+    declassify(ops::mul_base_all(&elements(ks)))
 }
 
 /// \[k_i\]q for each `k_i`. Timing: depends on the number of items only. The results are public.
 #[must_use]
 pub fn mul_each(q: &PublicPoint, ks: &[SecretScalar]) -> Vec<PublicPoint> {
-    declassify(ops::mul_each(ks.iter().map(SecretScalar::element), &q.0))
+    declassify(ops::mul_each(&elements(ks), &q.0))
 }
 
 /// \[k\]q_i for each `q_i`. Timing: depends on the number of items only. The results are public.
 #[must_use]
 pub fn mul_same(k: &SecretScalar, qs: &[PublicPoint]) -> Vec<PublicPoint> {
-    declassify(ops::mul_same(k.element(), qs.iter().map(|q| &q.0)))
+    let qs: Vec<_> = qs.iter().map(|q| &q.0).collect();
+    declassify(ops::mul_same(k.element(), &qs))
 }
 
 /// The public inputs of one sum \[b1\]QA + \[b2\]QB + K2.
@@ -45,10 +49,15 @@ pub struct NonceSum {
 /// \[b1\]QA + \[b2\]QB + K2 for each item, `None` where that is the identity. Variable time, for public inputs.
 #[must_use]
 pub fn nonce_sums_vartime(items: &[NonceSum]) -> Vec<Option<PublicPoint>> {
-    ops::nonce_sums_vartime(items.iter().map(|item| (item.b1, item.qa.0, item.b2, item.qb.0, item.k2.0)))
-        .into_iter()
-        .map(|sum| sum.map(PublicPoint))
-        .collect()
+    let items: Vec<_> = items
+        .iter()
+        .map(|item| ops::NonceSum { b: [item.b1, item.b2], q: [item.qa.0, item.qb.0], k2: item.k2.0 })
+        .collect();
+    ops::nonce_sums_vartime(&items).into_iter().map(|sum| sum.map(PublicPoint)).collect()
+}
+
+fn elements(ks: &[SecretScalar]) -> Vec<&ScalarElement> {
+    ks.iter().map(SecretScalar::element).collect()
 }
 
 fn declassify(points: Vec<crate::mid::point::Affine>) -> Vec<PublicPoint> {

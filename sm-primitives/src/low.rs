@@ -7,6 +7,7 @@
 //! | `portable32` | 8 limbs of 32 bits, products in 64 bits | wasm32 and 32-bit targets (no 64 x 64 -> 128 multiply) |
 //! | `arithmetic` | what formulas are written over | everywhere |
 //! | `divsteps` | inversion | everywhere |
+//! | `lanes` | many field elements side by side | where a vector of `x86_64` is |
 //! | `wide` | 384-bit numbers mod n - 1 | everywhere |
 //! | `barrier` | a value the optimiser knows nothing about | everywhere |
 //! | `valgrind` | marks secrets for memcheck | x86-64 Linux with the feature `ctgrind` |
@@ -19,6 +20,8 @@
 mod arithmetic;
 mod barrier;
 pub(crate) mod divsteps;
+#[cfg(all(target_pointer_width = "64", any(test, target_arch = "x86_64")))]
+pub(crate) mod lanes;
 #[cfg(any(test, not(target_pointer_width = "64")))]
 pub(crate) mod portable32;
 #[cfg(any(test, target_pointer_width = "64"))]

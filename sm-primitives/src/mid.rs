@@ -4,6 +4,8 @@
 //! [`ops`] lists what the public modules call: one entry per public operation, which is where another
 //! implementation of a whole operation is chosen, never below.
 
+#[cfg(all(target_pointer_width = "64", any(test, target_arch = "x86_64")))]
+mod batch;
 pub(crate) mod comb;
 pub(crate) mod field;
 mod inverse;

@@ -31,3 +31,24 @@ macro_rules! barrier {
 barrier!(opaque_u64, u64, "x86_64", "aarch64", "riscv64");
 #[cfg(any(test, not(target_pointer_width = "64")))]
 barrier!(opaque_u32, u32, "x86", "arm", "riscv32");
+
+/// Returns `value`; the optimiser does not know that it is the same place in memory, and reads it anew.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[expect(unsafe_code, reason = "an empty assembly line leaves the pointer in its register")]
+#[inline(always)]
+pub(super) fn opaque_ref<T>(value: &T) -> &T {
+    let mut pointer: *const T = value;
+    // SAFETY: the template is a comment, so the register keeps the pointer, which comes from a reference with the
+    // lifetime of the result.
+    unsafe {
+        core::arch::asm!("/* {0} */", inout(reg) pointer, options(nomem, nostack, preserves_flags));
+        &*pointer
+    }
+}
+
+/// Returns `value`.
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[inline(always)]
+pub(super) fn opaque_ref<T>(value: &T) -> &T {
+    value
+}

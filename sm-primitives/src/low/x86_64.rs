@@ -5,10 +5,12 @@
 //! |---|---|---|
 //! | `cpu` | the tokens | |
 //! | `field` | arithmetic mod p | `Adx` |
+//! | `lanes` | vectors of 4 and 8 field elements | `Avx2`, `Avx512` |
 //! | `scan` | table scans | `Avx2` |
 
 pub(crate) mod cpu;
 mod field;
+mod lanes;
 mod scan;
 
 use cpu::{Adx, Avx2};

@@ -9,12 +9,16 @@
 //! | [`mul_vartime`], [`mul_base_add_vartime`], [`verify_vartime`] | public | interleaved non-adjacent forms |
 //! | [`verify_with_comb_vartime`] | public | two signed 8-bit combs |
 //! | [`nonce_sums_vartime`] | public, 128 bits | likewise |
+//!
+//! Many items at once go to the batch engine where the processor has vectors for it.
 
 use alloc::vec::Vec;
 
 use subtle::Choice;
 use zeroize::Zeroizing;
 
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+use super::batch::{self, Table};
 use super::{
     comb::{self, Comb},
     inverse::{self, to_affine, to_affine_all},
@@ -26,6 +30,35 @@ use super::{
     table,
 };
 use crate::low::{Arithmetic, Portable, with_best_arithmetic};
+
+/// Returns `$result`, with `$cpu` standing for the kernels of the processor's widest vectors, if it has any and there are
+/// at least `$least` items for them; else goes on.
+macro_rules! with_lanes {
+    ($cpu:ident, $items:expr, $least:expr => $result:expr) => {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        if $items >= $least {
+            if let Some($cpu) = $crate::low::x86_64::cpu::Avx512::get() {
+                return $result;
+            }
+            if let Some($cpu) = $crate::low::x86_64::cpu::Avx2::get() {
+                return $result;
+            }
+        }
+    };
+}
+
+/// Fewer items than these are done one at a time sooner: by the largest number for which that was measured, with
+/// `cargo bench -p cosign-benches --bench crossover`.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+mod least {
+    pub(super) const MUL_BASE: usize = 12;
+    pub(super) const MUL_POINTS: usize = 8;
+    /// From here on a table for the one point pays.
+    pub(super) const MUL_TABLE: usize = 64;
+    pub(super) const VERIFY: usize = 8;
+    pub(super) const VERIFY_PREPARED: usize = 12;
+    pub(super) const NONCE_SUMS: usize = 8;
+}
 
 /// What multiplies G by a secret scalar: the 52 KB that are there anyway, or, where a table scan is cheap, the comb
 /// of 256 KB that is made on first use.
@@ -52,8 +85,11 @@ pub(crate) fn mul_base(k: &ScalarElement) -> Affine {
 }
 
 /// [k_i]G for k_i != 0. Constant time.
-pub(crate) fn mul_base_all<'a>(ks: impl ExactSizeIterator<Item = &'a ScalarElement>) -> Vec<Affine> {
-    with_best_arithmetic!(a => collect_affine(ks.len(), ks.map(|k| a.mul_base(k))))
+pub(crate) fn mul_base_all(ks: &[&ScalarElement]) -> Vec<Affine> {
+    with_lanes!(cpu, ks.len(), least::MUL_BASE => {
+        complete(batch::mul_table(cpu, Table::base(), ks), |i| mul_base(ks[i]))
+    });
+    with_best_arithmetic!(a => collect_affine(ks.len(), ks.iter().map(|k| a.mul_base(k))))
 }
 
 /// [k]Q for k != 0. Constant time.
@@ -64,18 +100,29 @@ pub(crate) fn mul(k: &ScalarElement, q: &Affine) -> Affine {
 }
 
 /// [k_i]Q for k_i != 0, with one table for Q. Constant time.
-pub(crate) fn mul_each<'a>(ks: impl ExactSizeIterator<Item = &'a ScalarElement>, q: &Affine) -> Vec<Affine> {
+pub(crate) fn mul_each(ks: &[&ScalarElement], q: &Affine) -> Vec<Affine> {
+    with_lanes!(cpu, ks.len(), least::MUL_TABLE => {
+        complete(batch::mul_table(cpu, &Table::new(&Comb::new(q)), ks), |i| mul(ks[i], q))
+    });
+    with_lanes!(cpu, ks.len(), least::MUL_POINTS => {
+        let items: Vec<_> = ks.iter().map(|k| (*k, q)).collect();
+        complete(batch::mul_points(cpu, &items), |i| mul(ks[i], q))
+    });
     with_best_arithmetic!(a => {
         let multiples = Multiples::new(&q.on(a));
-        collect_affine(ks.len(), ks.map(|k| mul::mul(&Digits::new(k), &multiples, a)))
+        collect_affine(ks.len(), ks.iter().map(|k| mul::mul(&Digits::new(k), &multiples, a)))
     })
 }
 
 /// [k]Q_i for k != 0. Constant time.
-pub(crate) fn mul_same<'a>(k: &ScalarElement, qs: impl ExactSizeIterator<Item = &'a Affine>) -> Vec<Affine> {
+pub(crate) fn mul_same(k: &ScalarElement, qs: &[&Affine]) -> Vec<Affine> {
+    with_lanes!(cpu, qs.len(), least::MUL_POINTS => {
+        let items: Vec<_> = qs.iter().map(|q| (k, *q)).collect();
+        complete(batch::mul_points(cpu, &items), |i| mul(k, qs[i]))
+    });
     let digits = Digits::new(k);
     with_best_arithmetic!(a => {
-        collect_affine(qs.len(), qs.map(|q| mul::mul(&digits, &Multiples::new(&q.on(a)), a)))
+        collect_affine(qs.len(), qs.iter().map(|q| mul::mul(&digits, &Multiples::new(&q.on(a)), a)))
     })
 }
 
@@ -125,16 +172,68 @@ fn affine_vartime<A: Arithmetic>(point: &Jacobian<A>) -> Option<Affine> {
     inverse::jacobian_to_affine_vartime(point).map(|p| p.on(Portable))
 }
 
-/// [b1]QA + [b2]QB + K2 for each item (b1, QA, b2, QB, K2), `None` if that is the identity. Variable time.
-///
-/// The points may be related in any way.
-pub(crate) fn nonce_sums_vartime(
-    items: impl Iterator<Item = (u128, Affine, u128, Affine, Affine)>,
-) -> Vec<Option<Affine>> {
+/// Puts in what the batch engine left to do again.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn complete<T>(found: Vec<Option<T>>, again: impl Fn(usize) -> T) -> Vec<T> {
+    found.into_iter().enumerate().map(|(i, found)| found.unwrap_or_else(|| again(i))).collect()
+}
+
+/// The claim that the x of [g]G + [k]Q, reduced mod n, is v; g != 0, k != 0.
+#[derive(Clone, Copy)]
+pub(crate) struct Claim {
+    pub(crate) g: ScalarElement,
+    pub(crate) k: ScalarElement,
+    pub(crate) q: Affine,
+    pub(crate) v: ScalarElement,
+}
+
+impl Claim {
+    /// Variable time.
+    fn holds(&self) -> bool {
+        verify_vartime(&self.g, &self.k, &self.q, &self.v)
+    }
+}
+
+/// Whether each claim holds. Variable time.
+pub(crate) fn verify_all_vartime(claims: &[Claim]) -> Vec<bool> {
+    with_lanes!(cpu, claims.len(), least::VERIFY => {
+        complete(batch::verify(cpu, claims), |i| claims[i].holds())
+    });
+    claims.iter().map(Claim::holds).collect()
+}
+
+/// Whether each claim, all about the Q of `comb`, holds. Variable time.
+pub(crate) fn verify_all_with_comb_vartime(claims: &[Claim], comb: &Comb) -> Vec<bool> {
+    let one = |claim: &Claim| verify_with_comb_vartime(&claim.g, &claim.k, comb, &claim.v);
+    with_lanes!(cpu, claims.len(), least::VERIFY_PREPARED => {
+        complete(batch::verify_prepared(cpu, comb, claims), |i| one(&claims[i]))
+    });
+    claims.iter().map(one).collect()
+}
+
+/// The sum [b1]QA + [b2]QB + K2 of suite D. The points may be related in any way.
+#[derive(Clone, Copy)]
+pub(crate) struct NonceSum {
+    pub(crate) b: [u128; 2],
+    pub(crate) q: [Affine; 2],
+    pub(crate) k2: Affine,
+}
+
+/// The sums, `None` where one is the identity. Variable time.
+pub(crate) fn nonce_sums_vartime(items: &[NonceSum]) -> Vec<Option<Affine>> {
+    with_lanes!(cpu, items.len(), least::NONCE_SUMS => {
+        let found = batch::nonce_sums(cpu, items).into_iter().map(|sum| sum.map(Some)).collect();
+        complete(found, |i| nonce_sums_one_by_one(&items[i..=i]).pop().flatten())
+    });
+    nonce_sums_one_by_one(items)
+}
+
+pub(super) fn nonce_sums_one_by_one(items: &[NonceSum]) -> Vec<Option<Affine>> {
     with_best_arithmetic!(a => {
         let sums: Vec<_> = items
-            .map(|(b1, qa, b2, qb, k2)| {
-                let terms = Term::all([(&widen(b1), &qa), (&widen(b2), &qb)], a);
+            .iter()
+            .map(|NonceSum { b, q, k2 }| {
+                let terms = Term::all([(&widen(b[0]), &q[0]), (&widen(b[1]), &q[1])], a);
                 let mut sum = mul_vartime::sum(None, &terms, a);
                 sum.add_affine_vartime(&k2.on(a));
                 sum
@@ -239,9 +338,10 @@ mod tests {
 
     #[test]
     fn empty_batches() {
-        assert!(mul_base_all([].iter()).is_empty());
-        assert!(mul_each([].iter(), &Affine::GENERATOR).is_empty());
-        assert!(mul_same(&ScalarElement::ONE, [].iter()).is_empty());
-        assert!(nonce_sums_vartime(vec![].into_iter()).is_empty());
+        assert!(mul_base_all(&[]).is_empty());
+        assert!(mul_each(&[], &Affine::GENERATOR).is_empty());
+        assert!(mul_same(&ScalarElement::ONE, &[]).is_empty());
+        assert!(nonce_sums_vartime(&[]).is_empty());
+        assert!(verify_all_vartime(&[]).is_empty());
     }
 }

@@ -1,0 +1,269 @@
+//! Multiples of points that are met once: doubling and adding odd digits of 5 bits, from 16 odd multiples in each lane.
+//!
+//! While digits of one scalar are added, the sum is v Q with |v| >= 31 odd, and the digit is below: no exception can occur
+//! before the last digit, and there only for a scalar close to 0 or n. Sums of several points may meet exceptions
+//! wherever their senders planted them. Either way z is 0 from there on, and the item is done again.
+
+use alloc::{vec, vec::Vec};
+
+use subtle::{Choice, ConditionallySelectable};
+use zeroize::Zeroizing;
+
+use super::{
+    Scratch, add_up, digits::Digits, elements, even, even_chunks, fixed, invert_all, load, points, splat,
+};
+use crate::{
+    low::lanes::{Affine as Points, Jacobian as Sums, LIMBS, Lanes},
+    mid::{
+        comb::{Comb, ROWS},
+        field::FieldElement,
+        jacobian::Jacobian,
+        mul_vartime::x_is_mod_n,
+        ops::{Claim, NonceSum},
+        point::Affine,
+        scalar::ScalarElement,
+    },
+};
+
+/// Bits of a digit.
+const WINDOW: usize = 5;
+/// Odd multiples that a digit chooses from.
+const ENTRIES: usize = 1 << (WINDOW - 1);
+/// Digits of a scalar, and of a number of 128 bits.
+const LONG: usize = 52;
+const SHORT: usize = 26;
+/// Vectors whose tables share their inversions.
+const VECTORS: usize = 16;
+
+/// 1, 3, .. 31 times every point: a run of entries for each pair of vectors. The points are public, and so is what this
+/// takes.
+fn odd_multiples<const L: usize, K: Lanes<L>>(cpu: K, qs: &[[Points<L>; 2]]) -> Vec<[Points<L>; 2]> {
+    // 2^m Q for m = 1 to 4
+    let z = splat(&FieldElement::ONE);
+    let mut powers = Vec::with_capacity(2 * qs.len() * (WINDOW - 1));
+    for q in qs {
+        let mut power = q.map(|Points { x, y }| Sums { x, y, z });
+        for _ in 1..WINDOW {
+            cpu.double(&mut power);
+            powers.extend(power);
+        }
+    }
+    let mut inverses: Vec<_> = powers.iter().map(|power| power.z).collect();
+    // None is zero: no point has an order of two.
+    invert_all(cpu, &mut inverses);
+    let powers: Vec<_> = powers.iter().zip(&inverses).map(|(power, z)| cpu.scale(power, z)).collect();
+
+    let mut table = vec![[Points::default(); 2]; qs.len() * ENTRIES];
+    for (entries, q) in table.chunks_mut(ENTRIES).zip(qs) {
+        entries[0] = *q;
+    }
+    let mut rows = Vec::new();
+    for m in 0..WINDOW - 1 {
+        // Entry j + 2^m is entry j plus 2^(m + 1) Q: an odd multiple below that, so the two differ in x.
+        let known = 1 << m;
+        rows.clear();
+        rows.extend(table.chunks(ENTRIES).flat_map(|entries| entries[..known].iter().flatten()));
+        for powers in powers.chunks(2 * (WINDOW - 1)) {
+            (0..known).for_each(|_| rows.extend(&powers[2 * m..2 * m + 2]));
+        }
+        let vectors = rows.len() / 2;
+        add_up(cpu, &mut rows, vectors);
+        let sums = rows.as_chunks::<2>().0;
+        for (entries, sums) in table.chunks_mut(ENTRIES).zip(sums.chunks(known)) {
+            entries[known..2 * known].copy_from_slice(sums);
+        }
+    }
+    table
+}
+
+/// The items of two vectors, the first one again where there are too few.
+fn fill_two<T, const L: usize>(items: &[T]) -> [[&T; L]; 2] {
+    [0, L].map(|first| {
+        core::array::from_fn(|lane| &items[if first + lane < items.len() { first + lane } else { 0 }])
+    })
+}
+
+/// Reads for each lane of vector `v` the entry of its digit. Variable time.
+fn pick<const L: usize>(entries: &[[Points<L>; 2]], v: usize, digits: [(u8, u8); L]) -> Points<L> {
+    let mut out = Points::default();
+    for (lane, (index, negative)) in digits.into_iter().enumerate() {
+        let entry = &entries[usize::from(index) % ENTRIES][v];
+        for k in 0..LIMBS {
+            let y = entry.y.0[k][lane];
+            out.x.0[k][lane] = entry.x.0[k][lane];
+            out.y.0[k][lane] = if negative == 0 { y } else { -y };
+        }
+    }
+    out
+}
+
+/// The same, reading all entries. Constant time.
+fn select<const L: usize, K: Lanes<L>>(
+    cpu: K,
+    entries: &[[Points<L>; 2]],
+    v: usize,
+    digits: [(u8, u8); L],
+) -> Points<L> {
+    let index = digits.map(|(index, _)| i64::from(index));
+    cpu.select(entries, v, &index, &digits.map(|(_, negative)| i64::from(negative.cast_signed())))
+}
+
+/// The sums of multiples of two vectors: `choose(t, i)` is what digit i of term t adds.
+fn ladder<const L: usize, K: Lanes<L>>(
+    cpu: K,
+    terms: usize,
+    digits: usize,
+    mut choose: impl FnMut(usize, usize) -> [Points<L>; 2],
+) -> [Sums<L>; 2] {
+    let z = splat(&FieldElement::ONE);
+    let mut sum = choose(0, digits - 1).map(|Points { x, y }| Sums { x, y, z });
+    for i in (0..digits).rev() {
+        let first = i + 1 == digits;
+        if !first {
+            (0..WINDOW).for_each(|_| cpu.double(&mut sum));
+        }
+        for term in usize::from(first)..terms {
+            cpu.add_affine(&mut sum, &choose(term, i));
+        }
+    }
+    sum
+}
+
+/// Affine forms of the first `count` sums, `None` where z is 0.
+fn to_affine<const L: usize, K: Lanes<L>>(cpu: K, sums: &[Sums<L>], count: usize) -> Vec<Option<Affine>> {
+    let mut inverses = Scratch::new(sums.len());
+    inverses.iter_mut().zip(sums).for_each(|(inverse, sum)| *inverse = sum.z);
+    let failed = invert_all(cpu, &mut inverses);
+    let mut out = Vec::with_capacity(sums.len() * L);
+    for ((sum, inverse), failed) in sums.iter().zip(inverses.iter()).zip(failed) {
+        let scaled = Zeroizing::new(cpu.scale(sum, inverse));
+        let points = points(cpu, &scaled);
+        out.extend(points.iter().zip(failed).map(|(point, failed)| (!failed).then_some(*point)));
+    }
+    out.truncate(count);
+    out
+}
+
+/// [k_i]Q_i for k_i != 0; `None` where the caller has to do it again. Constant time in the scalars.
+pub(in crate::mid) fn mul_points<const L: usize, K: Lanes<L>>(
+    cpu: K,
+    items: &[(&ScalarElement, &Affine)],
+) -> Vec<Option<Affine>> {
+    let mut out = Vec::with_capacity(items.len());
+    for items in even_chunks(items, VECTORS * L) {
+        let qs: Vec<_> = items
+            .chunks(2 * L)
+            .map(|items| fill_two(items).map(|items| load(cpu, items.map(|(_, q)| *q), [false; L])))
+            .collect();
+        let table = odd_multiples(cpu, &qs);
+        let digits: Vec<_> = items.iter().map(|(k, _)| Digits::<WINDOW, LONG>::new(k)).collect();
+        let mut sums = Scratch::new(2 * qs.len());
+        for ((digits, entries), sums) in
+            digits.chunks(2 * L).zip(table.chunks(ENTRIES)).zip(sums.as_chunks_mut().0)
+        {
+            let digits = fill_two::<_, L>(digits);
+            *sums = ladder(cpu, 1, LONG, |_, i| {
+                [0, 1].map(|v| select(cpu, entries, v, digits[v].map(|(digits, _)| digits.digit(i))))
+            });
+        }
+        let points = to_affine(cpu, &sums, items.len()).into_iter().zip(&digits);
+        out.extend(points.map(|(point, (_, negated))| {
+            let point = point?;
+            let y = FieldElement::conditional_select(&point.y, &-point.y, *negated);
+            Some(Affine { x: point.x, y })
+        }));
+    }
+    out
+}
+
+/// Whether each claim, with g and k not 0, holds; `None` where the caller has to see for itself. Variable time.
+pub(in crate::mid) fn verify<const L: usize, K: Lanes<L>>(cpu: K, claims: &[Claim]) -> Vec<Option<bool>> {
+    let mut out = Vec::with_capacity(claims.len());
+    for claims in even_chunks(claims, VECTORS * L) {
+        let vectors = even(claims.len().div_ceil(L));
+        let mut of_g = vec![Points::default(); ROWS * vectors];
+        let gs: Vec<_> = claims.iter().map(|claim| &claim.g).collect();
+        fixed::entries(cpu, Comb::base(), &gs, &mut of_g);
+        let failed = add_up(cpu, &mut of_g, vectors);
+        let qs: Vec<_> = claims
+            .chunks(2 * L)
+            .map(|claims| fill_two(claims).map(|claims| load(cpu, claims.map(|claim| &claim.q), [false; L])))
+            .collect();
+        let table = odd_multiples(cpu, &qs);
+        let of_g = of_g.as_chunks::<2>().0;
+        for ((claims, entries), of_g) in claims.chunks(2 * L).zip(table.chunks(ENTRIES)).zip(of_g) {
+            let digits = fill_two::<_, L>(claims)
+                .map(|claims| claims.map(|claim| Digits::<WINDOW, LONG>::new(&claim.k)));
+            let digit = |(digits, negated): &(Digits<WINDOW, LONG>, Choice), i| {
+                let (index, negative) = digits.digit(i);
+                (index, if bool::from(*negated) { !negative } else { negative })
+            };
+            let mut sums = ladder(cpu, 1, LONG, |_, i| {
+                [0, 1].map(|v| pick(entries, v, digits[v].each_ref().map(|digits| digit(digits, i))))
+            });
+            cpu.add_affine(&mut sums, of_g);
+            for (claims, sum) in claims.chunks(L).zip(&sums) {
+                let (x, z) = (elements(cpu, &sum.x), elements(cpu, &sum.z));
+                for (lane, claim) in claims.iter().enumerate() {
+                    let point = Jacobian { x: x[lane], y: FieldElement::ZERO, z: z[lane] };
+                    let known = !failed[lane] && !point.is_identity_vartime();
+                    out.push(known.then(|| x_is_mod_n(&point, &claim.v)));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// The sums; `None` where the caller has to do it again. Variable time.
+pub(in crate::mid) fn nonce_sums<const L: usize, K: Lanes<L>>(
+    cpu: K,
+    items: &[NonceSum],
+) -> Vec<Option<Affine>> {
+    let mut out = Vec::with_capacity(items.len());
+    for items in even_chunks(items, VECTORS * L) {
+        // For two vectors of items, QA and then QB.
+        let qs: Vec<_> = items
+            .chunks(2 * L)
+            .flat_map(|items| {
+                let items = fill_two(items);
+                [0, 1].map(|term| items.map(|items| load(cpu, items.map(|item| &item.q[term]), [false; L])))
+            })
+            .collect();
+        let table = odd_multiples(cpu, &qs);
+        let mut sums = Vec::with_capacity(qs.len());
+        for (items, entries) in items.chunks(2 * L).zip(table.chunks(2 * ENTRIES)) {
+            let items = fill_two::<_, L>(items);
+            let entries = [0, ENTRIES].map(|first| &entries[first..first + ENTRIES]);
+            let digits = [0, 1].map(|term| {
+                items.map(|items| items.map(|item| Digits::<WINDOW, SHORT>::of_u128(item.b[term])))
+            });
+            let mut sum = ladder(cpu, 2, SHORT, |term, i| {
+                [0, 1]
+                    .map(|v| pick(entries[term], v, digits[term][v].each_ref().map(|digits| digits.digit(i))))
+            });
+            cpu.add_affine(&mut sum, &items.map(|items| load(cpu, items.map(|item| &item.k2), [false; L])));
+            for term in 0..2 {
+                // Digits are of odd numbers only: take the point off again where b is even.
+                let mut less = sum;
+                cpu.add_affine(&mut less, &[0, 1].map(|v| pick(entries[term], v, [(0, 0xff); L])));
+                for (items, (sum, less)) in items.iter().zip(sum.iter_mut().zip(&less)) {
+                    for lane in (0..L).filter(|lane| items[*lane].b[term] % 2 == 0) {
+                        copy_lane(sum, less, lane);
+                    }
+                }
+            }
+            sums.extend(sum);
+        }
+        out.extend(to_affine(cpu, &sums, items.len()));
+    }
+    out
+}
+
+fn copy_lane<const L: usize>(to: &mut Sums<L>, from: &Sums<L>, lane: usize) {
+    for (to, from) in [(&mut to.x, &from.x), (&mut to.y, &from.y), (&mut to.z, &from.z)] {
+        for (to, from) in to.0.iter_mut().zip(&from.0) {
+            to[lane] = from[lane];
+        }
+    }
+}
