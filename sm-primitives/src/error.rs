@@ -20,6 +20,8 @@ pub enum Error {
     DecryptionFailed,
     /// The random source failed or repeats itself.
     RandomFailed,
+    /// The caller stopped a long list of work before this item.
+    Cancelled,
 }
 
 impl fmt::Display for Error {
@@ -32,6 +34,7 @@ impl fmt::Display for Error {
             Self::InvalidSignature => "the signature does not verify",
             Self::DecryptionFailed => "the ciphertext does not open with this key",
             Self::RandomFailed => "the random source failed",
+            Self::Cancelled => "the work was cancelled before this item",
         })
     }
 }

@@ -1,6 +1,9 @@
 //! Signatures. Source: GB/T 32918.2-2016 (GM/T 0003.2-2012).
 
 mod der;
+pub mod many;
+#[cfg(feature = "parallel")]
+pub mod parallel;
 
 use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
@@ -166,9 +169,20 @@ fn nonce(
 
 /// The signature with nonce `k`, `None` if another nonce is needed.
 pub(super) fn sign_with_nonce(key: &PrivateKey, e: &[u8; 32], k: SecretScalar) -> Option<Signature> {
-    // GB/T 32918.2-2016, clause 6.1.
-    // A4: (x1, y1) = [k]G.   A5: r = (e + x1) mod n, another k if r = 0 or r + k = n.
-    let r = Scalar::reduce(e) + PublicPoint::mul_base(&k).x_scalar();
+    // GB/T 32918.2-2016, clause 6.1. A4: (x1, y1) = [k]G.
+    let point = PublicPoint::mul_base(&k);
+    sign_with_nonce_point(key, e, k, &point)
+}
+
+/// The signature with nonce `k` and `point` = \[k\]G, `None` if another nonce is needed.
+fn sign_with_nonce_point(
+    key: &PrivateKey,
+    e: &[u8; 32],
+    k: SecretScalar,
+    point: &PublicPoint,
+) -> Option<Signature> {
+    // A5: r = (e + x1) mod n, another k if r = 0 or r + k = n.
+    let r = Scalar::reduce(e) + point.x_scalar();
     let r_plus_k = k.add_public(&r)?;
     // A6: s = (1 + d)^-1 (k - r d) = (1 + d)^-1 (r + k) - r, another k if s = 0. s is public: it is the output.
     let s = key.one_plus_d_inverse().mul(&r_plus_k).declassify() - r;
