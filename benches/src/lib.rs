@@ -14,9 +14,11 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput};
 
 pub mod envelope;
+pub mod foreign;
 pub mod protocol;
 pub mod sm2;
 pub mod sm3_sm4;
+pub mod table;
 pub mod transport;
 
 /// What one run of an operation works on.
@@ -78,11 +80,12 @@ impl Operation {
 pub type Subject = (&'static str, fn() -> Vec<Operation>);
 
 /// Every subject that needs no network.
-pub const COMPUTING: [Subject; 4] = [
+pub const COMPUTING: [Subject; 5] = [
     ("sm2", sm2::operations),
     ("sm3_sm4", sm3_sm4::operations),
     ("protocol", protocol::operations),
     ("envelope", envelope::operations),
+    ("table", table::ours::operations),
 ];
 
 /// Takes the time of operations with criterion. `--measurement-time` and the rest of its options work as usual.

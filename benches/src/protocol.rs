@@ -79,18 +79,21 @@ impl Signing {
     }
 }
 
+/// The server's step for a request of `count` digests, from frame to answer.
+pub(crate) fn server_step(count: usize) -> impl FnMut() + 'static {
+    let (mut session, mut cache) = (Signing::new(count), cache());
+    move || {
+        black_box(serve(&mut session.pair, &mut cache, black_box(&session.frame)));
+    }
+}
+
 fn signing(count: usize) -> Vec<Operation> {
     vec![
         Operation::items(&format!("sign {count}: client start"), count, move || {
             let session = Signing::new(count);
             move || drop(session.start())
         }),
-        Operation::items(&format!("sign {count}: server"), count, move || {
-            let (mut session, mut cache) = (Signing::new(count), cache());
-            move || {
-                black_box(serve(&mut session.pair, &mut cache, black_box(&session.frame)));
-            }
-        }),
+        Operation::items(&format!("sign {count}: server"), count, move || server_step(count)),
         Operation::items(&format!("sign {count}: client start and finish"), count, move || {
             let session = Signing::new(count);
             move || {

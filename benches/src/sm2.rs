@@ -1,4 +1,4 @@
-//! SM2 signatures and encryption with a whole key; yardsticks: P-256 of AWS-LC, and RustCrypto's `sm2`.
+//! SM2 signatures and encryption with a whole key; yardsticks: P-256 of AWS-LC, OpenSSL, and RustCrypto's `sm2`.
 
 use std::hint::black_box;
 
@@ -22,7 +22,7 @@ use sm_primitives::{
     sm2::{DistId, PrivateKey, dsa, pke},
 };
 
-use crate::Operation;
+use crate::{Operation, foreign::openssl};
 
 const MESSAGE: &[u8; 32] = b"32 bytes, as long as one digest.";
 const BATCH: usize = 32;
@@ -30,7 +30,10 @@ const BATCH: usize = 32;
 /// The operations.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    [ours(), points(), p256(), rustcrypto()].into_iter().flatten().collect()
+    [ours(), points(), vec![p256_sign(), p256_verify()], openssl(), rustcrypto()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn private() -> PrivateKey {
@@ -118,23 +121,46 @@ fn points() -> Vec<Operation> {
     ]
 }
 
-fn p256() -> Vec<Operation> {
-    let key = || EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+/// P-256 of AWS-LC, SHA-256 over 32 bytes included.
+pub(crate) fn p256_sign() -> Operation {
+    Operation::one("P-256 sign (AWS-LC)", || {
+        let (key, random) = (p256_key(), SystemRandom::new());
+        move || {
+            black_box(key.sign(&random, black_box(MESSAGE)).unwrap());
+        }
+    })
+}
+
+/// As [`p256_sign`]; the public key comes as bytes.
+pub(crate) fn p256_verify() -> Operation {
+    Operation::one("P-256 verify (AWS-LC)", || {
+        let key = p256_key();
+        let signature = key.sign(&SystemRandom::new(), MESSAGE).unwrap();
+        let public = key.public_key().as_ref().to_vec();
+        move || {
+            let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &public);
+            key.verify(black_box(MESSAGE), signature.as_ref()).unwrap();
+        }
+    })
+}
+
+fn p256_key() -> EcdsaKeyPair {
+    EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()
+}
+
+fn openssl() -> Vec<Operation> {
+    let (Some(mut signer), Some(mut verifier)) = (openssl::Sm2::generate(), openssl::Sm2::generate()) else {
+        return vec![];
+    };
+    let signature = verifier.sign(MESSAGE);
     vec![
-        Operation::one("P-256 sign (AWS-LC)", move || {
-            let (key, random) = (key(), SystemRandom::new());
+        Operation::one("sign digest (OpenSSL)", move || {
             move || {
-                black_box(key.sign(&random, black_box(MESSAGE)).unwrap());
+                black_box(signer.sign(black_box(MESSAGE)));
             }
         }),
-        Operation::one("P-256 verify (AWS-LC)", move || {
-            let key = key();
-            let signature = key.sign(&SystemRandom::new(), MESSAGE).unwrap();
-            let public = key.public_key().as_ref().to_vec();
-            move || {
-                let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &public);
-                key.verify(black_box(MESSAGE), signature.as_ref()).unwrap();
-            }
+        Operation::one("verify digest (OpenSSL)", move || {
+            move || assert!(verifier.verify(black_box(MESSAGE), &signature))
         }),
     ]
 }

@@ -1,4 +1,5 @@
-//! Hash and cipher; yardsticks: SHA-256 and AES-128-GCM of AWS-LC, and RustCrypto's `sm3` and `sm4`.
+//! Hash and cipher; yardsticks: SHA-256 and AES-128-GCM of AWS-LC, RustCrypto's `sm3` and `sm4`,
+//! libgcrypt and OpenSSL where they are.
 
 use std::hint::black_box;
 
@@ -9,7 +10,10 @@ use sm_primitives::{
     sm4::{cbc, ctr, gcm},
 };
 
-use crate::Operation;
+use crate::{
+    Operation,
+    foreign::{libgcrypt, openssl},
+};
 
 const SMALL: usize = 64;
 const LARGE: usize = 16 * 1024;
@@ -34,6 +38,7 @@ pub fn operations() -> Vec<Operation> {
     }));
     all.extend(ours());
     all.extend(others());
+    all.extend(in_c());
     all
 }
 
@@ -107,4 +112,41 @@ fn others() -> Vec<Operation> {
             drop(black_box(aes.seal_in_place_separate_tag(nonce, Aad::empty(), data).unwrap()));
         }),
     ]
+}
+
+fn in_c() -> Vec<Operation> {
+    let mut all = vec![];
+    if let Some(hash) = libgcrypt::Sm3::new() {
+        all.push(over(&format!("SM3 {LARGE} (libgcrypt)"), LARGE, move |data| {
+            black_box(hash.digest(data));
+        }));
+    }
+    if let Some(hash) = openssl::Sm3::new() {
+        all.push(over(&format!("SM3 {LARGE} (OpenSSL)"), LARGE, move |data| {
+            black_box(hash.digest(data));
+        }));
+    }
+    let modes = [
+        (libgcrypt::Mode::Cbc, "CBC encrypt"),
+        (libgcrypt::Mode::Ctr, "CTR"),
+        (libgcrypt::Mode::Gcm, "GCM seal"),
+    ];
+    for (mode, name) in modes {
+        let iv = if mode == libgcrypt::Mode::Gcm { &NONCE[..] } else { &IV };
+        if let Some(mut cipher) = libgcrypt::Sm4::new(mode, &KEY) {
+            all.push(Operation::bytes(&format!("SM4-{name} {LARGE} (libgcrypt)"), LARGE, move || {
+                let mut data = vec![0x5a; LARGE];
+                move || cipher.encrypt(iv, black_box(&mut data))
+            }));
+        }
+    }
+    for (counter, name) in [(false, "CBC encrypt"), (true, "CTR")] {
+        if let Some(mut cipher) = openssl::Sm4::new(counter, &KEY, &IV) {
+            all.push(Operation::bytes(&format!("SM4-{name} {LARGE} (OpenSSL)"), LARGE, move || {
+                let mut data = vec![0x5a; LARGE];
+                move || cipher.encrypt(&IV, black_box(&mut data))
+            }));
+        }
+    }
+    all
 }

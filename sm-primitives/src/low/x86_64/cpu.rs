@@ -86,3 +86,35 @@ fn switched(name: &str) -> Option<bool> {
 fn switched(_name: &str) -> Option<bool> {
     None
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::{env, eprintln};
+
+    use super::*;
+
+    /// The names in `list` whose token is missing, and those that are no token's.
+    fn missing(list: &str) -> alloc::vec::Vec<&str> {
+        let has = |name: &str| match name {
+            "adx" => Adx::get().is_some(),
+            "bmi2" => Bmi2::get().is_some(),
+            "avx2" => Avx2::get().is_some(),
+            "avx512" => Avx512::get().is_some(),
+            "aes" => Aes::get().is_some(),
+            "vaes" => Vaes::get().is_some(),
+            _ => false,
+        };
+        list.split(',').filter(|name| !name.is_empty() && !has(name)).collect()
+    }
+
+    /// A run that is there to test certain kernels names their tokens in `SM_EXPECT_CPU`: without this test it would
+    /// pass on a processor that skips them all.
+    #[test]
+    fn expected_tokens_are_there() {
+        let expected = env::var("SM_EXPECT_CPU").unwrap_or_default();
+        eprintln!("expected tokens: {expected:?}");
+        assert_eq!(missing(&expected), alloc::vec::Vec::<&str>::new(), "SM_EXPECT_CPU={expected}");
+        assert_eq!(missing("no-such-token,"), ["no-such-token"]);
+    }
+}

@@ -1,0 +1,183 @@
+//! What the table measures of this project: one function for each row, named as the row.
+
+use std::hint::black_box;
+
+use getrandom::SysRng;
+use sm_primitives::{
+    sm2::{DistId, PrivateKey, PublicKey, Signature, dsa},
+    sm3,
+    sm4::{cbc, ctr, gcm},
+};
+
+use super::{IV, KEY, LARGE, NONCE};
+use crate::{Operation, protocol};
+
+/// Items of a batch.
+const BATCH: usize = 64;
+/// Messages hashed at once, and the bytes of each.
+const MESSAGES: (usize, usize) = (16, 1024);
+/// Streams encrypted at once.
+const STREAMS: usize = 8;
+
+/// The operations; the name of each is that of its row.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        sm2_sign_one(),
+        sm2_sign_batch64(),
+        sm2_verify_fresh(),
+        sm2_verify_cached(),
+        sm2_verify_batch_same(),
+        sm2_verify_batch_diff(),
+        cosign_server_one(),
+        cosign_server_batch64(),
+        sm3_stream(),
+        sm3_16x1k(),
+        sm4_ctr_16k(),
+        sm4_gcm_16k(),
+        sm4_cbc_enc_1(),
+        sm4_cbc_enc_8(),
+    ]
+}
+
+fn private(number: usize) -> PrivateKey {
+    PrivateKey::from_bytes(&[u8::try_from(number).unwrap(); 32]).unwrap()
+}
+
+fn digests(key: &PrivateKey) -> Vec<[u8; 32]> {
+    let message = |number| [u8::try_from(number).unwrap(); 32];
+    (0..BATCH).map(|number| DistId::default().digest(key.public_key(), &message(number))).collect()
+}
+
+/// A signature to verify.
+struct Signed {
+    key: PublicKey,
+    digest: [u8; 32],
+    signature: Signature,
+}
+
+impl Signed {
+    fn batch(key_of: impl Fn(usize) -> usize) -> Vec<Self> {
+        let sign = |number| {
+            let key = private(key_of(number));
+            let digest = digests(&key)[number];
+            let signature = dsa::sign_digest(&key, &digest, &mut SysRng).unwrap();
+            Self { key: *key.public_key(), digest, signature }
+        };
+        (0..BATCH).map(sign).collect()
+    }
+
+    fn verify(&self) {
+        dsa::verify_digest(&self.key, black_box(&self.digest), &self.signature).unwrap();
+    }
+}
+
+fn sm2_sign_one() -> Operation {
+    Operation::one("sm2_sign_one", || {
+        let key = private(0x42);
+        let digest = digests(&key)[0];
+        move || {
+            black_box(dsa::sign_digest(&key, black_box(&digest), &mut SysRng).unwrap());
+        }
+    })
+}
+
+fn sm2_sign_batch64() -> Operation {
+    Operation::items("sm2_sign_batch64", BATCH, || {
+        let key = private(0x42);
+        let digests = digests(&key);
+        move || {
+            for digest in &digests {
+                black_box(dsa::sign_digest(&key, black_box(digest), &mut SysRng).unwrap());
+            }
+        }
+    })
+}
+
+fn sm2_verify_fresh() -> Operation {
+    Operation::one("sm2_verify_fresh", || {
+        let signed = Signed::batch(|number| number + 1);
+        let mut next = 0;
+        move || {
+            next = (next + 1) % BATCH;
+            signed[next].verify();
+        }
+    })
+}
+
+fn sm2_verify_cached() -> Operation {
+    Operation::one("sm2_verify_cached", || {
+        let signed = Signed::batch(|_| 0x42);
+        let mut next = 0;
+        move || {
+            next = (next + 1) % BATCH;
+            signed[next].verify();
+        }
+    })
+}
+
+fn sm2_verify_batch_same() -> Operation {
+    Operation::items("sm2_verify_batch_same", BATCH, || {
+        let signed = Signed::batch(|_| 0x42);
+        move || signed.iter().for_each(Signed::verify)
+    })
+}
+
+fn sm2_verify_batch_diff() -> Operation {
+    Operation::items("sm2_verify_batch_diff", BATCH, || {
+        let signed = Signed::batch(|number| number + 1);
+        move || signed.iter().for_each(Signed::verify)
+    })
+}
+
+fn cosign_server_one() -> Operation {
+    Operation::one("cosign_server_one", || protocol::server_step(1))
+}
+
+fn cosign_server_batch64() -> Operation {
+    Operation::items("cosign_server_batch64", BATCH, || protocol::server_step(BATCH))
+}
+
+fn sm3_stream() -> Operation {
+    over("sm3_stream", LARGE, |data| {
+        black_box(sm3::digest(data));
+    })
+}
+
+fn sm3_16x1k() -> Operation {
+    over("sm3_16x1k", MESSAGES.0 * MESSAGES.1, |data| {
+        for message in data.chunks_exact(MESSAGES.1) {
+            black_box(sm3::digest(message));
+        }
+    })
+}
+
+fn sm4_ctr_16k() -> Operation {
+    over("sm4_ctr_16k", LARGE, |data| ctr::Ctr::new(&KEY, &IV).apply(data))
+}
+
+fn sm4_gcm_16k() -> Operation {
+    over("sm4_gcm_16k", LARGE, |data| {
+        black_box(gcm::seal_in_place(&KEY, &NONCE, &[], data).unwrap());
+    })
+}
+
+fn sm4_cbc_enc_1() -> Operation {
+    over("sm4_cbc_enc_1", LARGE, |data| cbc::Encryptor::new(&KEY, &IV).encrypt(data).unwrap())
+}
+
+fn sm4_cbc_enc_8() -> Operation {
+    over("sm4_cbc_enc_8", STREAMS * LARGE, |data| {
+        for stream in data.chunks_exact_mut(LARGE) {
+            cbc::Encryptor::new(&KEY, &IV).encrypt(stream).unwrap();
+        }
+    })
+}
+
+/// An operation over `len` bytes that it may change.
+fn over(name: &str, len: usize, run: impl Fn(&mut [u8]) + 'static) -> Operation {
+    Operation::bytes(name, len, move || {
+        let mut data = vec![0x5a; len];
+        move || run(black_box(&mut data))
+    })
+}
