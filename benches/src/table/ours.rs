@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use getrandom::SysRng;
 use sm_primitives::{
-    sm2::{DistId, PrivateKey, PublicKey, Signature, dsa},
+    sm2::{DistId, PreparedKey, PrivateKey, PublicKey, Signature, dsa, dsa::many},
     sm3,
     sm4::{cbc, ctr, gcm},
 };
@@ -87,9 +87,7 @@ fn sm2_sign_batch64() -> Operation {
         let key = private(0x42);
         let digests = digests(&key);
         move || {
-            for digest in &digests {
-                black_box(dsa::sign_digest(&key, black_box(digest), &mut SysRng).unwrap());
-            }
+            black_box(many::sign_digests(&key, black_box(&digests), &mut SysRng).unwrap());
         }
     })
 }
@@ -108,10 +106,12 @@ fn sm2_verify_fresh() -> Operation {
 fn sm2_verify_cached() -> Operation {
     Operation::one("sm2_verify_cached", || {
         let signed = Signed::batch(|_| 0x42);
+        let key = PreparedKey::new(&signed[0].key);
         let mut next = 0;
         move || {
             next = (next + 1) % BATCH;
-            signed[next].verify();
+            let Signed { digest, signature, .. } = &signed[next];
+            dsa::verify_digest_prepared(&key, black_box(digest), signature).unwrap();
         }
     })
 }
@@ -119,14 +119,26 @@ fn sm2_verify_cached() -> Operation {
 fn sm2_verify_batch_same() -> Operation {
     Operation::items("sm2_verify_batch_same", BATCH, || {
         let signed = Signed::batch(|_| 0x42);
-        move || signed.iter().for_each(Signed::verify)
+        let key = PreparedKey::new(&signed[0].key);
+        let items: Vec<_> = signed.iter().map(|signed| (signed.digest, signed.signature)).collect();
+        move || assert!(many::verify_digests_prepared(&key, black_box(&items)).iter().all(Result::is_ok))
     })
 }
 
 fn sm2_verify_batch_diff() -> Operation {
     Operation::items("sm2_verify_batch_diff", BATCH, || {
         let signed = Signed::batch(|number| number + 1);
-        move || signed.iter().for_each(Signed::verify)
+        move || {
+            let claims: Vec<_> = black_box(&signed)
+                .iter()
+                .map(|Signed { key, digest, signature }| many::Claim {
+                    key,
+                    digest: *digest,
+                    signature: *signature,
+                })
+                .collect();
+            assert!(many::verify_digests(&claims).iter().all(Result::is_ok));
+        }
     })
 }
 

@@ -127,6 +127,14 @@ pub(crate) struct Jacobian<const L: usize> {
 /// Wipes as zeros.
 impl<const L: usize> DefaultIsZeroes for Jacobian<L> {}
 
+/// Room for what [`Lanes::double`] and [`Lanes::add_affine`] compute in between, kept by the caller: clearing it for every
+/// call would take longer than a multiplication.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Work<const L: usize>(pub(crate) [[Element<L>; 2]; 9]);
+
+/// Wipes as zeros.
+impl<const L: usize> DefaultIsZeroes for Work<L> {}
+
 /// The kernels on vectors of `L` lanes, as a processor offers them. All run in constant time.
 pub(crate) trait Lanes<const L: usize>: Copy {
     /// a b
@@ -150,10 +158,10 @@ pub(crate) trait Lanes<const L: usize>: Copy {
     );
 
     /// 2 p
-    fn double(self, p: &mut [Jacobian<L>; 2]);
+    fn double(self, p: &mut [Jacobian<L>; 2], work: &mut Work<L>);
 
     /// p + q, where q is none of p, -p; else z becomes 0, and stays so.
-    fn add_affine(self, p: &mut [Jacobian<L>; 2], q: &[Affine<L>; 2]);
+    fn add_affine(self, p: &mut [Jacobian<L>; 2], q: &[Affine<L>; 2], work: &mut Work<L>);
 
     /// (x / z^2, y / z^3), given 1 / z.
     fn scale(self, p: &Jacobian<L>, inverse: &Element<L>) -> Affine<L>;
@@ -161,12 +169,18 @@ pub(crate) trait Lanes<const L: usize>: Copy {
     /// Points given by the words of x and of y (v * 2^256 mod p, below p), negated where `negative` is all ones.
     fn spread(self, words: &[[i64; L]; 8], negative: &[i64; L]) -> Affine<L>;
 
-    /// The entry of vector `v` of `table` that each lane's index names, negated where `negative` is all ones. Reads all
+    /// Writes to `out` the entry of vector `v` of `table` that each lane's index names, negated where `negative` is all ones. Reads all
     /// entries.
-    fn select(self, table: &[[Affine<L>; 2]], v: usize, index: &[i64; L], negative: &[i64; L]) -> Affine<L>;
+    fn select(
+        self,
+        table: &[[Affine<L>; 2]],
+        v: usize,
+        index: &[i64; L],
+        negative: &[i64; L],
+        out: &mut Affine<L>,
+    );
 
-    /// The entries of `row` for eight vectors of points, written to `out[0]`, `out[stride]` and so on up to the eighth,
-    /// as far as `out` goes. Reads all entries.
+    /// The entries of `row` for eight vectors of points. Reads all entries.
     ///
     /// `index[place(v, l)]` names the entry for lane l of vector v, which is negated if that byte of `negative` is 0xff.
     fn look_up(self, row: &Columns, index: &[[u8; 8]; L], negative: &[[u8; 8]; L], out: &mut [Affine<L>; 8]);

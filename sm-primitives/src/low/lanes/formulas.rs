@@ -4,7 +4,7 @@
 use core::mem;
 
 use super::{
-    Affine, Columns, Element, Jacobian, LIMB_BYTES, LIMBS,
+    Affine, Columns, Element, Jacobian, LIMB_BYTES, LIMBS, Work,
     vector::{
         self, Factor, Limbs, Vector, add, copy, each, load, mul_sub, negate, shl, sqr_sub, store, sub, tidy,
     },
@@ -165,8 +165,8 @@ pub(in crate::low) fn close_sums<V: Products<L>, const L: usize>(
 ///
 /// 3 x^2 - 3 z^4 = 3 (x - z^2) (x + z^2), as a = -3: 4 multiplications, 4 squarings.
 #[inline(always)]
-pub(in crate::low) fn double<V: Products<L>, const L: usize>(p: &mut [Jacobian<L>; 2]) {
-    let [mut zz, mut yy, mut s, mut slope, mut t, mut u] = [[Element::default(); 2]; 6];
+pub(in crate::low) fn double<V: Products<L>, const L: usize>(p: &mut [Jacobian<L>; 2], work: &mut Work<L>) {
+    let [zz, yy, s, slope, t, u, ..] = &mut work.0;
     each!(I in [0 1] { V::sqr(&mut zz[I], &p[I].z); });
     each!(I in [0 1] { V::sqr(&mut yy[I], &p[I].y); });
     // z' = 2 y z
@@ -199,9 +199,9 @@ pub(in crate::low) fn double<V: Products<L>, const L: usize>(p: &mut [Jacobian<L
 pub(in crate::low) fn add_affine<V: Products<L>, const L: usize>(
     p: &mut [Jacobian<L>; 2],
     q: &[Affine<L>; 2],
+    work: &mut Work<L>,
 ) {
-    let [mut zz, mut zzz, mut h, mut r, mut hh] = [[Element::default(); 2]; 5];
-    let [mut hhh, mut v, mut z, mut t] = [[Element::default(); 2]; 4];
+    let [zz, zzz, h, r, hh, hhh, v, z, t] = &mut work.0;
     each!(I in [0 1] { V::sqr(&mut zz[I], &p[I].z); });
     each!(I in [0 1] { V::mul(&mut zzz[I], &p[I].z, &zz[I]); });
     each!(I in [0 1] { V::mul_sub(&mut h[I], &q[I].x, &zz[I], &p[I].x); });
@@ -258,7 +258,8 @@ pub(in crate::low) fn select<V: Vector<L>, const L: usize>(
     v: usize,
     index: &[i64; L],
     negative: &[i64; L],
-) -> Affine<L> {
+    out: &mut Affine<L>,
+) {
     let index = V::load(index);
     let [mut x, mut y] = [[V::splat(0); LIMBS]; 2];
     for (i, entry) in (0..).zip(table) {
@@ -269,10 +270,8 @@ pub(in crate::low) fn select<V: Vector<L>, const L: usize>(
             y[k] = y[k].or(V::load(&entry.y.0[k]).and(mask));
         }
     }
-    let mut out = Affine::default();
     store(&mut out.x, x);
     store(&mut out.y, negate(&y, V::load(negative)));
-    out
 }
 
 /// See [`Lanes::look_up`](super::Lanes::look_up).
@@ -355,9 +354,13 @@ macro_rules! kernels {
                 products: &[[Element<$lanes>; 2]],
                 inverses: &mut [Element<$lanes>; 2]
             ) = close_sums);
-            kernels!(@ $vector, $lanes, [$($attribute),*], fn double(p: &mut [Jacobian<$lanes>; 2]) = double);
+            kernels!(@ $vector, $lanes, [$($attribute),*], fn double(p: &mut [Jacobian<$lanes>; 2], work: &mut Work<$lanes>) = double);
             kernels!(@ $vector, $lanes, [$($attribute),*],
-                fn add_affine(p: &mut [Jacobian<$lanes>; 2], q: &[Affine<$lanes>; 2]) = add_affine);
+                fn add_affine(
+                p: &mut [Jacobian<$lanes>; 2],
+                q: &[Affine<$lanes>; 2],
+                work: &mut Work<$lanes>
+            ) = add_affine);
             kernels!(@ $vector, $lanes, [$($attribute),*],
                 fn scale(p: &Jacobian<$lanes>, inverse: &Element<$lanes>) -> Affine<$lanes> = scale);
             kernels!(@ $vector, $lanes, [$($attribute),*],
@@ -366,8 +369,9 @@ macro_rules! kernels {
                 table: &[[Affine<$lanes>; 2]],
                 v: usize,
                 index: &[i64; $lanes],
-                negative: &[i64; $lanes]
-            ) -> Affine<$lanes> = select);
+                negative: &[i64; $lanes],
+                out: &mut Affine<$lanes>
+            ) = select);
             kernels!(@ $vector, $lanes, [$($attribute),*], fn look_up(
                 row: &Columns,
                 index: &[[u8; 8]; $lanes],

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "kernels of other vectors need it, and the macros are the same")]
 
 use super::{
-    Affine, Columns, Element, Jacobian, RADIX,
+    Affine, Columns, Element, Jacobian, RADIX, Work,
     formulas::{kernels, products},
     vector::Vector,
 };

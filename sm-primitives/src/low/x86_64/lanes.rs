@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 
 use super::cpu::{Avx2, Avx512};
 use crate::low::lanes::{
-    Affine, Columns, Element, Jacobian, RADIX,
+    Affine, Columns, Element, Jacobian, RADIX, Work,
     formulas::{kernels, products},
     vector::Vector,
 };

@@ -13,7 +13,7 @@ use super::{
     Scratch, add_up, digits::Digits, elements, even, even_chunks, fixed, invert_all, load, points, splat,
 };
 use crate::{
-    low::lanes::{Affine as Points, Jacobian as Sums, LIMBS, Lanes},
+    low::lanes::{Affine as Points, Jacobian as Sums, LIMBS, Lanes, Work},
     mid::{
         comb::{Comb, ROWS},
         field::FieldElement,
@@ -40,11 +40,12 @@ const VECTORS: usize = 16;
 fn odd_multiples<const L: usize, K: Lanes<L>>(cpu: K, qs: &[[Points<L>; 2]]) -> Vec<[Points<L>; 2]> {
     // 2^m Q for m = 1 to 4
     let z = splat(&FieldElement::ONE);
+    let mut work = Work::default();
     let mut powers = Vec::with_capacity(2 * qs.len() * (WINDOW - 1));
     for q in qs {
         let mut power = q.map(|Points { x, y }| Sums { x, y, z });
         for _ in 1..WINDOW {
-            cpu.double(&mut power);
+            cpu.double(&mut power, &mut work);
             powers.extend(power);
         }
     }
@@ -83,9 +84,11 @@ fn fill_two<T, const L: usize>(items: &[T]) -> [[&T; L]; 2] {
     })
 }
 
+/// Digits of `L` lanes: the index of each among the odd multiples, and 0xff if it is negative.
+type Chosen<const L: usize> = [(u8, u8); L];
+
 /// Reads for each lane of vector `v` the entry of its digit. Variable time.
-fn pick<const L: usize>(entries: &[[Points<L>; 2]], v: usize, digits: [(u8, u8); L]) -> Points<L> {
-    let mut out = Points::default();
+fn pick<const L: usize>(entries: &[[Points<L>; 2]], v: usize, digits: Chosen<L>, out: &mut Points<L>) {
     for (lane, (index, negative)) in digits.into_iter().enumerate() {
         let entry = &entries[usize::from(index) % ENTRIES][v];
         for k in 0..LIMBS {
@@ -94,7 +97,6 @@ fn pick<const L: usize>(entries: &[[Points<L>; 2]], v: usize, digits: [(u8, u8);
             out.y.0[k][lane] = if negative == 0 { y } else { -y };
         }
     }
-    out
 }
 
 /// The same, reading all entries. Constant time.
@@ -102,31 +104,41 @@ fn select<const L: usize, K: Lanes<L>>(
     cpu: K,
     entries: &[[Points<L>; 2]],
     v: usize,
-    digits: [(u8, u8); L],
-) -> Points<L> {
+    digits: Chosen<L>,
+    out: &mut Points<L>,
+) {
     let index = digits.map(|(index, _)| i64::from(index));
-    cpu.select(entries, v, &index, &digits.map(|(_, negative)| i64::from(negative.cast_signed())))
+    let negative = digits.map(|(_, negative)| i64::from(negative.cast_signed()));
+    cpu.select(entries, v, &index, &negative, out);
 }
 
-/// The sums of multiples of two vectors: `choose(t, i)` is what digit i of term t adds.
+/// Computes the sums of multiples of two vectors: `choose(t, i, v, out)` writes what digit i of term t adds to vector v.
 fn ladder<const L: usize, K: Lanes<L>>(
     cpu: K,
     terms: usize,
     digits: usize,
-    mut choose: impl FnMut(usize, usize) -> [Points<L>; 2],
-) -> [Sums<L>; 2] {
+    sum: &mut [Sums<L>; 2],
+    mut choose: impl FnMut(usize, usize, usize, &mut Points<L>),
+) {
     let z = splat(&FieldElement::ONE);
-    let mut sum = choose(0, digits - 1).map(|Points { x, y }| Sums { x, y, z });
+    let mut work = Zeroizing::new(Work::default());
+    let mut chosen = Zeroizing::new([Points::default(); 2]);
     for i in (0..digits).rev() {
         let first = i + 1 == digits;
         if !first {
-            (0..WINDOW).for_each(|_| cpu.double(&mut sum));
+            (0..WINDOW).for_each(|_| cpu.double(sum, &mut work));
         }
-        for term in usize::from(first)..terms {
-            cpu.add_affine(&mut sum, &choose(term, i));
+        for term in 0..terms {
+            for (v, chosen) in chosen.iter_mut().enumerate() {
+                choose(term, i, v, chosen);
+            }
+            if first && term == 0 {
+                *sum = chosen.map(|Points { x, y }| Sums { x, y, z });
+            } else {
+                cpu.add_affine(sum, &chosen, &mut work);
+            }
         }
     }
-    sum
 }
 
 /// Affine forms of the first `count` sums, `None` where z is 0.
@@ -162,8 +174,8 @@ pub(in crate::mid) fn mul_points<const L: usize, K: Lanes<L>>(
             digits.chunks(2 * L).zip(table.chunks(ENTRIES)).zip(sums.as_chunks_mut().0)
         {
             let digits = fill_two::<_, L>(digits);
-            *sums = ladder(cpu, 1, LONG, |_, i| {
-                [0, 1].map(|v| select(cpu, entries, v, digits[v].map(|(digits, _)| digits.digit(i))))
+            ladder(cpu, 1, LONG, sums, |_, i, v, out| {
+                select(cpu, entries, v, digits[v].map(|(digits, _)| digits.digit(i)), out);
             });
         }
         let points = to_affine(cpu, &sums, items.len()).into_iter().zip(&digits);
@@ -191,6 +203,7 @@ pub(in crate::mid) fn verify<const L: usize, K: Lanes<L>>(cpu: K, claims: &[Clai
             .collect();
         let table = odd_multiples(cpu, &qs);
         let of_g = of_g.as_chunks::<2>().0;
+        let mut work = Work::default();
         for ((claims, entries), of_g) in claims.chunks(2 * L).zip(table.chunks(ENTRIES)).zip(of_g) {
             let digits = fill_two::<_, L>(claims)
                 .map(|claims| claims.map(|claim| Digits::<WINDOW, LONG>::new(&claim.k)));
@@ -198,10 +211,11 @@ pub(in crate::mid) fn verify<const L: usize, K: Lanes<L>>(cpu: K, claims: &[Clai
                 let (index, negative) = digits.digit(i);
                 (index, if bool::from(*negated) { !negative } else { negative })
             };
-            let mut sums = ladder(cpu, 1, LONG, |_, i| {
-                [0, 1].map(|v| pick(entries, v, digits[v].each_ref().map(|digits| digit(digits, i))))
+            let mut sums = [Sums::default(); 2];
+            ladder(cpu, 1, LONG, &mut sums, |_, i, v, out| {
+                pick(entries, v, digits[v].each_ref().map(|digits| digit(digits, i)), out);
             });
-            cpu.add_affine(&mut sums, of_g);
+            cpu.add_affine(&mut sums, of_g, &mut work);
             for (claims, sum) in claims.chunks(L).zip(&sums) {
                 let (x, z) = (elements(cpu, &sum.x), elements(cpu, &sum.z));
                 for (lane, claim) in claims.iter().enumerate() {
@@ -231,6 +245,7 @@ pub(in crate::mid) fn nonce_sums<const L: usize, K: Lanes<L>>(
             })
             .collect();
         let table = odd_multiples(cpu, &qs);
+        let mut work = Work::default();
         let mut sums = Vec::with_capacity(qs.len());
         for (items, entries) in items.chunks(2 * L).zip(table.chunks(2 * ENTRIES)) {
             let items = fill_two::<_, L>(items);
@@ -238,15 +253,20 @@ pub(in crate::mid) fn nonce_sums<const L: usize, K: Lanes<L>>(
             let digits = [0, 1].map(|term| {
                 items.map(|items| items.map(|item| Digits::<WINDOW, SHORT>::of_u128(item.b[term])))
             });
-            let mut sum = ladder(cpu, 2, SHORT, |term, i| {
-                [0, 1]
-                    .map(|v| pick(entries[term], v, digits[term][v].each_ref().map(|digits| digits.digit(i))))
+            let mut sum = [Sums::default(); 2];
+            ladder(cpu, 2, SHORT, &mut sum, |term, i, v, out| {
+                pick(entries[term], v, digits[term][v].each_ref().map(|digits| digits.digit(i)), out);
             });
-            cpu.add_affine(&mut sum, &items.map(|items| load(cpu, items.map(|item| &item.k2), [false; L])));
-            for term in 0..2 {
+            let k2 = items.map(|items| load(cpu, items.map(|item| &item.k2), [false; L]));
+            cpu.add_affine(&mut sum, &k2, &mut work);
+            for (term, entries) in entries.iter().enumerate() {
                 // Digits are of odd numbers only: take the point off again where b is even.
                 let mut less = sum;
-                cpu.add_affine(&mut less, &[0, 1].map(|v| pick(entries[term], v, [(0, 0xff); L])));
+                let mut minus = [Points::default(); 2];
+                for (v, minus) in minus.iter_mut().enumerate() {
+                    pick(entries, v, [(0, 0xff); L], minus);
+                }
+                cpu.add_affine(&mut less, &minus, &mut work);
                 for (items, (sum, less)) in items.iter().zip(sum.iter_mut().zip(&less)) {
                     for lane in (0..L).filter(|lane| items[*lane].b[term] % 2 == 0) {
                         copy_lane(sum, less, lane);
