@@ -4,5 +4,7 @@
 //! | module | what | token |
 //! |---|---|---|
 //! | `cpu` | the tokens | |
+//! | `sm4` | SM4 by way of the S-box of AES | `Aes`, `Vaes`, with `Avx512` |
 
 pub(crate) mod cpu;
+pub(crate) mod sm4;

@@ -9,8 +9,7 @@ use alloc::vec::Vec;
 use subtle::{ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater};
 use zeroize::Zeroizing;
 
-use super::block::{RoundKeys, crypt_block, crypt_blocks};
-use super::ctr::xor;
+use super::block::{RoundKeys, xor};
 use super::{BLOCK_LEN, KEY_LEN};
 use crate::Error;
 
@@ -41,11 +40,7 @@ impl Encryptor {
     }
 
     fn encrypt_blocks(&mut self, blocks: &mut [[u8; BLOCK_LEN]]) {
-        for block in blocks {
-            xor(block, &self.previous);
-            crypt_block(&self.keys, block);
-            self.previous = *block;
-        }
+        self.keys.cbc_encrypt(&mut self.previous, blocks);
     }
 }
 
@@ -72,7 +67,7 @@ impl Decryptor {
         for blocks in whole_blocks(data)?.chunks_mut(BATCH) {
             let ciphertext = &mut ciphertext[..blocks.len()];
             ciphertext.copy_from_slice(blocks);
-            crypt_blocks(&self.keys, blocks);
+            self.keys.crypt_blocks(blocks);
             for (block, previous) in blocks.iter_mut().zip([&self.previous].into_iter().chain(&*ciphertext)) {
                 xor(block, previous);
             }

@@ -9,7 +9,7 @@
 use core::array;
 
 use super::BLOCK_LEN;
-use super::block::RoundKeys;
+use super::block::ROUNDS;
 use super::sbox::{INPUT, OUTPUT, circuit};
 
 /// Blocks in one group.
@@ -24,7 +24,7 @@ type Group = [[u8; BLOCK_LEN]; GROUP];
 type Planes<const N: usize> = [[u64; N]; 8];
 
 /// Encrypts independent blocks (decrypts, with the keys reversed).
-pub(super) fn crypt_blocks(keys: &RoundKeys, blocks: &mut [[u8; BLOCK_LEN]]) {
+pub(super) fn crypt_blocks(keys: &[u32; ROUNDS], blocks: &mut [[u8; BLOCK_LEN]]) {
     let (groups, rest) = blocks.as_chunks_mut::<GROUP>();
     let (wide, single) = groups.as_chunks_mut::<WIDE>();
     for groups in wide {
@@ -41,9 +41,9 @@ pub(super) fn crypt_blocks(keys: &RoundKeys, blocks: &mut [[u8; BLOCK_LEN]]) {
     }
 }
 
-fn crypt_groups<const N: usize>(keys: &RoundKeys, groups: &mut [Group; N]) {
+fn crypt_groups<const N: usize>(keys: &[u32; ROUNDS], groups: &mut [Group; N]) {
     let mut x = [0, 1, 2, 3].map(|word| pack(groups, word));
-    for rk in keys.as_words().as_chunks::<4>().0 {
+    for rk in keys.as_chunks::<4>().0 {
         let [x0, x1, x2, x3] = &mut x;
         round(x0, x1, x2, x3, rk[0]);
         round(x1, x2, x3, x0, rk[1]);

@@ -1,0 +1,214 @@
+//! One block after another, and the key schedule: what counts is how long a round takes from input to output.
+//!
+//! A register holds one word four times over, so that ShiftRows moves equal bytes onto each other. From one round's S-box
+//! input to the next one's there are ten steps: AESENC (four), a split into nibbles (two), a table, three sums.
+
+use core::arch::x86_64::*;
+
+use super::tables::{FROM, IN, Nibbles, SCHEDULE, TH, TO, TRC, shuffle, to_basis};
+use super::{Block, Keys};
+
+/// Byte r of each word becomes byte r + 1.
+const DOWN: [u8; 16] = shuffle(3, false);
+
+/// GB/T 32907-2016, clause 7.3.
+const FK: [u32; 4] = [0xa3b1_bac6, 0x56aa_3350, 0x677d_9197, 0xb270_22dc];
+
+/// CK of clause 7.3 (2), as the kernels hold round keys.
+const CK: [u32; 32] = {
+    let mut ck = [0; 32];
+    let mut i = 0;
+    while i < 32 {
+        let first = 28 * i as u32;
+        let word = (first & 0xff) << 24 | (first + 7 & 0xff) << 16 | (first + 14 & 0xff) << 8 | first + 21 & 0xff;
+        ck[i] = to_basis(word).swap_bytes() ^ u32::from_ne_bytes([IN; 4]);
+        i += 1;
+    }
+    ck
+};
+
+macro_rules! features {
+    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)+) => {
+        $(#[$meta])*
+        #[target_feature(enable = "aes,avx2")]
+        $vis fn $($rest)+
+    };
+}
+
+features! {
+    #[inline]
+    fn constant(bytes: &'static [u8; 16]) -> __m128i {
+        load(bytes)
+    }
+}
+
+features! {
+    #[inline]
+    #[expect(unsafe_code, reason = "an unaligned load")]
+    fn load(block: &Block) -> __m128i {
+        // SAFETY: the reference is to 16 bytes that can be read.
+        unsafe { _mm_loadu_si128(block.as_ptr().cast()) }
+    }
+}
+
+features! {
+    #[inline]
+    #[expect(unsafe_code, reason = "an unaligned store")]
+    fn store(block: &mut Block, x: __m128i) {
+        // SAFETY: the reference is to 16 bytes that can be written.
+        unsafe { _mm_storeu_si128(block.as_mut_ptr().cast(), x) }
+    }
+}
+
+features! {
+    #[inline]
+    fn xor(a: __m128i, b: __m128i) -> __m128i {
+        _mm_xor_si128(a, b)
+    }
+}
+
+features! {
+    /// `x`, of which the compiler knows nothing, so that sums stay in the order in which they are written.
+    #[inline]
+    #[expect(unsafe_code, reason = "an empty assembly line leaves the value in its register")]
+    fn pin(mut x: __m128i) -> __m128i {
+        // SAFETY: the template is a comment: no instruction, no memory, no flag, no stack; the register keeps its value.
+        unsafe {
+            core::arch::asm!("/* {0} */", inout(xmm_reg) x, options(pure, nomem, nostack, preserves_flags));
+        }
+        x
+    }
+}
+
+features! {
+    /// The low and the high nibbles.
+    #[inline]
+    fn split(x: __m128i) -> [__m128i; 2] {
+        let mask = _mm_set1_epi8(15);
+        [_mm_and_si128(x, mask), _mm_and_si128(_mm_srli_epi16::<4>(x), mask)]
+    }
+}
+
+features! {
+    /// A linear map of each byte, given by its nibbles.
+    #[inline]
+    fn map(tables: &'static Nibbles, [low, high]: [__m128i; 2]) -> __m128i {
+        xor(_mm_shuffle_epi8(constant(&tables[0]), low), _mm_shuffle_epi8(constant(&tables[1]), high))
+    }
+}
+
+features! {
+    /// Four copies of a round key.
+    #[inline]
+    fn round_key(rk: u32) -> __m128i {
+        _mm_set1_epi32(rk.cast_signed())
+    }
+}
+
+features! {
+    /// The words of a block, each four times, in the basis of T.
+    #[inline]
+    fn spread(block: __m128i) -> [__m128i; 4] {
+        let x = map(&TO, split(block));
+        [
+            _mm_shuffle_epi32::<0x00>(x),
+            _mm_shuffle_epi32::<0x55>(x),
+            _mm_shuffle_epi32::<0xaa>(x),
+            _mm_shuffle_epi32::<0xff>(x),
+        ]
+    }
+}
+
+features! {
+    /// The block of four words of which each register holds copies.
+    #[inline]
+    fn gather([a, b, c, d]: [__m128i; 4]) -> __m128i {
+        let x = _mm_unpacklo_epi64(_mm_unpacklo_epi32(a, b), _mm_unpacklo_epi32(c, d));
+        map(&FROM, split(x))
+    }
+}
+
+features! {
+    /// `sum + T L S(input)`, `input` being an S-box input in the basis of T.
+    #[inline]
+    fn substitute_and_add(sum: __m128i, input: __m128i) -> __m128i {
+        let zero = _mm_setzero_si128();
+        let down = constant(&DOWN);
+        let [m_low, m_high] = split(_mm_aesenc_si128(input, zero));
+        let [a_low, a_high] = split(_mm_aesenclast_si128(input, zero));
+        let (r_low, r_high) =
+            (_mm_shuffle_epi8(constant(&TRC[0]), m_low), _mm_shuffle_epi8(constant(&TRC[1]), m_high));
+        let (h_low, h_high) =
+            (_mm_shuffle_epi8(constant(&TH[0]), a_low), _mm_shuffle_epi8(constant(&TH[1]), a_high));
+        let low = pin(_mm_shuffle_epi8(pin(xor(r_low, h_low)), down));
+        let high = pin(_mm_shuffle_epi8(pin(xor(r_high, h_high)), down));
+        let sum = pin(xor(pin(xor(sum, h_low)), h_high));
+        xor(pin(xor(sum, low)), high)
+    }
+}
+
+features! {
+    /// The 32 rounds; returns the last four words, the last one first.
+    #[inline]
+    fn rounds(keys: &Keys, [mut x0, mut x1, mut x2, mut x3]: [__m128i; 4]) -> [__m128i; 4] {
+        // `input` is what goes into the S-boxes of the next round, and `rest` what it is without the newest word.
+        let mut input = xor(xor(x1, x2), xor(x3, round_key(keys[0])));
+        for i in 1..=keys.len() {
+            let next = keys.get(i).map_or(_mm_setzero_si128(), |rk| round_key(*rk));
+            let rest = pin(xor(xor(x2, next), x3));
+            input = substitute_and_add(pin(xor(x0, rest)), input);
+            [x0, x1, x2, x3] = [x1, x2, x3, pin(xor(input, rest))];
+        }
+        [x3, x2, x1, x0]
+    }
+}
+
+features! {
+    /// Encrypts one block (decrypts, with the keys reversed).
+    pub(super) fn crypt(keys: &Keys, block: &mut Block) {
+        let x = gather(rounds(keys, spread(load(block))));
+        store(block, x);
+    }
+}
+
+features! {
+    /// CBC: each block is added to the one before it, `previous` at first, and encrypted.
+    pub(super) fn cbc(keys: &Keys, previous: &mut Block, blocks: &mut [Block]) {
+        let mut chain = spread(load(previous));
+        for block in &mut *blocks {
+            let [a, b, c, d] = spread(load(block));
+            chain = rounds(keys, [xor(a, chain[0]), xor(b, chain[1]), xor(c, chain[2]), xor(d, chain[3])]);
+            store(block, gather(chain));
+        }
+        if let [.., last] = blocks {
+            *previous = *last;
+        }
+    }
+}
+
+features! {
+    /// Clause 7.3: K_i = MK_i + FK_i, then rk_i = K_(i+4) = K_i + T'(K_(i+1) + K_(i+2) + K_(i+3) + CK_i).
+    pub(super) fn expand(key: &Block, keys: &mut Keys) {
+        const FK_BYTES: [u8; 16] = {
+            let mut bytes = [0; 16];
+            let mut i = 0;
+            while i < 16 {
+                bytes[i] = FK[i / 4].to_be_bytes()[i % 4];
+                i += 1;
+            }
+            bytes
+        };
+        const BELOW: [[u8; 16]; 4] = [shuffle(0, false), shuffle(1, false), shuffle(2, false), shuffle(3, false)];
+        let mut k = spread(xor(load(key), constant(&FK_BYTES)));
+        for (rk, ck) in keys.iter_mut().zip(CK) {
+            let input = xor(xor(k[1], k[2]), xor(k[3], round_key(ck)));
+            let nibbles = split(_mm_aesenclast_si128(input, _mm_setzero_si128()));
+            let mut new = k[0];
+            for (tables, below) in SCHEDULE.iter().zip(&BELOW) {
+                new = xor(new, _mm_shuffle_epi8(map(tables, nibbles), constant(below)));
+            }
+            *rk = _mm_cvtsi128_si32(new).cast_unsigned() ^ u32::from_ne_bytes([IN; 4]);
+            k = [k[1], k[2], k[3], new];
+        }
+    }
+}
