@@ -130,20 +130,58 @@ features! {
 
 features! {
     /// `sum + T L S(input)`, `input` being an S-box input in the basis of T.
+    ///
+    /// In assembly, because compilers find other orders, and instructions for floating-point numbers, which do the same
+    /// more slowly.
     #[inline]
-    fn substitute_and_add(sum: __m128i, input: __m128i) -> __m128i {
-        let zero = _mm_setzero_si128();
-        let down = constant(&DOWN);
-        let [m_low, m_high] = split(_mm_aesenc_si128(input, zero));
-        let [a_low, a_high] = split(_mm_aesenclast_si128(input, zero));
-        let (r_low, r_high) =
-            (_mm_shuffle_epi8(constant(&TRC[0]), m_low), _mm_shuffle_epi8(constant(&TRC[1]), m_high));
-        let (h_low, h_high) =
-            (_mm_shuffle_epi8(constant(&TH[0]), a_low), _mm_shuffle_epi8(constant(&TH[1]), a_high));
-        let low = pin(_mm_shuffle_epi8(pin(xor(r_low, h_low)), down));
-        let high = pin(_mm_shuffle_epi8(pin(xor(r_high, h_high)), down));
-        let sum = pin(xor(pin(xor(sum, h_low)), h_high));
-        xor(pin(xor(sum, low)), high)
+    #[expect(unsafe_code, reason = "the order of the instructions is what makes it fast")]
+    fn substitute_and_add(mut sum: __m128i, mut input: __m128i) -> __m128i {
+        // SAFETY: the instructions are those of AES and AVX, which the function enables; they use the registers named
+        // here and nothing else.
+        unsafe {
+            core::arch::asm!(
+                "vaesenc {m}, {input}, {zero}",
+                "vaesenclast {input}, {input}, {zero}",
+                "vpsrlw {high}, {m}, 4",
+                "vpand {m}, {m}, {mask}",
+                "vpsrlw {a_high}, {input}, 4",
+                "vpand {input}, {input}, {mask}",
+                "vpand {high}, {high}, {mask}",
+                "vpand {a_high}, {a_high}, {mask}",
+                "vpshufb {m}, {r_low}, {m}",
+                "vpshufb {input}, {h_low}, {input}",
+                "vpshufb {high}, {r_high}, {high}",
+                "vpshufb {a_high}, {h_high}, {a_high}",
+                "vpxor {m}, {m}, {input}",
+                "vpxor {sum}, {sum}, {input}",
+                "vpshufb {m}, {m}, {down}",
+                "vpxor {high}, {high}, {a_high}",
+                "vpxor {sum}, {sum}, {a_high}",
+                "vpshufb {high}, {high}, {down}",
+                "vpxor {sum}, {sum}, {m}",
+                "vpxor {sum}, {sum}, {high}",
+                input = inout(xmm_reg) input, sum = inout(xmm_reg) sum,
+                m = out(xmm_reg) _, high = out(xmm_reg) _, a_high = out(xmm_reg) _,
+                zero = in(xmm_reg) _mm_setzero_si128(), mask = in(xmm_reg) _mm_set1_epi8(15),
+                r_low = in(xmm_reg) constant(&TRC[0]), r_high = in(xmm_reg) constant(&TRC[1]),
+                h_low = in(xmm_reg) constant(&TH[0]), h_high = in(xmm_reg) constant(&TH[1]),
+                down = in(xmm_reg) constant(&DOWN),
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+        let _ = input;
+        sum
+    }
+}
+
+features! {
+    /// One round: `x0` becomes the word that follows `x3`. `input` goes into the S-boxes, and becomes the input of the
+    /// next round, whose round key is `next`.
+    #[inline]
+    fn round(x0: &mut __m128i, [x2, x3]: [__m128i; 2], input: &mut __m128i, next: __m128i) {
+        let rest = pin(xor(xor(x2, next), x3));
+        *input = substitute_and_add(pin(xor(*x0, rest)), *input);
+        *x0 = pin(xor(*input, rest));
     }
 }
 
@@ -151,13 +189,13 @@ features! {
     /// The 32 rounds; returns the last four words, the last one first.
     #[inline]
     fn rounds(keys: &Keys, [mut x0, mut x1, mut x2, mut x3]: [__m128i; 4]) -> [__m128i; 4] {
-        // `input` is what goes into the S-boxes of the next round, and `rest` what it is without the newest word.
         let mut input = xor(xor(x1, x2), xor(x3, round_key(keys[0])));
-        for i in 1..=keys.len() {
-            let next = keys.get(i).map_or(_mm_setzero_si128(), |rk| round_key(*rk));
-            let rest = pin(xor(xor(x2, next), x3));
-            input = substitute_and_add(pin(xor(x0, rest)), input);
-            [x0, x1, x2, x3] = [x1, x2, x3, pin(xor(input, rest))];
+        for i in (0..32).step_by(4) {
+            round(&mut x0, [x2, x3], &mut input, round_key(keys[i + 1]));
+            round(&mut x1, [x3, x0], &mut input, round_key(keys[i + 2]));
+            round(&mut x2, [x0, x1], &mut input, round_key(keys[i + 3]));
+            // There is no round after the last one: any key will do.
+            round(&mut x3, [x1, x2], &mut input, round_key(keys[(i + 4) % 32]));
         }
         [x3, x2, x1, x0]
     }
