@@ -4,7 +4,9 @@
 //! | module | what | token |
 //! |---|---|---|
 //! | `cpu` | the tokens | |
+//! | `ghash` | GHASH by carry-less products | `Aes`, `Vaes` |
 //! | `sm4` | SM4 by way of the S-box of AES | `Aes`, `Vaes`, with `Avx512` |
 
 pub(crate) mod cpu;
+pub(crate) mod ghash;
 pub(crate) mod sm4;

@@ -2,10 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use super::sbox::substitute;
-use super::{BLOCK_LEN, KEY_LEN, planes};
 #[cfg(not(all(target_arch = "x86_64", not(miri))))]
 use super::no_engine::Engine;
+use super::sbox::substitute;
+use super::{BLOCK_LEN, KEY_LEN, planes};
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 use crate::low::x86_64::sm4::Engine;
 

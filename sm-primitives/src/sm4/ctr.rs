@@ -47,7 +47,8 @@ impl Ctr {
         while !rest.is_empty() {
             // A run ends where the lowest 32 bits carry.
             let blocks = (1 << 32) - (self.counter & u128::from(u32::MAX));
-            let length = usize::try_from(blocks * BLOCK_LEN as u128).map_or(rest.len(), |run| run.min(rest.len()));
+            let length =
+                usize::try_from(blocks * BLOCK_LEN as u128).map_or(rest.len(), |run| run.min(rest.len()));
             let (run, after) = rest.split_at_mut(length);
             xor_stream(&self.keys, self.counter, run, &mut self.stream);
             self.counter = self.counter.wrapping_add(run.len().div_ceil(BLOCK_LEN) as u128);

@@ -20,7 +20,8 @@ const CK: [u32; 32] = {
     let mut i = 0;
     while i < 32 {
         let first = 28 * i as u32;
-        let word = (first & 0xff) << 24 | (first + 7 & 0xff) << 16 | (first + 14 & 0xff) << 8 | first + 21 & 0xff;
+        let word =
+            (first & 0xff) << 24 | (first + 7 & 0xff) << 16 | (first + 14 & 0xff) << 8 | first + 21 & 0xff;
         ck[i] = to_basis(word).swap_bytes() ^ u32::from_ne_bytes([IN; 4]);
         i += 1;
     }
