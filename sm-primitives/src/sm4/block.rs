@@ -94,6 +94,38 @@ impl RoundKeys {
     }
 }
 
+/// Round keys for 16 blocks that each have a key of their own.
+pub(super) enum EachKeys {
+    Portable(Zeroizing<planes::EachKeys>),
+    Kernels(Engine, Zeroizing<[[u32; planes::GROUP]; ROUNDS]>),
+}
+
+impl EachKeys {
+    /// For keys on the path of `keys`.
+    pub(super) fn new(keys: &RoundKeys) -> Self {
+        match keys.engine {
+            Some(engine) => Self::Kernels(engine, Zeroizing::new([[0; planes::GROUP]; ROUNDS])),
+            None => Self::Portable(Zeroizing::new([[0; 8]; ROUNDS])),
+        }
+    }
+
+    /// Makes `keys`, which are on the same path, those of block number `block`.
+    pub(super) fn set(&mut self, block: usize, keys: &RoundKeys) {
+        match self {
+            Self::Portable(each) => planes::set_keys(each, block, &keys.words),
+            Self::Kernels(engine, each) => engine.set_keys(each, block, &keys.words),
+        }
+    }
+
+    /// Encrypts 16 blocks, each with its key.
+    pub(super) fn crypt(&self, blocks: &mut planes::Group) {
+        match self {
+            Self::Portable(each) => planes::crypt_each(each, blocks),
+            Self::Kernels(engine, each) => engine.crypt_each(each, blocks),
+        }
+    }
+}
+
 /// inc_32 of NIST SP 800-38D, section 6.2, `n` times: the lowest 32 bits count, modulo 2^32.
 pub(super) fn advance(counter: u128, n: u128) -> u128 {
     const LOW: u128 = u32::MAX as u128;
@@ -176,7 +208,8 @@ mod tests {
 
     use super::*;
 
-    /// The kernels that this processor can run, beside the portable path.
+    /// The kernels that this processor can run. A token that is not there skips its kernels, and the output says so.
+    #[expect(clippy::print_stdout, reason = "says what ran")]
     fn engines() -> Vec<Engine> {
         let engines = Engine::all();
         println!("kernels: {engines:?}");
@@ -244,7 +277,7 @@ mod tests {
     fn kernels_crypt_any_number_of_blocks() {
         for engine in engines() {
             for count in counts() {
-                let key = [count as u8; KEY_LEN];
+                let key = (count as u128).to_be_bytes();
                 let (fast, portable) =
                     (RoundKeys::with_engine(Some(engine), &key), RoundKeys::with_engine(None, &key));
                 let (mut many, mut expected) = (blocks(count, 2), blocks(count, 2));
@@ -265,7 +298,7 @@ mod tests {
         let high = 0xfedc_ba98_7654_3210_0123_4567_u128 << 32;
         for engine in engines() {
             for count in counts() {
-                let key = [count as u8; KEY_LEN];
+                let key = (count as u128).to_be_bytes();
                 let (fast, portable) =
                     (RoundKeys::with_engine(Some(engine), &key), RoundKeys::with_engine(None, &key));
                 // The wrap in the first, the last and some other block, and after all of them.
@@ -276,6 +309,30 @@ mod tests {
                     portable.ctr(counter, &mut expected);
                     assert!(data == expected, "{engine:?} {count} {before}");
                 }
+            }
+        }
+    }
+
+    /// Each block under the last key that its place was given.
+    #[test]
+    fn kernels_take_a_key_for_each_block() {
+        let engines = engines();
+        for engine in engines.into_iter().map(Some).chain([None]) {
+            let each_key: Vec<_> = keys().take(100).map(|key| RoundKeys::with_engine(engine, &key)).collect();
+            let mut each = EachKeys::new(&each_key[0]);
+            let mut current = [0; planes::GROUP];
+            for (place, key) in
+                (0..planes::GROUP).chain([15, 0, 7, 8, 3]).zip([99, 98].into_iter().chain(0..))
+            {
+                each.set(place, &each_key[key]);
+                current[place] = key;
+            }
+            let mut data: planes::Group = blocks(planes::GROUP, 9).try_into().expect("16 blocks");
+            let before = data;
+            each.crypt(&mut data);
+            for ((data, mut expected), key) in data.into_iter().zip(before).zip(current) {
+                each_key[key].crypt_block(&mut expected);
+                assert_eq!(data, expected, "{engine:?} {key}");
             }
         }
     }

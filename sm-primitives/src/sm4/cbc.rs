@@ -5,11 +5,12 @@
 //! message must not be predictable.
 
 use alloc::vec::Vec;
+use core::iter;
 
 use subtle::{ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater};
 use zeroize::Zeroizing;
 
-use super::block::{RoundKeys, xor};
+use super::block::{EachKeys, RoundKeys, xor};
 use super::{BLOCK_LEN, KEY_LEN};
 use crate::Error;
 
@@ -41,6 +42,81 @@ impl Encryptor {
 
     fn encrypt_blocks(&mut self, blocks: &mut [[u8; BLOCK_LEN]]) {
         self.keys.cbc_encrypt(&mut self.previous, blocks);
+    }
+}
+
+/// Encrypts the next blocks of several messages at once: each slice in place with its encryptor, as
+/// [`Encryptor::encrypt`] does it.
+///
+/// The blocks of one message have to wait for each other, those of different messages do not: 8 messages together take
+/// not much longer than one of them. Any number of messages, of different lengths and under different keys, is taken
+/// in turns; equal lengths, or the longest ones first, keep the turns full. Timing depends on lengths only.
+///
+/// # Errors
+/// [`Error::InvalidLength`] if one of the slices ends inside a block; all data and chaining is then untouched.
+pub fn encrypt_many(messages: &mut [(&mut Encryptor, &mut [u8])]) -> Result<(), Error> {
+    if messages.iter().any(|(_, data)| data.len() % BLOCK_LEN != 0) {
+        return Err(Error::InvalidLength);
+    }
+    let mut waiting = messages
+        .iter_mut()
+        .map(|(encryptor, data)| Lane { encryptor, blocks: data.as_chunks_mut().0 })
+        .filter(|lane| !lane.blocks.is_empty());
+    let Some(first) = waiting.next() else { return Ok(()) };
+    let mut keys = EachKeys::new(&first.encryptor.keys);
+    let mut waiting = iter::once(first).chain(waiting);
+    let mut lanes = [const { None::<Lane> }; LANES];
+    let mut state = [[0; BLOCK_LEN]; LANES];
+    loop {
+        for (i, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.is_none()) {
+            *lane = waiting.next();
+            if let Some(lane) = lane {
+                keys.set(i, &lane.encryptor.keys);
+                state[i] = lane.encryptor.previous;
+            }
+        }
+        let mut running = lanes.iter_mut().flatten();
+        match (running.next(), running.next()) {
+            (None, _) => return Ok(()),
+            // Alone it is faster on its own.
+            (Some(lane), None) => {
+                lane.encryptor.encrypt_blocks(lane.blocks);
+                return Ok(());
+            }
+            _ => {}
+        }
+        let steps = lanes.iter().flatten().map(|lane| lane.blocks.len()).min().unwrap_or_default();
+        for step in 0..steps {
+            for (state, lane) in state.iter_mut().zip(&lanes) {
+                lane.as_ref().into_iter().for_each(|lane| xor(state, &lane.blocks[step]));
+            }
+            keys.crypt(&mut state);
+            for (state, lane) in state.iter().zip(&mut lanes) {
+                lane.as_mut().into_iter().for_each(|lane| lane.blocks[step] = *state);
+            }
+        }
+        for (state, lane) in state.iter().zip(&mut lanes) {
+            *lane = lane.take().and_then(|lane| lane.after(steps, state));
+        }
+    }
+}
+
+/// Messages that are encrypted side by side.
+const LANES: usize = 16;
+
+/// A message in its turn.
+struct Lane<'m> {
+    encryptor: &'m mut Encryptor,
+    blocks: &'m mut [[u8; BLOCK_LEN]],
+}
+
+impl Lane<'_> {
+    /// What is left to do when `steps` blocks, of which `last` was the last, are done.
+    fn after(self, steps: usize, last: &[u8; BLOCK_LEN]) -> Option<Self> {
+        let Self { encryptor, blocks } = self;
+        encryptor.previous = *last;
+        let blocks = &mut blocks[steps..];
+        (!blocks.is_empty()).then_some(Self { encryptor, blocks })
     }
 }
 

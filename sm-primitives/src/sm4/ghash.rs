@@ -194,6 +194,7 @@ mod tests {
 
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     #[test]
+    #[expect(clippy::print_stdout, reason = "says what ran")]
     fn kernels_agree() {
         extern crate std;
         let engines = Engine::all();

@@ -16,13 +16,12 @@ const FK: [u32; 4] = [0xa3b1_bac6, 0x56aa_3350, 0x677d_9197, 0xb270_22dc];
 
 /// CK of clause 7.3 (2), as the kernels hold round keys.
 const CK: [u32; 32] = {
-    let mut ck = [0; 32];
-    let mut i = 0;
+    let (mut ck, mut i, mut byte) = ([0; 32], 0, 0_u8);
     while i < 32 {
-        let first = 28 * i as u32;
-        let word =
-            (first & 0xff) << 24 | (first + 7 & 0xff) << 16 | (first + 14 & 0xff) << 8 | first + 21 & 0xff;
-        ck[i] = to_basis(word).swap_bytes() ^ u32::from_ne_bytes([IN; 4]);
+        let (b, c, d) = (byte.wrapping_add(7), byte.wrapping_add(14), byte.wrapping_add(21));
+        let word = to_basis(u32::from_be_bytes([byte, b, c, d]));
+        ck[i] = word.swap_bytes() ^ u32::from_ne_bytes([IN; 4]);
+        byte = byte.wrapping_add(28);
         i += 1;
     }
     ck

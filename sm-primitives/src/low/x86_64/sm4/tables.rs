@@ -47,7 +47,7 @@ const fn times(a: u8, b: u8) -> u8 {
     let (mut product, mut a, mut i) = (0, a, 0);
     while i < 8 {
         product ^= a * (b >> i & 1);
-        a = a << 1 ^ 0x1b * (a >> 7);
+        a = (a << 1) ^ (0x1b * (a >> 7));
         i += 1;
     }
     product
@@ -95,10 +95,14 @@ const fn inverse(map: &Map) -> Map {
 
 /// What stands in front of and behind the inversion of SM4: row i is a7 rotated left by i.
 const M: Map = {
-    let (mut map, mut i) = ([0_u8; 8], 0);
-    while i < 64 {
-        map[i % 8] |= (0xa7_u8.rotate_left(i as u32 / 8) >> (i % 8) & 1) << (i / 8);
-        i += 1;
+    let (mut map, mut row) = ([0; 8], 0_u8);
+    while row < 8 {
+        let (bits, mut i) = (0xa7_u8.rotate_left(row as u32), 0);
+        while i < 8 {
+            map[i] |= (bits >> i & 1) << row;
+            i += 1;
+        }
+        row += 1;
     }
     map
 };
@@ -206,10 +210,10 @@ pub(super) const fn to_basis(word: u32) -> u32 {
 
 /// The shuffle within four words of four bytes that takes byte `(row + down) mod 4` of each word, and undoes the
 /// ShiftRows of AESENCLAST if `rows` is true: that moved byte r of word w to word w - r (mod 4).
-pub(super) const fn shuffle(down: usize, rows: bool) -> [u8; 16] {
+pub(super) const fn shuffle(down: u8, rows: bool) -> [u8; 16] {
     let (mut indices, mut i) = ([0; 16], 0_u8);
     while i < 16 {
-        let row = (i + down as u8) % 4;
+        let row = (i + down) % 4;
         let word = if rows { (4 + i / 4 - row) % 4 } else { i / 4 };
         indices[i as usize] = 4 * word + row;
         i += 1;

@@ -23,10 +23,11 @@ const NEXT: [u8; 16] = shuffle(1, false);
 #[repr(align(64))]
 struct Aligned(#[expect(dead_code, reason = "takes up space")] [u8; 64]);
 
+/// Runs of `N` sets, each of four registers of `LANES` blocks.
+type Runs<'b, const N: usize, const LANES: usize> = &'b mut [[[[Block; LANES]; 4]; N]];
+
 /// Whole runs of `N` sets of `LANES` times four blocks, and the blocks left over.
-fn as_runs<const N: usize, const LANES: usize>(
-    blocks: &mut [Block],
-) -> (&mut [[[[Block; LANES]; 4]; N]], &mut [Block]) {
+fn as_runs<const N: usize, const LANES: usize>(blocks: &mut [Block]) -> (Runs<'_, N, LANES>, &mut [Block]) {
     let whole = blocks.len() - blocks.len() % (4 * N * LANES);
     let (runs, rest) = blocks.split_at_mut(whole);
     // All three divide without remainder.
@@ -281,7 +282,7 @@ macro_rules! kernels {
                             store_blocks(blocks, xor(load_blocks(blocks), y));
                         }
                     }
-                    *counter = advance(*counter, 4 * $lanes * N as u128);
+                    *counter = advance(*counter, (4 * LANES * N) as u128);
                 }
                 rest
             }
