@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::no_engine::Engine;
 use super::sbox::substitute;
 use super::{BLOCK_LEN, KEY_LEN, planes};
+use crate::low::scratch::Scratch;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 use crate::low::x86_64::sm4::Engine;
 
@@ -81,9 +82,9 @@ impl RoundKeys {
             return engine.ctr(&self.words, counter, blocks);
         }
         let mut counter = counter;
-        let mut stream = Zeroizing::new([[0; BLOCK_LEN]; BATCH]);
+        let mut stream = Scratch::<BATCH>::new();
         for blocks in blocks.chunks_mut(BATCH) {
-            let stream = &mut stream[..blocks.len()];
+            let stream = &mut stream.0[..blocks.len()];
             for block in stream.iter_mut() {
                 *block = counter.to_be_bytes();
                 counter = advance(counter, 1);

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::block::{EachKeys, RoundKeys, xor};
 use super::{BLOCK_LEN, KEY_LEN};
-use crate::Error;
+use crate::{Error, ct};
 
 /// Blocks decrypted at a time.
 const BATCH: usize = 64;
@@ -219,6 +219,7 @@ pub fn unpad(last: &[u8; BLOCK_LEN]) -> Result<usize, Error> {
         // The byte has `after` bytes behind it, so it is padding if there are more padding bytes than that.
         bad |= padding.ct_gt(&after) & byte.ct_ne(&padding);
     }
-    let length = u8::conditional_select(&16_u8.wrapping_sub(padding), &0, bad);
-    if bool::from(bad) { Err(Error::DecryptionFailed) } else { Ok(usize::from(length)) }
+    let mut length = u8::conditional_select(&16_u8.wrapping_sub(padding), &0, bad);
+    ct::into_public(&mut length);
+    if ct::into_public_choice(bad) { Err(Error::DecryptionFailed) } else { Ok(usize::from(length)) }
 }

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::block::{RoundKeys, advance, xor};
 use super::{BLOCK_LEN, KEY_LEN};
+use crate::low::scratch::Scratch;
 
 /// A CTR key stream. Encryption and decryption are the same. Wiped on drop.
 pub struct Ctr {
@@ -70,8 +71,8 @@ pub(super) fn xor_stream(keys: &RoundKeys, counter: u128, data: &mut [u8], last:
     let whole = whole.as_chunks_mut().0;
     keys.ctr(counter, whole);
     if !tail.is_empty() {
-        let mut buffer = Zeroizing::new([[0; BLOCK_LEN]; TAIL]);
-        let blocks = &mut buffer[..tail.len().div_ceil(BLOCK_LEN)];
+        let mut buffer = Scratch::<TAIL>::new();
+        let blocks = &mut buffer.0[..tail.len().div_ceil(BLOCK_LEN)];
         blocks.as_flattened_mut()[..tail.len()].copy_from_slice(tail);
         keys.ctr(advance(counter, whole.len() as u128), blocks);
         tail.copy_from_slice(&blocks.as_flattened()[..tail.len()]);

@@ -22,7 +22,8 @@ use super::block::{RoundKeys, advance, xor};
 use super::ctr::xor_stream;
 use super::ghash::{Ghash, HashKey};
 use super::{BLOCK_LEN, KEY_LEN};
-use crate::Error;
+use crate::low::scratch::Scratch;
+use crate::{Error, ct};
 
 /// Length of a tag in bytes.
 pub const TAG_LEN: usize = 16;
@@ -84,9 +85,9 @@ impl Gcm {
     /// [`Error::InvalidLength`] if the nonce is empty or something is too long; `buf` is then untouched.
     pub fn seal_in_place(&self, nonce: &[u8], aad: &[u8], buf: &mut [u8]) -> Result<[u8; TAG_LEN], Error> {
         check_lengths(nonce.len() as u64, aad.len() as u64, buf.len() as u64)?;
-        let j0 = self.first_counter(nonce);
-        self.xor_stream(j0, buf);
-        Ok(self.tag(j0, aad, buf))
+        let stream = Stream::new(self, nonce, buf.len());
+        stream.apply(&self.keys, buf);
+        Ok(self.tag(&stream, aad, buf))
     }
 
     /// Checks `tag` over `buf` and `aad` and then, not before, decrypts `buf` in place.
@@ -104,13 +105,17 @@ impl Gcm {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), Error> {
         let checked = check_lengths(nonce.len() as u64, aad.len() as u64, buf.len() as u64).and_then(|()| {
-            let j0 = self.first_counter(nonce);
-            let expected = Zeroizing::new(self.tag(j0, aad, buf));
-            if bool::from(expected.ct_eq(tag)) { Ok(j0) } else { Err(Error::DecryptionFailed) }
+            let stream = Stream::new(self, nonce, buf.len());
+            let expected = Zeroizing::new(self.tag(&stream, aad, buf));
+            if ct::into_public_choice(expected.ct_eq(tag)) {
+                Ok(stream)
+            } else {
+                Err(Error::DecryptionFailed)
+            }
         });
         match checked {
-            Ok(j0) => {
-                self.xor_stream(j0, buf);
+            Ok(stream) => {
+                stream.apply(&self.keys, buf);
                 Ok(())
             }
             Err(error) => {
@@ -135,22 +140,45 @@ impl Gcm {
         }
     }
 
-    /// GCTR of section 6.5, from the counter after `j0` on.
-    fn xor_stream(&self, j0: u128, buf: &mut [u8]) {
-        let mut unused = Zeroizing::new([0; BLOCK_LEN]);
-        xor_stream(&self.keys, advance(j0, 1), buf, &mut unused);
-    }
-
-    /// Section 7.1, steps 5 and 6: GHASH over both strings and their lengths, encrypted with `j0`.
-    fn tag(&self, j0: u128, aad: &[u8], ciphertext: &[u8]) -> [u8; TAG_LEN] {
+    /// Section 7.1, steps 5 and 6: GHASH over both strings and their lengths, encrypted with J_0.
+    fn tag(&self, stream: &Stream, aad: &[u8], ciphertext: &[u8]) -> [u8; TAG_LEN] {
         let mut hash = Ghash::new(&self.hash_key);
         hash.update(aad);
         hash.update(ciphertext);
         hash.update_lengths(aad.len(), ciphertext.len());
-        let mut tag = j0.to_be_bytes();
-        self.keys.crypt_block(&mut tag);
-        xor(&mut tag, &hash.finish());
+        let mut tag = hash.finish();
+        xor(&mut tag, &stream.first.0[0]);
         tag
+    }
+}
+
+/// GCTR of section 6.5 for one message: the blocks that J_0 and its successors are encrypted to.
+struct Stream {
+    j0: u128,
+    /// The block of J_0, for the tag, and behind it those for all of a short message: made together, they take not much
+    /// longer than one.
+    first: Scratch<{ SHORT + 1 }>,
+}
+
+/// Blocks of a short message.
+const SHORT: usize = 15;
+
+impl Stream {
+    fn new(gcm: &Gcm, nonce: &[u8], length: usize) -> Self {
+        let j0 = gcm.first_counter(nonce);
+        let mut first = Scratch::new();
+        let blocks = if length <= SHORT * BLOCK_LEN { length.div_ceil(BLOCK_LEN) } else { 0 };
+        gcm.keys.ctr(j0, &mut first.0[..=blocks]);
+        Self { j0, first }
+    }
+
+    /// Adds the stream from the block after J_0 on to `buf`, which is as long as `new` was told.
+    fn apply(&self, keys: &RoundKeys, buf: &mut [u8]) {
+        if buf.len() <= SHORT * BLOCK_LEN {
+            xor(buf, self.first.0[1..].as_flattened());
+        } else {
+            xor_stream(keys, advance(self.j0, 1), buf, &mut Zeroizing::new([0; BLOCK_LEN]));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! input to the next one's there are ten steps: AESENC (four), a split into nibbles (two), a table, three sums.
 
 use core::arch::x86_64::*;
+use core::array;
 
 use super::tables::{FROM, IN, Nibbles, SCHEDULE, TH, TO, TRC, shuffle, to_basis};
 use super::{Block, Keys};
@@ -237,16 +238,16 @@ features! {
             bytes
         };
         const BELOW: [[u8; 16]; 4] = [shuffle(0, false), shuffle(1, false), shuffle(2, false), shuffle(3, false)];
-        let mut k = spread(xor(load(key), constant(&FK_BYTES)));
+        let [mut k0, mut k1, mut k2, mut k3] = spread(xor(load(key), constant(&FK_BYTES)));
         for (rk, ck) in keys.iter_mut().zip(CK) {
-            let input = xor(xor(k[1], k[2]), xor(k[3], round_key(ck)));
+            let input = pin(xor(pin(xor(xor(k1, k2), round_key(ck))), k3));
             let nibbles = split(_mm_aesenclast_si128(input, _mm_setzero_si128()));
-            let mut new = k[0];
-            for (tables, below) in SCHEDULE.iter().zip(&BELOW) {
-                new = xor(new, _mm_shuffle_epi8(map(tables, nibbles), constant(below)));
-            }
+            let [a, b, c, d] = array::from_fn(|n| {
+                pin(_mm_shuffle_epi8(pin(map(&SCHEDULE[n], nibbles)), constant(&BELOW[n])))
+            });
+            let new = xor(pin(xor(a, pin(xor(k0, b)))), pin(xor(c, d)));
             *rk = _mm_cvtsi128_si32(new).cast_unsigned() ^ u32::from_ne_bytes([IN; 4]);
-            k = [k[1], k[2], k[3], new];
+            [k0, k1, k2, k3] = [k1, k2, k3, new];
         }
     }
 }

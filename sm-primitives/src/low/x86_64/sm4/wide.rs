@@ -7,10 +7,9 @@
 use core::arch::x86_64::{__m128i, _mm_loadu_si128};
 use core::hint::black_box;
 
-use zeroize::Zeroizing;
-
 use super::tables::{FROM, Nibbles, TO, TPC, TQC, shuffle};
 use super::{Block, EACH, EachKeys, Keys};
+use crate::low::scratch::Scratch;
 
 /// Where the bytes r, r + 1 and r + 2 of a word are after AESENCLAST.
 const BYTE_0: [u8; 16] = shuffle(0, true);
@@ -36,12 +35,7 @@ fn as_runs<const N: usize, const LANES: usize>(blocks: &mut [Block]) -> (Runs<'_
 
 /// Runs `kernel` on a copy of `blocks`, filled up to the whole `buffer`.
 #[inline]
-fn padded<const LANES: usize>(
-    buffer: &mut [[[Block; LANES]; 4]],
-    blocks: &mut [Block],
-    kernel: impl FnOnce(&mut [Block]),
-) {
-    let buffer = buffer.as_flattened_mut().as_flattened_mut();
+fn padded(buffer: &mut [Block], blocks: &mut [Block], kernel: impl FnOnce(&mut [Block])) {
     buffer[..blocks.len()].copy_from_slice(blocks);
     kernel(buffer);
     blocks.copy_from_slice(&buffer[..blocks.len()]);
@@ -246,12 +240,12 @@ macro_rules! kernels {
             pub(in super::super) fn crypt(keys: &Keys, blocks: &mut [Block]) {
                 black_box(&Aligned([0; 64]));
                 let rest = crypt_runs::<4>(keys, blocks);
-                let mut buffer = Zeroizing::new([[[[0; 16]; LANES]; 4]; 4]);
+                let mut buffer = Scratch::<{ 16 * LANES }>::new();
                 match rest.len().div_ceil(4 * LANES) {
                     0 => {}
-                    1 => padded(&mut buffer[..1], rest, |blocks| _ = crypt_runs::<1>(keys, blocks)),
-                    2 => padded(&mut buffer[..2], rest, |blocks| _ = crypt_runs::<2>(keys, blocks)),
-                    _ => padded(&mut buffer[..], rest, |blocks| _ = crypt_runs::<4>(keys, blocks)),
+                    1 => padded(&mut buffer.0[..4 * LANES], rest, |blocks| _ = crypt_runs::<1>(keys, blocks)),
+                    2 => padded(&mut buffer.0[..8 * LANES], rest, |blocks| _ = crypt_runs::<2>(keys, blocks)),
+                    _ => padded(&mut buffer.0, rest, |blocks| _ = crypt_runs::<4>(keys, blocks)),
                 }
             }
 
@@ -292,13 +286,13 @@ macro_rules! kernels {
             pub(in super::super) fn ctr(keys: &Keys, mut counter: u128, blocks: &mut [Block]) {
                 black_box(&Aligned([0; 64]));
                 let rest = ctr_runs::<4>(keys, &mut counter, blocks);
-                let mut buffer = Zeroizing::new([[[[0; 16]; LANES]; 4]; 4]);
+                let mut buffer = Scratch::<{ 16 * LANES }>::new();
                 let counter = &mut counter;
                 match rest.len().div_ceil(4 * LANES) {
                     0 => {}
-                    1 => padded(&mut buffer[..1], rest, |blocks| _ = ctr_runs::<1>(keys, counter, blocks)),
-                    2 => padded(&mut buffer[..2], rest, |blocks| _ = ctr_runs::<2>(keys, counter, blocks)),
-                    _ => padded(&mut buffer[..], rest, |blocks| _ = ctr_runs::<4>(keys, counter, blocks)),
+                    1 => padded(&mut buffer.0[..4 * LANES], rest, |blocks| _ = ctr_runs::<1>(keys, counter, blocks)),
+                    2 => padded(&mut buffer.0[..8 * LANES], rest, |blocks| _ = ctr_runs::<2>(keys, counter, blocks)),
+                    _ => padded(&mut buffer.0, rest, |blocks| _ = ctr_runs::<4>(keys, counter, blocks)),
                 }
             }
 
