@@ -86,11 +86,12 @@ pub fn encrypt_many(messages: &mut [(&mut Encryptor, &mut [u8])]) -> Result<(), 
             _ => {}
         }
         let steps = lanes.iter().flatten().map(|lane| lane.blocks.len()).min().unwrap_or_default();
+        let used = lanes.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         for step in 0..steps {
             for (state, lane) in state.iter_mut().zip(&lanes) {
                 lane.as_ref().into_iter().for_each(|lane| xor(state, &lane.blocks[step]));
             }
-            keys.crypt(&mut state);
+            keys.crypt(&mut state, used);
             for (state, lane) in state.iter().zip(&mut lanes) {
                 lane.as_mut().into_iter().for_each(|lane| lane.blocks[step] = *state);
             }

@@ -35,7 +35,7 @@ impl Engine {
         match self {}
     }
 
-    pub(super) fn crypt_each(self, _: &[[u32; 16]; ROUNDS], _: &mut [Block; 16]) {
+    pub(super) fn crypt_each(self, _: &[[u32; 16]; ROUNDS], _: &mut [Block; 16], _: usize) {
         match self {}
     }
 

@@ -128,13 +128,13 @@ impl Engine {
         }
     }
 
-    /// Encrypts 16 blocks, each with a key of its own (decrypts, with the keys reversed).
-    pub(crate) fn crypt_each(self, keys: &EachKeys, blocks: &mut [Block; EACH]) {
+    /// Encrypts the first `used` of 16 blocks, each with a key of its own; what becomes of the others is left open.
+    pub(crate) fn crypt_each(self, keys: &EachKeys, blocks: &mut [Block; EACH], used: usize) {
         match self {
-            Self::Aes(_) => wide!(aes::crypt_each(keys, blocks)),
-            Self::Vaes(_) => wide!(vaes::crypt_each(keys, blocks)),
-            Self::Aes512(..) => wide!(aes512::crypt_each(keys, blocks)),
-            Self::Vaes512(..) => wide!(vaes512::crypt_each(keys, blocks)),
+            Self::Aes(_) => wide!(aes::crypt_each(keys, blocks, used)),
+            Self::Vaes(_) => wide!(vaes::crypt_each(keys, blocks, used)),
+            Self::Aes512(..) => wide!(aes512::crypt_each(keys, blocks, used)),
+            Self::Vaes512(..) => wide!(vaes512::crypt_each(keys, blocks, used)),
         }
     }
 

@@ -130,38 +130,45 @@ features! {
 }
 
 features! {
-    /// `sum + T L S(input)`, `input` being an S-box input in the basis of T.
+    /// One round: `x0` becomes the word that follows `x3`. `input` goes into the S-boxes, and becomes the input of the
+    /// next round, whose round key is `next`.
     ///
     /// In assembly, because compilers find other orders, and instructions for floating-point numbers, which do the same
-    /// more slowly.
+    /// more slowly. The longest chain stands first: the units take what is oldest.
     #[inline]
     #[expect(unsafe_code, reason = "the order of the instructions is what makes it fast")]
-    fn substitute_and_add(mut sum: __m128i, mut input: __m128i) -> __m128i {
+    fn round(x0: &mut __m128i, [x2, x3]: [__m128i; 2], input: &mut __m128i, next: __m128i) {
         // SAFETY: the instructions are those of AES and AVX, which the function enables; they use the registers named
         // here and nothing else.
         unsafe {
             core::arch::asm!(
                 "vaesenc {m}, {input}, {zero}",
                 "vaesenclast {input}, {input}, {zero}",
+                // What the next input is without the new word, and then what it is without this round's sum.
+                "vpxor {rest}, {rest}, {x2}",
+                "vpxor {rest}, {rest}, {x3}",
+                "vpxor {x0}, {x0}, {rest}",
                 "vpsrlw {high}, {m}, 4",
-                "vpand {m}, {m}, {mask}",
                 "vpsrlw {a_high}, {input}, 4",
-                "vpand {input}, {input}, {mask}",
                 "vpand {high}, {high}, {mask}",
                 "vpand {a_high}, {a_high}, {mask}",
-                "vpshufb {m}, {r_low}, {m}",
-                "vpshufb {input}, {h_low}, {input}",
                 "vpshufb {high}, {r_high}, {high}",
                 "vpshufb {a_high}, {h_high}, {a_high}",
-                "vpxor {m}, {m}, {input}",
-                "vpxor {sum}, {sum}, {input}",
-                "vpshufb {m}, {m}, {down}",
                 "vpxor {high}, {high}, {a_high}",
-                "vpxor {sum}, {sum}, {a_high}",
                 "vpshufb {high}, {high}, {down}",
-                "vpxor {sum}, {sum}, {m}",
-                "vpxor {sum}, {sum}, {high}",
-                input = inout(xmm_reg) input, sum = inout(xmm_reg) sum,
+                "vpand {m}, {m}, {mask}",
+                "vpand {input}, {input}, {mask}",
+                "vpshufb {m}, {r_low}, {m}",
+                "vpshufb {input}, {h_low}, {input}",
+                "vpxor {m}, {m}, {input}",
+                "vpxor {x0}, {x0}, {input}",
+                "vpshufb {m}, {m}, {down}",
+                "vpxor {x0}, {x0}, {a_high}",
+                "vpxor {x0}, {x0}, {m}",
+                "vpxor {input}, {x0}, {high}",
+                "vpxor {x0}, {input}, {rest}",
+                input = inout(xmm_reg) *input, x0 = inout(xmm_reg) *x0, rest = inout(xmm_reg) next => _,
+                x2 = in(xmm_reg) x2, x3 = in(xmm_reg) x3,
                 m = out(xmm_reg) _, high = out(xmm_reg) _, a_high = out(xmm_reg) _,
                 zero = in(xmm_reg) _mm_setzero_si128(), mask = in(xmm_reg) _mm_set1_epi8(15),
                 r_low = in(xmm_reg) constant(&TRC[0]), r_high = in(xmm_reg) constant(&TRC[1]),
@@ -170,19 +177,6 @@ features! {
                 options(pure, nomem, nostack, preserves_flags),
             );
         }
-        let _ = input;
-        sum
-    }
-}
-
-features! {
-    /// One round: `x0` becomes the word that follows `x3`. `input` goes into the S-boxes, and becomes the input of the
-    /// next round, whose round key is `next`.
-    #[inline]
-    fn round(x0: &mut __m128i, [x2, x3]: [__m128i; 2], input: &mut __m128i, next: __m128i) {
-        let rest = pin(xor(xor(x2, next), x3));
-        *input = substitute_and_add(pin(xor(*x0, rest)), *input);
-        *x0 = pin(xor(*input, rest));
     }
 }
 

@@ -296,19 +296,30 @@ macro_rules! kernels {
                 }
             }
 
-            /// Encrypts 16 blocks, each with a key of its own.
+            /// The first `N` sets of 16 blocks.
+            #[inline]
             #[target_feature(enable = $features)]
-            pub(in super::super) fn crypt_each(keys: &EachKeys, blocks: &mut [Block; EACH]) {
-                black_box(&Aligned([0; 64]));
-                /// Sets of 16 blocks.
-                const N: usize = EACH / (4 * LANES);
-                let (sets, _) = as_runs::<1, LANES>(blocks);
-                let mut x: [[V; 4]; N] = array::from_fn(|n| load_set(&sets[n][0]));
-                rounds::<N>(&mut x, |i, n| load_words(&keys[i], n));
-                for ([set], x) in sets.iter_mut().zip(x) {
-                    for (blocks, y) in set.iter_mut().zip(blocks_of(x)) {
-                        store_blocks(blocks, y);
+            fn crypt_each_sets<const N: usize>(keys: &EachKeys, blocks: &mut [Block]) {
+                let (runs, _) = as_runs::<N, LANES>(blocks);
+                for run in runs {
+                    let mut x = array::from_fn(|n| load_set(&run[n]));
+                    rounds::<N>(&mut x, |i, n| load_words(&keys[i], n));
+                    for (set, x) in run.iter_mut().zip(x) {
+                        for (blocks, y) in set.iter_mut().zip(blocks_of(x)) {
+                            store_blocks(blocks, y);
+                        }
                     }
+                }
+            }
+
+            /// Encrypts the first `used` of 16 blocks, each with a key of its own, and perhaps the others.
+            #[target_feature(enable = $features)]
+            pub(in super::super) fn crypt_each(keys: &EachKeys, blocks: &mut [Block; EACH], used: usize) {
+                black_box(&Aligned([0; 64]));
+                if used <= 4 * LANES {
+                    crypt_each_sets::<1>(keys, &mut blocks[..4 * LANES]);
+                } else {
+                    crypt_each_sets::<{ EACH / (4 * LANES) }>(keys, blocks);
                 }
             }
         }
