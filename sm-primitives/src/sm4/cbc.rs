@@ -48,9 +48,9 @@ impl Encryptor {
 /// Encrypts the next blocks of several messages at once: each slice in place with its encryptor, as
 /// [`Encryptor::encrypt`] does it.
 ///
-/// The blocks of one message have to wait for each other, those of different messages do not: 8 messages together take
-/// not much longer than one of them. Any number of messages, of different lengths and under different keys, is taken
-/// in turns; equal lengths, or the longest ones first, keep the turns full. Timing depends on lengths only.
+/// The blocks of one message have to wait for each other, those of different messages do not: 16 messages together
+/// take about twice as long as one of them. Any number of messages, of different lengths and under different keys, is
+/// taken in turns; equal lengths, or the longest ones first, keep the turns full. Timing depends on lengths only.
 ///
 /// # Errors
 /// [`Error::InvalidLength`] if one of the slices ends inside a block; all data and chaining is then untouched.

@@ -48,8 +48,8 @@ impl Engine {
 #[derive(Clone, Copy)]
 pub(super) enum GhashEngine {}
 
-/// Nothing: there is no such value.
-pub(super) enum Powers {}
+/// What there would be to prepare.
+pub(super) type Powers = [u128; 0];
 
 impl GhashEngine {
     pub(super) fn get() -> Option<Self> {
