@@ -17,6 +17,7 @@ use getrandom::SysRng;
 use sm_primitives::{
     Error, PublicPoint, Scalar, SecretScalar, batch,
     sm2::{Ciphertext, DistId, PrivateKey, dsa, pke},
+    sm4::{Sm4, cbc, ctr, gcm},
 };
 
 fn main() -> Result<(), Error> {
@@ -24,6 +25,7 @@ fn main() -> Result<(), Error> {
     points()?;
     keys_and_signatures()?;
     encryption()?;
+    ciphers()?;
     // The positive controls: without them, silence would prove nothing.
     let k = SecretScalar::random(&mut SysRng)?.expose_bytes();
     match env::args().nth(1).as_deref() {
@@ -89,4 +91,45 @@ fn encryption() -> Result<(), Error> {
     bytes[70] ^= 1;
     let opened = pke::decrypt(&key, &Ciphertext::from_c1c3c2(&bytes)?);
     if opened.is_ok() { Err(Error::DecryptionFailed) } else { Ok(()) }
+}
+
+/// SM4 with a secret key on secret data: one block, the modes in lengths around those of their batches.
+fn ciphers() -> Result<(), Error> {
+    let secret = SecretScalar::random(&mut SysRng)?.expose_bytes();
+    let (mut key, mut block) = ([0; 16], [0; 16]);
+    key.copy_from_slice(&secret[..16]);
+    block.copy_from_slice(&secret[16..]);
+    let cipher = Sm4::new(&key);
+    cipher.encrypt_block(&mut block);
+    cipher.decrypt_block(&mut block);
+    for length in [0, 16, 7 * 16, 16 * 16, 40 * 16, 1100 * 16] {
+        let message: Vec<u8> = secret.iter().copied().cycle().take(length).collect();
+        let mut data = message.clone();
+        cipher.encrypt_blocks(data.as_chunks_mut().0);
+        cipher.decrypt_blocks(data.as_chunks_mut().0);
+        cbc::Encryptor::new(&key, &[3; 16]).encrypt(&mut data)?;
+        cbc::Decryptor::new(&key, &[3; 16]).decrypt(&mut data)?;
+        let padded = cbc::encrypt_padded(&key, &[3; 16], &message);
+        black_box(cbc::decrypt_padded(&key, &[3; 16], &padded)?);
+        let mut encryptors: Vec<_> = (0..20).map(|i| cbc::Encryptor::new(&key, &[i; 16])).collect();
+        let mut messages = vec![message.clone(); encryptors.len()];
+        let mut pairs: Vec<_> =
+            encryptors.iter_mut().zip(messages.iter_mut().map(Vec::as_mut_slice)).collect();
+        cbc::encrypt_many(&mut pairs)?;
+        black_box(&messages);
+
+        let mut data = [message.as_slice(), &secret[..5]].concat();
+        ctr::Ctr::new(&key, &[0xff; 16]).apply(&mut data);
+        for nonce in [&[7; 12][..], &[7; 40]] {
+            let tag = gcm::seal_in_place(&key, nonce, secret.as_slice(), &mut data)?;
+            gcm::open_in_place(&key, nonce, secret.as_slice(), &mut data, &tag)?;
+            let mut wrong = tag;
+            wrong[15] ^= 1;
+            if gcm::open_in_place(&key, nonce, secret.as_slice(), &mut data.clone(), &wrong).is_ok() {
+                return Err(Error::DecryptionFailed);
+            }
+        }
+        black_box(&data);
+    }
+    Ok(())
 }

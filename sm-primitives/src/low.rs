@@ -8,6 +8,7 @@
 //! | `arithmetic` | what formulas are written over | everywhere |
 //! | `divsteps` | inversion | everywhere |
 //! | `lanes` | many field elements side by side | where a vector of `x86_64` is |
+//! | `scratch` | blocks on the stack, wiped on drop | SM4 |
 //! | `wide` | 384-bit numbers mod n - 1 | everywhere |
 //! | `barrier` | a value the optimiser knows nothing about | everywhere |
 //! | `valgrind` | marks secrets for memcheck | x86-64 Linux with the feature `ctgrind` |
@@ -26,6 +27,7 @@ pub(crate) mod lanes;
 pub(crate) mod portable32;
 #[cfg(any(test, target_pointer_width = "64"))]
 pub(crate) mod portable64;
+pub(crate) mod scratch;
 #[cfg(test)]
 mod tests;
 pub(crate) mod valgrind;

@@ -2,7 +2,7 @@
 //! [`cbc`], [`ctr`] and [`gcm`].
 //!
 //! Nothing here looks up a table at a place that depends on a key or a message: the S-box is a Boolean
-//! circuit. Timing depends on lengths only, on processors whose 64-bit multiplication (used by [`gcm`])
+//! circuit, or, on processors that have the instructions, that of AES between linear maps. Timing depends on lengths only, on processors whose 64-bit multiplication (used by [`gcm`])
 //! takes the same time for all operands.
 
 mod block;
@@ -10,10 +10,12 @@ pub mod cbc;
 pub mod ctr;
 pub mod gcm;
 mod ghash;
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+mod no_engine;
 mod planes;
 mod sbox;
 
-use block::{RoundKeys, crypt_block, crypt_blocks};
+use block::RoundKeys;
 
 /// Length of an SM4 block in bytes.
 pub const BLOCK_LEN: usize = 16;
@@ -49,23 +51,23 @@ impl Sm4 {
 
     /// Encrypts one block in place. Source: GB/T 32907-2016, clause 7.1.
     pub fn encrypt_block(&self, block: &mut [u8; BLOCK_LEN]) {
-        crypt_block(&self.encryption, block);
+        self.encryption.crypt_block(block);
     }
 
     /// Decrypts one block in place. Source: GB/T 32907-2016, clause 7.2.
     pub fn decrypt_block(&self, block: &mut [u8; BLOCK_LEN]) {
-        crypt_block(&self.decryption, block);
+        self.decryption.crypt_block(block);
     }
 
     /// Encrypts every block on its own, in place; several times faster than one by one.
     ///
     /// This is not a mode of operation: equal blocks give equal ciphertexts.
     pub fn encrypt_blocks(&self, blocks: &mut [[u8; BLOCK_LEN]]) {
-        crypt_blocks(&self.encryption, blocks);
+        self.encryption.crypt_blocks(blocks);
     }
 
     /// Decrypts every block on its own, in place; several times faster than one by one.
     pub fn decrypt_blocks(&self, blocks: &mut [[u8; BLOCK_LEN]]) {
-        crypt_blocks(&self.decryption, blocks);
+        self.decryption.crypt_blocks(blocks);
     }
 }

@@ -90,6 +90,28 @@ fn cbc_pieces_are_whole_blocks() {
     assert_eq!(data, [7; 48]);
 }
 
+/// One broken length among many messages: nothing happens to any of them.
+#[test]
+fn cbc_of_many_is_all_or_nothing() {
+    for length in [1, 15, 17, 31] {
+        for broken in 0..20 {
+            let mut encryptors: Vec<_> = (0..20).map(|_| cbc::Encryptor::new(&KEY, &IV)).collect();
+            let mut data: Vec<_> =
+                (0..20).map(|i| vec![5; if i == broken { length } else { 16 * i }]).collect();
+            let mut pairs: Vec<_> =
+                encryptors.iter_mut().zip(data.iter_mut().map(Vec::as_mut_slice)).collect();
+            assert_eq!(cbc::encrypt_many(&mut pairs), Err(Error::InvalidLength));
+            assert!(data.iter().flatten().all(|&b| b == 5));
+            for encryptor in &mut encryptors {
+                let mut block = [7; 16];
+                encryptor.encrypt(&mut block).unwrap();
+                assert_eq!(block.as_slice(), encrypt_unpadded(&[[7; 16]]));
+            }
+        }
+    }
+    assert_eq!(cbc::encrypt_many(&mut []), Ok(()));
+}
+
 struct Sealed {
     nonce: Vec<u8>,
     aad: Vec<u8>,

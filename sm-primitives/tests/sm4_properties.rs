@@ -99,6 +99,26 @@ proptest! {
     }
 
     #[test]
+    fn many_messages_are_encrypted_like_each_alone(
+        messages in vec((any::<[u8; 16]>(), any::<[u8; 16]>(), vec(any::<[u8; 16]>(), 0..30)), 0..50),
+    ) {
+        let mut encryptors: Vec<_> = messages.iter().map(|(key, iv, _)| cbc::Encryptor::new(key, iv)).collect();
+        let mut data: Vec<_> = messages.iter().map(|(_, _, blocks)| blocks.clone()).collect();
+        let mut pairs: Vec<_> =
+            encryptors.iter_mut().zip(data.iter_mut().map(|blocks| blocks.as_flattened_mut())).collect();
+        cbc::encrypt_many(&mut pairs).unwrap();
+        for (((key, iv, blocks), data), encryptor) in messages.iter().zip(data).zip(&mut encryptors) {
+            let mut expected = blocks.clone();
+            expected.push([0; 16]);
+            cbc::Encryptor::new(key, iv).encrypt(expected.as_flattened_mut()).unwrap();
+            let mut next = [0; 16];
+            encryptor.encrypt(&mut next).unwrap();
+            prop_assert_eq!(expected.pop(), Some(next), "the chaining goes on");
+            prop_assert_eq!(data, expected);
+        }
+    }
+
+    #[test]
     fn padded_message_comes_back(key: [u8; 16], iv: [u8; 16], message in vec(any::<u8>(), 0..100)) {
         let ciphertext = cbc::encrypt_padded(&key, &iv, &message);
         prop_assert_eq!(ciphertext.len(), message.len() / 16 * 16 + 16);

@@ -5,67 +5,19 @@
 //! |---|---|---|
 //! | `cpu` | the tokens | |
 //! | `field` | arithmetic mod p | `Adx` |
+//! | `ghash` | GHASH by carry-less products | `Aes`, `Vaes` |
 //! | `lanes` | vectors of 4 and 8 field elements | `Avx2`, `Avx512` |
+//! | `native` | `field` and `scan` together | both of theirs |
 //! | `scan` | table scans | `Avx2` |
+//! | `sm3` | SM3 | see there |
+//! | `sm4` | SM4 by way of the S-box of AES | `Aes`, `Vaes`, with `Avx512` |
 
 pub(crate) mod cpu;
 mod field;
+pub(crate) mod ghash;
 mod lanes;
+mod native;
 mod scan;
+pub(crate) mod sm4;
 
-use cpu::{Adx, Avx2};
-
-use super::{Arithmetic, limbs::Limbs};
-
-/// The kernels for one multiplication at a time.
-#[derive(Clone, Copy)]
-pub(crate) struct Native {
-    adx: Adx,
-    avx2: Avx2,
-}
-
-impl Native {
-    #[inline]
-    pub(crate) fn get() -> Option<Self> {
-        Some(Self { adx: Adx::get()?, avx2: Avx2::get()? })
-    }
-}
-
-impl Arithmetic for Native {
-    #[inline(always)]
-    fn mul_p(self, a: &Limbs, b: &Limbs) -> Limbs {
-        field::mul_p(self.adx, a, b)
-    }
-
-    #[inline(always)]
-    fn sqr_p(self, a: &Limbs) -> Limbs {
-        field::sqr_p(self.adx, a)
-    }
-
-    #[inline(always)]
-    fn add_p(self, a: &Limbs, b: &Limbs) -> Limbs {
-        field::add_p(a, b)
-    }
-
-    #[inline(always)]
-    fn sub_p(self, a: &Limbs, b: &Limbs) -> Limbs {
-        field::sub_p(a, b)
-    }
-
-    #[inline(always)]
-    fn halve_p(self, a: &Limbs) -> Limbs {
-        field::halve_p(a)
-    }
-
-    #[inline(always)]
-    fn scan<T, const E: usize, const L: usize>(
-        self,
-        row: &[T; E],
-        numbers: impl Fn(&T) -> [&Limbs; L],
-        part: usize,
-        index: u8,
-        out: &mut [Limbs; L],
-    ) {
-        scan::scan(self.avx2, row, numbers, part, index, out);
-    }
-}
+pub(crate) use native::Native;

@@ -5,14 +5,14 @@
 //! message must not be predictable.
 
 use alloc::vec::Vec;
+use core::iter;
 
 use subtle::{ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater};
 use zeroize::Zeroizing;
 
-use super::block::{RoundKeys, crypt_block, crypt_blocks};
-use super::ctr::xor;
+use super::block::{EachKeys, RoundKeys, xor};
 use super::{BLOCK_LEN, KEY_LEN};
-use crate::Error;
+use crate::{Error, ct};
 
 /// Blocks decrypted at a time.
 const BATCH: usize = 64;
@@ -41,11 +41,83 @@ impl Encryptor {
     }
 
     fn encrypt_blocks(&mut self, blocks: &mut [[u8; BLOCK_LEN]]) {
-        for block in blocks {
-            xor(block, &self.previous);
-            crypt_block(&self.keys, block);
-            self.previous = *block;
+        self.keys.cbc_encrypt(&mut self.previous, blocks);
+    }
+}
+
+/// Encrypts the next blocks of several messages at once: each slice in place with its encryptor, as
+/// [`Encryptor::encrypt`] does it.
+///
+/// The blocks of one message have to wait for each other, those of different messages do not: 16 messages together
+/// take about twice as long as one of them. Any number of messages, of different lengths and under different keys, is
+/// taken in turns; equal lengths, or the longest ones first, keep the turns full. Timing depends on lengths only.
+///
+/// # Errors
+/// [`Error::InvalidLength`] if one of the slices ends inside a block; all data and chaining is then untouched.
+pub fn encrypt_many(messages: &mut [(&mut Encryptor, &mut [u8])]) -> Result<(), Error> {
+    if messages.iter().any(|(_, data)| data.len() % BLOCK_LEN != 0) {
+        return Err(Error::InvalidLength);
+    }
+    let mut waiting = messages
+        .iter_mut()
+        .map(|(encryptor, data)| Lane { encryptor, blocks: data.as_chunks_mut().0 })
+        .filter(|lane| !lane.blocks.is_empty());
+    let Some(first) = waiting.next() else { return Ok(()) };
+    let mut keys = EachKeys::new(&first.encryptor.keys);
+    let mut waiting = iter::once(first).chain(waiting);
+    let mut lanes = [const { None::<Lane> }; LANES];
+    let mut state = [[0; BLOCK_LEN]; LANES];
+    loop {
+        for (i, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.is_none()) {
+            *lane = waiting.next();
+            if let Some(lane) = lane {
+                keys.set(i, &lane.encryptor.keys);
+                state[i] = lane.encryptor.previous;
+            }
         }
+        let mut running = lanes.iter_mut().flatten();
+        match (running.next(), running.next()) {
+            (None, _) => return Ok(()),
+            // Alone it is faster on its own.
+            (Some(lane), None) => {
+                lane.encryptor.encrypt_blocks(lane.blocks);
+                return Ok(());
+            }
+            _ => {}
+        }
+        let steps = lanes.iter().flatten().map(|lane| lane.blocks.len()).min().unwrap_or_default();
+        let used = lanes.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        for step in 0..steps {
+            for (state, lane) in state.iter_mut().zip(&lanes) {
+                lane.as_ref().into_iter().for_each(|lane| xor(state, &lane.blocks[step]));
+            }
+            keys.crypt(&mut state, used);
+            for (state, lane) in state.iter().zip(&mut lanes) {
+                lane.as_mut().into_iter().for_each(|lane| lane.blocks[step] = *state);
+            }
+        }
+        for (state, lane) in state.iter().zip(&mut lanes) {
+            *lane = lane.take().and_then(|lane| lane.after(steps, state));
+        }
+    }
+}
+
+/// Messages that are encrypted side by side.
+const LANES: usize = 16;
+
+/// A message in its turn.
+struct Lane<'m> {
+    encryptor: &'m mut Encryptor,
+    blocks: &'m mut [[u8; BLOCK_LEN]],
+}
+
+impl Lane<'_> {
+    /// What is left to do when `steps` blocks, of which `last` was the last, are done.
+    fn after(self, steps: usize, last: &[u8; BLOCK_LEN]) -> Option<Self> {
+        let Self { encryptor, blocks } = self;
+        encryptor.previous = *last;
+        let blocks = &mut blocks[steps..];
+        (!blocks.is_empty()).then_some(Self { encryptor, blocks })
     }
 }
 
@@ -72,7 +144,7 @@ impl Decryptor {
         for blocks in whole_blocks(data)?.chunks_mut(BATCH) {
             let ciphertext = &mut ciphertext[..blocks.len()];
             ciphertext.copy_from_slice(blocks);
-            crypt_blocks(&self.keys, blocks);
+            self.keys.crypt_blocks(blocks);
             for (block, previous) in blocks.iter_mut().zip([&self.previous].into_iter().chain(&*ciphertext)) {
                 xor(block, previous);
             }
@@ -148,6 +220,7 @@ pub fn unpad(last: &[u8; BLOCK_LEN]) -> Result<usize, Error> {
         // The byte has `after` bytes behind it, so it is padding if there are more padding bytes than that.
         bad |= padding.ct_gt(&after) & byte.ct_ne(&padding);
     }
-    let length = u8::conditional_select(&16_u8.wrapping_sub(padding), &0, bad);
-    if bool::from(bad) { Err(Error::DecryptionFailed) } else { Ok(usize::from(length)) }
+    let mut length = u8::conditional_select(&16_u8.wrapping_sub(padding), &0, bad);
+    ct::into_public(&mut length);
+    if ct::into_public_choice(bad) { Err(Error::DecryptionFailed) } else { Ok(usize::from(length)) }
 }

@@ -4,13 +4,11 @@
 //! No authenticity: a flipped bit of the ciphertext is a flipped bit of the plaintext. A counter value must
 //! never be used twice under one key.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-use super::block::{RoundKeys, crypt_blocks};
+use super::block::{RoundKeys, advance, xor};
 use super::{BLOCK_LEN, KEY_LEN};
-
-/// Blocks of key stream made at a time.
-const BATCH: usize = 64;
+use crate::low::scratch::Scratch;
 
 /// A CTR key stream. Encryption and decryption are the same. Wiped on drop.
 pub struct Ctr {
@@ -45,40 +43,39 @@ impl Ctr {
                 0 => BLOCK_LEN,
                 part => part,
             };
-            let step = |counter: u128| counter.wrapping_add(1);
-            self.stream = xor_stream(&self.keys, &mut self.counter, step, rest);
+        }
+        let mut rest = rest;
+        while !rest.is_empty() {
+            // A run ends where the lowest 32 bits carry.
+            let blocks = (1 << 32) - (self.counter & u128::from(u32::MAX));
+            let length =
+                usize::try_from(blocks * BLOCK_LEN as u128).map_or(rest.len(), |run| run.min(rest.len()));
+            let (run, after) = rest.split_at_mut(length);
+            xor_stream(&self.keys, self.counter, run, &mut self.stream);
+            self.counter = self.counter.wrapping_add(run.len().div_ceil(BLOCK_LEN) as u128);
+            rest = after;
         }
     }
 }
 
-/// Adds the key stream of `counter`, `step(counter)` and so on to `data`; the counter is left behind the
-/// last block used. Returns that last block of key stream (zeros if there was none).
-pub(super) fn xor_stream(
-    keys: &RoundKeys,
-    counter: &mut u128,
-    step: impl Fn(u128) -> u128,
-    data: &mut [u8],
-) -> Zeroizing<[u8; BLOCK_LEN]> {
-    let mut stream = [[0; BLOCK_LEN]; BATCH];
-    let mut last = Zeroizing::new([0; BLOCK_LEN]);
-    let widest = data.len().div_ceil(BLOCK_LEN).min(BATCH);
-    for piece in data.chunks_mut(BATCH * BLOCK_LEN) {
-        let stream = &mut stream[..piece.len().div_ceil(BLOCK_LEN)];
-        for block in stream.iter_mut() {
-            *block = counter.to_be_bytes();
-            *counter = step(*counter);
-        }
-        crypt_blocks(keys, stream);
-        xor(piece, stream.as_flattened());
-        *last = stream[stream.len() - 1];
-    }
-    stream[..widest].as_flattened_mut().zeroize();
-    last
-}
-
-/// `data ^= other`, as far as both go.
-pub(super) fn xor(data: &mut [u8], other: &[u8]) {
-    for (byte, other) in data.iter_mut().zip(other) {
-        *byte ^= other;
+/// Adds the key stream of `counter` and the following ones, of which the lowest 32 bits count, to `data`. If that
+/// ends inside a block, the rest of the key stream of this block is left in `last`, at its place.
+pub(super) fn xor_stream(keys: &RoundKeys, counter: u128, data: &mut [u8], last: &mut [u8; BLOCK_LEN]) {
+    /// Blocks at the end that go together with the broken one.
+    const TAIL: usize = 16;
+    let whole = match data.len() % BLOCK_LEN {
+        0 => data.len(),
+        _ => data.len() - data.len() % (TAIL * BLOCK_LEN),
+    };
+    let (whole, tail) = data.split_at_mut(whole);
+    let whole = whole.as_chunks_mut().0;
+    keys.ctr(counter, whole);
+    if !tail.is_empty() {
+        let mut buffer = Scratch::<TAIL>::new();
+        let blocks = &mut buffer.0[..tail.len().div_ceil(BLOCK_LEN)];
+        blocks.as_flattened_mut()[..tail.len()].copy_from_slice(tail);
+        keys.ctr(advance(counter, whole.len() as u128), blocks);
+        tail.copy_from_slice(&blocks.as_flattened()[..tail.len()]);
+        *last = blocks[blocks.len() - 1];
     }
 }

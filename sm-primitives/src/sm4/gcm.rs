@@ -18,11 +18,12 @@
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::block::{RoundKeys, crypt_block};
-use super::ctr::{xor, xor_stream};
+use super::block::{RoundKeys, advance, xor};
+use super::ctr::xor_stream;
 use super::ghash::{Ghash, HashKey};
 use super::{BLOCK_LEN, KEY_LEN};
-use crate::Error;
+use crate::low::scratch::Scratch;
+use crate::{Error, ct};
 
 /// Length of a tag in bytes.
 pub const TAG_LEN: usize = 16;
@@ -71,7 +72,7 @@ impl Gcm {
     pub fn new(key: &[u8; KEY_LEN]) -> Self {
         let keys = RoundKeys::new(key);
         let mut h = Zeroizing::new([0; BLOCK_LEN]);
-        crypt_block(&keys, &mut h);
+        keys.crypt_block(&mut h);
         Self { keys, hash_key: HashKey::new(&h) }
     }
 
@@ -84,9 +85,9 @@ impl Gcm {
     /// [`Error::InvalidLength`] if the nonce is empty or something is too long; `buf` is then untouched.
     pub fn seal_in_place(&self, nonce: &[u8], aad: &[u8], buf: &mut [u8]) -> Result<[u8; TAG_LEN], Error> {
         check_lengths(nonce.len() as u64, aad.len() as u64, buf.len() as u64)?;
-        let j0 = self.first_counter(nonce);
-        self.xor_stream(j0, buf);
-        Ok(self.tag(j0, aad, buf))
+        let stream = Stream::new(self, nonce, buf.len());
+        stream.apply(&self.keys, buf);
+        Ok(self.tag(&stream, aad, buf))
     }
 
     /// Checks `tag` over `buf` and `aad` and then, not before, decrypts `buf` in place.
@@ -104,13 +105,17 @@ impl Gcm {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), Error> {
         let checked = check_lengths(nonce.len() as u64, aad.len() as u64, buf.len() as u64).and_then(|()| {
-            let j0 = self.first_counter(nonce);
-            let expected = Zeroizing::new(self.tag(j0, aad, buf));
-            if bool::from(expected.ct_eq(tag)) { Ok(j0) } else { Err(Error::DecryptionFailed) }
+            let stream = Stream::new(self, nonce, buf.len());
+            let expected = Zeroizing::new(self.tag(&stream, aad, buf));
+            if ct::into_public_choice(expected.ct_eq(tag)) {
+                Ok(stream)
+            } else {
+                Err(Error::DecryptionFailed)
+            }
         });
         match checked {
-            Ok(j0) => {
-                self.xor_stream(j0, buf);
+            Ok(stream) => {
+                stream.apply(&self.keys, buf);
                 Ok(())
             }
             Err(error) => {
@@ -135,28 +140,46 @@ impl Gcm {
         }
     }
 
-    /// GCTR of section 6.5, from the counter after `j0` on.
-    fn xor_stream(&self, j0: u128, buf: &mut [u8]) {
-        xor_stream(&self.keys, &mut increment(j0), increment, buf);
-    }
-
-    /// Section 7.1, steps 5 and 6: GHASH over both strings and their lengths, encrypted with `j0`.
-    fn tag(&self, j0: u128, aad: &[u8], ciphertext: &[u8]) -> [u8; TAG_LEN] {
+    /// Section 7.1, steps 5 and 6: GHASH over both strings and their lengths, encrypted with J_0.
+    fn tag(&self, stream: &Stream, aad: &[u8], ciphertext: &[u8]) -> [u8; TAG_LEN] {
         let mut hash = Ghash::new(&self.hash_key);
         hash.update(aad);
         hash.update(ciphertext);
         hash.update_lengths(aad.len(), ciphertext.len());
-        let mut tag = j0.to_be_bytes();
-        crypt_block(&self.keys, &mut tag);
-        xor(&mut tag, &hash.finish());
+        let mut tag = hash.finish();
+        xor(&mut tag, &stream.first.0[0]);
         tag
     }
 }
 
-/// inc_32 of section 6.2: the lowest 32 bits count, modulo 2^32.
-fn increment(counter: u128) -> u128 {
-    const LOW: u128 = u32::MAX as u128;
-    counter & !LOW | counter.wrapping_add(1) & LOW
+/// GCTR of section 6.5 for one message: the blocks that J_0 and its successors are encrypted to.
+struct Stream {
+    j0: u128,
+    /// The block of J_0, for the tag, and behind it those for all of a short message: made together, they take not much
+    /// longer than one.
+    first: Scratch<{ SHORT + 1 }>,
+}
+
+/// Blocks of a short message.
+const SHORT: usize = 15;
+
+impl Stream {
+    fn new(gcm: &Gcm, nonce: &[u8], length: usize) -> Self {
+        let j0 = gcm.first_counter(nonce);
+        let mut first = Scratch::new();
+        let blocks = if length <= SHORT * BLOCK_LEN { length.div_ceil(BLOCK_LEN) } else { 0 };
+        gcm.keys.ctr(j0, &mut first.0[..=blocks]);
+        Self { j0, first }
+    }
+
+    /// Adds the stream from the block after J_0 on to `buf`, which is as long as `new` was told.
+    fn apply(&self, keys: &RoundKeys, buf: &mut [u8]) {
+        if buf.len() <= SHORT * BLOCK_LEN {
+            xor(buf, self.first.0[1..].as_flattened());
+        } else {
+            xor_stream(keys, advance(self.j0, 1), buf, &mut Zeroizing::new([0; BLOCK_LEN]));
+        }
+    }
 }
 
 /// The limits of section 5.2.1.1, in bytes: 2^39 - 256 bits of text, 2^64 - 1 bits of the others.
@@ -183,12 +206,5 @@ mod tests {
         {
             assert_eq!(check_lengths(nonce, aad, text), Err(Error::InvalidLength));
         }
-    }
-
-    #[test]
-    fn only_32_bits_count() {
-        assert_eq!(increment(u128::MAX), u128::MAX - 0xffff_ffff);
-        assert_eq!(increment(5 << 32 | 0xffff_fffe), 5 << 32 | 0xffff_ffff);
-        assert_eq!(increment(0xffff_ffff), 0);
     }
 }

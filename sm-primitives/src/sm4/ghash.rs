@@ -1,9 +1,14 @@
 //! GHASH, the polynomial hash of GCM (NIST SP 800-38D, section 6.4), without tables.
 //!
-//! Polynomials are multiplied by ordinary multiplications of numbers with holes: with only every fourth bit
+//! The portable path: polynomials are multiplied by ordinary multiplications of numbers with holes: with only every fourth bit
 //! kept, a column of the product adds at most 15 ones in 4 bits and its lowest bit is their sum mod 2.
 
 use zeroize::Zeroizing;
+
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+use super::no_engine::{GhashEngine as Engine, Powers};
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+use crate::low::x86_64::ghash::{Engine, Powers};
 
 const HOLES: u64 = 0x1111_1111_1111_1111;
 
@@ -21,18 +26,18 @@ impl<'k> Ghash<'k> {
     /// Absorbs `data`, filled up with zeros to whole blocks. A string may be absorbed in pieces of whole blocks.
     pub(super) fn update(&mut self, data: &[u8]) {
         let (blocks, tail) = data.as_chunks();
-        absorb(self.key, &mut self.sum, blocks);
+        self.key.absorb(&mut self.sum, blocks);
         if !tail.is_empty() {
             let mut block = [0; 16];
             block[..tail.len()].copy_from_slice(tail);
-            absorb(self.key, &mut self.sum, &[block]);
+            self.key.absorb(&mut self.sum, &[block]);
         }
     }
 
     /// Absorbs the two lengths, given in bytes, as 64-bit numbers of bits.
     pub(super) fn update_lengths(&mut self, first: usize, second: usize) {
         let block = (first as u128) << 67 | (second as u128) << 3;
-        absorb(self.key, &mut self.sum, &[block.to_be_bytes()]);
+        self.key.absorb(&mut self.sum, &[block.to_be_bytes()]);
     }
 
     /// The hash of what was absorbed.
@@ -41,27 +46,49 @@ impl<'k> Ghash<'k> {
     }
 }
 
-/// Section 6.4, algorithm 2: Y = (Y + X_i) H for each block.
-///
-/// The one place where the path is chosen for a run of blocks.
-fn absorb(key: &HashKey, sum: &mut u128, blocks: &[[u8; 16]]) {
-    for block in blocks {
-        *sum = key.multiply(*sum ^ u128::from_be_bytes(*block));
-    }
-}
-
-/// The hash key H, prepared as a factor. Wiped on drop.
-///
-/// The first bit of a block (the highest of the `u128`) is the coefficient of x^0.
-pub(super) struct HashKey {
-    low: Factor,
-    high: Factor,
-    both: Factor,
+/// The hash key H, prepared for the path chosen for it. Wiped on drop.
+pub(super) enum HashKey {
+    Portable(Multiplier),
+    Kernels(Engine, Powers),
 }
 
 impl HashKey {
     /// Prepares H, the encrypted zero block.
     pub(super) fn new(h: &[u8; 16]) -> Self {
+        Self::with_engine(Engine::get(), h)
+    }
+
+    fn with_engine(engine: Option<Engine>, h: &[u8; 16]) -> Self {
+        match engine {
+            Some(engine) => Self::Kernels(engine, engine.prepare(h)),
+            None => Self::Portable(Multiplier::new(h)),
+        }
+    }
+
+    /// Section 6.4, algorithm 2: Y = (Y + X_i) H for each block.
+    fn absorb(&self, sum: &mut u128, blocks: &[[u8; 16]]) {
+        match self {
+            Self::Kernels(engine, powers) => engine.absorb(powers, sum, blocks),
+            Self::Portable(multiplier) => {
+                for block in blocks {
+                    *sum = multiplier.multiply(*sum ^ u128::from_be_bytes(*block));
+                }
+            }
+        }
+    }
+}
+
+/// H, prepared as a factor. Wiped on drop.
+///
+/// The first bit of a block (the highest of the `u128`) is the coefficient of x^0.
+pub(super) struct Multiplier {
+    low: Factor,
+    high: Factor,
+    both: Factor,
+}
+
+impl Multiplier {
+    fn new(h: &[u8; 16]) -> Self {
         let (high, low) = halves(u128::from_be_bytes(*h));
         Self { low: Factor::new(low), high: Factor::new(high), both: Factor::new(high ^ low) }
     }
@@ -126,6 +153,7 @@ impl Factor {
 #[cfg(test)]
 mod tests {
     use alloc::vec;
+    use alloc::vec::Vec;
 
     use super::*;
 
@@ -141,21 +169,57 @@ mod tests {
         z
     }
 
-    #[test]
-    fn product_is_the_one_of_the_definition() {
+    /// Numbers that fill all columns of a multiplication, single bits, and random ones.
+    fn values() -> Vec<u128> {
         let mut state = 0x0123_4567_89ab_cdef_u64;
         let mut next = || {
             state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
             u128::from(state >> 32)
         };
-        // All ones fill every column of the multiplication to the brim.
         let mut values = vec![0, 1, 1 << 127, u128::MAX, u128::MAX >> 64, u128::MAX << 64, u128::MAX >> 1];
         values.extend((0..128).map(|i| 1 << i));
         values.extend((0..40).map(|_| next() << 96 | next() << 64 | next() << 32 | next()));
-        for &h in &values {
-            let key = HashKey::new(&h.to_be_bytes());
-            for &x in &values {
+        values
+    }
+
+    #[test]
+    fn product_is_the_one_of_the_definition() {
+        for &h in &values() {
+            let key = Multiplier::new(&h.to_be_bytes());
+            for &x in &values() {
                 assert_eq!(key.multiply(x), multiply(x, h), "{x:032x} {h:032x}");
+            }
+        }
+    }
+
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[test]
+    #[expect(clippy::print_stdout, reason = "says what ran")]
+    fn kernels_agree() {
+        extern crate std;
+        let engines = Engine::all();
+        std::println!("kernels: {engines:?}");
+        let values = values();
+        for engine in engines {
+            for (i, h) in values.iter().enumerate() {
+                let key = HashKey::with_engine(Some(engine), &h.to_be_bytes());
+                for &x in &values {
+                    // One block goes with H itself.
+                    let mut sum = x;
+                    key.absorb(&mut sum, &[[0; 16]]);
+                    assert_eq!(sum, multiply(x, *h), "{engine:?} {x:032x} {h:032x}");
+                }
+                // Some number of blocks, begun at any value.
+                let blocks: Vec<_> = values.iter().cycle().skip(i).take(i).map(|x| x.to_be_bytes()).collect();
+                let portable = HashKey::with_engine(None, &h.to_be_bytes());
+                for cut in [0, i / 2, i.saturating_sub(1)] {
+                    let (mut sum, mut expected) = (values[i / 3], values[i / 3]);
+                    for blocks in [&blocks[..cut], &blocks[cut..]] {
+                        key.absorb(&mut sum, blocks);
+                        portable.absorb(&mut expected, blocks);
+                    }
+                    assert_eq!(sum, expected, "{engine:?} {i} {cut}");
+                }
             }
         }
     }

@@ -9,46 +9,73 @@
 use core::array;
 
 use super::BLOCK_LEN;
-use super::block::RoundKeys;
+use super::block::ROUNDS;
 use super::sbox::{INPUT, OUTPUT, circuit};
 
 /// Blocks in one group.
-const GROUP: usize = 16;
+pub(super) const GROUP: usize = 16;
 
 /// Groups side by side in long runs.
 const WIDE: usize = 4;
 
-type Group = [[u8; BLOCK_LEN]; GROUP];
+/// The blocks of a group.
+pub(super) type Group = [[u8; BLOCK_LEN]; GROUP];
 
 /// The planes of one state word of `N` groups.
 type Planes<const N: usize> = [[u64; N]; 8];
 
+/// For each round, the planes of the round keys of 16 blocks, with the constant in front of the S-box.
+pub(super) type EachKeys = [[u64; 8]; ROUNDS];
+
+/// Makes `keys` those of block number `block`, below 16.
+pub(super) fn set_keys(each: &mut EachKeys, block: usize, keys: &[u32; ROUNDS]) {
+    for (planes, rk) in each.iter_mut().zip(keys) {
+        let key = spread(rk ^ u32::from_be_bytes([INPUT; 4]));
+        for (b, plane) in planes.iter_mut().enumerate() {
+            *plane = *plane & !(FIRST << block) | (key >> b & FIRST) << block;
+        }
+    }
+}
+
+/// Encrypts 16 blocks, each with a key of its own.
+pub(super) fn crypt_each(keys: &EachKeys, blocks: &mut Group) {
+    crypt_groups(|i| keys[i], array::from_mut(blocks));
+}
+
+/// The bits of the first block.
+const FIRST: u64 = 0x0001_0001_0001_0001;
+
 /// Encrypts independent blocks (decrypts, with the keys reversed).
-pub(super) fn crypt_blocks(keys: &RoundKeys, blocks: &mut [[u8; BLOCK_LEN]]) {
+pub(super) fn crypt_blocks(keys: &[u32; ROUNDS], blocks: &mut [[u8; BLOCK_LEN]]) {
+    // Each bit of a round key, and the constant in front of the S-box, as a plane of equal blocks.
+    let key = |i: usize| {
+        let key = spread(keys[i] ^ u32::from_be_bytes([INPUT; 4]));
+        array::from_fn(|b| (key >> b & FIRST) * 0xffff)
+    };
     let (groups, rest) = blocks.as_chunks_mut::<GROUP>();
     let (wide, single) = groups.as_chunks_mut::<WIDE>();
     for groups in wide {
-        crypt_groups(keys, groups);
+        crypt_groups(key, groups);
     }
     for group in single {
-        crypt_groups(keys, array::from_mut(group));
+        crypt_groups(key, array::from_mut(group));
     }
     if !rest.is_empty() {
         let mut group = [[0; BLOCK_LEN]; GROUP];
         group[..rest.len()].copy_from_slice(rest);
-        crypt_groups(keys, array::from_mut(&mut group));
+        crypt_groups(key, array::from_mut(&mut group));
         rest.copy_from_slice(&group[..rest.len()]);
     }
 }
 
-fn crypt_groups<const N: usize>(keys: &RoundKeys, groups: &mut [Group; N]) {
+fn crypt_groups<const N: usize>(key: impl Fn(usize) -> [u64; 8], groups: &mut [Group; N]) {
     let mut x = [0, 1, 2, 3].map(|word| pack(groups, word));
-    for rk in keys.as_words().as_chunks::<4>().0 {
+    for i in (0..ROUNDS).step_by(4) {
         let [x0, x1, x2, x3] = &mut x;
-        round(x0, x1, x2, x3, rk[0]);
-        round(x1, x2, x3, x0, rk[1]);
-        round(x2, x3, x0, x1, rk[2]);
-        round(x3, x0, x1, x2, rk[3]);
+        round(x0, x1, x2, x3, key(i));
+        round(x1, x2, x3, x0, key(i + 1));
+        round(x2, x3, x0, x1, key(i + 2));
+        round(x3, x0, x1, x2, key(i + 3));
     }
     for (word, planes) in x.iter().rev().enumerate() {
         unpack(planes, groups, word);
@@ -57,10 +84,7 @@ fn crypt_groups<const N: usize>(keys: &RoundKeys, groups: &mut [Group; N]) {
 
 /// GB/T 32907-2016, clause 6.1: X_0 becomes X_4 = X_0 + T(X_1 + X_2 + X_3 + rk).
 #[inline(always)]
-fn round<const N: usize>(x0: &mut Planes<N>, x1: &Planes<N>, x2: &Planes<N>, x3: &Planes<N>, rk: u32) {
-    // Each bit of the round key, and the constant in front of the S-box, as a plane of equal blocks.
-    let key = spread(rk ^ u32::from_be_bytes([INPUT; 4]));
-    let key: [u64; 8] = array::from_fn(|b| (key >> b & 0x0001_0001_0001_0001) * 0xffff);
+fn round<const N: usize>(x0: &mut Planes<N>, x1: &Planes<N>, x2: &Planes<N>, x3: &Planes<N>, key: [u64; 8]) {
     // L leaves of four equal bytes each rotated by 2.
     let constant = OUTPUT.rotate_left(2);
     let constant: [u64; 8] = array::from_fn(|b| 0_u64.wrapping_sub(u64::from(constant >> b & 1)));
