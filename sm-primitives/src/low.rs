@@ -6,6 +6,7 @@
 //! | `portable64` | 4 limbs of 64 bits, products in 128 bits | 64-bit targets |
 //! | `portable32` | 8 limbs of 32 bits, products in 64 bits | wasm32 and 32-bit targets (no 64 x 64 -> 128 multiply) |
 //! | `wide` | 384-bit numbers mod n - 1 | everywhere |
+//! | `sm3` | the constants of SM3's compression | everywhere |
 //! | `barrier` | a value the optimiser knows nothing about | everywhere |
 //! | `valgrind` | marks secrets for memcheck | x86-64 Linux with the feature `ctgrind` |
 //! | `x86_64` | kernels that need more than the baseline | x86-64 processors that have what they need |
@@ -19,6 +20,7 @@ mod barrier;
 pub(crate) mod portable32;
 #[cfg(any(test, target_pointer_width = "64"))]
 pub(crate) mod portable64;
+pub(crate) mod sm3;
 #[cfg(test)]
 mod tests;
 pub(crate) mod valgrind;

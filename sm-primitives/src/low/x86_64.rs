@@ -4,5 +4,7 @@
 //! | module | what | token |
 //! |---|---|---|
 //! | `cpu` | the tokens | |
+//! | `sm3` | SM3 | see there |
 
 pub(crate) mod cpu;
+pub(crate) mod sm3;

@@ -1,7 +1,8 @@
 //! The compression function of SM3 on runs of whole blocks: the portable path, which is the reference.
 
-/// Length of a message block in bytes.
-pub(super) const BLOCK: usize = 64;
+use crate::low::sm3::T;
+
+pub(super) use crate::low::sm3::BLOCK;
 
 /// The chaining value V: the words A to H.
 pub(super) type State = [u32; 8];
@@ -9,18 +10,6 @@ pub(super) type State = [u32; 8];
 /// GB/T 32905-2016, clause 4.1.
 pub(super) const IV: State =
     [0x7380_166f, 0x4914_b2b9, 0x1724_42d7, 0xda8a_0600, 0xa96f_30bc, 0x1631_38aa, 0xe38d_ee4d, 0xb0fb_0e4e];
-
-/// The round constants T_j of clause 4.2, already rotated left by j as the rounds use them.
-const T: [u32; 64] = {
-    let mut t = [0; 64];
-    let mut j = 0_u32;
-    while j < 64 {
-        let base: u32 = if j < 16 { 0x79cc_4519 } else { 0x7a87_9d8a };
-        t[j as usize] = base.rotate_left(j % 32);
-        j += 1;
-    }
-    t
-};
 
 /// Absorbs `blocks` into `state`, in order.
 ///
