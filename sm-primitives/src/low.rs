@@ -10,6 +10,7 @@
 //! | `lanes` | many field elements side by side | where a vector of `x86_64` is |
 //! | `scratch` | blocks on the stack, wiped on drop | SM4 |
 //! | `wide` | 384-bit numbers mod n - 1 | everywhere |
+//! | `sm3` | the constants of SM3's compression | everywhere |
 //! | `barrier` | a value the optimiser knows nothing about | everywhere |
 //! | `valgrind` | marks secrets for memcheck | x86-64 Linux with the feature `ctgrind` |
 //! | `x86_64` | kernels that need more than the baseline | x86-64 processors that have what they need |
@@ -28,6 +29,7 @@ pub(crate) mod portable32;
 #[cfg(any(test, target_pointer_width = "64"))]
 pub(crate) mod portable64;
 pub(crate) mod scratch;
+pub(crate) mod sm3;
 #[cfg(test)]
 mod tests;
 pub(crate) mod valgrind;

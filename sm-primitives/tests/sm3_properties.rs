@@ -50,6 +50,26 @@ proptest! {
     }
 
     #[test]
+    fn a_batch_is_its_messages(
+        messages in vec(vec(any::<u8>(), 0..300), 0..40),
+        prefix in vec(any::<u8>(), 0..150),
+        key in vec(any::<u8>(), 0..100),
+    ) {
+        let alone: Vec<_> = messages.iter().map(|message| sm3::digest(message)).collect();
+        prop_assert_eq!(sm3::digest_all(&messages), alone);
+
+        let start = sm3::Sm3::new().chain(&prefix);
+        let continued: Vec<_> = messages.iter().map(|message| start.clone().chain(message).finalize()).collect();
+        prop_assert_eq!(start.finalize_all(&messages), continued.as_slice());
+        let mut into = vec![[0; 32]; messages.len()];
+        prop_assert_eq!(start.finalize_all_into(&messages, &mut into), Ok(()));
+        prop_assert_eq!(into, continued);
+
+        let tags: Vec<_> = messages.iter().map(|message| sm3::hmac(&key, &[message])).collect();
+        prop_assert_eq!(HmacKey::new(&key).tag_all(&messages), tags);
+    }
+
+    #[test]
     fn hmac_agrees_however_it_is_fed(key in vec(any::<u8>(), 0..150), (message, cuts) in cut_message()) {
         let mut oracle = hmac::Hmac::<::sm3::Sm3>::new_from_slice(&key).unwrap();
         oracle.update(&message);
@@ -105,4 +125,64 @@ fn every_length_near_a_block_edge() {
         }
         assert_eq!(bytewise.finalize(), expected, "{length}");
     }
+}
+
+/// Batches of every size up to three vectors, of messages with every number of blocks up to 40, once in one batch and
+/// once with each length alone, so that lanes end together and apart.
+#[test]
+fn batches_of_every_size_and_length() {
+    use ::sm3::Digest;
+    let text: Vec<u8> = (0..100_000_u32).map(|i| i.wrapping_mul(0x9e37_79b9).to_be_bytes()[0]).collect();
+    let oracle = |message: &&[u8]| <[u8; 32]>::from(::sm3::Sm3::digest(message));
+    let lengths: Vec<usize> =
+        (0..=300).chain((5..=40).flat_map(|n| [64 * n - 9, 64 * n - 8, 64 * n, 64 * n + 1])).collect();
+    let all: Vec<&[u8]> = lengths.iter().map(|&length| &text[length..2 * length]).collect();
+    assert_eq!(sm3::digest_all(&all), all.iter().map(oracle).collect::<Vec<_>>());
+    for count in 0..=48 {
+        for length in [0, 1, 55, 56, 64, 119, 120, 1000] {
+            let same: Vec<&[u8]> = (0..count).map(|i| &text[77 * i..][..length]).collect();
+            assert_eq!(
+                sm3::digest_all(&same),
+                same.iter().map(oracle).collect::<Vec<_>>(),
+                "{count} of {length}"
+            );
+        }
+    }
+    // One message much longer than the others, at every place.
+    for place in 0..20 {
+        let mut mixed: Vec<&[u8]> = (0..20).map(|i| &text[i..][..10 * i]).collect();
+        mixed[place] = &text;
+        assert_eq!(sm3::digest_all(&mixed), mixed.iter().map(oracle).collect::<Vec<_>>(), "{place}");
+    }
+}
+
+/// A prefix of every length around a block, before messages of every length around a block.
+#[test]
+fn a_batch_continues_any_prefix() {
+    let text: Vec<u8> = (0..400_u16).map(|i| i.to_le_bytes()[0]).collect();
+    for prefix in (0..=10).chain(54..=74).chain(118..=138) {
+        let start = sm3::Sm3::new().chain(&text[..prefix]);
+        let messages: Vec<&[u8]> = (0..=140).map(|length| &text[prefix..prefix + length]).collect();
+        let expected: Vec<_> = (0..=140).map(|length| sm3::digest(&text[..prefix + length])).collect();
+        assert_eq!(start.finalize_all(&messages), expected, "{prefix}");
+    }
+}
+
+#[test]
+fn a_batch_needs_as_many_places_as_messages() {
+    for places in [0, 1, 3] {
+        let mut digests = vec![[7; 32]; places];
+        let refused = sm3::Sm3::new().finalize_all_into(&[b"a", b"b"], &mut digests);
+        assert_eq!(refused, Err(sm_primitives::Error::InvalidLength));
+        assert_eq!(digests, vec![[7; 32]; places], "a refused output is untouched");
+    }
+}
+
+/// More tags than the outer hashes of one round.
+#[test]
+fn many_tags() {
+    let key = HmacKey::new(b"key");
+    let messages: Vec<[u8; 2]> = (0..150_u16).map(u16::to_be_bytes).collect();
+    let tags: Vec<_> = messages.iter().map(|message| sm3::hmac(b"key", &[message])).collect();
+    assert_eq!(key.tag_all(&messages), tags);
 }

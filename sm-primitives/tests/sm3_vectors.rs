@@ -34,6 +34,10 @@ fn gmssl_and_tongsuo_digests() {
         for case in cases(file) {
             assert_eq!(sm3::digest(&field(&case, "msg")).as_slice(), field(&case, "md"), "{file} {case}");
         }
+        let messages: Vec<_> = cases(file).iter().map(|case| field(case, "msg")).collect();
+        let digests: Vec<_> = cases(file).iter().map(|case| field(case, "md")).collect();
+        let ours: Vec<_> = sm3::digest_all(&messages).into_iter().map(Vec::from).collect();
+        assert_eq!(ours, digests, "{file} in one batch");
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod ghash;
 mod lanes;
 mod native;
 mod scan;
+pub(crate) mod sm3;
 pub(crate) mod sm4;
 
 pub(crate) use native::Native;

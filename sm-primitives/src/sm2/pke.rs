@@ -3,7 +3,7 @@
 mod encoding;
 
 use alloc::vec::Vec;
-use core::mem;
+use core::{array, mem};
 
 use rand_core::TryCryptoRng;
 use subtle::{Choice, ConstantTimeEq};
@@ -118,6 +118,9 @@ pub fn decrypt(key: &PrivateKey, ciphertext: &Ciphertext) -> Result<Zeroizing<Ve
 /// Bytes of the key stream for each value of the counter.
 const KDF_BLOCK: usize = 32;
 
+/// Values of the counter that are hashed at once, a whole number of vectors.
+const KDF_BATCH: usize = 32;
+
 /// Xors KDF(point, len) to `data`, of checked length, and tells whether all of it was zero.
 ///
 /// KDF(Z, len) is SM3(Z || 00000001) || SM3(Z || 00000002) || .. cut to the length. Source: GB/T 32918.4-2016,
@@ -125,10 +128,17 @@ const KDF_BLOCK: usize = 32;
 fn xor_key_stream(point: &[u8; 64], data: &mut [u8]) -> Choice {
     let prefix = Sm3::new().chain(point);
     let mut any = Zeroizing::new(0_u8);
-    for (i, block) in data.chunks_mut(KDF_BLOCK).enumerate() {
-        let counter = u32::try_from(i + 1).expect("the length is checked");
-        let stream = Zeroizing::new(prefix.clone().chain(&counter.to_be_bytes()).finalize());
-        for (byte, mask) in block.iter_mut().zip(stream.iter()) {
+    let mut stream = Zeroizing::new([[0; KDF_BLOCK]; KDF_BATCH]);
+    let mut counter = 0_u32;
+    for piece in data.chunks_mut(KDF_BLOCK * KDF_BATCH) {
+        let counters: [_; KDF_BATCH] = array::from_fn(|_| {
+            // Wraps beyond the last block of the longest message only.
+            counter = counter.wrapping_add(1);
+            counter.to_be_bytes()
+        });
+        let blocks = piece.len().div_ceil(KDF_BLOCK);
+        prefix.finalize_each(&counters[..blocks], &mut stream[..blocks]);
+        for (byte, mask) in piece.iter_mut().zip(stream.as_flattened()) {
             *byte ^= mask;
             *any |= mask;
         }
