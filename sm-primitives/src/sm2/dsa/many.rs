@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
-use super::{MAX_NONCES, Signature, sign_with_nonce_point};
+use super::{Signature, sign_with_nonce_point};
 use crate::{
     Error, Scalar, SecretScalar, batch,
     mid::ops,
