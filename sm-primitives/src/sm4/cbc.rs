@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 use core::iter;
 
-use subtle::{ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater};
+use subtle::{ConstantTimeEq, ConstantTimeGreater};
 use zeroize::Zeroizing;
 
 use super::block::{EachKeys, RoundKeys, xor};
@@ -220,7 +220,10 @@ pub fn unpad(last: &[u8; BLOCK_LEN]) -> Result<usize, Error> {
         // The byte has `after` bytes behind it, so it is padding if there are more padding bytes than that.
         bad |= padding.ct_gt(&after) & byte.ct_ne(&padding);
     }
-    let mut length = u8::conditional_select(&16_u8.wrapping_sub(padding), &0, bad);
+    if ct::into_public_choice(bad) {
+        return Err(Error::DecryptionFailed);
+    }
+    let mut length = 16_u8.wrapping_sub(padding);
     ct::into_public(&mut length);
-    if ct::into_public_choice(bad) { Err(Error::DecryptionFailed) } else { Ok(usize::from(length)) }
+    Ok(usize::from(length))
 }
