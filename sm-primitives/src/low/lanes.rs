@@ -15,12 +15,14 @@
 //! | module | what |
 //! |---|---|
 //! | `vector` | what a processor's vector must do, and multiplication written with it |
+//! | `buffer` | memory for them, wiped on drop |
 //! | `formulas` | the kernels, written once for all vectors |
 //! | `plain` | a vector made of ordinary integers: the specification |
 //!
 //! Vectors of processors are in `x86_64::lanes`. A set of kernels is reached through a token of the processor that
 //! implements [`Lanes`].
 
+mod buffer;
 pub(crate) mod formulas;
 #[cfg(test)]
 pub(crate) mod plain;
@@ -29,6 +31,8 @@ mod tests;
 pub(crate) mod vector;
 
 use zeroize::DefaultIsZeroes;
+
+pub(crate) use buffer::Buffer;
 
 use super::portable64::{self as limbs, Limbs};
 

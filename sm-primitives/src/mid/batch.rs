@@ -15,7 +15,6 @@ mod ladder;
 mod tests;
 
 use alloc::vec::Vec;
-use core::ops::{Deref, DerefMut};
 
 use subtle::Choice;
 use zeroize::Zeroizing;
@@ -23,7 +22,7 @@ use zeroize::Zeroizing;
 use super::{field::FieldElement, inverse, point::Affine};
 use crate::{
     ct,
-    low::lanes::{self, Element, Lanes, TO_WORDS},
+    low::lanes::{self, Buffer, Element, Lanes, TO_WORDS},
 };
 
 pub(super) use fixed::{Table, mul_table, verify_prepared};
@@ -77,7 +76,7 @@ fn is_zero(denominator: Choice) -> bool {
 fn invert_all<const L: usize>(cpu: impl Lanes<L>, all: &mut [Element<L>]) -> Vec<[bool; L]> {
     let one = splat(&FieldElement::ONE);
     let mut zeros = Vec::with_capacity(all.len());
-    let mut before = Scratch::new(all.len());
+    let mut before = Buffer::new(all.len());
     let mut product = Zeroizing::new(one);
     for (element, before) in all.iter_mut().zip(before.iter_mut()) {
         let values = elements(cpu, element);
@@ -98,43 +97,12 @@ fn invert_all<const L: usize>(cpu: impl Lanes<L>, all: &mut [Element<L>]) -> Vec
     zeros
 }
 
-/// Memory for intermediate values, wiped when dropped.
-///
-/// Unlike a `Zeroizing<Vec>` it does not wipe its capacity byte by byte.
-struct Scratch<T: Copy + Default>(Vec<T>);
-
-impl<T: Copy + Default> Scratch<T> {
-    fn new(len: usize) -> Self {
-        Self(alloc::vec![T::default(); len])
-    }
-}
-
-impl<T: Copy + Default> Deref for Scratch<T> {
-    type Target = [T];
-    fn deref(&self) -> &[T] {
-        &self.0
-    }
-}
-
-impl<T: Copy + Default> DerefMut for Scratch<T> {
-    fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.0
-    }
-}
-
-impl<T: Copy + Default> Drop for Scratch<T> {
-    fn drop(&mut self) {
-        self.0.fill(T::default());
-        zeroize::optimization_barrier(&self.0);
-    }
-}
-
 /// Adds up columns of points: `points` are rows of `vectors`, an even number, and their number is a power of two. The
 /// first row becomes the sum of all. Tells for which lanes that failed, as two points had the same x.
 fn add_up<const L: usize>(cpu: impl Lanes<L>, points: &mut [lanes::Affine<L>], vectors: usize) -> [bool; L] {
     let one = splat(&FieldElement::ONE);
     let mut failed = [false; L];
-    let mut products = Scratch::new(points.len() / 4 + 1);
+    let mut products = Buffer::new(points.len() / 4 + 1);
     let mut step = vectors;
     while step < points.len() {
         let products = &mut products[..=points.len() / (2 * step) * vectors / 2];

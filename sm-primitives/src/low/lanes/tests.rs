@@ -4,7 +4,9 @@ extern crate std;
 
 use std::{println, vec, vec::Vec};
 
-use super::{Element, Lanes, TO_WORDS, plain::Plain};
+use super::{
+    Affine, Columns, Element, Jacobian, LIMB_BYTES, Lanes, TO_WORDS, Work, place, plain::Plain, to_lane,
+};
 use crate::low::portable64::{self as limbs, Limbs};
 
 /// 2^256 mod p: one, in the form that [`Element::set`] takes.
@@ -84,4 +86,169 @@ fn check_products<const L: usize, K: Lanes<L>>(cpu: K) {
 #[test]
 fn products() {
     with_each_backend!(check_products());
+}
+
+/// The elements in `lane` of one vector, in all lanes of another.
+fn lane_of<const L: usize, const M: usize>(a: &Element<L>, lane: usize) -> Element<M> {
+    Element(a.0.map(|limb| [limb[lane]; M]))
+}
+
+/// Points of elements without structure; the formulas do not ask whether they are on the curve.
+fn jacobian<const L: usize>(all: &[Limbs], first: usize) -> [Jacobian<L>; 2] {
+    [0, 7].map(|i| Jacobian {
+        x: take(all, first + i).1,
+        y: take(all, first + i + 1).1,
+        z: take(all, first + i + 2).1,
+    })
+}
+
+fn affine<const L: usize>(all: &[Limbs], first: usize) -> Affine<L> {
+    Affine { x: take(all, first).1, y: take(all, first + 5).1 }
+}
+
+fn same<const L: usize>(cpu: impl Lanes<L>, a: &Element<L>, lane: usize, b: &Element<2>) {
+    assert_eq!(words(cpu, a, lane), words(Plain, b, 0), "lane {lane}");
+}
+
+/// Each formula against the specification, lane by lane.
+fn check_formulas<const L: usize, K: Lanes<L>>(cpu: K) {
+    let all = elements();
+    for first in 0..all.len() {
+        let (p, q) = (jacobian::<L>(&all, first), [affine::<L>(&all, first + 3), affine(&all, first + 4)]);
+        let (mut doubled, mut sum) = (p, p);
+        cpu.double(&mut doubled, &mut Work::default());
+        cpu.add_affine(&mut sum, &q, &mut Work::default());
+        let scaled = cpu.scale(&p[0], &p[1].z);
+        for (v, lane) in (0..2 * L).map(|i| (i / L, i % L)) {
+            let plain = p.map(|p| Jacobian {
+                x: lane_of(&p.x, lane),
+                y: lane_of(&p.y, lane),
+                z: lane_of(&p.z, lane),
+            });
+            let plain_q = q.map(|q| Affine { x: lane_of(&q.x, lane), y: lane_of(&q.y, lane) });
+            let (mut plain_doubled, mut plain_sum) = (plain, plain);
+            Plain.double(&mut plain_doubled, &mut Work::default());
+            Plain.add_affine(&mut plain_sum, &plain_q, &mut Work::default());
+            for (found, expected) in [(&doubled, &plain_doubled), (&sum, &plain_sum)] {
+                same(cpu, &found[v].x, lane, &expected[v].x);
+                same(cpu, &found[v].y, lane, &expected[v].y);
+                same(cpu, &found[v].z, lane, &expected[v].z);
+            }
+            let expected = Plain.scale(&plain[0], &plain[1].z);
+            same(cpu, &scaled.x, lane, &expected.x);
+            same(cpu, &scaled.y, lane, &expected.y);
+        }
+    }
+}
+
+#[test]
+fn formulas() {
+    with_each_backend!(check_formulas());
+}
+
+/// Both halves of additions against the slope formulas on single elements.
+fn check_sums<const L: usize, K: Lanes<L>>(cpu: K) {
+    let all = elements();
+    let mut points: Vec<_> = (0..16).map(|i| affine::<L>(&all, 2 * i + 9)).collect();
+    let before = points.clone();
+    let one = Element(to_lane(&ONE).map(|limb| [limb; L]));
+    let mut products = vec![[one; 2]; 5];
+    cpu.open_sums(&points, 4, 4, &mut products);
+    // What the inverse is does not matter to the second half: with 1 in place of it, the slopes are off by a factor.
+    let mut inverses = [one; 2];
+    cpu.close_sums(&mut points, 4, 4, &products, &mut inverses);
+    for lane in 0..L {
+        let word = |a: &Element<L>| words(cpu, a, lane);
+        for parity in 0..2 {
+            let pairs = [0, 2, 8, 10].map(|i| (i + parity, i + parity + 4));
+            let difference =
+                |(p, q): (usize, usize)| limbs::sub_mod(&word(&before[q].x), &word(&before[p].x), &limbs::P);
+            let mut product = ONE;
+            for (pair, found) in pairs.into_iter().zip(&products[1..]) {
+                product = limbs::mul_p(&product, &difference(pair));
+                assert_eq!(word(&found[parity]), product);
+            }
+            let mut inverse = ONE;
+            for ((p, q), products) in pairs.into_iter().zip(&products).rev() {
+                let (x1, y1) = (word(&before[p].x), word(&before[p].y));
+                let (x2, y2) = (word(&before[q].x), word(&before[q].y));
+                let own = limbs::mul_p(&word(&products[parity]), &inverse);
+                let slope = limbs::mul_p(&limbs::sub_mod(&y2, &y1, &limbs::P), &own);
+                let x = limbs::sub_mod(&limbs::sqr_p(&slope), &x1, &limbs::P);
+                let x = limbs::sub_mod(&x, &x2, &limbs::P);
+                let y = limbs::mul_p(&slope, &limbs::sub_mod(&x1, &x, &limbs::P));
+                assert_eq!(word(&points[p].x), x);
+                assert_eq!(word(&points[p].y), limbs::sub_mod(&y, &y1, &limbs::P));
+                inverse = limbs::mul_p(&inverse, &difference((p, q)));
+            }
+        }
+    }
+}
+
+#[test]
+fn sums() {
+    with_each_backend!(check_sums());
+}
+
+fn negated_if(negative: bool, a: &Limbs) -> Limbs {
+    if negative { limbs::sub_mod(&[0; 4], a, &limbs::P) } else { *a }
+}
+
+/// Every way to bring points into lanes.
+fn check_loads<const L: usize, K: Lanes<L>>(cpu: K) {
+    let all = elements();
+    let (x, y) = (|i: usize| all[i % all.len()], |i: usize| all[(3 * i + 1) % all.len()]);
+    // Words.
+    let words_of = core::array::from_fn(|w| {
+        core::array::from_fn(|lane| if w < 4 { x(lane)[w] } else { y(lane)[w - 4] }.cast_signed())
+    });
+    let negative = |i: usize| i % 3 == 1;
+    let signs = core::array::from_fn(|lane| -i64::from(negative(lane)));
+    let loaded = cpu.spread(&words_of, &signs);
+    for lane in 0..L {
+        assert_eq!(words(cpu, &loaded.x, lane), x(lane));
+        assert_eq!(words(cpu, &loaded.y, lane), negated_if(negative(lane), &y(lane)));
+    }
+    // A table in lanes: 16 entries, the second vector of each pair.
+    let table: Vec<_> = (0..16).map(|i| [affine::<L>(&all, 1), affine(&all, i)]).collect();
+    for first in 0..16 {
+        let index = core::array::from_fn(|lane| ((first + 5 * lane) % 16) as i64);
+        let mut out = Affine::default();
+        cpu.select(&table, 1, &index, &signs, &mut out);
+        for lane in 0..L {
+            let entry = &table[(first + 5 * lane) % 16][1];
+            assert_eq!(words(cpu, &out.x, lane), words(cpu, &entry.x, lane));
+            assert_eq!(words(cpu, &out.y, lane), negated_if(negative(lane), &words(cpu, &entry.y, lane)));
+        }
+    }
+    // A table in columns: every entry, in every place.
+    let mut row = Columns([[[0; 16]; 8]; 2 * LIMB_BYTES]);
+    for entry in 0..128 {
+        for (first, coordinate) in [(0, x(entry)), (LIMB_BYTES, y(entry))] {
+            let bytes = to_lane(&coordinate).map(|limb| limb.to_le_bytes());
+            for (i, column) in row.0[first..first + LIMB_BYTES].iter_mut().enumerate() {
+                column[entry / 16][entry % 16] = bytes[i / 4][i % 4];
+            }
+        }
+    }
+    for shift in 0..128 {
+        let entry = |v: usize, lane: usize| (shift + 37 * (L * v + lane)) % 128;
+        let [mut index, mut signs] = [[[0_u8; 8]; L]; 2];
+        for (v, lane) in (0..8 * L).map(|i| (i / L, i % L)) {
+            index.as_flattened_mut()[place(v, lane)] = entry(v, lane) as u8;
+            signs.as_flattened_mut()[place(v, lane)] = if negative(v + lane) { 0xff } else { 0 };
+        }
+        let mut out = [Affine::default(); 8];
+        cpu.look_up(&row, &index, &signs, &mut out);
+        for (v, lane) in (0..8 * L).map(|i| (i / L, i % L)) {
+            let entry = entry(v, lane);
+            assert_eq!(words(cpu, &out[v].x, lane), x(entry), "{shift} {v} {lane}");
+            assert_eq!(words(cpu, &out[v].y, lane), negated_if(negative(v + lane), &y(entry)));
+        }
+    }
+}
+
+#[test]
+fn loads() {
+    with_each_backend!(check_loads());
 }

@@ -11,9 +11,9 @@ use once_cell::race::OnceBox;
 use subtle::ConditionallySelectable;
 use zeroize::Zeroizing;
 
-use super::{Scratch, add_up, even, even_chunks, fill, load, points};
+use super::{add_up, even, even_chunks, fill, load, points};
 use crate::{
-    low::lanes::{self, Columns, LIMB_BYTES, Lanes, place, to_lane},
+    low::lanes::{self, Buffer, Columns, LIMB_BYTES, Lanes, place, to_lane},
     mid::{
         comb::{Comb, ENTRIES, ROWS, WINDOW},
         field::FieldElement,
@@ -69,7 +69,7 @@ pub(in crate::mid) fn mul_table<const L: usize, K: Lanes<L>>(
     ks: &[&ScalarElement],
 ) -> Vec<Option<Affine>> {
     let mut out = Vec::with_capacity(ks.len());
-    let mut sums = Scratch::new(ROWS * ks.len().min(VECTORS * L).div_ceil(GROUP * L) * GROUP);
+    let mut sums = Buffer::new(ROWS * ks.len().min(VECTORS * L).div_ceil(GROUP * L) * GROUP);
     for ks in even_chunks(ks, VECTORS * L) {
         let vectors = ks.len().div_ceil(GROUP * L) * GROUP;
         multiply(cpu, table, ks, &mut sums[..ROWS * vectors], vectors, &mut out);
@@ -117,7 +117,7 @@ pub(in crate::mid) fn verify_prepared<const L: usize, K: Lanes<L>>(
     claims: &[Claim],
 ) -> Vec<Option<bool>> {
     let mut out = Vec::with_capacity(claims.len());
-    let mut sums = Scratch::new(2 * ROWS * even(claims.len().min(VECTORS / 2 * L).div_ceil(L)));
+    let mut sums = Buffer::new(2 * ROWS * even(claims.len().min(VECTORS / 2 * L).div_ceil(L)));
     for claims in even_chunks(claims, VECTORS / 2 * L) {
         let vectors = even(claims.len().div_ceil(L));
         let sums = &mut sums[..2 * ROWS * vectors];

@@ -4,16 +4,14 @@
 //! before the last digit, and there only for a scalar close to 0 or n. Sums of several points may meet exceptions
 //! wherever their senders planted them. Either way z is 0 from there on, and the item is done again.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroizing;
 
-use super::{
-    Scratch, add_up, digits::Digits, elements, even, even_chunks, fixed, invert_all, load, points, splat,
-};
+use super::{add_up, digits::Digits, elements, even, even_chunks, fixed, invert_all, load, points, splat};
 use crate::{
-    low::lanes::{Affine as Points, Jacobian as Sums, LIMBS, Lanes, Work},
+    low::lanes::{Affine as Points, Buffer, Jacobian as Sums, LIMBS, Lanes, Work},
     mid::{
         comb::{Comb, ROWS},
         field::FieldElement,
@@ -37,7 +35,7 @@ const VECTORS: usize = 16;
 
 /// 1, 3, .. 31 times every point: a run of entries for each pair of vectors. The points are public, and so is what this
 /// takes.
-fn odd_multiples<const L: usize, K: Lanes<L>>(cpu: K, qs: &[[Points<L>; 2]]) -> Vec<[Points<L>; 2]> {
+fn odd_multiples<const L: usize, K: Lanes<L>>(cpu: K, qs: &[[Points<L>; 2]]) -> Buffer<[Points<L>; 2]> {
     // 2^m Q for m = 1 to 4
     let z = splat(&FieldElement::ONE);
     let mut work = Work::default();
@@ -54,7 +52,7 @@ fn odd_multiples<const L: usize, K: Lanes<L>>(cpu: K, qs: &[[Points<L>; 2]]) -> 
     invert_all(cpu, &mut inverses);
     let powers: Vec<_> = powers.iter().zip(&inverses).map(|(power, z)| cpu.scale(power, z)).collect();
 
-    let mut table = vec![[Points::default(); 2]; qs.len() * ENTRIES];
+    let mut table = Buffer::<[Points<L>; 2]>::new(qs.len() * ENTRIES);
     for (entries, q) in table.chunks_mut(ENTRIES).zip(qs) {
         entries[0] = *q;
     }
@@ -143,7 +141,7 @@ fn ladder<const L: usize, K: Lanes<L>>(
 
 /// Affine forms of the first `count` sums, `None` where z is 0.
 fn to_affine<const L: usize, K: Lanes<L>>(cpu: K, sums: &[Sums<L>], count: usize) -> Vec<Option<Affine>> {
-    let mut inverses = Scratch::new(sums.len());
+    let mut inverses = Buffer::new(sums.len());
     inverses.iter_mut().zip(sums).for_each(|(inverse, sum)| *inverse = sum.z);
     let failed = invert_all(cpu, &mut inverses);
     let mut out = Vec::with_capacity(sums.len() * L);
@@ -169,7 +167,7 @@ pub(in crate::mid) fn mul_points<const L: usize, K: Lanes<L>>(
             .collect();
         let table = odd_multiples(cpu, &qs);
         let digits: Vec<_> = items.iter().map(|(k, _)| Digits::<WINDOW, LONG>::new(k)).collect();
-        let mut sums = Scratch::new(2 * qs.len());
+        let mut sums = Buffer::new(2 * qs.len());
         for ((digits, entries), sums) in
             digits.chunks(2 * L).zip(table.chunks(ENTRIES)).zip(sums.as_chunks_mut().0)
         {
@@ -193,7 +191,7 @@ pub(in crate::mid) fn verify<const L: usize, K: Lanes<L>>(cpu: K, claims: &[Clai
     let mut out = Vec::with_capacity(claims.len());
     for claims in even_chunks(claims, VECTORS * L) {
         let vectors = even(claims.len().div_ceil(L));
-        let mut of_g = vec![Points::default(); ROWS * vectors];
+        let mut of_g = Buffer::new(ROWS * vectors);
         let gs: Vec<_> = claims.iter().map(|claim| &claim.g).collect();
         fixed::entries(cpu, Comb::base(), &gs, &mut of_g);
         let failed = add_up(cpu, &mut of_g, vectors);
