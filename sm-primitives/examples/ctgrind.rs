@@ -17,6 +17,7 @@ use getrandom::SysRng;
 use sm_primitives::{
     Error, PublicPoint, Scalar, SecretScalar, batch,
     sm2::{Ciphertext, DistId, PrivateKey, dsa, pke},
+    sm3,
     sm4::{Sm4, cbc, ctr, gcm},
 };
 
@@ -26,6 +27,7 @@ fn main() -> Result<(), Error> {
     keys_and_signatures()?;
     encryption()?;
     ciphers()?;
+    hashes()?;
     // The positive controls: without them, silence would prove nothing.
     let k = SecretScalar::random(&mut SysRng)?.expose_bytes();
     match env::args().nth(1).as_deref() {
@@ -71,6 +73,12 @@ fn points() -> Result<(), Error> {
     let points = batch::mul_base(&ks);
     black_box(batch::mul_each(&q, &ks));
     black_box(batch::mul_same(&ks[0], &points));
+    // Enough for the batch engine: its table of G, a table of Q, ladders.
+    let ks = (0..70).map(|_| SecretScalar::random(&mut SysRng)).collect::<Result<Vec<_>, _>>()?;
+    let points = batch::mul_base(&ks);
+    black_box(batch::mul_each(&q, &ks));
+    black_box(batch::mul_each(&q, &ks[..9]));
+    black_box(batch::mul_same(&ks[0], &points[..9]));
     Ok(())
 }
 
@@ -79,6 +87,7 @@ fn keys_and_signatures() -> Result<(), Error> {
     // Not PEM: making a string of Base64 checks that it is UTF-8, where every Base64 character takes the same path.
     black_box(key.to_pkcs8_der());
     let signature = dsa::sign(&key, &DistId::default(), b"message", &mut SysRng)?;
+    black_box(dsa::many::sign_digests(&key, &[[7; 32]; 20], &mut SysRng)?);
     dsa::verify(key.public_key(), &DistId::default(), b"message", &signature)
 }
 
@@ -131,5 +140,20 @@ fn ciphers() -> Result<(), Error> {
         }
         black_box(&data);
     }
+    Ok(())
+}
+
+/// Messages of secrets, one and many.
+fn hashes() -> Result<(), Error> {
+    let secret = SecretScalar::random(&mut SysRng)?.expose_bytes();
+    // Long enough for several groups of blocks, and messages enough for several rounds of lanes.
+    let long = secret.repeat(40);
+    black_box(sm3::digest(&long));
+    let messages: Vec<&[u8]> = (0..40).map(|i| &long[..30 * i]).collect();
+    black_box(sm3::digest_all(&messages));
+    black_box(sm3::hmac::HmacKey::new(&long[..40]).tag_all(&messages));
+    // A key stream of several batches.
+    let key = PrivateKey::generate(&mut SysRng)?;
+    black_box(pke::decrypt(&key, &pke::encrypt(key.public_key(), &long, &mut SysRng)?)?);
     Ok(())
 }

@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use core::{array::from_fn, iter};
 use std::eprintln;
 
-use super::{avx2, avx512};
+use super::{avx2, avx512, stream};
 use crate::low::{
-    sm3::{BLOCK, T},
+    sm3::{BLOCK, T, compress},
     x86_64::cpu::{Avx2, Avx512},
 };
 
@@ -88,4 +88,34 @@ fn eight_lanes_are_eight_messages() {
 fn sixteen_lanes_are_sixteen_messages() {
     let Some(cpu) = Avx512::get() else { return eprintln!("skipped: no AVX-512") };
     check_lanes(|state, runs| avx512::compress(cpu, state, runs));
+}
+
+/// Every number of blocks over five groups, among them each number that a last group may have.
+#[test]
+fn one_message_of_any_length() {
+    let Some(cpu) = Avx2::get() else { return eprintln!("skipped: no AVX2") };
+    for count in 0..=40 {
+        let message = blocks(count, 1000 + count);
+        let mut words = noise(count);
+        let mut state = [0; 8].map(|_: u32| words.next().unwrap_or(0));
+        let mut expected = state;
+        message.iter().for_each(|block| reference(&mut expected, block));
+        stream::compress(cpu, &mut state, &message);
+        assert_eq!(state, expected, "{count} blocks");
+    }
+}
+
+/// The reference is independent of the portable code: they agree too.
+#[test]
+fn portable_code_is_the_reference() {
+    for count in 1..=40 {
+        let mut words = noise(count);
+        let mut state = [0; 8].map(|_: u32| words.next().unwrap_or(0));
+        let mut expected = state;
+        for block in blocks(1, 500 + count) {
+            reference(&mut expected, &block);
+            compress(&mut state, &block);
+        }
+        assert_eq!(state, expected);
+    }
 }
