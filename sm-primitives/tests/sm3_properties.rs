@@ -186,3 +186,35 @@ fn many_tags() {
     let tags: Vec<_> = messages.iter().map(|message| sm3::hmac(b"key", &[message])).collect();
     assert_eq!(key.tag_all(&messages), tags);
 }
+
+/// The key stream of public-key encryption is SM3 of a prefix and counters, taken in batches of 32: around the borders
+/// of batches, another implementation opens what this one made.
+#[test]
+fn key_streams_of_several_batches() {
+    use sm_primitives::sm2::{PrivateKey, pke};
+    let d = private_key(7);
+    let key = PrivateKey::from_bytes(&d).unwrap();
+    let scalar = sm2::NonZeroScalar::from_repr(d.into()).unwrap();
+    let theirs = sm2::pke::DecryptingKey::new_with_mode(scalar, sm2::pke::Mode::C1C3C2);
+    for length in [1, 32, 1023, 1024, 1025, 1057, 2048, 2049, 5000] {
+        let message: Vec<u8> = (0..length).map(|i: usize| i.to_le_bytes()[0]).collect();
+        let ciphertext = pke::encrypt(key.public_key(), &message, &mut getrandom::SysRng).unwrap();
+        assert_eq!(theirs.decrypt(&ciphertext.to_c1c3c2()).unwrap(), message, "{length}");
+        assert_eq!(*pke::decrypt(&key, &ciphertext).unwrap(), message, "{length}");
+    }
+}
+
+#[test]
+fn a_batch_to_sign_is_its_messages() {
+    use sm_primitives::sm2::{DistId, PrivateKey};
+    let key = PrivateKey::from_bytes(&private_key(9)).unwrap();
+    let id = DistId::new(b"signer").unwrap();
+    let messages: Vec<Vec<u8>> = (0..30).map(|i| vec![7; 11 * i]).collect();
+    let digests: Vec<_> = messages.iter().map(|message| id.digest(key.public_key(), message)).collect();
+    assert_eq!(id.digest_all(key.public_key(), &messages), digests);
+}
+
+/// Some private key.
+fn private_key(seed: u8) -> [u8; 32] {
+    sm3::digest(&[seed])
+}

@@ -1,5 +1,7 @@
 //! Many messages at once: each has a lane of a vector until it ends, then the next one takes the lane.
 
+use core::array::from_fn;
+
 use super::{
     BLOCK_LEN, DIGEST_LEN, Sm3,
     compress::{State, compress_blocks, to_bytes},
@@ -184,7 +186,7 @@ fn in_lanes<M: AsRef<[u8]>, const N: usize>(
 
 /// The chaining value of lane `l`.
 fn column<const N: usize>(state: &[[u32; N]; 8], l: usize) -> State {
-    state.map(|words| words[l])
+    from_fn(|i| state[i][l])
 }
 
 /// Replaces the chaining value of lane `l`.

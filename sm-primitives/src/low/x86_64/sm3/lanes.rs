@@ -19,7 +19,7 @@ macro_rules! kernel {
         #[target_feature(enable = $features)]
         fn run(state: &mut [[u32; $lanes]; 8], runs: &[&[[u8; BLOCK]]; $lanes]) {
             let blocks = runs.iter().map(|run| run.len()).min().unwrap_or(0);
-            let mut v = state.map(|words| load(&words));
+            let mut v = state.each_ref().map(|words| load(words));
             for i in 0..blocks {
                 let block = runs.map(|run| &run[i]);
                 let [w0, w1, w2, w3] = words::<0>(&block);
