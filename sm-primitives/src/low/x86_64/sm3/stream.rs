@@ -57,15 +57,14 @@ fn run(state: &mut [u32; 8], blocks: &[[u8; BLOCK]]) {
         loop {
             let following;
             (following, rest) = rest.split_at(rest.len().min(LANES));
-            // If nothing follows, the words that are there are made again.
-            let target = if following.len() < WORTHWHILE { now } else { ahead };
-            if following.len() >= WORTHWHILE {
+            let last = following.len() < WORTHWHILE;
+            if !last {
                 begin(ahead, following);
             }
             for lane in 0..group.len() {
-                rounds(state, now, lane, target);
+                rounds(state, now, lane, ahead, if last { STEPS } else { 8 * lane });
             }
-            if following.len() < WORTHWHILE {
+            if last {
                 return alone(state, following);
             }
             group = following;
@@ -218,28 +217,33 @@ macro_rules! high8 {
     };
 }
 
-/// Clause 5.3.3 for the block in a lane of the schedule `now`, and beside it the lane's share of the steps of `ahead`.
+/// Clause 5.3.3 for the block in a lane of the schedule `now`, and beside it the steps of `ahead` from `step` on, eight
+/// of them or as many as there are.
 ///
 /// # Safety
-/// Both are schedules. `now` has all words, `ahead` those that the lanes before this one make. `lane` < 8.
+/// Both are schedules. `now` has all words, and unless `step` is 52, `ahead` has been begun and the steps before `step`
+/// have been made. `lane` < 8.
 #[expect(unsafe_code, reason = "the rounds are in assembly")]
 #[inline(never)]
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-unsafe fn rounds(state: &mut [u32; 8], now: *const Vector, lane: usize, ahead: *mut Vector) {
+unsafe fn rounds(state: &mut [u32; 8], now: *const Vector, lane: usize, ahead: *mut Vector, step: usize) {
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
     let (mut w, mut t) = (now.cast::<u32>().wrapping_add(lane), T.as_ptr());
-    let step = |i: usize| (8 * lane + i).min(STEPS - 1);
     // SAFETY: the assembly reads W_j, W'_j and T_j of the 64 rounds in order, and writes nothing but the registers that
-    // it declares; the function is compiled for BMI1 and BMI2. The steps are those after the ones of the lane before;
-    // what would be the 53rd and later is the 52nd again.
+    // it declares; the function is compiled for BMI1 and BMI2. The steps are made in
+    // order.
     unsafe {
         for i in 0..2 {
             low8!(w, t, a b c d e f g h);
-            expand(ahead, step(i));
+            if step + i < STEPS {
+                expand(ahead, step + i);
+            }
         }
         for i in 2..8 {
             high8!(w, t, a b c d e f g h);
-            expand(ahead, step(i));
+            if step + i < STEPS {
+                expand(ahead, step + i);
+            }
         }
     }
     // SAFETY: writes the eight words of the state and nothing else; `options` hides none of it. Left to the compiler,
