@@ -14,9 +14,19 @@
 //! that say so, may branch on their input. The example `ctgrind` checks this with Valgrind.
 //!
 //! # Layers
-//! `low` (limb arithmetic, the only place with `unsafe`) <- `mid` (field, curve, whole multiplications) <- the public
-//! modules. A lower layer never uses a higher one. The portable arithmetic, for 64-bit and for 32-bit targets, is the
-//! specification; faster implementations of whole operations plug in at `mid::ops`.
+//! `low` (limb arithmetic and kernels, the only place with `unsafe`) <- `mid` (field, curve, whole multiplications) <- the
+//! public modules. A lower layer never uses a higher one. The portable arithmetic, for 64-bit and for 32-bit targets, is
+//! the specification; faster implementations of whole operations are chosen once per call, by what the processor has.
+//!
+//! | operation | with ADX and AVX2 | many at once | else |
+//! |---|---|---|---|
+//! | SM2 multiplications, signatures | assembly for the field, vector table scans | 4 lanes (AVX2), 8 lanes (AVX-512) | portable |
+//! | SM3 | rounds with BMI2, words expanded in vectors | 8 messages (AVX2), 16 (AVX-512) | portable |
+//! | SM4, CTR, CBC, GCM | the S-box of AES-NI, VAES or AVX-512; carry-less products | likewise | bit-sliced |
+//!
+//! # Many at once
+//! [`sm2::dsa::many`], [`batch`], [`sm3::digest_all`], [`sm4::cbc::encrypt_many`]: a result for every item, in order, the same
+//! as one at a time. The feature `parallel` adds `sm2::dsa::parallel`, which uses all cores.
 #![no_std]
 
 extern crate alloc;
