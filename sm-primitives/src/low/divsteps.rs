@@ -15,7 +15,7 @@ const MASK: u64 = u64::MAX >> 2;
 /// A signed number of up to 310 bits, least significant limb first.
 type Signed = [i64; 5];
 
-/// Steps in one batch. The matrix has 2^62 as denominator, so it starts at 2^3 times the identity.
+/// Steps in one batch. The matrix has 2^62 as denominator.
 const STEPS: u32 = 59;
 const BATCHES: u32 = 10;
 
@@ -126,30 +126,55 @@ fn sign_mask(x: i64) -> i64 {
     opaque_u64((x >> 63).cast_unsigned()).cast_signed()
 }
 
+/// Steps in one run on packed rows.
+const RUN: u32 = 20;
+/// Bits of a field of a packed row: those of a number between -2^RUN and 2^RUN, the latter not included.
+const FIELD: u32 = RUN + 1;
+
 /// 59 steps from the low bits of f and g, and from zeta = -(delta + 1/2), whose new value comes first.
 ///
+/// Up to 20 steps need 20 bits of f and g, and the matrix that they make has numbers of 21 bits: so a row of it and its
+/// number are one word, and a step is done on two words, not six. Source of this: the word-level steps of s2n-bignum.
+fn steps(zeta: i64, f: i64, g: i64) -> (i64, Matrix) {
+    let (zeta, first) = run::<RUN>(zeta, f, g);
+    let (f, g) = first.apply_word(f, g);
+    let (zeta, second) = run::<RUN>(zeta, f, g);
+    let (f, g) = second.apply_word(f, g);
+    let (zeta, third) = run::<{ STEPS - 2 * RUN }>(zeta, f, g);
+    // Each has 2^20 as denominator, the last for 19 steps, so 2^60 in all; and each is minus what it should be.
+    let product = third.times(&second).times(&first);
+    let [u, v, q, r] = [product.u, product.v, product.q, product.r].map(|entry| -4 * entry);
+    (zeta, Matrix { u, v, q, r })
+}
+
+/// `COUNT` <= 20 steps. Of f and g the low `COUNT` bits are used. The matrix is -2^20 times that of the steps.
+///
 /// One step takes (delta, f, g) to (1 - delta, g, (g - f) / 2) if delta > 0 and g is odd, else to
-/// (1 + delta, f, (g + (g mod 2) f) / 2). The columns of the matrix are doubled instead of halving the others.
-fn steps(mut zeta: i64, f: i64, g: i64) -> (i64, Matrix) {
-    let (mut f, mut g) = (f, g);
-    let (mut u, mut v, mut q, mut r) = (8_i64, 0_i64, 0_i64, 8_i64);
-    for _ in 0..STEPS {
+/// (1 + delta, f, (g + (g mod 2) f) / 2).
+///
+/// A row (f, u, v) is f + 2^21 u + 2^42 v. |u| + |v| <= 2^20 all the while. That a number is 2^20 or -2^20 is so in the
+/// first rows only, as two such rows would not be independent: with the minus sign all have 21 bits.
+fn run<const COUNT: u32>(mut zeta: i64, f: i64, g: i64) -> (i64, Matrix) {
+    const { assert!(COUNT <= RUN) };
+    let low = (1 << RUN) - 1;
+    let mut f = (f & low) - (1 << (RUN + FIELD));
+    let mut g = (g & low).wrapping_sub(1 << (RUN + 2 * FIELD));
+    for _ in 0..COUNT {
         let swap = sign_mask(zeta);
         let odd = opaque_u64((g & 1).cast_unsigned()).cast_signed().wrapping_neg();
-        // g +- f if g is odd, and the same of the matrix.
-        g = g.wrapping_add(((f ^ swap).wrapping_sub(swap)) & odd);
-        q = q.wrapping_add(((u ^ swap).wrapping_sub(swap)) & odd);
-        r = r.wrapping_add(((v ^ swap).wrapping_sub(swap)) & odd);
-        // For a swap, g - f is there: adding f gives the old g.
+        let difference = f ^ g;
+        // g +- f if g is odd.
+        g = g.wrapping_add(((f ^ swap).wrapping_sub(swap)) & odd) >> 1;
         let swap = swap & odd;
+        f ^= difference & swap;
         zeta = (zeta ^ swap).wrapping_sub(1);
-        f = f.wrapping_add(g & swap);
-        u = u.wrapping_add(q & swap);
-        v = v.wrapping_add(r & swap);
-        g >>= 1;
-        u = u.wrapping_shl(1);
-        v = v.wrapping_shl(1);
     }
+    let [(u, v), (q, r)] = [f, g].map(|row| {
+        // Rounds away the field below, whose sign counts in the one above.
+        let upper = row.wrapping_add(1 << (FIELD - 1));
+        let top = upper.wrapping_add(1 << (2 * FIELD - 1)) >> (2 * FIELD);
+        ((upper << (64 - 2 * FIELD)) >> (64 - FIELD), top)
+    });
     (zeta, Matrix { u, v, q, r })
 }
 
@@ -207,6 +232,23 @@ fn low_64(x: i128) -> u64 {
 }
 
 impl Matrix {
+    /// -2^-20 times the matrix times (f, g) for its low bits: of those that are right 20 less.
+    #[inline(always)]
+    fn apply_word(&self, f: i64, g: i64) -> (i64, i64) {
+        let row = |a: i64, b: i64| a.wrapping_mul(f).wrapping_add(b.wrapping_mul(g)).wrapping_neg() >> RUN;
+        (row(self.u, self.v), row(self.q, self.r))
+    }
+
+    #[inline(always)]
+    fn times(&self, b: &Self) -> Self {
+        Self {
+            u: self.u * b.u + self.v * b.q,
+            v: self.u * b.v + self.v * b.r,
+            q: self.q * b.u + self.r * b.q,
+            r: self.q * b.v + self.r * b.r,
+        }
+    }
+
     /// 2^-62 times the matrix times (f, g), which is exact.
     fn apply(&self, f: &Signed, g: &Signed) -> (Signed, Signed) {
         let mut out = ([0; 5], [0; 5]);

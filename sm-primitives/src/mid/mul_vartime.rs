@@ -16,7 +16,7 @@ use crate::low::Arithmetic;
 const WIDTH: u32 = 5;
 const MULTIPLES: usize = 1 << (WIDTH - 2);
 /// Width for the base point: the table of [`BASE_ODD`].
-const BASE_WIDTH: u32 = 8;
+const BASE_WIDTH: u32 = 10;
 
 /// n, as an element of the field.
 const ORDER: FieldElement =
@@ -24,7 +24,7 @@ const ORDER: FieldElement =
 
 /// A point with a public scalar: the digits and the odd multiples they choose from.
 pub(super) struct Term<A> {
-    naf: [i8; NAF_LEN],
+    naf: [i16; NAF_LEN],
     multiples: [Affine<A>; MULTIPLES],
 }
 
@@ -46,7 +46,7 @@ impl<A: Arithmetic> Term<A> {
 #[inline(always)]
 fn add_digit<A: Arithmetic, B: Arithmetic>(
     acc: &mut Jacobian<A>,
-    digit: i8,
+    digit: i16,
     multiples: &[Affine<B>],
     arithmetic: A,
 ) {

@@ -49,8 +49,8 @@ impl<const W: usize, const L: usize> SignedDigits<W, L> {
 pub(super) const NAF_LEN: usize = 257;
 
 /// The width-w non-adjacent form of a big-endian number: digits zero or odd, between -2^(w-1) and 2^(w-1), least
-/// significant first, with at least w - 1 zeros after each non-zero digit. 3 <= w <= 8.
-pub(super) fn wnaf_vartime(k: &[u8; 32], w: u32) -> [i8; NAF_LEN] {
+/// significant first, with at least w - 1 zeros after each non-zero digit. 3 <= w <= 16.
+pub(super) fn wnaf_vartime(k: &[u8; 32], w: u32) -> [i16; NAF_LEN] {
     let mut words = [0; 6];
     for (word, chunk) in words.iter_mut().zip(k.as_rchunks().1.iter().rev()) {
         *word = u64::from_be_bytes(*chunk);
@@ -69,7 +69,7 @@ pub(super) fn wnaf_vartime(k: &[u8; 32], w: u32) -> [i8; NAF_LEN] {
         }
         let window = (bits(i) & ((1 << w) - 1)) + carry;
         carry = u64::from(window >= 1 << (w - 1));
-        naf[i] = i8::try_from(window.cast_signed() - (carry << w).cast_signed()).expect("w is at most 8");
+        naf[i] = i16::try_from(window.cast_signed() - (carry << w).cast_signed()).expect("w is at most 16");
         i += w as usize;
     }
     naf
@@ -112,9 +112,9 @@ mod tests {
         check_signed::<5, 52>(k);
         check_signed::<8, 32>(k);
 
-        for w in 3..=8 {
+        for w in 3..=16 {
             let naf = wnaf_vartime(&k.to_bytes(), w);
-            assert_eq!(evaluate(naf.into_iter().map(i16::from), 1).to_bytes(), k.to_bytes());
+            assert_eq!(evaluate(naf.into_iter(), 1).to_bytes(), k.to_bytes());
             let mut last = None;
             for (i, digit) in naf.into_iter().enumerate().filter(|(_, digit)| *digit != 0) {
                 assert!(digit % 2 != 0 && i32::from(digit).abs() < 1 << (w - 1));

@@ -19,9 +19,9 @@ pub(super) const ENTRIES: usize = 1 << (WINDOW - 1);
 pub(super) static BASE: [[Affine; ENTRIES]; DIGITS] = decode(include_bytes!("table/base.bin"));
 
 /// Points of [`BASE_ODD`].
-const BASE_ODD_LEN: usize = 64;
+const BASE_ODD_LEN: usize = 256;
 
-/// 1, 3, 5, .. 127 times G. For public scalars.
+/// 1, 3, 5, .. 511 times G. For public scalars.
 pub(super) static BASE_ODD: [Affine; BASE_ODD_LEN] =
     decode::<BASE_ODD_LEN, 1>(include_bytes!("table/base_odd.bin"))[0];
 

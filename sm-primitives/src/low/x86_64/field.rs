@@ -69,28 +69,20 @@ macro_rules! reduce_step {
             "shrx {t1}, {",
             $m,
             "}, rdx\n",
-            // + m (2^192 + 1)
-            "add {",
-            $r1,
-            "}, {",
+            // m (2^32 - 1)
+            "mov {a}, {t0}\n",
+            "mov {b}, {t1}\n",
+            "sub {a}, {",
             $m,
             "}\n",
-            "adc {",
-            $r2,
-            "}, 0\n",
-            "adc {",
-            $r3,
-            "}, 0\n",
-            "adc {",
-            $m,
-            "}, 0\n",
-            // - m (2^160 + 2^32)
+            "sbb {b}, 0\n",
+            // m 2^192 - m (2^160 + 2^32 - 1)
             "sub {",
             $r1,
-            "}, {t0}\n",
+            "}, {a}\n",
             "sbb {",
             $r2,
-            "}, {t1}\n",
+            "}, {b}\n",
             "sbb {",
             $r3,
             "}, {t0}\n",
@@ -101,7 +93,7 @@ macro_rules! reduce_step {
     };
 }
 
-/// The eight limbs `r0` .. `r7` / 2^256 mod p, canonical, in `r4` .. `r7`.
+/// The eight limbs `r0` .. `r7` / 2^256 mod p, canonical, in `r4` .. `r7`. The addresses `a` and `b` are lost.
 macro_rules! reduce {
     () => {
         concat!(
@@ -161,8 +153,8 @@ pub(super) fn mul_p(_cpu: Adx, a: &Limbs, b: &Limbs) -> Limbs {
             add_row!("2", "r2", "r3", "r4", "r5", "r6"),
             add_row!("3", "r3", "r4", "r5", "r6", "r7"),
             reduce!(),
-            a = in(reg) a.as_ptr(),
-            b = in(reg) b.as_ptr(),
+            a = inout(reg) a.as_ptr() => _,
+            b = inout(reg) b.as_ptr() => _,
             p = sym MODULUS,
             r0 = out(reg) _, r1 = out(reg) _, r2 = out(reg) _, r3 = out(reg) _,
             r4 = out(reg) r4, r5 = out(reg) r5, r6 = out(reg) r6, r7 = out(reg) r7,
@@ -226,7 +218,8 @@ pub(super) fn sqr_p(_cpu: Adx, a: &Limbs) -> Limbs {
             "adcx {r7}, {r7}",
             "adox {r7}, {t1}",
             reduce!(),
-            a = in(reg) a.as_ptr(),
+            a = inout(reg) a.as_ptr() => _,
+            b = out(reg) _,
             p = sym MODULUS,
             r0 = out(reg) _, r1 = out(reg) _, r2 = out(reg) _, r3 = out(reg) _,
             r4 = out(reg) r4, r5 = out(reg) r5, r6 = out(reg) r6, r7 = out(reg) r7,
