@@ -239,23 +239,25 @@ fn nonces_and_hash_to_scalar() {
         let which = if case.u8("which") == b'a' { Which::A } else { Which::B };
         let mut rng = Script::new(case.bytes("rand32"));
         let index = u16::from_be_bytes(case.array("i"));
-        let nonce = nonce::client(&binding, index, &case.digest("e"), which, &mut rng).unwrap();
-        assert_eq!(nonce.expose_bytes()[..], case.bytes("result"));
+        let nonces = nonce::client(&binding, &[(index, &case.digest("e"), which)], &mut rng).unwrap();
+        assert_eq!(nonces.len(), 1);
+        assert_eq!(nonces[0].expose_bytes()[..], case.bytes("result"));
     }
     for case in vector.list("server") {
         let index = u16::from_be_bytes(case.array("i"));
         let mut rng = Script::new(case.bytes("drbg"));
         let h_req = case.array("h_req");
-        let nonce =
-            nonce::server(&case.array("nonce_key"), &h_req, index, case.u8("retry"), &mut rng).unwrap();
-        assert_eq!(nonce.expose_bytes()[..], case.bytes("result"));
-        let point = PublicPoint::mul_base(&nonce);
+        let nonces =
+            nonce::server(&case.array("nonce_key"), &h_req, index..index + 1, case.u8("retry"), &mut rng)
+                .unwrap();
+        assert_eq!(nonces.len(), 1);
+        assert_eq!(nonces[0].expose_bytes()[..], case.bytes("result"));
+        let point = PublicPoint::mul_base(&nonces[0]);
         assert_eq!(point, case.point("K2"));
-        let (b1, b2) = hash::binding_factors(&h_req, index, &point);
-        assert_eq!(
-            (b1.to_be_bytes().to_vec(), b2.to_be_bytes().to_vec()),
-            (case.bytes("b1"), case.bytes("b2"))
-        );
+        let factors = hash::binding_factors(&h_req, index, &[point]);
+        let factors: Vec<_> =
+            factors.iter().map(|(b1, b2)| (b1.to_be_bytes().to_vec(), b2.to_be_bytes().to_vec())).collect();
+        assert_eq!(factors, [(case.bytes("b1"), case.bytes("b2"))]);
     }
     let tags = &vector["dst"];
     for (name, dst) in
