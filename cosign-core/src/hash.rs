@@ -90,9 +90,8 @@ pub(crate) fn to_scalar(dst: Dst, parts: &[&[u8]]) -> SecretScalar {
 ///
 /// Timing: independent of the inputs' values.
 pub(crate) fn to_scalars<M: AsRef<[u8]>>(dst: Dst, inputs: &[M]) -> Vec<SecretScalar> {
-    let halves = |prefix: u8| {
-        Zeroizing::new(Sm3::new().chain(&[prefix]).chain(dst.as_bytes()).finalize_all(inputs))
-    };
+    let halves =
+        |prefix: u8| Zeroizing::new(Sm3::new().chain(&[prefix]).chain(dst.as_bytes()).finalize_all(inputs));
     halves(1).iter().zip(halves(2).iter()).map(|(first, second)| from_halves(first, second)).collect()
 }
 

@@ -17,7 +17,7 @@ use sm_primitives::{
     point::PublicPoint,
     rand_core::TryCryptoRng,
     sm2::{
-        Signature,
+        PreparedKey, PublicKey, Signature,
         dsa::many::{self, Claim},
     },
 };
@@ -37,6 +37,12 @@ use crate::{
 const ANSWER_ITEM: usize = 96;
 /// A random source that repeats itself this often within one request is broken.
 const MAX_REDRAWS: u8 = 8;
+
+/// Sums of the server's step that are computed together: enough to fill the vectors of any processor, and few enough
+/// that their tables, some kilobytes for each, stay in its caches and in memory that the allocator has at hand.
+const SUMS_AT_ONCE: usize = 16;
+/// Signatures from which on it pays to prepare the key for verifying them.
+const WORTH_PREPARING: usize = 40;
 
 /// The two nonces of one item.
 struct NoncePair {
@@ -226,16 +232,26 @@ fn complete(
         vs.push(a.add(&b)?);
     }
     let points = batch::mul_each(&key.base, &vs);
-    let mut claims = Vec::with_capacity(digests.len());
+    let mut signatures = Vec::with_capacity(digests.len());
     for (((digest, answer), v), point) in digests.iter().zip(answers).zip(vs).zip(points) {
         let r = digest.scalar() + point.add(&answer.point)?.x_scalar();
         let t = v.add(&key.share.mul_public(&answer.s2)?)?.declassify();
-        let signature = Signature::from_scalars(r, t - r)?;
-        claims.push(Claim { key: &key.public_key, digest: *digest.as_bytes(), signature });
+        signatures.push(Signature::from_scalars(r, t - r)?);
     }
     // A separate path from the one above: catches a wrong answer, a wrong share and a fault alike.
-    let verified = many::verify_digests(&claims).iter().all(Result::is_ok);
-    verified.then(|| claims.iter().map(|claim| claim.signature).collect())
+    verify(&key.public_key, digests, &signatures).then_some(signatures)
+}
+
+/// Whether there is a signature for every digest and all of them verify.
+fn verify(key: &PublicKey, digests: &[Digest], signatures: &[Signature]) -> bool {
+    let pairs = digests.iter().map(|digest| *digest.as_bytes()).zip(signatures.iter().copied());
+    let outcomes = if digests.len() < WORTH_PREPARING {
+        let claims: Vec<_> = pairs.map(|(digest, signature)| Claim { key, digest, signature }).collect();
+        many::verify_digests(&claims)
+    } else {
+        many::verify_digests_prepared(&PreparedKey::new(key), &pairs.collect::<Vec<_>>())
+    };
+    outcomes.len() == digests.len() && outcomes.iter().all(Result::is_ok)
 }
 
 /// One item of a request as the server decoded it.
@@ -277,12 +293,12 @@ pub(crate) fn respond(
     let count = u16::try_from(items.len()).map_err(|_| Code::Internal)?;
     let nonces = nonce::server(nonce_key, h_req, 0..count, 0, rng).map_err(|_| Code::Internal)?;
     let sums = sums(h_req, 0, items, &batch::mul_base(&nonces));
-    let totals = batch::nonce_sums_vartime(&sums);
+    let totals = sums.chunks(SUMS_AT_ONCE).flat_map(batch::nonce_sums_vartime);
 
     let mut out =
         Respond { body: Vec::with_capacity(items.len() * ANSWER_ITEM), log: Vec::with_capacity(items.len()) };
-    for (index, (((item, nonce), sum), total)) in (0..).zip(items.iter().zip(nonces).zip(sums).zip(totals)) {
-        let answer = match answer(share, item, nonce, &sum, total)? {
+    for (index, (((item, nonce), sum), total)) in (0..).zip(items.iter().zip(nonces).zip(&sums).zip(totals)) {
+        let answer = match answer(share, item, nonce, sum, total)? {
             Some(answer) => answer,
             None => redraw(share, h_req, index, item, nonce_key, rng)?,
         };
@@ -296,8 +312,12 @@ pub(crate) fn respond(
 /// The sums `R` of `items`, the first of which is item `first` of the request.
 fn sums(h_req: &[u8; 32], first: u16, items: &[Item], k2s: &[PublicPoint]) -> Vec<batch::NonceSum> {
     let factors = hash::binding_factors(h_req, first, k2s);
-    let sum = |((item, k2), (b1, b2)): ((&Item, &PublicPoint), _)| {
-        batch::NonceSum { b1, qa: item.qa, b2, qb: item.qb, k2: *k2 }
+    let sum = |((item, k2), (b1, b2)): ((&Item, &PublicPoint), _)| batch::NonceSum {
+        b1,
+        qa: item.qa,
+        b2,
+        qb: item.qb,
+        k2: *k2,
     };
     items.iter().zip(k2s).zip(factors).map(sum).collect()
 }

@@ -267,6 +267,37 @@ fn nonces_and_hash_to_scalar() {
     }
 }
 
+/// The nonces and factors of a request are those of its items one by one, with the draws in their order.
+#[test]
+fn nonces_and_factors_of_many_items() {
+    const COUNT: u16 = 65;
+    let bytes: Vec<u8> = (0..48 * COUNT).map(|i| u8::try_from(i % 251).unwrap()).collect();
+    let (key, h_req) = ([1; 32], [2; 32]);
+    let together = nonce::server(&key, &h_req, 0..COUNT, 3, &mut Script::new(bytes.clone())).unwrap();
+    let points: Vec<_> = together.iter().map(PublicPoint::mul_base).collect();
+    let factors = hash::binding_factors(&h_req, 0, &points);
+    let mut script = Script::new(bytes.clone());
+    assert_eq!((together.len(), factors.len()), (usize::from(COUNT), usize::from(COUNT)));
+    for (index, ((nonce, point), factors)) in (0..).zip(together.iter().zip(&points).zip(factors)) {
+        let alone = nonce::server(&key, &h_req, index..index + 1, 3, &mut script).unwrap();
+        assert!(bool::from(alone[0].ct_eq(nonce)), "{index}");
+        assert_eq!(hash::binding_factors(&h_req, index, &[*point]), [factors], "{index}");
+    }
+    script.assert_used_up();
+
+    let (share, sid) = (&together[0], &crate::SessionId::from_bytes([4; 16]));
+    let binding = ClientBinding { share, sid, ts_ms: 5, counter: 6 };
+    let digests: Vec<_> = (0..COUNT).map(|i| Digest::reduce(&[u8::try_from(i).unwrap(); 32])).collect();
+    let wanted: Vec<_> = (0..).zip(&digests).map(|(i, digest)| (i, digest, Which::B)).collect();
+    let mut script = Script::new(bytes.clone());
+    let together = nonce::client(&binding, &wanted, &mut Script::new(bytes)).unwrap();
+    assert_eq!(together.len(), wanted.len());
+    for (wanted, nonce) in wanted.iter().zip(&together) {
+        let alone = nonce::client(&binding, &[*wanted], &mut script).unwrap();
+        assert!(bool::from(alone[0].ct_eq(nonce)), "{}", wanted.0);
+    }
+}
+
 #[test]
 fn refreshes() {
     for name in ["refresh_same_pin", "refresh_new_pin"] {
