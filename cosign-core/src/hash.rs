@@ -1,5 +1,7 @@
 //! Domain separation and the hashes of suite D.
 
+use alloc::vec::Vec;
+
 use sm_primitives::{Scalar, SecretScalar, Zeroizing, point::PublicPoint, sm2::PublicKey, sm3::Sm3};
 
 use crate::{
@@ -81,9 +83,22 @@ pub(crate) fn to_scalar(dst: Dst, parts: &[&[u8]]) -> SecretScalar {
         let hash = Sm3::new().chain(&[prefix]).chain(dst.as_bytes());
         Zeroizing::new(parts.iter().fold(hash, |hash, part| hash.chain(part)).finalize())
     };
+    from_halves(&half(1), &half(2))
+}
+
+/// [`to_scalar`] of each input, the concatenation of its parts: the hashes of all of them are computed together.
+///
+/// Timing: independent of the inputs' values.
+pub(crate) fn to_scalars<M: AsRef<[u8]>>(dst: Dst, inputs: &[M]) -> Vec<SecretScalar> {
+    let halves =
+        |prefix: u8| Zeroizing::new(Sm3::new().chain(&[prefix]).chain(dst.as_bytes()).finalize_all(inputs));
+    halves(1).iter().zip(halves(2).iter()).map(|(first, second)| from_halves(first, second)).collect()
+}
+
+fn from_halves(first: &[u8; 32], second: &[u8; 32]) -> SecretScalar {
     let mut wide = Zeroizing::new([0; 48]);
-    wide[..32].copy_from_slice(&half(1)[..]);
-    wide[32..].copy_from_slice(&half(2)[..16]);
+    wide[..32].copy_from_slice(first);
+    wide[32..].copy_from_slice(&second[..16]);
     SecretScalar::from_wide(&wide)
 }
 
@@ -109,11 +124,23 @@ pub(crate) fn request(
         .finalize()
 }
 
-/// The two 128-bit binding factors of item `index`.
-pub(crate) fn binding_factors(h_req: &[u8; 32], index: u16, k2: &PublicPoint) -> (u128, u128) {
-    let hash = Dst::BIND.hasher().chain(h_req).chain(&index.to_be_bytes()).chain(&k2.to_bytes()).finalize();
-    let (b1, b2) = hash.split_at(16);
-    (from_be(b1), from_be(b2))
+/// The two 128-bit binding factors of each of the items `first`, `first + 1`, .. with these `K2`.
+pub(crate) fn binding_factors(h_req: &[u8; 32], first: u16, k2s: &[PublicPoint]) -> Vec<(u128, u128)> {
+    let inputs: Vec<_> = (first..)
+        .zip(k2s)
+        .map(|(index, k2)| {
+            let mut input = [0; 2 + 64];
+            input[..2].copy_from_slice(&index.to_be_bytes());
+            input[2..].copy_from_slice(&k2.to_bytes());
+            input
+        })
+        .collect();
+    let hashes = Dst::BIND.hasher().chain(h_req).finalize_all(&inputs);
+    let factors = hashes.iter().map(|hash| {
+        let (b1, b2) = hash.split_at(16);
+        (from_be(b1), from_be(b2))
+    });
+    factors.collect()
 }
 
 fn from_be(bytes: &[u8]) -> u128 {

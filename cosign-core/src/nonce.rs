@@ -1,15 +1,16 @@
 //! Single-use nonces. None has `Clone` or an encoding; all are wiped on drop.
 
-use sm_primitives::SecretScalar;
+use alloc::{vec, vec::Vec};
+use core::ops::Range;
+
+use sm_primitives::{SecretScalar, Zeroizing, rand_core::TryCryptoRng};
 
 use crate::{
     digest::Digest,
     error::Error,
     hash::{self, Dst},
     ids::SessionId,
-    pin::random_bytes,
 };
-use sm_primitives::rand_core::TryCryptoRng;
 
 /// What the nonces of one client session are bound to, beside fresh randomness.
 #[derive(Clone, Copy)]
@@ -27,42 +28,72 @@ pub(crate) enum Which {
     B = b'b' as isize,
 }
 
-/// A client nonce: fresh randomness hedged with the share, the session and the digest, so that neither a repeating
-/// random source nor a restored snapshot repeats it for another message.
+/// What one client nonce is for: item, its digest, which of its two.
+pub(crate) type Wanted<'a> = (u16, &'a Digest, Which);
+
+/// Client nonces: fresh randomness hedged with the share, the session and the digest, so that neither a repeating
+/// random source nor a restored snapshot repeats one for another message.
 pub(crate) fn client(
     binding: &ClientBinding<'_>,
-    index: u16,
-    digest: &Digest,
-    which: Which,
+    wanted: &[Wanted<'_>],
     rng: &mut (impl TryCryptoRng + ?Sized),
-) -> Result<SecretScalar, Error> {
-    let fresh = random_bytes::<32>(rng)?;
+) -> Result<Vec<SecretScalar>, Error> {
+    let fresh = draw::<32>(wanted.len(), rng)?;
     let share = binding.share.expose_bytes();
-    Ok(hash::to_scalar(
-        Dst::CLIENT_NONCE,
-        &[
-            &fresh[..],
-            &share[..],
-            binding.sid.as_bytes(),
-            &binding.ts_ms.to_be_bytes(),
-            &binding.counter.to_be_bytes(),
-            &index.to_be_bytes(),
-            digest.as_bytes(),
-            &[which as u8],
-        ],
-    ))
+    let mut inputs = Zeroizing::new(vec![[0; 131]; wanted.len()]);
+    for ((input, fresh), (index, digest, which)) in inputs.iter_mut().zip(fresh.iter()).zip(wanted) {
+        concatenate(
+            input,
+            [
+                &fresh[..],
+                &share[..],
+                binding.sid.as_bytes(),
+                &binding.ts_ms.to_be_bytes(),
+                &binding.counter.to_be_bytes(),
+                &index.to_be_bytes(),
+                digest.as_bytes(),
+                &[*which as u8],
+            ],
+        );
+    }
+    Ok(hash::to_scalars(Dst::CLIENT_NONCE, &inputs))
 }
 
-/// A server nonce `k2`: a fresh draw hedged with a key of this process and the request.
+/// Server nonces `k2` of these items: fresh draws hedged with a key of this process and the request.
 ///
 /// Not deterministic: two computations of one request must differ, or a fault in one of them gives the share away.
 pub(crate) fn server(
     nonce_key: &[u8; 32],
     h_req: &[u8; 32],
-    index: u16,
+    items: Range<u16>,
     retry: u8,
     rng: &mut (impl TryCryptoRng + ?Sized),
-) -> Result<SecretScalar, Error> {
-    let fresh = random_bytes::<48>(rng)?;
-    Ok(hash::to_scalar(Dst::SERVER_NONCE, &[&fresh[..], nonce_key, h_req, &index.to_be_bytes(), &[retry]]))
+) -> Result<Vec<SecretScalar>, Error> {
+    let fresh = draw::<48>(items.len(), rng)?;
+    let mut inputs = Zeroizing::new(vec![[0; 115]; items.len()]);
+    for ((input, fresh), index) in inputs.iter_mut().zip(fresh.iter()).zip(items) {
+        concatenate(input, [&fresh[..], nonce_key, h_req, &index.to_be_bytes(), &[retry]]);
+    }
+    Ok(hash::to_scalars(Dst::SERVER_NONCE, &inputs))
+}
+
+/// `count` times `N` random bytes in one call: a system call or a lock for each would cost more than its nonce.
+fn draw<const N: usize>(
+    count: usize,
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<Zeroizing<Vec<[u8; N]>>, Error> {
+    let mut bytes = Zeroizing::new(vec![[0; N]; count]);
+    rng.try_fill_bytes(bytes.as_flattened_mut()).map_err(|_| Error::RandomFailed)?;
+    Ok(bytes)
+}
+
+/// Fills `input` with the parts, whose lengths add up to its own.
+fn concatenate<const N: usize, const PARTS: usize>(input: &mut [u8; N], parts: [&[u8]; PARTS]) {
+    let mut rest = &mut input[..];
+    for part in parts {
+        let (head, tail) = rest.split_at_mut(part.len());
+        head.copy_from_slice(part);
+        rest = tail;
+    }
+    debug_assert!(rest.is_empty());
 }

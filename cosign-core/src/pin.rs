@@ -3,13 +3,16 @@
 //! The phone stores `u = dA / m` with `m` derived from the PIN and a device secret. Every PIN gives a share that looks
 //! valid; only the server can tell, by the tag that the same derivation yields, and it tells before it answers.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 use core::fmt;
 
 use sm_primitives::{
     SecretScalar, Zeroizing,
     rand_core::TryCryptoRng,
-    sm3::{self, hmac::hmac},
+    sm3::{
+        self,
+        hmac::{HmacKey, hmac},
+    },
 };
 use subtle::{Choice, ConstantTimeEq};
 
@@ -84,15 +87,19 @@ impl fmt::Debug for DeviceKey {
 }
 
 /// `K_auth`: the MAC key by which the server tells a right PIN. 32 bytes, wiped on drop.
-pub(crate) struct AuthKey(Zeroizing<[u8; 32]>);
+pub(crate) struct AuthKey {
+    bytes: Zeroizing<[u8; 32]>,
+    /// The key as it is used, made once for all requests.
+    mac: HmacKey,
+}
 
 impl AuthKey {
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(Zeroizing::new(*bytes))
+        Self { bytes: Zeroizing::new(*bytes), mac: HmacKey::new(bytes) }
     }
 
     pub(crate) fn expose_bytes(&self) -> &[u8; 32] {
-        &self.0
+        &self.bytes
     }
 
     /// Tag of a request: binds its hash and its time.
@@ -101,8 +108,9 @@ impl AuthKey {
     }
 
     pub(crate) fn mac(&self, label: Label, parts: &[&[u8]]) -> [u8; 32] {
-        let parts: Vec<&[u8]> = label.parts().into_iter().chain(parts.iter().copied()).collect();
-        hmac(&self.0[..], &parts)
+        let mut mac = self.mac.start();
+        label.parts().iter().chain(parts).for_each(|part| mac.update(part));
+        mac.finalize()
     }
 }
 
@@ -139,7 +147,7 @@ impl Derivation {
         let w = device_key.mac(&[prefix, name, end, key_id.as_bytes(), &z[..]]);
         let mut auth = Zeroizing::new([0; 32]);
         sm3::hkdf(&w[..], &[], b"SM2-COSIGN-D-V1/auth", &mut auth[..])?;
-        Ok(Mask { mask: hash::to_scalar(Dst::PIN_MASK, &[&w[..]]), auth: AuthKey(auth) })
+        Ok(Mask { mask: hash::to_scalar(Dst::PIN_MASK, &[&w[..]]), auth: AuthKey::from_bytes(&auth) })
     }
 }
 

@@ -16,7 +16,10 @@ use sm_primitives::{
     Scalar, SecretScalar, batch,
     point::PublicPoint,
     rand_core::TryCryptoRng,
-    sm2::{Signature, dsa},
+    sm2::{
+        PreparedKey, PublicKey, Signature,
+        dsa::many::{self, Claim},
+    },
 };
 
 use crate::{
@@ -34,6 +37,12 @@ use crate::{
 const ANSWER_ITEM: usize = 96;
 /// A random source that repeats itself this often within one request is broken.
 const MAX_REDRAWS: u8 = 8;
+
+/// Sums of the server's step that are computed together: enough to fill the vectors of any processor, and few enough
+/// that their tables, some kilobytes for each, stay in its caches and in memory that the allocator has at hand.
+const SUMS_AT_ONCE: usize = 16;
+/// Signatures from which on it pays to prepare the key for verifying them.
+const WORTH_PREPARING: usize = 40;
 
 /// The two nonces of one item.
 struct NoncePair {
@@ -119,11 +128,9 @@ fn draw_nonces(
     digests: &[Digest],
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Vec<NoncePair>, Vec<PublicPoint>), Error> {
-    let mut scalars = Vec::with_capacity(2 * digests.len());
-    for (index, digest) in (0..).zip(digests) {
-        scalars.push(nonce::client(binding, index, digest, Which::A, rng)?);
-        scalars.push(nonce::client(binding, index, digest, Which::B, rng)?);
-    }
+    let both = |(index, digest)| [(index, digest, Which::A), (index, digest, Which::B)];
+    let wanted: Vec<_> = (0..).zip(digests).flat_map(both).collect();
+    let mut scalars = nonce::client(binding, &wanted, rng)?;
     let mut points = batch::mul_each(&key.base, &scalars);
     let mut redraws = 0;
     while let Some(position) = first_repeated_x(&points) {
@@ -131,13 +138,12 @@ fn draw_nonces(
         if redraws > MAX_REDRAWS {
             return Err(Error::RandomFailed);
         }
-        let index = u16::try_from(position / 2).map_err(|_| Error::RandomFailed)?;
-        let which = if position % 2 == 0 { Which::A } else { Which::B };
-        let digest = digests.get(position / 2).ok_or(Error::RandomFailed)?;
-        let fresh = nonce::client(binding, index, digest, which, rng)?;
-        if let (Some(point), Some(scalar)) = (points.get_mut(position), scalars.get_mut(position)) {
-            *point = key.base.mul(&fresh);
-            *scalar = fresh;
+        let repeated = wanted.get(position..=position).ok_or(Error::RandomFailed)?;
+        for fresh in nonce::client(binding, repeated, rng)? {
+            if let (Some(point), Some(scalar)) = (points.get_mut(position), scalars.get_mut(position)) {
+                *point = key.base.mul(&fresh);
+                *scalar = fresh;
+            }
         }
     }
     let mut scalars = scalars.into_iter();
@@ -183,14 +189,10 @@ impl AwaitingSignatures<'_> {
         };
         let answers =
             body.chunks_exact(ANSWER_ITEM).map(PartialSignature::read).collect::<Result<Vec<_>, _>>()?;
-        let mut signatures = Vec::with_capacity(answers.len());
-        for (index, ((answer, nonces), digest)) in
-            (0..).zip(answers.iter().zip(&self.nonces).zip(&self.digests))
-        {
-            let factors = hash::binding_factors(&self.h_req, index, &answer.point);
-            let signature = complete(self.key, digest, nonces, factors, answer);
-            signatures.push(signature.ok_or(Error::PeerMisbehaved(Code::Verify))?);
-        }
+        let points: Vec<_> = answers.iter().map(|answer| answer.point).collect();
+        let factors = hash::binding_factors(&self.h_req, 0, &points);
+        let signatures = complete(self.key, &self.digests, &self.nonces, &factors, &answers);
+        let signatures = signatures.ok_or(Error::PeerMisbehaved(Code::Verify))?;
         Ok(Progress::Done(Signed { signatures, failures }))
     }
 }
@@ -211,27 +213,45 @@ impl PartialSignature {
     }
 }
 
-/// Completes and verifies one signature; `None` if any check fails.
+/// Completes and verifies all signatures; `None` if any check of any of them fails.
 ///
 /// The types carry half of the checks: a product or sum that is zero (`b1 = 0`, `v = 0`, `t = 0`) is no
 /// `SecretScalar`, an identity (`R = O`) is no `PublicPoint`, a zero `r` or `s` is no `Signature`.
 fn complete(
     key: &ClientKey,
-    digest: &Digest,
-    nonces: &NoncePair,
-    (b1, b2): (u128, u128),
-    answer: &PartialSignature,
-) -> Option<Signature> {
-    let a = nonces.a.mul_public(&Scalar::from_u128(b1))?;
-    let b = nonces.b.mul_public(&Scalar::from_u128(b2))?;
-    let v = a.add(&b)?;
-    let point = key.base.mul(&v).add(&answer.point)?;
-    let r = digest.scalar() + point.x_scalar();
-    let t = v.add(&key.share.mul_public(&answer.s2)?)?.declassify();
-    let signature = Signature::from_scalars(r, t - r)?;
+    digests: &[Digest],
+    nonces: &[NoncePair],
+    factors: &[(u128, u128)],
+    answers: &[PartialSignature],
+) -> Option<Vec<Signature>> {
+    // Never grows, so that no copy of a secret stays behind.
+    let mut vs = Vec::with_capacity(nonces.len());
+    for (nonces, &(b1, b2)) in nonces.iter().zip(factors) {
+        let a = nonces.a.mul_public(&Scalar::from_u128(b1))?;
+        let b = nonces.b.mul_public(&Scalar::from_u128(b2))?;
+        vs.push(a.add(&b)?);
+    }
+    let points = batch::mul_each(&key.base, &vs);
+    let mut signatures = Vec::with_capacity(digests.len());
+    for (((digest, answer), v), point) in digests.iter().zip(answers).zip(vs).zip(points) {
+        let r = digest.scalar() + point.add(&answer.point)?.x_scalar();
+        let t = v.add(&key.share.mul_public(&answer.s2)?)?.declassify();
+        signatures.push(Signature::from_scalars(r, t - r)?);
+    }
     // A separate path from the one above: catches a wrong answer, a wrong share and a fault alike.
-    dsa::verify_digest(&key.public_key, digest.as_bytes(), &signature).ok()?;
-    Some(signature)
+    verify(&key.public_key, digests, &signatures).then_some(signatures)
+}
+
+/// Whether there is a signature for every digest and all of them verify.
+fn verify(key: &PublicKey, digests: &[Digest], signatures: &[Signature]) -> bool {
+    let pairs = digests.iter().map(|digest| *digest.as_bytes()).zip(signatures.iter().copied());
+    let outcomes = if digests.len() < WORTH_PREPARING {
+        let claims: Vec<_> = pairs.map(|(digest, signature)| Claim { key, digest, signature }).collect();
+        many::verify_digests(&claims)
+    } else {
+        many::verify_digests_prepared(&PreparedKey::new(key), &pairs.collect::<Vec<_>>())
+    };
+    outcomes.len() == digests.len() && outcomes.iter().all(Result::is_ok)
 }
 
 /// One item of a request as the server decoded it.
@@ -270,19 +290,15 @@ pub(crate) fn respond(
     nonce_key: &[u8; 32],
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<Respond, Code> {
-    let mut nonces = Vec::with_capacity(items.len());
-    for index in (0..).take(items.len()) {
-        nonces.push(nonce::server(nonce_key, h_req, index, 0, rng).map_err(|_| Code::Internal)?);
-    }
-    let points = batch::mul_base(&nonces);
-    let sums: Vec<_> =
-        (0..).zip(items.iter().zip(&points)).map(|(i, (item, k2))| sum(h_req, i, item, *k2)).collect();
-    let totals = batch::nonce_sums_vartime(&sums);
+    let count = u16::try_from(items.len()).map_err(|_| Code::Internal)?;
+    let nonces = nonce::server(nonce_key, h_req, 0..count, 0, rng).map_err(|_| Code::Internal)?;
+    let sums = sums(h_req, 0, items, &batch::mul_base(&nonces));
+    let totals = sums.chunks(SUMS_AT_ONCE).flat_map(batch::nonce_sums_vartime);
 
     let mut out =
         Respond { body: Vec::with_capacity(items.len() * ANSWER_ITEM), log: Vec::with_capacity(items.len()) };
-    for (index, (((item, nonce), sum), total)) in (0..).zip(items.iter().zip(nonces).zip(sums).zip(totals)) {
-        let answer = match answer(share, item, nonce, &sum, total)? {
+    for (index, (((item, nonce), sum), total)) in (0..).zip(items.iter().zip(nonces).zip(&sums).zip(totals)) {
+        let answer = match answer(share, item, nonce, sum, total)? {
             Some(answer) => answer,
             None => redraw(share, h_req, index, item, nonce_key, rng)?,
         };
@@ -293,9 +309,17 @@ pub(crate) fn respond(
     Ok(out)
 }
 
-fn sum(h_req: &[u8; 32], index: u16, item: &Item, k2: PublicPoint) -> batch::NonceSum {
-    let (b1, b2) = hash::binding_factors(h_req, index, &k2);
-    batch::NonceSum { b1, qa: item.qa, b2, qb: item.qb, k2 }
+/// The sums `R` of `items`, the first of which is item `first` of the request.
+fn sums(h_req: &[u8; 32], first: u16, items: &[Item], k2s: &[PublicPoint]) -> Vec<batch::NonceSum> {
+    let factors = hash::binding_factors(h_req, first, k2s);
+    let sum = |((item, k2), (b1, b2)): ((&Item, &PublicPoint), _)| batch::NonceSum {
+        b1,
+        qa: item.qa,
+        b2,
+        qb: item.qb,
+        k2: *k2,
+    };
+    items.iter().zip(k2s).zip(factors).map(sum).collect()
 }
 
 struct ServerAnswer {
@@ -342,11 +366,14 @@ fn redraw(
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<ServerAnswer, Code> {
     for retry in 1..=MAX_REDRAWS {
-        let nonce = nonce::server(nonce_key, h_req, index, retry, rng).map_err(|_| Code::Internal)?;
-        let sum = sum(h_req, index, item, PublicPoint::mul_base(&nonce));
-        let total = batch::nonce_sums_vartime(core::slice::from_ref(&sum)).into_iter().next().flatten();
-        if let Some(answer) = answer(share, item, nonce, &sum, total)? {
-            return Ok(answer);
+        let nonces =
+            nonce::server(nonce_key, h_req, index..index + 1, retry, rng).map_err(|_| Code::Internal)?;
+        let sums = sums(h_req, index, core::slice::from_ref(item), &batch::mul_base(&nonces));
+        let totals = batch::nonce_sums_vartime(&sums);
+        for ((nonce, sum), total) in nonces.into_iter().zip(&sums).zip(totals) {
+            if let Some(answer) = answer(share, item, nonce, sum, total)? {
+                return Ok(answer);
+            }
         }
     }
     Err(Code::Internal)
@@ -376,5 +403,5 @@ pub(crate) fn complete_with(
     factors: (u128, u128),
     (point, s2): (PublicPoint, Scalar),
 ) -> Option<Signature> {
-    complete(key, digest, &NoncePair { a, b }, factors, &PartialSignature { point, s2 })
+    complete(key, &[*digest], &[NoncePair { a, b }], &[factors], &[PartialSignature { point, s2 }])?.pop()
 }

@@ -128,7 +128,7 @@ fn a_shifted_nonce_point_signs_no_chosen_digest() {
         let answer = pair.model.handle(&header.frame(&items), &OWN, NOW, &mut SysRng);
         let k2 = PublicPoint::from_bytes(&answer[22..86].try_into().unwrap()).unwrap();
         let s2 = Scalar::from_bytes(&answer[86..118].try_into().unwrap()).unwrap();
-        let (b1, b2) = hash::binding_factors(&h_req, 0, &k2);
+        let (b1, b2) = hash::binding_factors(&h_req, 0, &[k2])[0];
         let v = na
             .mul_public(&Scalar::from_u128(b1))
             .unwrap()

@@ -115,6 +115,24 @@ fn signatures_of_every_batch_size_verify() {
     }
 }
 
+/// Few signatures are verified with the key as it is, many with a prepared one.
+#[test]
+fn one_wrong_item_of_a_batch_releases_nothing() {
+    for count in [1, 2, 39, 40, 65] {
+        for wrong in [0, count - 1] {
+            let mut pair = Pair::active(Purpose::Sign);
+            let digests = digests(count);
+            let (frame, waiting) = sign::start(&pair.key, &digests, NOW, 1, &mut SysRng).unwrap();
+            let mut answer = pair.model.handle(&frame, &OWN, NOW, &mut SysRng);
+            answer[22 + 96 * usize::from(wrong) + 95] ^= 1;
+            assert!(
+                matches!(waiting.finish(&answer), Err(Error::PeerMisbehaved(Code::Verify))),
+                "item {wrong} of {count}"
+            );
+        }
+    }
+}
+
 #[test]
 fn extreme_digests_verify() {
     let mut pair = Pair::active(Purpose::Sign);

@@ -239,29 +239,62 @@ fn nonces_and_hash_to_scalar() {
         let which = if case.u8("which") == b'a' { Which::A } else { Which::B };
         let mut rng = Script::new(case.bytes("rand32"));
         let index = u16::from_be_bytes(case.array("i"));
-        let nonce = nonce::client(&binding, index, &case.digest("e"), which, &mut rng).unwrap();
-        assert_eq!(nonce.expose_bytes()[..], case.bytes("result"));
+        let nonces = nonce::client(&binding, &[(index, &case.digest("e"), which)], &mut rng).unwrap();
+        assert_eq!(nonces.len(), 1);
+        assert_eq!(nonces[0].expose_bytes()[..], case.bytes("result"));
     }
     for case in vector.list("server") {
         let index = u16::from_be_bytes(case.array("i"));
         let mut rng = Script::new(case.bytes("drbg"));
         let h_req = case.array("h_req");
-        let nonce =
-            nonce::server(&case.array("nonce_key"), &h_req, index, case.u8("retry"), &mut rng).unwrap();
-        assert_eq!(nonce.expose_bytes()[..], case.bytes("result"));
-        let point = PublicPoint::mul_base(&nonce);
+        let nonces =
+            nonce::server(&case.array("nonce_key"), &h_req, index..index + 1, case.u8("retry"), &mut rng)
+                .unwrap();
+        assert_eq!(nonces.len(), 1);
+        assert_eq!(nonces[0].expose_bytes()[..], case.bytes("result"));
+        let point = PublicPoint::mul_base(&nonces[0]);
         assert_eq!(point, case.point("K2"));
-        let (b1, b2) = hash::binding_factors(&h_req, index, &point);
-        assert_eq!(
-            (b1.to_be_bytes().to_vec(), b2.to_be_bytes().to_vec()),
-            (case.bytes("b1"), case.bytes("b2"))
-        );
+        let factors = hash::binding_factors(&h_req, index, &[point]);
+        let factors: Vec<_> =
+            factors.iter().map(|(b1, b2)| (b1.to_be_bytes().to_vec(), b2.to_be_bytes().to_vec())).collect();
+        assert_eq!(factors, [(case.bytes("b1"), case.bytes("b2"))]);
     }
     let tags = &vector["dst"];
     for (name, dst) in
         [("bind", Dst::BIND), ("pok", Dst::POK), ("pin-mask", Dst::PIN_MASK), ("rid", Dst::REFRESH_ID)]
     {
         assert_eq!(dst.as_bytes().to_vec(), tags.bytes(name));
+    }
+}
+
+/// The nonces and factors of a request are those of its items one by one, with the draws in their order.
+#[test]
+fn nonces_and_factors_of_many_items() {
+    const COUNT: u16 = 65;
+    let bytes: Vec<u8> = (0..48 * COUNT).map(|i| u8::try_from(i % 251).unwrap()).collect();
+    let (key, h_req) = ([1; 32], [2; 32]);
+    let together = nonce::server(&key, &h_req, 0..COUNT, 3, &mut Script::new(bytes.clone())).unwrap();
+    let points: Vec<_> = together.iter().map(PublicPoint::mul_base).collect();
+    let factors = hash::binding_factors(&h_req, 0, &points);
+    let mut script = Script::new(bytes.clone());
+    assert_eq!((together.len(), factors.len()), (usize::from(COUNT), usize::from(COUNT)));
+    for (index, ((nonce, point), factors)) in (0..).zip(together.iter().zip(&points).zip(factors)) {
+        let alone = nonce::server(&key, &h_req, index..index + 1, 3, &mut script).unwrap();
+        assert!(bool::from(alone[0].ct_eq(nonce)), "{index}");
+        assert_eq!(hash::binding_factors(&h_req, index, &[*point]), [factors], "{index}");
+    }
+    script.assert_used_up();
+
+    let (share, sid) = (&together[0], &crate::SessionId::from_bytes([4; 16]));
+    let binding = ClientBinding { share, sid, ts_ms: 5, counter: 6 };
+    let digests: Vec<_> = (0..COUNT).map(|i| Digest::reduce(&[u8::try_from(i).unwrap(); 32])).collect();
+    let wanted: Vec<_> = (0..).zip(&digests).map(|(i, digest)| (i, digest, Which::B)).collect();
+    let mut script = Script::new(bytes.clone());
+    let together = nonce::client(&binding, &wanted, &mut Script::new(bytes)).unwrap();
+    assert_eq!(together.len(), wanted.len());
+    for (wanted, nonce) in wanted.iter().zip(&together) {
+        let alone = nonce::client(&binding, &[*wanted], &mut script).unwrap();
+        assert!(bool::from(alone[0].ct_eq(nonce)), "{}", wanted.0);
     }
 }
 
