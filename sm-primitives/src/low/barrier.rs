@@ -41,7 +41,7 @@ pub(super) fn opaque_ref<T>(value: &T) -> &T {
     // SAFETY: the template is a comment, so the register keeps the pointer, which comes from a reference with the
     // lifetime of the result.
     unsafe {
-        core::arch::asm!("/* {0} */", inout(reg) pointer, options(nomem, nostack, preserves_flags));
+        core::arch::asm!("/* {0} */", inout(reg) pointer, options(readonly, nostack, preserves_flags));
         &*pointer
     }
 }

@@ -42,6 +42,7 @@ pub(crate) fn to_be_bytes(a: &Limbs) -> [u8; 32] {
     out
 }
 
+#[cfg(not(target_pointer_width = "64"))]
 /// The number in limbs of 64 bits.
 pub(crate) const fn to_u64s(a: &Limbs) -> [u64; 4] {
     let mut out = [0; 4];
@@ -53,6 +54,7 @@ pub(crate) const fn to_u64s(a: &Limbs) -> [u64; 4] {
     out
 }
 
+#[cfg(not(target_pointer_width = "64"))]
 /// The number from limbs of 64 bits.
 #[expect(clippy::cast_possible_truncation, reason = "each limb is cut in two")]
 pub(crate) const fn from_u64s(a: &[u64; 4]) -> Limbs {

@@ -100,6 +100,7 @@ impl<A: Arithmetic> FieldElement<A> {
     }
 
     #[inline(always)]
+    #[cfg(test)]
     pub(crate) fn double(&self) -> Self {
         *self + *self
     }

@@ -274,6 +274,9 @@ pub(in crate::low) fn select<V: Vector<L>, const L: usize>(
     store(&mut out.y, negate(&y, V::load(negative)));
 }
 
+/// The first entry of each block of a table row.
+const FIRSTS: [u8; 8] = [0, 16, 32, 48, 64, 80, 96, 112];
+
 /// See [`Lanes::look_up`](super::Lanes::look_up).
 #[inline(always)]
 pub(in crate::low) fn look_up<V: Vector<L>, const L: usize>(
@@ -287,7 +290,7 @@ pub(in crate::low) fn look_up<V: Vector<L>, const L: usize>(
     let index = V::load_bytes(index);
     let mut within = [index; 8];
     each!(I in [0 1 2 3 4 5 6 7] {
-        let first = V::splat_block(&[16 * I as u8; 16]);
+        let first = V::splat_block(&[FIRSTS[I]; 16]);
         within[I] = index.sub_bytes(first).add_bytes_saturating(V::splat_block(&[0x70; 16]));
     });
     let sign = V::load_bytes(negative);

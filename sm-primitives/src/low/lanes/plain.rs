@@ -42,7 +42,7 @@ impl V2 {
         let (a, b) = (self.bytes(), b.bytes());
         [0, 8].map(|half| {
             Self::from_bytes(core::array::from_fn(|i| {
-                let from = if i / N % 2 == 0 { a } else { b };
+                let from = if (i / N).is_multiple_of(2) { a } else { b };
                 from[half + i / (2 * N) * N + i % N]
             }))
         })

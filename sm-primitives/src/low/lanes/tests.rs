@@ -235,7 +235,7 @@ fn check_loads<const L: usize, K: Lanes<L>>(cpu: K) {
         let entry = |v: usize, lane: usize| (shift + 37 * (L * v + lane)) % 128;
         let [mut index, mut signs] = [[[0_u8; 8]; L]; 2];
         for (v, lane) in (0..8 * L).map(|i| (i / L, i % L)) {
-            index.as_flattened_mut()[place(v, lane)] = entry(v, lane) as u8;
+            index.as_flattened_mut()[place(v, lane)] = u8::try_from(entry(v, lane)).unwrap();
             signs.as_flattened_mut()[place(v, lane)] = if negative(v + lane) { 0xff } else { 0 };
         }
         let mut out = [Affine::default(); 8];

@@ -33,10 +33,6 @@ token!(
     Adx, adx, "adx", ["bmi2", "adx"]
 );
 token!(
-    /// Three-operand shifts and rotations.
-    Bmi2, bmi2, "bmi2", ["bmi1", "bmi2"]
-);
-token!(
     /// 256-bit integer vectors.
     Avx2, avx2, "avx2", ["avx2", "bmi1", "bmi2"]
 );
@@ -98,7 +94,6 @@ mod tests {
     fn missing(list: &str) -> alloc::vec::Vec<&str> {
         let has = |name: &str| match name {
             "adx" => Adx::get().is_some(),
-            "bmi2" => Bmi2::get().is_some(),
             "avx2" => Avx2::get().is_some(),
             "avx512" => Avx512::get().is_some(),
             "aes" => Aes::get().is_some(),

@@ -111,7 +111,7 @@ fn multiples_of_fixed_points() {
 
 fn check_points<const L: usize, K: Lanes<L>>(cpu: K) {
     let ks = edge_scalars();
-    let qs: Vec<_> = (0..ks.len() as u32).map(|i| ops::mul_base(&scalar(i % 50))).collect();
+    let qs: Vec<_> = (0..50).cycle().take(ks.len()).map(|i| ops::mul_base(&scalar(i))).collect();
     let items: Vec<_> = ks.iter().zip(&qs).collect();
     let mut again = 0;
     for items in [&items[..], &items[..1], &items[..L + 1], &[]] {
