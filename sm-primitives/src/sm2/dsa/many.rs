@@ -2,7 +2,7 @@
 //!
 //! What is wrong with one item is the result of that item and changes nothing for the others. Memory grows with the
 //! number of items, by some kilobytes for each: give a long list in pieces of some hundreds, or to
-//! [`parallel`](super::parallel), which does that.
+//! `parallel` (with the feature of that name), which does that.
 
 use alloc::vec::Vec;
 
