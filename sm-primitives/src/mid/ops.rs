@@ -47,8 +47,7 @@ macro_rules! with_lanes {
     };
 }
 
-/// Fewer items than these are done one at a time sooner: by the largest number for which that was measured, with
-/// `cargo bench -p cosign-benches --bench crossover`.
+/// Fewer items than these are done one at a time sooner. Estimates from the costs of one item and of a full batch.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod least {
     pub(super) const MUL_BASE: usize = 12;
