@@ -41,8 +41,9 @@ pub fn sign_digests(
 
 /// Nonces that are uniform if `rng` is good, and still unique to key and digests if it is not (hedged).
 ///
-/// seed = SM3("sm-primitives/sm2/many" || 32 bytes of `rng` || d || all digests) is key and first counter of SM4-CTR;
-/// k_i = 1 + (bytes 48 i to 48 i + 47 of that key stream mod (n - 1)).
+/// The first 16 bytes of SM3("sm-primitives/sm2/many" || 32 bytes of `rng` || d || all digests) are a key of SM4-CTR, used
+/// once, from counter 0 on: counters are not kept secret. k_i = 1 + (bytes 48 i to 48 i + 47 of that key stream mod
+/// (n - 1)).
 fn nonces(
     key: &PrivateKey,
     digests: &[[u8; 32]],
@@ -53,9 +54,9 @@ fn nonces(
     let hasher = Sm3::new().chain(b"sm-primitives/sm2/many").chain(random.as_slice());
     let hasher = hasher.chain(key.expose_bytes().as_slice()).chain(digests.as_flattened());
     let seed = Zeroizing::new(hasher.finalize());
-    let (halves, _) = seed.as_chunks();
+    let (halves, _) = seed.as_chunks::<16>();
     let mut stream = Zeroizing::new(alloc::vec![[0; 48]; digests.len()]);
-    Ctr::new(&halves[0], &halves[1]).apply(stream.as_flattened_mut());
+    Ctr::new(&halves[0], &[0; 16]).apply(stream.as_flattened_mut());
     Ok(stream.iter().map(SecretScalar::from_wide).collect())
 }
 
