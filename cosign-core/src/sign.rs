@@ -38,9 +38,6 @@ const ANSWER_ITEM: usize = 96;
 /// A random source that repeats itself this often within one request is broken.
 const MAX_REDRAWS: u8 = 8;
 
-/// Sums of the server's step that are computed together: enough to fill the vectors of any processor, and few enough
-/// that their tables, some kilobytes for each, stay in its caches and in memory that the allocator has at hand.
-const SUMS_AT_ONCE: usize = 16;
 /// Signatures from which on it pays to prepare the key for verifying them.
 const WORTH_PREPARING: usize = 40;
 
@@ -293,7 +290,7 @@ pub(crate) fn respond(
     let count = u16::try_from(items.len()).map_err(|_| Code::Internal)?;
     let nonces = nonce::server(nonce_key, h_req, 0..count, 0, rng).map_err(|_| Code::Internal)?;
     let sums = sums(h_req, 0, items, &batch::mul_base(&nonces));
-    let totals = sums.chunks(SUMS_AT_ONCE).flat_map(batch::nonce_sums_vartime);
+    let totals = batch::nonce_sums_vartime(&sums);
 
     let mut out =
         Respond { body: Vec::with_capacity(items.len() * ANSWER_ITEM), log: Vec::with_capacity(items.len()) };

@@ -173,8 +173,8 @@ pub(crate) trait Lanes<const L: usize>: Copy {
     /// Points given by the words of x and of y (v * 2^256 mod p, below p), negated where `negative` is all ones.
     fn spread(self, words: &[[i64; L]; 8], negative: &[i64; L]) -> Affine<L>;
 
-    /// Writes to `out` the entry of vector `v` of `table` that each lane's index names, negated where `negative` is all ones. Reads all
-    /// entries.
+    /// Writes to `out` the entry of vector `v` of `table` that each lane's index names, negated where `negative` is all
+    /// ones. Reads all entries.
     fn select(
         self,
         table: &[[Affine<L>; 2]],

@@ -8,7 +8,6 @@
 //! batch meets with a probability of about 2^-127, a denominator is zero; it is found before anything is divided, and
 //! the items that it touches are done again with complete formulas. That an item needed this becomes public.
 
-mod digits;
 mod fixed;
 mod ladder;
 #[cfg(test)]
@@ -136,5 +135,10 @@ fn even(vectors: usize) -> usize {
 
 /// The items of one vector, the first one again where there are too few.
 fn fill<T, const L: usize>(items: &[T]) -> [&T; L] {
-    core::array::from_fn(|lane| &items[if lane < items.len() { lane } else { 0 }])
+    core::array::from_fn(|lane| items.get(lane).unwrap_or(&items[0]))
+}
+
+/// The items of two vectors, likewise.
+fn fill_two<T, const L: usize>(items: &[T]) -> [[&T; L]; 2] {
+    [0, L].map(|first| core::array::from_fn(|lane| items.get(first + lane).unwrap_or(&items[0])))
 }

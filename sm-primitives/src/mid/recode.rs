@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::scalar::ScalarElement;
 
 /// A non-zero scalar k as `sign` * sum of d_i * 2^(W i) with L odd digits d_i between -2^W and 2^W, for W <= 8 and
-/// W L >= 256.
+/// W L >= 256; or a shorter number with fewer digits.
 ///
 /// No digit is zero, so a multiplication never adds the identity and all digits are treated alike. Made in
 /// constant time and wiped on drop. Source: Joye and Tunstall, "Exponent recoding and regular exponentiation
@@ -23,12 +23,24 @@ impl<const W: usize, const L: usize> SignedDigits<W, L> {
         // n is odd: one of k and n - k is odd.
         let negated = !Choice::from(Zeroizing::new(k.to_bytes())[31] & 1);
         let odd = Zeroizing::new(ScalarElement::conditional_select(k, &-*k, negated));
-        let bytes = Zeroizing::new(odd.to_bytes());
+        Self::of_odd(&Zeroizing::new(odd.to_bytes()), negated)
+    }
+
+    /// The digits of k if that is odd, else of k + 1, for k < 2^(W L).
+    #[cfg(any(test, target_arch = "x86_64"))]
+    pub(super) fn of_u128(k: u128) -> Self {
+        let mut bytes = [0; 32];
+        bytes[16..].copy_from_slice(&(k | 1).to_be_bytes());
+        Self::of_odd(&bytes, Choice::from(0))
+    }
+
+    /// The digits of an odd number below 2^(W L), big-endian.
+    fn of_odd(k: &[u8; 32], negated: Choice) -> Self {
         let mut windows = Zeroizing::new([0; L]);
         for (i, window) in windows.iter_mut().enumerate() {
             // Bits W i + 1 .. W i + W of k', little-endian: the halving drops bit 0.
             let low = W * i + 1;
-            let byte = |j: usize| if j < 32 { u16::from(bytes[31 - j]) } else { 0 };
+            let byte = |j: usize| if j < 32 { u16::from(k[31 - j]) } else { 0 };
             let pair = byte(low / 8) | (byte(low / 8 + 1) << 8);
             [*window, _] = ((pair >> (low % 8)) & ((1 << W) - 1)).to_le_bytes();
         }
@@ -39,9 +51,15 @@ impl<const W: usize, const L: usize> SignedDigits<W, L> {
 
     /// Digit i as (index of |d_i| among 1, 3, .. 2^W - 1; whether d_i < 0).
     pub(super) fn digit(&self, i: usize) -> (u8, Choice) {
+        let (index, mask) = self.masked_digit(i);
+        (index, Choice::from(mask & 1))
+    }
+
+    /// Digit i as (index as above; 0xff if d_i < 0, else 0).
+    pub(super) fn masked_digit(&self, i: usize) -> (u8, u8) {
         let b = self.windows[i];
-        let negative = (b >> (W - 1)) ^ 1;
-        ((b ^ negative.wrapping_neg()) & ((1 << (W - 1)) - 1), Choice::from(negative))
+        let mask = (b >> (W - 1)).wrapping_sub(1);
+        ((b ^ mask) & ((1 << (W - 1)) - 1), mask)
     }
 }
 
@@ -141,6 +159,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn short_numbers(k: u128) {
+            let digits = SignedDigits::<5, 26>::of_u128(k);
+            prop_assert!(!bool::from(digits.negated));
+            let values = (0..26).map(|i| {
+                let (index, mask) = digits.masked_digit(i);
+                let odd = 2 * i16::from(index) + 1;
+                if mask == 0 { odd } else { -odd }
+            });
+            let mut bytes = [0; 32];
+            bytes[16..].copy_from_slice(&(k | 1).to_be_bytes());
+            prop_assert_eq!(evaluate(values, 5).to_bytes(), bytes);
+        }
+
         #[test]
         fn any_scalar(k: [u8; 32]) {
             let k = ScalarElement::from_bytes(&k).0;

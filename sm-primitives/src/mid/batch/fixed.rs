@@ -15,7 +15,7 @@ use super::{add_up, even, even_chunks, fill, load, points};
 use crate::{
     low::lanes::{self, Buffer, Columns, LIMB_BYTES, Lanes, place, to_lane},
     mid::{
-        comb::{Comb, ENTRIES, ROWS, WINDOW},
+        comb::{Comb, Digits, ENTRIES, ROWS},
         field::FieldElement,
         jacobian::Jacobian,
         mul_vartime::x_is_mod_n,
@@ -60,8 +60,6 @@ impl Table {
     }
 }
 
-type Digits = super::digits::Digits<WINDOW, ROWS>;
-
 /// [k_i]Q for k_i != 0 and the Q of `table`; `None` where the caller has to do it again. Constant time.
 pub(in crate::mid) fn mul_table<const L: usize, K: Lanes<L>>(
     cpu: K,
@@ -89,9 +87,9 @@ fn multiply<const L: usize, K: Lanes<L>>(
     let mut lookup = Zeroizing::new([[[0_u8; 8]; L]; 2]);
     for (i, (columns, sums)) in table.0.iter().zip(sums.chunks_mut(vectors)).enumerate() {
         for (group, sums) in digits.chunks(GROUP * L).zip(sums.as_chunks_mut().0) {
-            for (item, (digits, _)) in group.iter().enumerate() {
+            for (item, digits) in group.iter().enumerate() {
                 let at = place(item / L, item % L);
-                let (index, negative) = digits.digit(i);
+                let (index, negative) = digits.masked_digit(i);
                 lookup[0].as_flattened_mut()[at] = index;
                 lookup[1].as_flattened_mut()[at] = negative;
             }
@@ -102,8 +100,8 @@ fn multiply<const L: usize, K: Lanes<L>>(
     let failed = add_up(cpu, sums, vectors);
     for (digits, sum) in digits.chunks(L).zip(sums.iter()) {
         let mut results = points(cpu, sum);
-        for (lane, ((_, negated), point)) in digits.iter().zip(results.iter_mut()).enumerate() {
-            point.y = FieldElement::conditional_select(&point.y, &-point.y, *negated);
+        for (lane, (digits, point)) in digits.iter().zip(results.iter_mut()).enumerate() {
+            point.y = FieldElement::conditional_select(&point.y, &-point.y, digits.negated);
             out.push((!failed[lane]).then_some(*point));
         }
     }
@@ -144,14 +142,14 @@ pub(super) fn entries<const L: usize, K: Lanes<L>>(
     out: &mut [lanes::Affine<L>],
 ) {
     let digits: Vec<_> = ks.iter().map(|k| Digits::new(k)).collect();
-    let vectors = out.len() / ROWS;
-    for (i, (row, out)) in comb.rows().iter().zip(out.chunks_mut(vectors.max(1))).enumerate() {
-        for (v, out) in out.iter_mut().enumerate() {
-            // A vector too many repeats the last one.
-            let digits =
-                fill::<_, L>(digits.chunks(L).nth(v).or_else(|| digits.chunks(L).last()).unwrap_or(&[]));
-            let chosen = digits.map(|(digits, _)| digits.digit(i));
-            let negative = core::array::from_fn(|lane| (chosen[lane].1 != 0) ^ bool::from(digits[lane].1));
+    // A vector too many repeats the last one.
+    let mut vectors: Vec<[_; L]> = digits.chunks(L).map(fill).collect();
+    vectors.extend(vectors.last().copied().filter(|_| !vectors.len().is_multiple_of(2)));
+    for (i, (row, out)) in comb.rows().iter().zip(out.chunks_mut(vectors.len().max(1))).enumerate() {
+        for (digits, out) in vectors.iter().zip(out) {
+            let chosen = digits.map(|digits| digits.masked_digit(i));
+            let negative =
+                core::array::from_fn(|lane| (chosen[lane].1 != 0) ^ bool::from(digits[lane].negated));
             *out = load(cpu, chosen.map(|(index, _)| &row[usize::from(index) % ENTRIES]), negative);
         }
     }

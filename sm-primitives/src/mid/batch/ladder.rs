@@ -6,10 +6,10 @@
 
 use alloc::vec::Vec;
 
-use subtle::{Choice, ConditionallySelectable};
+use subtle::ConditionallySelectable;
 use zeroize::Zeroizing;
 
-use super::{add_up, digits::Digits, elements, even, even_chunks, fixed, invert_all, load, points, splat};
+use super::{add_up, elements, even, even_chunks, fill_two, fixed, invert_all, load, points, splat};
 use crate::{
     low::lanes::{Affine as Points, Buffer, Jacobian as Sums, LIMBS, Lanes, Work},
     mid::{
@@ -19,6 +19,7 @@ use crate::{
         mul_vartime::x_is_mod_n,
         ops::{Claim, NonceSum},
         point::Affine,
+        recode::SignedDigits,
         scalar::ScalarElement,
     },
 };
@@ -30,8 +31,10 @@ const ENTRIES: usize = 1 << (WINDOW - 1);
 /// Digits of a scalar, and of a number of 128 bits.
 const LONG: usize = 52;
 const SHORT: usize = 26;
-/// Vectors whose tables share their inversions.
-const VECTORS: usize = 16;
+type LongDigits = SignedDigits<WINDOW, LONG>;
+type ShortDigits = SignedDigits<WINDOW, SHORT>;
+/// Vectors whose tables share their inversions, and lie in the caches together.
+const VECTORS: usize = 8;
 
 /// 1, 3, .. 31 times every point: a run of entries for each pair of vectors. The points are public, and so is what this
 /// takes.
@@ -73,13 +76,6 @@ fn odd_multiples<const L: usize, K: Lanes<L>>(cpu: K, qs: &[[Points<L>; 2]]) -> 
         }
     }
     table
-}
-
-/// The items of two vectors, the first one again where there are too few.
-fn fill_two<T, const L: usize>(items: &[T]) -> [[&T; L]; 2] {
-    [0, L].map(|first| {
-        core::array::from_fn(|lane| &items[if first + lane < items.len() { first + lane } else { 0 }])
-    })
 }
 
 /// Digits of `L` lanes: the index of each among the odd multiples, and 0xff if it is negative.
@@ -166,20 +162,20 @@ pub(in crate::mid) fn mul_points<const L: usize, K: Lanes<L>>(
             .map(|items| fill_two(items).map(|items| load(cpu, items.map(|(_, q)| *q), [false; L])))
             .collect();
         let table = odd_multiples(cpu, &qs);
-        let digits: Vec<_> = items.iter().map(|(k, _)| Digits::<WINDOW, LONG>::new(k)).collect();
+        let digits: Vec<_> = items.iter().map(|(k, _)| LongDigits::new(k)).collect();
         let mut sums = Buffer::new(2 * qs.len());
         for ((digits, entries), sums) in
             digits.chunks(2 * L).zip(table.chunks(ENTRIES)).zip(sums.as_chunks_mut().0)
         {
             let digits = fill_two::<_, L>(digits);
             ladder(cpu, 1, LONG, sums, |_, i, v, out| {
-                select(cpu, entries, v, digits[v].map(|(digits, _)| digits.digit(i)), out);
+                select(cpu, entries, v, digits[v].map(|digits| digits.masked_digit(i)), out);
             });
         }
         let points = to_affine(cpu, &sums, items.len()).into_iter().zip(&digits);
-        out.extend(points.map(|(point, (_, negated))| {
+        out.extend(points.map(|(point, digits)| {
             let point = point?;
-            let y = FieldElement::conditional_select(&point.y, &-point.y, *negated);
+            let y = FieldElement::conditional_select(&point.y, &-point.y, digits.negated);
             Some(Affine { x: point.x, y })
         }));
     }
@@ -203,11 +199,10 @@ pub(in crate::mid) fn verify<const L: usize, K: Lanes<L>>(cpu: K, claims: &[Clai
         let of_g = of_g.as_chunks::<2>().0;
         let mut work = Work::default();
         for ((claims, entries), of_g) in claims.chunks(2 * L).zip(table.chunks(ENTRIES)).zip(of_g) {
-            let digits = fill_two::<_, L>(claims)
-                .map(|claims| claims.map(|claim| Digits::<WINDOW, LONG>::new(&claim.k)));
-            let digit = |(digits, negated): &(Digits<WINDOW, LONG>, Choice), i| {
-                let (index, negative) = digits.digit(i);
-                (index, if bool::from(*negated) { !negative } else { negative })
+            let digits = fill_two::<_, L>(claims).map(|claims| claims.map(|claim| LongDigits::new(&claim.k)));
+            let digit = |digits: &LongDigits, i| {
+                let (index, negative) = digits.masked_digit(i);
+                (index, if bool::from(digits.negated) { !negative } else { negative })
             };
             let mut sums = [Sums::default(); 2];
             ladder(cpu, 1, LONG, &mut sums, |_, i, v, out| {
@@ -248,12 +243,11 @@ pub(in crate::mid) fn nonce_sums<const L: usize, K: Lanes<L>>(
         for (items, entries) in items.chunks(2 * L).zip(table.chunks(2 * ENTRIES)) {
             let items = fill_two::<_, L>(items);
             let entries = [0, ENTRIES].map(|first| &entries[first..first + ENTRIES]);
-            let digits = [0, 1].map(|term| {
-                items.map(|items| items.map(|item| Digits::<WINDOW, SHORT>::of_u128(item.b[term])))
-            });
+            let digits =
+                [0, 1].map(|term| items.map(|items| items.map(|item| ShortDigits::of_u128(item.b[term]))));
             let mut sum = [Sums::default(); 2];
             ladder(cpu, 2, SHORT, &mut sum, |term, i, v, out| {
-                pick(entries[term], v, digits[term][v].each_ref().map(|digits| digits.digit(i)), out);
+                pick(entries[term], v, digits[term][v].each_ref().map(|digits| digits.masked_digit(i)), out);
             });
             let k2 = items.map(|items| load(cpu, items.map(|item| &item.k2), [false; L]));
             cpu.add_affine(&mut sum, &k2, &mut work);
