@@ -34,8 +34,6 @@ pub(crate) enum Engine {
     Vaes(Vaes),
     /// AES on 128 bits, everything else on 512 in long runs.
     Aes512(Avx512, Aes),
-    /// All on 512 bits in long runs.
-    Vaes512(Avx512, Vaes),
 }
 
 /// Calls a kernel for many blocks that stands in one of the modules of `wide`.
@@ -50,12 +48,12 @@ macro_rules! wide {
 impl Engine {
     /// `None` if the processor has no instructions for AES.
     pub(crate) fn get() -> Option<Self> {
-        match (Avx512::get(), Vaes::get(), Aes::get()) {
-            (Some(avx512), Some(vaes), _) => Some(Self::Vaes512(avx512, vaes)),
-            (None, Some(vaes), _) => Some(Self::Vaes(vaes)),
-            (Some(avx512), None, Some(aes)) => Some(Self::Aes512(avx512, aes)),
+        // There could be one for AES on 512 bits too; none is here, because none has been run yet.
+        match (Vaes::get(), Avx512::get(), Aes::get()) {
+            (Some(vaes), _, _) => Some(Self::Vaes(vaes)),
+            (None, Some(avx512), Some(aes)) => Some(Self::Aes512(avx512, aes)),
             (None, None, Some(aes)) => Some(Self::Aes(aes)),
-            (_, None, None) => None,
+            (None, _, None) => None,
         }
     }
 
@@ -67,7 +65,6 @@ impl Engine {
             aes.map(Self::Aes),
             vaes.map(Self::Vaes),
             avx512.zip(aes).map(|(avx512, aes)| Self::Aes512(avx512, aes)),
-            avx512.zip(vaes).map(|(avx512, vaes)| Self::Vaes512(avx512, vaes)),
         ];
         engines.into_iter().flatten().collect()
     }
@@ -97,7 +94,6 @@ impl Engine {
             Self::Aes(_) => wide!(aes::crypt(keys, blocks)),
             Self::Vaes(_) => wide!(vaes::crypt(keys, blocks)),
             Self::Aes512(..) => wide!(aes512::crypt(keys, blocks)),
-            Self::Vaes512(..) => wide!(vaes512::crypt(keys, blocks)),
         }
     }
 
@@ -112,7 +108,6 @@ impl Engine {
             Self::Aes(_) => wide!(aes::ctr(keys, counter, blocks)),
             Self::Vaes(_) => wide!(vaes::ctr(keys, counter, blocks)),
             Self::Aes512(..) => wide!(aes512::ctr(keys, counter, blocks)),
-            Self::Vaes512(..) => wide!(vaes512::ctr(keys, counter, blocks)),
         }
     }
 
@@ -121,7 +116,7 @@ impl Engine {
         // The vectors hold every second or every fourth block.
         let lane = match self {
             Self::Aes(_) | Self::Vaes(_) => block & 8 | (block & 1) << 2 | (block & 6) >> 1,
-            Self::Aes512(..) | Self::Vaes512(..) => (block & 3) << 2 | block >> 2,
+            Self::Aes512(..) => (block & 3) << 2 | block >> 2,
         };
         for (each, rk) in each.iter_mut().zip(keys) {
             each[lane] = *rk;
@@ -134,16 +129,14 @@ impl Engine {
             Self::Aes(_) => wide!(aes::crypt_each(keys, blocks, used)),
             Self::Vaes(_) => wide!(vaes::crypt_each(keys, blocks, used)),
             Self::Aes512(..) => wide!(aes512::crypt_each(keys, blocks, used)),
-            Self::Vaes512(..) => wide!(vaes512::crypt_each(keys, blocks, used)),
         }
     }
 
-    /// The best kernels for so many blocks: short runs do not fill vectors of 512 bits. Processors that do AES on 128
-    /// bits only lower their clock for such vectors, and are slow to begin.
+    /// The best kernels for so many blocks: processors that do AES on 128 bits only lower their clock
+    /// for vectors of 512 bits, and are slow to begin.
     fn for_run(self, blocks: usize) -> Self {
         match self {
             Self::Aes512(_, aes) if blocks < 1024 => Self::Aes(aes),
-            Self::Vaes512(_, vaes) if blocks < 64 => Self::Vaes(vaes),
             _ => self,
         }
     }

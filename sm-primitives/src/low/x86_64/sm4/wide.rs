@@ -383,17 +383,3 @@ kernels!(
         _mm512_inserti64x4::<1>(_mm512_castsi256_si512(ab), cd)
     }
 );
-
-kernels!(
-    vaes512, "aes,vaes,avx512f,avx512bw", 4, __m512i, zmm_reg,
-    {
-        loadu = _mm512_loadu_si512, storeu = _mm512_storeu_si512, xor = _mm512_xor_si512, and = _mm512_and_si512,
-        srli = _mm512_srli_epi16, shuffle_bytes = _mm512_shuffle_epi8, add_epi32 = _mm512_add_epi32,
-        set1_epi8 = _mm512_set1_epi8, set1_epi32 = _mm512_set1_epi32,
-        unpacklo_epi32 = _mm512_unpacklo_epi32, unpackhi_epi32 = _mm512_unpackhi_epi32,
-        unpacklo_epi64 = _mm512_unpacklo_epi64, unpackhi_epi64 = _mm512_unpackhi_epi64,
-    },
-    constant: |bytes| _mm512_broadcast_i32x4(load_128(bytes)),
-    counters: _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
-    sub_bytes: |x| _mm512_aesenclast_epi128(x, _mm512_setzero_si512())
-);
