@@ -20,7 +20,7 @@ pub struct Ctr {
 }
 
 impl Ctr {
-    /// Begins at the counter block `iv`.
+    /// Begins at the counter block `iv`, which is not secret: where its low 32 bits wrap around shows in the timing.
     #[must_use]
     pub fn new(key: &[u8; KEY_LEN], iv: &[u8; BLOCK_LEN]) -> Self {
         Self {
