@@ -143,7 +143,7 @@ fn steps(zeta: i64, f: i64, g: i64) -> (i64, Matrix) {
     let (zeta, third) = run::<{ STEPS - 2 * RUN }>(zeta, f, g);
     // Each has 2^20 as denominator, the last for 19 steps, so 2^60 in all; and each is minus what it should be.
     let product = third.times(&second).times(&first);
-    let [u, v, q, r] = [product.u, product.v, product.q, product.r].map(|entry| -4 * entry);
+    let [u, v, q, r] = [product.u, product.v, product.q, product.r].map(|entry| entry.wrapping_mul(-4));
     (zeta, Matrix { u, v, q, r })
 }
 
@@ -214,9 +214,15 @@ fn steps_vartime(mut eta: i64, f: i64, g: i64) -> (i64, Matrix) {
     (eta, Matrix { u, v, q, r })
 }
 
+/// A sum that does not overflow, without the check of debug builds, which is a branch on secrets.
+#[inline(always)]
+fn sum<const N: usize>(terms: [i128; N]) -> i128 {
+    terms.into_iter().fold(0, i128::wrapping_add)
+}
+
 #[inline(always)]
 fn product(a: i64, b: i64) -> i128 {
-    i128::from(a) * i128::from(b)
+    i128::from(a).wrapping_mul(i128::from(b))
 }
 
 /// The low 62 bits of x.
@@ -241,22 +247,23 @@ impl Matrix {
 
     #[inline(always)]
     fn times(&self, b: &Self) -> Self {
+        let entry = |a: i64, b: i64, c: i64, d: i64| a.wrapping_mul(b).wrapping_add(c.wrapping_mul(d));
         Self {
-            u: self.u * b.u + self.v * b.q,
-            v: self.u * b.v + self.v * b.r,
-            q: self.q * b.u + self.r * b.q,
-            r: self.q * b.v + self.r * b.r,
+            u: entry(self.u, b.u, self.v, b.q),
+            v: entry(self.u, b.v, self.v, b.r),
+            q: entry(self.q, b.u, self.r, b.q),
+            r: entry(self.q, b.v, self.r, b.r),
         }
     }
 
     /// 2^-62 times the matrix times (f, g), which is exact.
     fn apply(&self, f: &Signed, g: &Signed) -> (Signed, Signed) {
         let mut out = ([0; 5], [0; 5]);
-        let mut cf = product(self.u, f[0]) + product(self.v, g[0]);
-        let mut cg = product(self.q, f[0]) + product(self.r, g[0]);
+        let mut cf = sum([product(self.u, f[0]), product(self.v, g[0])]);
+        let mut cg = sum([product(self.q, f[0]), product(self.r, g[0])]);
         for i in 1..5 {
-            cf = (cf >> BITS) + product(self.u, f[i]) + product(self.v, g[i]);
-            cg = (cg >> BITS) + product(self.q, f[i]) + product(self.r, g[i]);
+            cf = sum([cf >> BITS, product(self.u, f[i]), product(self.v, g[i])]);
+            cg = sum([cg >> BITS, product(self.q, f[i]), product(self.r, g[i])]);
             (out.0[i - 1], out.1[i - 1]) = (low(cf), low(cg));
         }
         (out.0[4], out.1[4]) = (low_64(cf >> BITS).cast_signed(), low_64(cg >> BITS).cast_signed());
@@ -267,21 +274,20 @@ impl Matrix {
     fn apply_mod(&self, d: &Signed, e: &Signed, m: &Modulus) -> (Signed, Signed) {
         let (negative_d, negative_e) = (sign_mask(d[4]), sign_mask(e[4]));
         // Multiples of m: one for each negative number, as if m had been added to it, then what clears the low limb.
-        let mut md = (self.u & negative_d) + (self.v & negative_e);
-        let mut me = (self.q & negative_d) + (self.r & negative_e);
-        let mut cd = product(self.u, d[0]) + product(self.v, e[0]);
-        let mut ce = product(self.q, d[0]) + product(self.r, e[0]);
+        let md = (self.u & negative_d).wrapping_add(self.v & negative_e);
+        let me = (self.q & negative_d).wrapping_add(self.r & negative_e);
+        let cd = sum([product(self.u, d[0]), product(self.v, e[0])]);
+        let ce = sum([product(self.q, d[0]), product(self.r, e[0])]);
         let clear = |c: i128, m_times: i64| {
             (m.inverse.wrapping_mul(low_64(c)).wrapping_add(m_times.cast_unsigned()) & MASK).cast_signed()
         };
-        md -= clear(cd, md);
-        me -= clear(ce, me);
-        cd += product(m.value[0], md);
-        ce += product(m.value[0], me);
+        let (md, me) = (md.wrapping_sub(clear(cd, md)), me.wrapping_sub(clear(ce, me)));
+        let mut cd = sum([cd, product(m.value[0], md)]);
+        let mut ce = sum([ce, product(m.value[0], me)]);
         let mut out = ([0; 5], [0; 5]);
         for i in 1..5 {
-            cd = (cd >> BITS) + product(self.u, d[i]) + product(self.v, e[i]) + product(m.value[i], md);
-            ce = (ce >> BITS) + product(self.q, d[i]) + product(self.r, e[i]) + product(m.value[i], me);
+            cd = sum([cd >> BITS, product(self.u, d[i]), product(self.v, e[i]), product(m.value[i], md)]);
+            ce = sum([ce >> BITS, product(self.q, d[i]), product(self.r, e[i]), product(m.value[i], me)]);
             (out.0[i - 1], out.1[i - 1]) = (low(cd), low(ce));
         }
         (out.0[4], out.1[4]) = (low_64(cd >> BITS).cast_signed(), low_64(ce >> BITS).cast_signed());
@@ -294,18 +300,18 @@ fn normalize(d: Signed, sign: i64, m: &Modulus) -> Signed {
     let sign = sign_mask(sign);
     // -m < d < m, then the sign, then 0 <= d < m.
     let mut r = carry(add_if(&d, sign_mask(d[4]), m));
-    r = carry(r.map(|limb| (limb ^ sign) - sign));
+    r = carry(r.map(|limb| (limb ^ sign).wrapping_sub(sign)));
     carry(add_if(&r, sign_mask(r[4]), m))
 }
 
 fn add_if(d: &Signed, mask: i64, m: &Modulus) -> Signed {
-    core::array::from_fn(|i| d[i] + (m.value[i] & mask))
+    core::array::from_fn(|i| d[i].wrapping_add(m.value[i] & mask))
 }
 
 /// Brings all limbs but the highest into 0 .. 2^62.
 fn carry(mut d: Signed) -> Signed {
     for i in 0..4 {
-        d[i + 1] += d[i] >> BITS;
+        d[i + 1] = d[i + 1].wrapping_add(d[i] >> BITS);
         d[i] &= MASK.cast_signed();
     }
     d

@@ -70,7 +70,8 @@ impl<const L: usize> Element<L> {
         let mut words = [0_u64; 5];
         let mut carry = 0_i64;
         for (k, (limb, p)) in self.0.iter().zip(P).enumerate() {
-            carry += limb[lane] + 2 * p;
+            // No overflow; its check in debug builds would be a branch on secrets.
+            carry = carry.wrapping_add(limb[lane]).wrapping_add(2 * p);
             let (at, shift) = (k * RADIX as usize / 64, k * RADIX as usize % 64);
             let digit = carry.cast_unsigned() & MASK;
             words[at] |= digit << shift;
@@ -81,7 +82,7 @@ impl<const L: usize> Element<L> {
         }
         // 2^256 = 2^224 + 2^96 - 2^64 + 1 mod p, and there are less than 8 of it.
         let [low @ .., top] = words;
-        let top = [top, top * 0xffff_ffff, 0, top << 32];
+        let top = [top, top.wrapping_mul(0xffff_ffff), 0, top << 32];
         limbs::add_mod(&limbs::reduce_once(&low, &limbs::P), &top, &limbs::P)
     }
 }
