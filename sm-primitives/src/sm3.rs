@@ -16,6 +16,8 @@ mod batch;
 mod compress;
 mod hkdf;
 pub mod hmac;
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+mod lanes;
 mod pbkdf2;
 
 use alloc::{vec, vec::Vec};

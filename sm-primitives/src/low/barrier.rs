@@ -47,7 +47,7 @@ pub(super) fn opaque_ref<T>(value: &T) -> &T {
 }
 
 /// Returns `value`.
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[cfg(all(target_pointer_width = "64", test, not(all(target_arch = "x86_64", not(miri)))))]
 #[inline(always)]
 pub(super) fn opaque_ref<T>(value: &T) -> &T {
     value

@@ -40,11 +40,13 @@ pub(crate) fn to_be_bytes(a: &Limbs) -> [u8; 32] {
     out
 }
 
+#[cfg(target_pointer_width = "64")]
 /// The number in limbs of 64 bits.
 pub(crate) const fn to_u64s(a: &Limbs) -> [u64; 4] {
     *a
 }
 
+#[cfg(target_pointer_width = "64")]
 /// The number from limbs of 64 bits.
 pub(crate) const fn from_u64s(a: &[u64; 4]) -> Limbs {
     *a

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 use super::batch::{self, Table};
 use super::{
-    comb::{self, Comb},
+    comb::Comb,
     inverse::{self, to_affine, to_affine_all},
     jacobian::Jacobian,
     mul::{self, Digits, Multiples},
@@ -74,7 +74,7 @@ impl BaseTable for Portable {
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 impl BaseTable for crate::low::x86_64::Native {
     fn mul_base(self, k: &ScalarElement) -> Zeroizing<Projective<Self>> {
-        mul::mul_base::<_, { comb::WINDOW }, _, _>(k, Comb::base().rows(), self)
+        mul::mul_base::<_, { super::comb::WINDOW }, _, _>(k, Comb::base().rows(), self)
     }
 }
 
