@@ -21,32 +21,42 @@ use zeroize::Zeroizing;
 use super::{field::FieldElement, inverse, point::Affine};
 use crate::{
     ct,
-    low::lanes::{self, Buffer, Element, Lanes, TO_WORDS},
+    low::lanes::{self, Buffer, Element, Lanes, to_words},
 };
 
-pub(super) use fixed::{Table, mul_table, verify_prepared};
+pub(super) use fixed::{Base, Table, mul_table, verify_prepared};
 pub(super) use ladder::{mul_points, nonce_sums, verify};
 
 /// A vector of field elements that are the same in all lanes.
-fn splat<const L: usize>(v: &FieldElement) -> Element<L> {
+fn splat<const L: usize, const N: usize>(v: &FieldElement) -> Element<L, N> {
     Element(lanes::to_lane(&v.0).map(|limb| [limb; L]))
 }
 
 /// The field elements in the lanes of `a`.
-fn elements<const L: usize>(cpu: impl Lanes<L>, a: &Element<L>) -> Zeroizing<[FieldElement; L]> {
+fn elements<const L: usize, const N: usize>(
+    cpu: impl Lanes<L, N>,
+    a: &Element<L, N>,
+) -> Zeroizing<[FieldElement; L]> {
     let mut words = Zeroizing::new(Element::default());
-    cpu.mul(&mut words, a, &Element(TO_WORDS.map(|limb| [limb; L])));
+    cpu.mul(&mut words, a, &Element(to_words::<N>().map(|limb| [limb; L])));
     Zeroizing::new(core::array::from_fn(|lane| FieldElement::from_limbs(words.get(lane))))
 }
 
 /// The points in the lanes of `p`.
-fn points<const L: usize>(cpu: impl Lanes<L>, p: &lanes::Affine<L>) -> Zeroizing<[Affine; L]> {
+fn points<const L: usize, const N: usize>(
+    cpu: impl Lanes<L, N>,
+    p: &lanes::Affine<L, N>,
+) -> Zeroizing<[Affine; L]> {
     let (x, y) = (elements(cpu, &p.x), elements(cpu, &p.y));
     Zeroizing::new(core::array::from_fn(|lane| Affine { x: x[lane], y: y[lane] }))
 }
 
 /// Loads points, one for each lane, negated where the choice says so. All of them are read.
-fn load<const L: usize>(cpu: impl Lanes<L>, points: [&Affine; L], negative: [bool; L]) -> lanes::Affine<L> {
+fn load<const L: usize, const N: usize>(
+    cpu: impl Lanes<L, N>,
+    points: [&Affine; L],
+    negative: [bool; L],
+) -> lanes::Affine<L, N> {
     let words = core::array::from_fn(|word| {
         points.map(|p| if word < 4 { p.x.0[word] } else { p.y.0[word - 4] }.cast_signed())
     });
@@ -54,7 +64,10 @@ fn load<const L: usize>(cpu: impl Lanes<L>, points: [&Affine; L], negative: [boo
 }
 
 /// 1/a in every lane, and which lanes are zero: their inverse is zero.
-fn invert<const L: usize>(cpu: impl Lanes<L>, a: &Element<L>) -> (Element<L>, [bool; L]) {
+fn invert<const L: usize, const N: usize>(
+    cpu: impl Lanes<L, N>,
+    a: &Element<L, N>,
+) -> (Element<L, N>, [bool; L]) {
     let mut lanes = elements(cpu, a);
     let zero = core::array::from_fn(|lane| is_zero(lanes[lane].is_zero()));
     inverse::invert_all(lanes.as_mut_slice());
@@ -72,7 +85,10 @@ fn is_zero(denominator: Choice) -> bool {
 
 /// Replaces all elements by their inverses, with one inversion, and tells which lanes of which are zero: what stands
 /// there afterwards is not defined.
-fn invert_all<const L: usize>(cpu: impl Lanes<L>, all: &mut [Element<L>]) -> Vec<[bool; L]> {
+fn invert_all<const L: usize, const N: usize>(
+    cpu: impl Lanes<L, N>,
+    all: &mut [Element<L, N>],
+) -> Vec<[bool; L]> {
     let one = splat(&FieldElement::ONE);
     let mut zeros = Vec::with_capacity(all.len());
     let mut before = Buffer::new(all.len());
@@ -98,7 +114,11 @@ fn invert_all<const L: usize>(cpu: impl Lanes<L>, all: &mut [Element<L>]) -> Vec
 
 /// Adds up columns of points: `points` are rows of `vectors`, an even number, and their number is a power of two. The
 /// first row becomes the sum of all. Tells for which lanes that failed, as two points had the same x.
-fn add_up<const L: usize>(cpu: impl Lanes<L>, points: &mut [lanes::Affine<L>], vectors: usize) -> [bool; L] {
+fn add_up<const L: usize, const N: usize>(
+    cpu: impl Lanes<L, N>,
+    points: &mut [lanes::Affine<L, N>],
+    vectors: usize,
+) -> [bool; L] {
     let one = splat(&FieldElement::ONE);
     let mut failed = [false; L];
     let mut products = Buffer::new(points.len() / 4 + 1);

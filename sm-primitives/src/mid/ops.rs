@@ -18,7 +18,7 @@ use subtle::Choice;
 use zeroize::Zeroizing;
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
-use super::batch::{self, Table};
+use super::batch::{self, Base, Table};
 use super::{
     comb::Comb,
     inverse::{self, to_affine, to_affine_all},
@@ -37,6 +37,9 @@ macro_rules! with_lanes {
     ($cpu:ident, $items:expr, $least:expr => $result:expr) => {
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         if $items >= $least {
+            if let Some($cpu) = $crate::low::x86_64::cpu::Ifma::get() {
+                return $result;
+            }
             if let Some($cpu) = $crate::low::x86_64::cpu::Avx512::get() {
                 return $result;
             }

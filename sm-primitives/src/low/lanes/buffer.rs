@@ -15,11 +15,11 @@ use super::{Affine, Element, Jacobian};
 pub(crate) unsafe trait Integers: Copy {}
 
 // SAFETY: these are structures of integers.
-unsafe impl<const L: usize> Integers for Element<L> {}
+unsafe impl<const L: usize, const N: usize> Integers for Element<L, N> {}
 // SAFETY: as above.
-unsafe impl<const L: usize> Integers for Affine<L> {}
+unsafe impl<const L: usize, const N: usize> Integers for Affine<L, N> {}
 // SAFETY: as above.
-unsafe impl<const L: usize> Integers for Jacobian<L> {}
+unsafe impl<const L: usize, const N: usize> Integers for Jacobian<L, N> {}
 // SAFETY: as above.
 unsafe impl<T: Integers, const N: usize> Integers for [T; N] {}
 

@@ -2,9 +2,9 @@
 #![expect(unsafe_code, reason = "kernels of other vectors need it, and the macros are the same")]
 
 use super::{
-    Affine, Columns, Element, Jacobian, RADIX, Work,
+    Affine, Columns, Element, Jacobian, Work,
     formulas::{kernels, products},
-    vector::Vector,
+    vector::{Multiplier, Vector},
 };
 
 /// The token of no processor: there are always ordinary integers.
@@ -100,8 +100,8 @@ impl Vector<2> for V2 {
         Self(self.0.map(|a| (a.cast_unsigned() >> N).cast_signed()))
     }
 
-    fn shift(self) -> Self {
-        Self(self.0.map(|a| a >> RADIX))
+    fn sar<const N: i32>(self) -> Self {
+        Self(self.0.map(|a| a >> N))
     }
 
     fn shift_top(self) -> Self {
@@ -137,12 +137,35 @@ impl Vector<2> for V2 {
         self.interleave::<2>(b)
     }
 
-    fn double_halves(self) -> [Self; 2] {
-        let half = |a: u64| (a << 32 | a & 0xffff_ffff).cast_signed();
-        let lanes = self.0.map(i64::cast_unsigned);
-        [Self(lanes.map(half)), Self(lanes.map(|a| half(a >> 32)))]
+    fn interleave_words(self, b: Self) -> [Self; 2] {
+        self.interleave::<4>(b)
     }
 }
 
-products!(V2, 2, []);
-kernels!(Plain, V2, 2, []);
+impl V2 {
+    /// The halves of 52 bits of the products of factors of 52 bits.
+    fn halves(self, b: Self) -> [Self; 2] {
+        let factor = |a: i64| u128::from(u64::try_from(a).ok().filter(|a| *a < 1 << 52).expect("no factor"));
+        let products = [0, 1].map(|i| factor(self.0[i]) * factor(b.0[i]));
+        [0, 52].map(|shift| Self(products.map(|product| (product >> shift) as i64 & ((1 << 52) - 1))))
+    }
+}
+
+impl Multiplier<2> for V2 {
+    fn add_low(self, a: Self, b: Self) -> Self {
+        self.add(a.halves(b)[0])
+    }
+
+    fn add_high(self, a: Self, b: Self) -> Self {
+        self.add(a.halves(b)[1])
+    }
+
+    fn look_up_all(self, table: &[[u8; 16]; 8]) -> Self {
+        Self::from_bytes(self.bytes().map(|i| table.as_flattened()[usize::from(i & 0x7f)]))
+    }
+}
+
+products!(V2, 2, 9, []);
+kernels!(Plain, V2, 2, 9, []);
+products!(V2, 2, 5, []);
+kernels!(Plain, V2, 2, 5, []);

@@ -5,7 +5,8 @@ extern crate std;
 use std::{println, vec, vec::Vec};
 
 use super::{
-    Affine, Columns, Element, Jacobian, LIMB_BYTES, Lanes, TO_WORDS, Work, place, plain::Plain, to_lane,
+    Affine, COORDINATE, Columns, Element, Jacobian, Lanes, Work, limb_bytes, place, plain::Plain, to_lane,
+    to_words,
 };
 use crate::low::portable64::{self as limbs, Limbs};
 
@@ -35,31 +36,36 @@ fn elements() -> Vec<Limbs> {
 /// Runs a check with every set of kernels that this processor has.
 macro_rules! with_each_backend {
     ($check:ident($($argument:expr),*)) => {
-        $check::<2, _>(Plain, $($argument),*);
+        $check::<2, 9, _>(Plain, $($argument),*);
+        $check::<2, 5, _>(Plain, $($argument),*);
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         {
-            use crate::low::x86_64::cpu::{Avx2, Avx512};
+            use crate::low::x86_64::cpu::{Avx2, Avx512, Ifma};
             match Avx2::get() {
-                Some(cpu) => $check::<4, _>(cpu, $($argument),*),
+                Some(cpu) => $check::<4, 9, _>(cpu, $($argument),*),
                 None => println!("skipped: no AVX2"),
             }
             match Avx512::get() {
-                Some(cpu) => $check::<8, _>(cpu, $($argument),*),
+                Some(cpu) => $check::<8, 9, _>(cpu, $($argument),*),
                 None => println!("skipped: no AVX-512"),
+            }
+            match Ifma::get() {
+                Some(cpu) => $check::<8, 5, _>(cpu, $($argument),*),
+                None => println!("skipped: no products of 52 bits"),
             }
         }
     };
 }
 
 /// What is in `lane`, in the form that went in.
-fn words<const L: usize>(cpu: impl Lanes<L>, a: &Element<L>, lane: usize) -> Limbs {
+fn words<const L: usize, const N: usize>(cpu: impl Lanes<L, N>, a: &Element<L, N>, lane: usize) -> Limbs {
     let mut out = Element::default();
-    cpu.mul(&mut out, a, &Element(TO_WORDS.map(|limb| [limb; L])));
+    cpu.mul(&mut out, a, &Element(to_words::<N>().map(|limb| [limb; L])));
     out.get(lane)
 }
 
 /// `L` elements of the list, beginning at `first`, one in each lane.
-fn take<const L: usize>(all: &[Limbs], first: usize) -> ([Limbs; L], Element<L>) {
+fn take<const L: usize, const N: usize>(all: &[Limbs], first: usize) -> ([Limbs; L], Element<L, N>) {
     let values = core::array::from_fn(|lane| all[(first + lane) % all.len()]);
     let mut element = Element::default();
     for (lane, value) in values.iter().enumerate() {
@@ -68,11 +74,11 @@ fn take<const L: usize>(all: &[Limbs], first: usize) -> ([Limbs; L], Element<L>)
     (values, element)
 }
 
-fn check_products<const L: usize, K: Lanes<L>>(cpu: K) {
+fn check_products<const L: usize, const N: usize, K: Lanes<L, N>>(cpu: K) {
     let all = elements();
     for i in 0..all.len() {
         for j in 0..all.len() {
-            let ((a, va), (b, vb)) = (take::<L>(&all, i), take::<L>(&all, j));
+            let ((a, va), (b, vb)) = (take::<L, N>(&all, i), take::<L, N>(&all, j));
             let mut out = Element::default();
             cpu.mul(&mut out, &va, &vb);
             for lane in 0..L {
@@ -88,13 +94,17 @@ fn products() {
     with_each_backend!(check_products());
 }
 
-/// The elements in `lane` of one vector, in all lanes of another.
-fn lane_of<const L: usize, const M: usize>(a: &Element<L>, lane: usize) -> Element<M> {
-    Element(a.0.map(|limb| [limb[lane]; M]))
+/// What is in `lane` of a vector, in all lanes of one of the specification.
+fn lane_of<const L: usize, const N: usize>(
+    cpu: impl Lanes<L, N>,
+    a: &Element<L, N>,
+    lane: usize,
+) -> Element<2, 9> {
+    take(&[words(cpu, a, lane)], 0).1
 }
 
 /// Points of elements without structure; the formulas do not ask whether they are on the curve.
-fn jacobian<const L: usize>(all: &[Limbs], first: usize) -> [Jacobian<L>; 2] {
+fn jacobian<const L: usize, const N: usize>(all: &[Limbs], first: usize) -> [Jacobian<L, N>; 2] {
     [0, 7].map(|i| Jacobian {
         x: take(all, first + i).1,
         y: take(all, first + i + 1).1,
@@ -102,30 +112,36 @@ fn jacobian<const L: usize>(all: &[Limbs], first: usize) -> [Jacobian<L>; 2] {
     })
 }
 
-fn affine<const L: usize>(all: &[Limbs], first: usize) -> Affine<L> {
+fn affine<const L: usize, const N: usize>(all: &[Limbs], first: usize) -> Affine<L, N> {
     Affine { x: take(all, first).1, y: take(all, first + 5).1 }
 }
 
-fn same<const L: usize>(cpu: impl Lanes<L>, a: &Element<L>, lane: usize, b: &Element<2>) {
+fn same<const L: usize, const N: usize>(
+    cpu: impl Lanes<L, N>,
+    a: &Element<L, N>,
+    lane: usize,
+    b: &Element<2, 9>,
+) {
     assert_eq!(words(cpu, a, lane), words(Plain, b, 0), "lane {lane}");
 }
 
 /// Each formula against the specification, lane by lane.
-fn check_formulas<const L: usize, K: Lanes<L>>(cpu: K) {
+fn check_formulas<const L: usize, const N: usize, K: Lanes<L, N>>(cpu: K) {
     let all = elements();
     for first in 0..all.len() {
-        let (p, q) = (jacobian::<L>(&all, first), [affine::<L>(&all, first + 3), affine(&all, first + 4)]);
+        let (p, q) =
+            (jacobian::<L, N>(&all, first), [affine::<L, N>(&all, first + 3), affine(&all, first + 4)]);
         let (mut doubled, mut sum) = (p, p);
         cpu.double(&mut doubled, &mut Work::default());
         cpu.add_affine(&mut sum, &q, &mut Work::default());
         let scaled = cpu.scale(&p[0], &p[1].z);
         for (v, lane) in (0..2 * L).map(|i| (i / L, i % L)) {
             let plain = p.map(|p| Jacobian {
-                x: lane_of(&p.x, lane),
-                y: lane_of(&p.y, lane),
-                z: lane_of(&p.z, lane),
+                x: lane_of(cpu, &p.x, lane),
+                y: lane_of(cpu, &p.y, lane),
+                z: lane_of(cpu, &p.z, lane),
             });
-            let plain_q = q.map(|q| Affine { x: lane_of(&q.x, lane), y: lane_of(&q.y, lane) });
+            let plain_q = q.map(|q| Affine { x: lane_of(cpu, &q.x, lane), y: lane_of(cpu, &q.y, lane) });
             let (mut plain_doubled, mut plain_sum) = (plain, plain);
             Plain.double(&mut plain_doubled, &mut Work::default());
             Plain.add_affine(&mut plain_sum, &plain_q, &mut Work::default());
@@ -147,9 +163,9 @@ fn formulas() {
 }
 
 /// Both halves of additions against the slope formulas on single elements.
-fn check_sums<const L: usize, K: Lanes<L>>(cpu: K) {
+fn check_sums<const L: usize, const N: usize, K: Lanes<L, N>>(cpu: K) {
     let all = elements();
-    let mut points: Vec<_> = (0..16).map(|i| affine::<L>(&all, 2 * i + 9)).collect();
+    let mut points: Vec<_> = (0..16).map(|i| affine::<L, N>(&all, 2 * i + 9)).collect();
     let before = points.clone();
     let one = Element(to_lane(&ONE).map(|limb| [limb; L]));
     let mut products = vec![[one; 2]; 5];
@@ -158,7 +174,7 @@ fn check_sums<const L: usize, K: Lanes<L>>(cpu: K) {
     let mut inverses = [one; 2];
     cpu.close_sums(&mut points, 4, 4, &products, &mut inverses);
     for lane in 0..L {
-        let word = |a: &Element<L>| words(cpu, a, lane);
+        let word = |a: &Element<L, N>| words(cpu, a, lane);
         for parity in 0..2 {
             let pairs = [0, 2, 8, 10].map(|i| (i + parity, i + parity + 4));
             let difference =
@@ -195,7 +211,7 @@ fn negated_if(negative: bool, a: &Limbs) -> Limbs {
 }
 
 /// Every way to bring points into lanes.
-fn check_loads<const L: usize, K: Lanes<L>>(cpu: K) {
+fn check_loads<const L: usize, const N: usize, K: Lanes<L, N>>(cpu: K) {
     let all = elements();
     let (x, y) = (|i: usize| all[i % all.len()], |i: usize| all[(3 * i + 1) % all.len()]);
     // Words.
@@ -210,7 +226,7 @@ fn check_loads<const L: usize, K: Lanes<L>>(cpu: K) {
         assert_eq!(words(cpu, &loaded.y, lane), negated_if(negative(lane), &y(lane)));
     }
     // A table in lanes: 16 entries, the second vector of each pair.
-    let table: Vec<_> = (0..16).map(|i| [affine::<L>(&all, 1), affine(&all, i)]).collect();
+    let table: Vec<_> = (0..16).map(|i| [affine::<L, N>(&all, 1), affine(&all, i)]).collect();
     for first in 0..16 {
         let index = core::array::from_fn(|lane| ((first + 5 * lane) % 16) as i64);
         let mut out = Affine::default();
@@ -222,12 +238,12 @@ fn check_loads<const L: usize, K: Lanes<L>>(cpu: K) {
         }
     }
     // A table in columns: every entry, in every place.
-    let mut row = Columns([[[0; 16]; 8]; 2 * LIMB_BYTES]);
+    let mut row = Columns([[[0; 16]; 8]; 2 * COORDINATE]);
     for entry in 0..128 {
-        for (first, coordinate) in [(0, x(entry)), (LIMB_BYTES, y(entry))] {
-            let bytes = to_lane(&coordinate).map(|limb| limb.to_le_bytes());
-            for (i, column) in row.0[first..first + LIMB_BYTES].iter_mut().enumerate() {
-                column[entry / 16][entry % 16] = bytes[i / 4][i % 4];
+        for (first, coordinate) in [(0, x(entry)), (COORDINATE, y(entry))] {
+            let bytes = to_lane::<N>(&coordinate).map(i64::to_le_bytes);
+            for (i, column) in row.0[first..first + N * limb_bytes(N)].iter_mut().enumerate() {
+                column[entry / 16][entry % 16] = bytes[i / limb_bytes(N)][i % limb_bytes(N)];
             }
         }
     }

@@ -41,6 +41,11 @@ token!(
     Avx512, avx512, "avx512", ["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "bmi1", "bmi2"]
 );
 token!(
+    /// Products of 52 bits and lookups in 128 bytes, beside 512-bit vectors; in server processors since Ice Lake and Zen 4.
+    Ifma, ifma, "ifma",
+    ["avx512ifma", "avx512vbmi", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "bmi1", "bmi2"]
+);
+token!(
     /// AES rounds and carry-less products of 128 bits, beside 256-bit vectors.
     Aes, aes, "aes", ["aes", "pclmulqdq", "ssse3", "sse4.1", "avx2"]
 );
@@ -96,6 +101,7 @@ mod tests {
             "adx" => Adx::get().is_some(),
             "avx2" => Avx2::get().is_some(),
             "avx512" => Avx512::get().is_some(),
+            "ifma" => Ifma::get().is_some(),
             "aes" => Aes::get().is_some(),
             "vaes" => Vaes::get().is_some(),
             _ => false,

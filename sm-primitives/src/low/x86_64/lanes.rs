@@ -3,11 +3,11 @@
 
 use core::arch::x86_64::*;
 
-use super::cpu::{Avx2, Avx512};
+use super::cpu::{Avx2, Avx512, Ifma};
 use crate::low::lanes::{
-    Affine, Columns, Element, Jacobian, RADIX, Work,
+    Affine, Columns, Element, Jacobian, Work,
     formulas::{kernels, products},
-    vector::Vector,
+    vector::{Multiplier, Vector},
 };
 
 /// Four lanes.
@@ -79,9 +79,9 @@ impl Vector<4> for V4 {
     }
 
     #[inline(always)]
-    fn shift(self) -> Self {
+    fn sar<const N: i32>(self) -> Self {
         // SAFETY: only kernels that were given a token use this type.
-        Self(unsafe { _mm256_srli_epi64::<{ RADIX.cast_signed() }>(self.0) })
+        Self(unsafe { _mm256_srli_epi64::<N>(self.0) })
     }
 
     #[inline(always)]
@@ -115,9 +115,9 @@ impl Vector<4> for V4 {
     }
 
     #[inline(always)]
-    fn double_halves(self) -> [Self; 2] {
+    fn interleave_words(self, b: Self) -> [Self; 2] {
         // SAFETY: only kernels that were given a token use this type.
-        unsafe { [Self(_mm256_shuffle_epi32::<0xa0>(self.0)), Self(_mm256_shuffle_epi32::<0xf5>(self.0))] }
+        unsafe { [Self(_mm256_unpacklo_epi32(self.0, b.0)), Self(_mm256_unpackhi_epi32(self.0, b.0))] }
     }
 }
 
@@ -173,9 +173,9 @@ impl Vector<8> for V8 {
     }
 
     #[inline(always)]
-    fn shift(self) -> Self {
+    fn sar<const N: i32>(self) -> Self {
         // SAFETY: only kernels that were given a token use this type.
-        Self(unsafe { _mm512_srai_epi64::<RADIX>(self.0) })
+        Self(unsafe { _mm512_sra_epi64(self.0, _mm_set_epi64x(0, i64::from(N))) })
     }
 
     #[inline(always)]
@@ -209,13 +209,44 @@ impl Vector<8> for V8 {
     }
 
     #[inline(always)]
-    fn double_halves(self) -> [Self; 2] {
+    fn interleave_words(self, b: Self) -> [Self; 2] {
         // SAFETY: only kernels that were given a token use this type.
-        unsafe { [Self(_mm512_shuffle_epi32::<0xa0>(self.0)), Self(_mm512_shuffle_epi32::<0xf5>(self.0))] }
+        unsafe { [Self(_mm512_unpacklo_epi32(self.0, b.0)), Self(_mm512_unpackhi_epi32(self.0, b.0))] }
     }
 }
 
-products!(V4, 4, [target_feature(enable = "avx2")]);
-kernels!(Avx2, V4, 4, [target_feature(enable = "avx2")]);
-products!(V8, 8, [target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]);
-kernels!(Avx512, V8, 8, [target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]);
+impl Multiplier<8> for V8 {
+    #[inline(always)]
+    fn add_low(self, a: Self, b: Self) -> Self {
+        // SAFETY: only kernels that were given the token `Ifma` have this type multiply so.
+        Self(unsafe { _mm512_madd52lo_epu64(self.0, a.0, b.0) })
+    }
+
+    #[inline(always)]
+    fn add_high(self, a: Self, b: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_madd52hi_epu64(self.0, a.0, b.0) })
+    }
+
+    #[inline(always)]
+    fn look_up_all(self, table: &[[u8; 16]; 8]) -> Self {
+        let halves = table.as_ptr().cast::<__m512i>();
+        // SAFETY: as above; the table is 128 bytes.
+        Self(unsafe {
+            _mm512_permutex2var_epi8(_mm512_loadu_si512(halves), self.0, _mm512_loadu_si512(halves.add(1)))
+        })
+    }
+}
+
+products!(V4, 4, 9, [target_feature(enable = "avx2")]);
+kernels!(Avx2, V4, 4, 9, [target_feature(enable = "avx2")]);
+products!(V8, 8, 9, [target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]);
+kernels!(Avx512, V8, 8, 9, [target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]);
+products!(V8, 8, 5, [target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512ifma,avx512vbmi")]);
+kernels!(
+    Ifma,
+    V8,
+    8,
+    5,
+    [target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512ifma,avx512vbmi")]
+);

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{add_up, even, even_chunks, fill, load, points};
 use crate::{
-    low::lanes::{self, Buffer, Columns, LIMB_BYTES, Lanes, place, to_lane},
+    low::lanes::{self, Buffer, COORDINATE, Columns, Lanes, limb_bytes, place, to_lane},
     mid::{
         comb::{Comb, Digits, ENTRIES, ROWS},
         field::FieldElement,
@@ -30,21 +30,19 @@ const VECTORS: usize = 16;
 /// Vectors of one lookup.
 const GROUP: usize = 8;
 
-/// The digits of a comb for lookups that read everything.
-pub(in crate::mid) struct Table(Box<[Columns]>);
+/// The digits of a comb for lookups that read everything, in `N` limbs.
+pub(in crate::mid) struct Table<const N: usize>(Box<[Columns]>);
 
-impl Table {
+impl<const N: usize> Table<N> {
     /// From a comb, 288 KB.
     pub(in crate::mid) fn new(comb: &Comb) -> Self {
-        let mut rows = vec![Columns([[[0; 16]; GROUP]; 2 * LIMB_BYTES]); ROWS];
+        let mut rows = vec![Columns([[[0; 16]; GROUP]; 2 * COORDINATE]); ROWS];
         for (columns, row) in rows.iter_mut().zip(comb.rows()) {
             for (entry, point) in row.iter().enumerate() {
-                for (first, coordinate) in [(0, point.x), (LIMB_BYTES, point.y)] {
-                    let bytes = to_lane(&coordinate.0).map(|limb| {
-                        let [low @ .., _, _, _, _] = limb.to_le_bytes();
-                        low
-                    });
-                    for (column, byte) in columns.0[first..].iter_mut().zip(bytes.as_flattened()) {
+                for (first, coordinate) in [(0, point.x), (COORDINATE, point.y)] {
+                    let limbs = to_lane::<N>(&coordinate.0).map(i64::to_le_bytes);
+                    let bytes = limbs.iter().flat_map(|limb| &limb[..limb_bytes(N)]);
+                    for (column, byte) in columns.0[first..].iter_mut().zip(bytes) {
                         column[entry / 16][entry % 16] = *byte;
                     }
                 }
@@ -52,18 +50,31 @@ impl Table {
         }
         Self(rows.into_boxed_slice())
     }
+}
 
-    /// The table of G, made when it is first asked for.
-    pub(in crate::mid) fn base() -> &'static Self {
-        static BASE: OnceBox<Table> = OnceBox::new();
+/// The table of G, made when it is first asked for.
+pub(in crate::mid) trait Base: Sized {
+    fn base() -> &'static Self;
+}
+
+impl Base for Table<9> {
+    fn base() -> &'static Self {
+        static BASE: OnceBox<Table<9>> = OnceBox::new();
+        BASE.get_or_init(|| Box::new(Self::new(Comb::base())))
+    }
+}
+
+impl Base for Table<5> {
+    fn base() -> &'static Self {
+        static BASE: OnceBox<Table<5>> = OnceBox::new();
         BASE.get_or_init(|| Box::new(Self::new(Comb::base())))
     }
 }
 
 /// [k_i]Q for k_i != 0 and the Q of `table`; `None` where the caller has to do it again. Constant time.
-pub(in crate::mid) fn mul_table<const L: usize, K: Lanes<L>>(
+pub(in crate::mid) fn mul_table<const L: usize, const N: usize, K: Lanes<L, N>>(
     cpu: K,
-    table: &Table,
+    table: &Table<N>,
     ks: &[&ScalarElement],
 ) -> Vec<Option<Affine>> {
     let mut out = Vec::with_capacity(ks.len());
@@ -75,11 +86,11 @@ pub(in crate::mid) fn mul_table<const L: usize, K: Lanes<L>>(
     out
 }
 
-fn multiply<const L: usize, K: Lanes<L>>(
+fn multiply<const L: usize, const N: usize, K: Lanes<L, N>>(
     cpu: K,
-    table: &Table,
+    table: &Table<N>,
     ks: &[&ScalarElement],
-    sums: &mut [lanes::Affine<L>],
+    sums: &mut [lanes::Affine<L, N>],
     vectors: usize,
     out: &mut Vec<Option<Affine>>,
 ) {
@@ -109,7 +120,7 @@ fn multiply<const L: usize, K: Lanes<L>>(
 
 /// Whether each claim, with g and k not 0 and the one Q of `comb`, holds; `None` where the caller has to see for itself.
 /// Variable time.
-pub(in crate::mid) fn verify_prepared<const L: usize, K: Lanes<L>>(
+pub(in crate::mid) fn verify_prepared<const L: usize, const N: usize, K: Lanes<L, N>>(
     cpu: K,
     comb: &Comb,
     claims: &[Claim],
@@ -135,11 +146,11 @@ pub(in crate::mid) fn verify_prepared<const L: usize, K: Lanes<L>>(
 }
 
 /// The entries that add up to [k_i]Q, in one row for each digit. Variable time.
-pub(super) fn entries<const L: usize, K: Lanes<L>>(
+pub(super) fn entries<const L: usize, const N: usize, K: Lanes<L, N>>(
     cpu: K,
     comb: &Comb,
     ks: &[&ScalarElement],
-    out: &mut [lanes::Affine<L>],
+    out: &mut [lanes::Affine<L, N>],
 ) {
     let digits: Vec<_> = ks.iter().map(|k| Digits::new(k)).collect();
     // A vector too many repeats the last one.

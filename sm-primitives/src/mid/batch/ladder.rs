@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{add_up, elements, even, even_chunks, fill_two, fixed, invert_all, load, points, splat};
 use crate::{
-    low::lanes::{Affine as Points, Buffer, Jacobian as Sums, LIMBS, Lanes, Work},
+    low::lanes::{Affine as Points, Buffer, Jacobian as Sums, Lanes, Work},
     mid::{
         comb::{Comb, ROWS},
         field::FieldElement,
@@ -38,7 +38,10 @@ const VECTORS: usize = 8;
 
 /// 1, 3, .. 31 times every point: a run of entries for each pair of vectors. The points are public, and so is what this
 /// takes.
-fn odd_multiples<const L: usize, K: Lanes<L>>(cpu: K, qs: &[[Points<L>; 2]]) -> Buffer<[Points<L>; 2]> {
+fn odd_multiples<const L: usize, const N: usize, K: Lanes<L, N>>(
+    cpu: K,
+    qs: &[[Points<L, N>; 2]],
+) -> Buffer<[Points<L, N>; 2]> {
     // 2^m Q for m = 1 to 4
     let z = splat(&FieldElement::ONE);
     let mut work = Work::default();
@@ -55,7 +58,7 @@ fn odd_multiples<const L: usize, K: Lanes<L>>(cpu: K, qs: &[[Points<L>; 2]]) -> 
     invert_all(cpu, &mut inverses);
     let powers: Vec<_> = powers.iter().zip(&inverses).map(|(power, z)| cpu.scale(power, z)).collect();
 
-    let mut table = Buffer::<[Points<L>; 2]>::new(qs.len() * ENTRIES);
+    let mut table = Buffer::<[Points<L, N>; 2]>::new(qs.len() * ENTRIES);
     for (entries, q) in table.chunks_mut(ENTRIES).zip(qs) {
         entries[0] = *q;
     }
@@ -82,37 +85,47 @@ fn odd_multiples<const L: usize, K: Lanes<L>>(cpu: K, qs: &[[Points<L>; 2]]) -> 
 type Chosen<const L: usize> = [(u8, u8); L];
 
 /// Reads for each lane of vector `v` the entry of its digit. Variable time.
-fn pick<const L: usize>(entries: &[[Points<L>; 2]], v: usize, digits: Chosen<L>, out: &mut Points<L>) {
-    for (lane, (index, negative)) in digits.into_iter().enumerate() {
+fn pick<const L: usize, const N: usize, K: Lanes<L, N>>(
+    cpu: K,
+    entries: &[[Points<L, N>; 2]],
+    v: usize,
+    digits: Chosen<L>,
+    out: &mut Points<L, N>,
+) {
+    for (lane, (index, _)) in digits.into_iter().enumerate() {
         let entry = &entries[usize::from(index) % ENTRIES][v];
-        for k in 0..LIMBS {
-            let y = entry.y.0[k][lane];
+        for k in 0..N {
             out.x.0[k][lane] = entry.x.0[k][lane];
-            out.y.0[k][lane] = if negative == 0 { y } else { -y };
+            out.y.0[k][lane] = entry.y.0[k][lane];
         }
     }
+    cpu.negate(&mut out.y, &masks(digits));
+}
+
+/// All ones for the lanes whose digit is negative.
+fn masks<const L: usize>(digits: Chosen<L>) -> [i64; L] {
+    digits.map(|(_, negative)| i64::from(negative.cast_signed()))
 }
 
 /// The same, reading all entries. Constant time.
-fn select<const L: usize, K: Lanes<L>>(
+fn select<const L: usize, const N: usize, K: Lanes<L, N>>(
     cpu: K,
-    entries: &[[Points<L>; 2]],
+    entries: &[[Points<L, N>; 2]],
     v: usize,
     digits: Chosen<L>,
-    out: &mut Points<L>,
+    out: &mut Points<L, N>,
 ) {
     let index = digits.map(|(index, _)| i64::from(index));
-    let negative = digits.map(|(_, negative)| i64::from(negative.cast_signed()));
-    cpu.select(entries, v, &index, &negative, out);
+    cpu.select(entries, v, &index, &masks(digits), out);
 }
 
 /// Computes the sums of multiples of two vectors: `choose(t, i, v, out)` writes what digit i of term t adds to vector v.
-fn ladder<const L: usize, K: Lanes<L>>(
+fn ladder<const L: usize, const N: usize, K: Lanes<L, N>>(
     cpu: K,
     terms: usize,
     digits: usize,
-    sum: &mut [Sums<L>; 2],
-    mut choose: impl FnMut(usize, usize, usize, &mut Points<L>),
+    sum: &mut [Sums<L, N>; 2],
+    mut choose: impl FnMut(usize, usize, usize, &mut Points<L, N>),
 ) {
     let z = splat(&FieldElement::ONE);
     let mut work = Zeroizing::new(Work::default());
@@ -136,7 +149,11 @@ fn ladder<const L: usize, K: Lanes<L>>(
 }
 
 /// Affine forms of the first `count` sums, `None` where z is 0.
-fn to_affine<const L: usize, K: Lanes<L>>(cpu: K, sums: &[Sums<L>], count: usize) -> Vec<Option<Affine>> {
+fn to_affine<const L: usize, const N: usize, K: Lanes<L, N>>(
+    cpu: K,
+    sums: &[Sums<L, N>],
+    count: usize,
+) -> Vec<Option<Affine>> {
     let mut inverses = Buffer::new(sums.len());
     inverses.iter_mut().zip(sums).for_each(|(inverse, sum)| *inverse = sum.z);
     let failed = invert_all(cpu, &mut inverses);
@@ -151,7 +168,7 @@ fn to_affine<const L: usize, K: Lanes<L>>(cpu: K, sums: &[Sums<L>], count: usize
 }
 
 /// [k_i]Q_i for k_i != 0; `None` where the caller has to do it again. Constant time in the scalars.
-pub(in crate::mid) fn mul_points<const L: usize, K: Lanes<L>>(
+pub(in crate::mid) fn mul_points<const L: usize, const N: usize, K: Lanes<L, N>>(
     cpu: K,
     items: &[(&ScalarElement, &Affine)],
 ) -> Vec<Option<Affine>> {
@@ -183,7 +200,10 @@ pub(in crate::mid) fn mul_points<const L: usize, K: Lanes<L>>(
 }
 
 /// Whether each claim, with g and k not 0, holds; `None` where the caller has to see for itself. Variable time.
-pub(in crate::mid) fn verify<const L: usize, K: Lanes<L>>(cpu: K, claims: &[Claim]) -> Vec<Option<bool>> {
+pub(in crate::mid) fn verify<const L: usize, const N: usize, K: Lanes<L, N>>(
+    cpu: K,
+    claims: &[Claim],
+) -> Vec<Option<bool>> {
     let mut out = Vec::with_capacity(claims.len());
     for claims in even_chunks(claims, VECTORS * L) {
         let vectors = even(claims.len().div_ceil(L));
@@ -206,7 +226,7 @@ pub(in crate::mid) fn verify<const L: usize, K: Lanes<L>>(cpu: K, claims: &[Clai
             };
             let mut sums = [Sums::default(); 2];
             ladder(cpu, 1, LONG, &mut sums, |_, i, v, out| {
-                pick(entries, v, digits[v].each_ref().map(|digits| digit(digits, i)), out);
+                pick(cpu, entries, v, digits[v].each_ref().map(|digits| digit(digits, i)), out);
             });
             cpu.add_affine(&mut sums, of_g, &mut work);
             for (claims, sum) in claims.chunks(L).zip(&sums) {
@@ -223,7 +243,7 @@ pub(in crate::mid) fn verify<const L: usize, K: Lanes<L>>(cpu: K, claims: &[Clai
 }
 
 /// The sums; `None` where the caller has to do it again. Variable time.
-pub(in crate::mid) fn nonce_sums<const L: usize, K: Lanes<L>>(
+pub(in crate::mid) fn nonce_sums<const L: usize, const N: usize, K: Lanes<L, N>>(
     cpu: K,
     items: &[NonceSum],
 ) -> Vec<Option<Affine>> {
@@ -247,7 +267,13 @@ pub(in crate::mid) fn nonce_sums<const L: usize, K: Lanes<L>>(
                 [0, 1].map(|term| items.map(|items| items.map(|item| ShortDigits::of_u128(item.b[term]))));
             let mut sum = [Sums::default(); 2];
             ladder(cpu, 2, SHORT, &mut sum, |term, i, v, out| {
-                pick(entries[term], v, digits[term][v].each_ref().map(|digits| digits.masked_digit(i)), out);
+                pick(
+                    cpu,
+                    entries[term],
+                    v,
+                    digits[term][v].each_ref().map(|digits| digits.masked_digit(i)),
+                    out,
+                );
             });
             let k2 = items.map(|items| load(cpu, items.map(|item| &item.k2), [false; L]));
             cpu.add_affine(&mut sum, &k2, &mut work);
@@ -256,7 +282,7 @@ pub(in crate::mid) fn nonce_sums<const L: usize, K: Lanes<L>>(
                 let mut less = sum;
                 let mut minus = [Points::default(); 2];
                 for (v, minus) in minus.iter_mut().enumerate() {
-                    pick(entries, v, [(0, 0xff); L], minus);
+                    pick(cpu, entries, v, [(0, 0xff); L], minus);
                 }
                 cpu.add_affine(&mut less, &minus, &mut work);
                 for (items, (sum, less)) in items.iter().zip(sum.iter_mut().zip(&less)) {
@@ -272,7 +298,7 @@ pub(in crate::mid) fn nonce_sums<const L: usize, K: Lanes<L>>(
     out
 }
 
-fn copy_lane<const L: usize>(to: &mut Sums<L>, from: &Sums<L>, lane: usize) {
+fn copy_lane<const L: usize, const N: usize>(to: &mut Sums<L, N>, from: &Sums<L, N>, lane: usize) {
     for (to, from) in [(&mut to.x, &from.x), (&mut to.y, &from.y), (&mut to.z, &from.z)] {
         for (to, from) in to.0.iter_mut().zip(&from.0) {
             to[lane] = from[lane];

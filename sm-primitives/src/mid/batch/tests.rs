@@ -21,17 +21,22 @@ use crate::{
 /// Runs a check with every set of kernels that this processor has.
 macro_rules! with_each_backend {
     ($check:ident) => {
-        $check::<2, _>(Plain);
+        $check::<2, 9, _>(Plain);
+        $check::<2, 5, _>(Plain);
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         {
-            use crate::low::x86_64::cpu::{Avx2, Avx512};
+            use crate::low::x86_64::cpu::{Avx2, Avx512, Ifma};
             match Avx2::get() {
-                Some(cpu) => $check::<4, _>(cpu),
+                Some(cpu) => $check::<4, 9, _>(cpu),
                 None => println!("skipped: no AVX2"),
             }
             match Avx512::get() {
-                Some(cpu) => $check::<8, _>(cpu),
+                Some(cpu) => $check::<8, 9, _>(cpu),
                 None => println!("skipped: no AVX-512"),
+            }
+            match Ifma::get() {
+                Some(cpu) => $check::<8, 5, _>(cpu),
+                None => println!("skipped: no products of 52 bits"),
             }
         }
     };
@@ -83,9 +88,9 @@ fn edge_scalars() -> Vec<ScalarElement> {
     all
 }
 
-fn check_fixed<const L: usize, K: Lanes<L>>(cpu: K) {
+fn check_fixed<const L: usize, const N: usize, K: Lanes<L, N>>(cpu: K) {
     let q = ops::mul_base(&scalar(7));
-    for (table, point) in [(Table::base(), Affine::GENERATOR), (&Table::new(&Comb::new(&q)), q)] {
+    for (table, point) in [(&Table::new(Comb::base()), Affine::GENERATOR), (&Table::new(&Comb::new(&q)), q)] {
         let all = edge_scalars();
         let mut again = 0;
         for ks in [&all[..], &all[2..3], &all[5..5 + L], &all[9..10 + L], &all[20..20 + 8 * L], &[]] {
@@ -109,7 +114,7 @@ fn multiples_of_fixed_points() {
     with_each_backend!(check_fixed);
 }
 
-fn check_points<const L: usize, K: Lanes<L>>(cpu: K) {
+fn check_points<const L: usize, const N: usize, K: Lanes<L, N>>(cpu: K) {
     let ks = edge_scalars();
     let qs: Vec<_> = (0..50).cycle().take(ks.len()).map(|i| ops::mul_base(&scalar(i))).collect();
     let items: Vec<_> = ks.iter().zip(&qs).collect();
@@ -167,7 +172,7 @@ fn check_claims(claims: &[Claim], found: Vec<Option<bool>>) -> usize {
     again
 }
 
-fn check_verify<const L: usize, K: Lanes<L>>(cpu: K) {
+fn check_verify<const L: usize, const N: usize, K: Lanes<L, N>>(cpu: K) {
     let claims = claims();
     for claims in [&claims[..], &claims[10..11], &claims[10..11 + L], &[]] {
         let again = check_claims(claims, verify(cpu, claims));
@@ -181,7 +186,7 @@ fn claims_about_many_keys() {
     with_each_backend!(check_verify);
 }
 
-fn check_verify_prepared<const L: usize, K: Lanes<L>>(cpu: K) {
+fn check_verify_prepared<const L: usize, const N: usize, K: Lanes<L, N>>(cpu: K) {
     let claims = claims();
     for q in [claims[1].q, Affine::GENERATOR] {
         let comb = Comb::new(&q);
@@ -200,7 +205,7 @@ fn claims_about_one_key() {
     with_each_backend!(check_verify_prepared);
 }
 
-fn check_nonce_sums<const L: usize, K: Lanes<L>>(cpu: K) {
+fn check_nonce_sums<const L: usize, const N: usize, K: Lanes<L, N>>(cpu: K) {
     let point = |i: u32| ops::mul_base(&scalar(i));
     let mut items = Vec::new();
     let factors =
