@@ -39,13 +39,9 @@ pub(crate) use buffer::Buffer;
 
 use super::portable64::{self as limbs, Limbs};
 
-/// Bits of a limb where there are `n`.
+/// Bits of a limb where there are `n`: 29 of 9, 52 of 5.
 const fn radix(n: usize) -> u32 {
-    match n {
-        5 => 52,
-        9 => 29,
-        _ => panic!("no such form"),
-    }
+    if n == 5 { 52 } else { 29 }
 }
 
 /// `L` integers mod p, in `N` limbs.

@@ -11,7 +11,7 @@
 
 use super::{
     Affine, COORDINATE, Columns, Element, limb_bytes, split,
-    vector::{Factor, Field, Multiplier, Vector, each, each_limb, load, store, sub},
+    vector::{Factor, Field, Multiplier, Vector, each, load, store, sub},
 };
 use crate::low::portable64;
 
@@ -19,8 +19,8 @@ const LIMBS: usize = 5;
 const RADIX: i32 = 52;
 const MASK: i64 = (1 << RADIX) - 1;
 
-/// Columns of a product.
-type Columns10<V> = [V; 2 * LIMBS];
+/// The columns of a product.
+type Product<V> = [V; 2 * LIMBS];
 
 /// Takes the carries out of all limbs but the last.
 #[inline(always)]
@@ -49,7 +49,7 @@ const FOUR_P: [i64; LIMBS] = {
 #[inline(always)]
 fn add_four_p<V: Vector<L>, const L: usize>(a: [V; LIMBS], mask: V) -> [V; LIMBS] {
     let mut out = a;
-    each_limb!(K < LIMBS { out[K] = a[K].add(V::splat(FOUR_P[K]).and(mask)); });
+    each!(K in [0 1 2 3 4] { out[K] = a[K].add(V::splat(FOUR_P[K]).and(mask)); });
     out
 }
 
@@ -70,10 +70,10 @@ fn fold<V: Vector<L>, const L: usize>(mut a: [V; LIMBS]) -> [V; LIMBS] {
 /// p = -1 mod 2^52, so the digit that clears column k is its own low part m, and m (p + 1) is
 /// m (2^256 - 2^224 + 2^52 (2^52 - 2^44 + 2^12) - 2^104).
 #[inline(always)]
-fn reduce<V: Multiplier<L>, const L: usize>(mut c: Columns10<V>) -> [V; LIMBS] {
+fn reduce<V: Multiplier<L>, const L: usize>(mut c: Product<V>) -> [V; LIMBS] {
     let (mask, low, high) =
         (V::splat(MASK), V::splat((1 << 52) - (1 << 44) + (1 << 12)), V::splat((1 << 48) - (1 << 16)));
-    each_limb!(K < LIMBS {
+    each!(K in [0 1 2 3 4] {
         let m = c[K].and(mask);
         c[K + 1] = c[K + 1].add(c[K].sar::<RADIX>()).add_low(m, low);
         c[K + 2] = c[K + 2].sub(m).add_high(m, low);
@@ -84,7 +84,7 @@ fn reduce<V: Multiplier<L>, const L: usize>(mut c: Columns10<V>) -> [V; LIMBS] {
 }
 
 #[inline(always)]
-fn finish<V: Multiplier<L>, const L: usize>(c: Columns10<V>, minus: Option<[V; LIMBS]>) -> [V; LIMBS] {
+fn finish<V: Multiplier<L>, const L: usize>(c: Product<V>, minus: Option<[V; LIMBS]>) -> [V; LIMBS] {
     let product = reduce(c);
     match minus {
         None => carry(product),
@@ -134,7 +134,7 @@ impl<V: Multiplier<L>, const L: usize> Field<L, LIMBS> for V {
         });
         // What is twice a limb would not be a factor.
         each!(K in [1 2 3 4 5 6 7 8] { c[K] = c[K].add(c[K]); });
-        each_limb!(K < LIMBS {
+        each!(K in [0 1 2 3 4] {
             c[2 * K] = c[2 * K].add_low(a[K], a[K]);
             c[2 * K + 1] = c[2 * K + 1].add_high(a[K], a[K]);
         });
@@ -158,7 +158,7 @@ impl<V: Multiplier<L>, const L: usize> Field<L, LIMBS> for V {
     #[inline(always)]
     fn negate(a: [V; LIMBS], mask: V) -> [V; LIMBS] {
         let mut out = a;
-        each_limb!(K < LIMBS { out[K] = a[K].xor(mask).sub(mask); });
+        each!(K in [0 1 2 3 4] { out[K] = a[K].xor(mask).sub(mask); });
         carry(add_four_p(out, mask))
     }
 

@@ -15,7 +15,7 @@
 
 use super::{
     Affine, COORDINATE, Columns, Element,
-    vector::{Factor, Field, Vector, each, each_limb},
+    vector::{Factor, Field, Vector, each},
 };
 use crate::low::barrier::opaque_ref;
 
@@ -109,7 +109,7 @@ fn fold<V: Vector<L>, const L: usize>(mut a: [V; LIMBS]) -> [V; LIMBS] {
 #[inline(always)]
 fn finish<V: Vector<L>, const L: usize>(mut c: [V; 2 * LIMBS], minus: Option<[V; LIMBS]>) -> [V; LIMBS] {
     let Some(minus) = minus else { return carry(c) };
-    each_limb!(K < LIMBS { c[9 + K] = c[9 + K].sub(minus[K]); });
+    each!(K in [0 1 2 3 4 5 6 7 8] { c[9 + K] = c[9 + K].sub(minus[K]); });
     fold(carry(c))
 }
 
@@ -126,7 +126,7 @@ impl<V: Vector<L>, const L: usize> Field<L, LIMBS> for V {
         let mut c = start::<V, L>();
         // No carry reaches column 9.
         c[9] = if V::LOGICAL { V::splat(FIRST) } else { c[9] };
-        each_limb!(K < LIMBS { c[9 + K] = c[9 + K].add(a[K]); });
+        each!(K in [0 1 2 3 4 5 6 7 8] { c[9 + K] = c[9 + K].add(a[K]); });
         fold(carry(c))
     }
 
@@ -179,7 +179,7 @@ impl<V: Vector<L>, const L: usize> Field<L, LIMBS> for V {
             w3.shr::<35>(),
         ];
         let mut out = limbs;
-        each_limb!(K < LIMBS { out[K] = limbs[K].and(mask); });
+        each!(K in [0 1 2 3 4 5 6 7 8] { out[K] = limbs[K].and(mask); });
         fold(out)
     }
 
@@ -187,7 +187,7 @@ impl<V: Vector<L>, const L: usize> Field<L, LIMBS> for V {
     #[inline(always)]
     fn negate(a: [V; LIMBS], mask: V) -> [V; LIMBS] {
         let mut out = a;
-        each_limb!(K < LIMBS { out[K] = a[K].xor(mask).sub(mask); });
+        each!(K in [0 1 2 3 4 5 6 7 8] { out[K] = a[K].xor(mask).sub(mask); });
         out
     }
 

@@ -147,7 +147,8 @@ impl V2 {
     fn halves(self, b: Self) -> [Self; 2] {
         let factor = |a: i64| u128::from(u64::try_from(a).ok().filter(|a| *a < 1 << 52).expect("no factor"));
         let products = [0, 1].map(|i| factor(self.0[i]) * factor(b.0[i]));
-        [0, 52].map(|shift| Self(products.map(|product| (product >> shift) as i64 & ((1 << 52) - 1))))
+        let bits = |product: u128| i64::try_from(product & ((1 << 52) - 1)).expect("52 bits");
+        [0, 52].map(|shift| Self(products.map(|product| bits(product >> shift))))
     }
 }
 

@@ -92,8 +92,6 @@ macro_rules! each_limb {
     };
 }
 
-pub(super) use each_limb;
-
 #[inline(always)]
 pub(super) fn load<V: Vector<L>, const L: usize, const N: usize>(a: &Element<L, N>) -> [V; N] {
     let mut out = [V::splat(0); N];
