@@ -5,7 +5,7 @@
 //! | `stream` | one message | `Avx2` |
 //! | `avx2` | 8 messages at once | `Avx2` |
 //! | `avx512` | 16 messages at once | `Avx512` |
-//! | `lanes` | the text that both have in common | |
+//! | `lanes` | the text that the last two have in common | |
 
 pub(crate) mod avx2;
 pub(crate) mod avx512;
