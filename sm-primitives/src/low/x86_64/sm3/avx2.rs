@@ -7,7 +7,7 @@ use core::arch::x86_64::{
     _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
     _mm256_xor_si256,
 };
-use core::hint::black_box;
+use core::{hint::black_box, mem::MaybeUninit};
 
 use super::lanes::{expand, keep, kernel, round, rounds4, rounds16};
 use crate::low::{
@@ -19,7 +19,7 @@ use crate::low::{
 pub(crate) const LANES: usize = 8;
 
 /// One word of every message.
-pub(super) type Vector = __m256i;
+type Vector = __m256i;
 
 kernel! {
     /// The compression function of SM3 on eight messages.
@@ -48,7 +48,7 @@ fn store(words: &mut [u32; LANES], v: Vector) {
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[expect(unsafe_code, reason = "vectors are loaded from blocks")]
-pub(super) fn words<const AT: usize>(blocks: &[&[u8; BLOCK]; LANES]) -> [Vector; 4] {
+fn words<const AT: usize>(blocks: &[&[u8; BLOCK]; LANES]) -> [Vector; 4] {
     const { assert!(AT + 16 <= BLOCK) }
     // SAFETY: reads 16 of the 64 bytes of the block, see the assertion; the load asks for no alignment.
     let quarter = |lane: usize| unsafe { _mm_loadu_si128(blocks[lane].as_ptr().add(AT).cast::<__m128i>()) };
@@ -89,14 +89,14 @@ fn add(x: Vector, y: Vector) -> Vector {
 /// x xor y.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-pub(super) fn xor(x: Vector, y: Vector) -> Vector {
+fn xor(x: Vector, y: Vector) -> Vector {
     _mm256_xor_si256(x, y)
 }
 
 /// x xor y xor z: FF_j and GG_j for j < 16.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-pub(super) fn xor3(x: Vector, y: Vector, z: Vector) -> Vector {
+fn xor3(x: Vector, y: Vector, z: Vector) -> Vector {
     xor(xor(x, y), z)
 }
 
@@ -117,7 +117,7 @@ fn choose(x: Vector, y: Vector, z: Vector) -> Vector {
 /// Rotates every word left by `L` = 32 - `R` bits.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-pub(super) fn rol<const L: i32, const R: i32>(x: Vector) -> Vector {
+fn rol<const L: i32, const R: i32>(x: Vector) -> Vector {
     const { assert!(L + R == 32) }
     _mm256_or_si256(_mm256_slli_epi32::<L>(x), _mm256_srli_epi32::<R>(x))
 }
@@ -125,7 +125,7 @@ pub(super) fn rol<const L: i32, const R: i32>(x: Vector) -> Vector {
 /// Rotates every word left by 8 bits, in one instruction.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-pub(super) fn rol8(x: Vector) -> Vector {
+fn rol8(x: Vector) -> Vector {
     let order = _mm256_set_epi8(
         14, 13, 12, 15, 10, 9, 8, 11, 6, 5, 4, 7, 2, 1, 0, 3, 14, 13, 12, 15, 10, 9, 8, 11, 6, 5, 4, 7, 2, 1,
         0, 3,

@@ -1,12 +1,13 @@
 //! Sixteen messages at once.
 
 use core::arch::x86_64::{
-    __m128i, __m512i, _mm_loadu_si128, _mm512_add_epi32, _mm512_castsi128_si512, _mm512_inserti32x4,
-    _mm512_loadu_si512, _mm512_rol_epi32, _mm512_set1_epi32, _mm512_set4_epi32, _mm512_shuffle_epi8,
-    _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
-    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
+    __m128i, __m512i, _mm_loadu_si128, _mm256_castsi128_si256, _mm256_inserti128_si256, _mm512_add_epi32,
+    _mm512_castsi256_si512, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_rol_epi32, _mm512_set1_epi32,
+    _mm512_set4_epi32, _mm512_shuffle_epi8, _mm512_storeu_si512, _mm512_ternarylogic_epi32,
+    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm512_xor_si512,
 };
-use core::hint::black_box;
+use core::{hint::black_box, mem::MaybeUninit};
 
 use super::lanes::{expand, keep, kernel, round, rounds4, rounds16};
 use crate::low::{
@@ -54,10 +55,9 @@ fn words<const AT: usize>(blocks: &[&[u8; BLOCK]; LANES]) -> [Vector; 4] {
     let big_endian = _mm512_set4_epi32(0x0c0d_0e0f, 0x0809_0a0b, 0x0405_0607, 0x0001_0203);
     // Row i: four words of each of the messages i, i + 4, i + 8, i + 12. All quarters are transposed by themselves.
     let row = |i: usize| {
-        let one = _mm512_castsi128_si512(quarter(i));
-        let two = _mm512_inserti32x4::<1>(one, quarter(i + 4));
-        let three = _mm512_inserti32x4::<2>(two, quarter(i + 8));
-        _mm512_shuffle_epi8(_mm512_inserti32x4::<3>(three, quarter(i + 12)), big_endian)
+        let half = |i| _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(quarter(i)), quarter(i + 4));
+        let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(half(i)), half(i + 8));
+        _mm512_shuffle_epi8(both, big_endian)
     };
     let [r0, r1, r2, r3] = [row(0), row(1), row(2), row(3)];
     let (low01, high01) = (_mm512_unpacklo_epi32(r0, r1), _mm512_unpackhi_epi32(r0, r1));

@@ -19,6 +19,9 @@ macro_rules! kernel {
         #[target_feature(enable = $features)]
         fn run(state: &mut [[u32; $lanes]; 8], runs: &[&[[u8; BLOCK]]; $lanes]) {
             let blocks = runs.iter().map(|run| run.len()).min().unwrap_or(0);
+            // A vector that must stand in memory is what makes the compiler align the stack for vectors. Without it, every
+            // second one that finds no register straddles two cache lines.
+            black_box(&mut MaybeUninit::<Vector>::uninit());
             let mut v = state.each_ref().map(|words| load(words));
             for i in 0..blocks {
                 let block = runs.map(|run| &run[i]);
@@ -27,9 +30,6 @@ macro_rules! kernel {
                 let [w8, w9, w10, w11] = words::<32>(&block);
                 let [w12, w13, w14, w15] = words::<48>(&block);
                 let mut w = [w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12, w13, w14, w15];
-                // A variable that must stand in memory is what makes the compiler align the stack for vectors.
-                // Without it, every second one that finds no register straddles two cache lines.
-                let w = black_box(&mut w);
                 let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = v;
                 rounds16!(xor3, xor3, expand, a b c d e f g h, w, &T[..16]);
                 // A loop, for its text twice over would not stay in the cache of decoded instructions.
@@ -77,11 +77,13 @@ macro_rules! round {
         let a12 = rol::<12, 20>($a);
         let ss1 = rol::<7, 25>(add(add(a12, splat($t[$j])), $e));
         let w = $w[$j];
+        // Rotated first, B and F leave their registers to the functions, which overwrite one operand.
+        let (b9, f19) = (rol::<9, 23>($b), rol::<19, 13>($f));
         let tt1 = add(add(add($ff($a, $b, $c), $d), xor(w, $w[($j + 4) % 16])), xor(ss1, a12));
         let tt2 = add(add(add($gg($e, $f, $g), $h), w), ss1);
-        $b = rol::<9, 23>($b);
+        $b = b9;
         $d = tt1;
-        $f = rol::<19, 13>($f);
+        $f = f19;
         let tt2_9 = rol::<9, 23>(tt2);
         $h = xor3(tt2, tt2_9, rol8(tt2_9));
         $next!($w, $j);
