@@ -1,7 +1,7 @@
 //! The choice of the path for many messages.
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
-use super::lanes::in_lanes;
+use super::lanes::{FEWEST, in_lanes};
 use super::{DIGEST_LEN, Sm3};
 
 impl Sm3 {
@@ -22,7 +22,7 @@ impl Sm3 {
             {
                 return in_lanes(self, messages, digests, |state, runs| avx512::compress(cpu, state, runs));
             }
-            if messages.len() > 1
+            if messages.len() >= FEWEST
                 && let Some(cpu) = Avx2::get()
             {
                 return in_lanes(self, messages, digests, |state, runs| avx2::compress(cpu, state, runs));
