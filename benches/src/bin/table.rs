@@ -1,7 +1,8 @@
 //! Prints the table of figures, see BENCHMARKS.md.
 //!
 //! `table [--json] [--seconds N] [ROW..]`: as Markdown, or one JSON object a line. N seconds for each row (default 5);
-//! all rows, or those whose name begins so.
+//! all rows, or those whose name begins so. With the feature `cpu-switch`, the environment variable `SM_CPU_OFF` takes
+//! instructions away, as sm-primitives/src/low/x86_64/cpu.rs says; short operations are then a little slower.
 #![expect(clippy::print_stdout, reason = "a program that prints")]
 
 use std::{process::ExitCode, time::Duration};
@@ -80,6 +81,7 @@ fn machine() -> String {
     let known =
         ["bmi2", "adx", "avx2", "aes", "pclmulqdq", "vaes", "vpclmulqdq", "gfni", "avx512f", "avx512ifma"];
     let has: Vec<_> = field("flags").split(' ').filter(|flag| known.contains(flag)).collect();
-    let off = std::env::var("SM_CPU_OFF").map_or(String::new(), |off| format!(", without {off}"));
+    let off = std::env::var("SM_CPU_OFF").ok().filter(|_| cfg!(feature = "cpu-switch"));
+    let off = off.map_or(String::new(), |off| format!(", without {off}"));
     format!("{} ({}{off})", field("model name"), has.join(" "))
 }
