@@ -79,6 +79,24 @@ pub(super) fn jacobian_to_affine_all_vartime<A: Arithmetic>(
         .collect()
 }
 
+/// 1, 3, 5, .. times each of `qs`, with one inversion. Variable time.
+pub(super) fn odd_multiples_vartime<A: Arithmetic, const N: usize, const K: usize>(
+    qs: [Affine<A>; K],
+) -> [[Affine<A>; N]; K] {
+    let multiples = qs.map(|q| Jacobian::odd_multiples::<N>(&q));
+    // The last Z of each: none is 0, as none of the multiples is the identity.
+    let mut inverses = multiples.map(|multiples| multiples[N - 1].0.z);
+    invert_all_by(&mut inverses, FieldElement::invert_vartime);
+    let mut out = qs.map(|q| [q; N]);
+    for ((multiples, out), inverse) in multiples.iter().zip(&mut out).zip(&mut inverses) {
+        for ((multiple, factor), out) in multiples.iter().zip(out).skip(1).rev() {
+            *out = scale(multiple, inverse);
+            *inverse = *inverse * *factor;
+        }
+    }
+    out
+}
+
 fn scale<A: Arithmetic>(point: &Jacobian<A>, inverse: &FieldElement<A>) -> Affine<A> {
     let squared = inverse.square();
     Affine { x: point.x * squared, y: point.y * squared * *inverse }

@@ -82,14 +82,14 @@ impl<A: Arithmetic> Jacobian<A> {
         self.y = slope * (&s - &self.x) - &yyyy;
     }
 
-    /// 1, 3, 5, .. times q. Constant time.
+    /// 1, 3, 5, .. times q, from 5 on with the factor that its Z has over the Z before. Constant time.
     ///
     /// Adds 2 q again and again, brought to the Z of the sum each time (Meloni, "New point addition formulae for ECC
     /// applications", WAIFI 2007): 5 multiplications, 2 squarings. 2 q is neither equal nor opposite to an odd multiple
     /// of q below n - 2.
     #[inline(never)]
-    pub(super) fn odd_multiples<const N: usize>(q: &Affine<A>) -> [Self; N] {
-        let mut multiples = [Self::from(*q); N];
+    pub(super) fn odd_multiples<const N: usize>(q: &Affine<A>) -> [(Self, FieldElement<A>); N] {
+        let mut multiples = [(Self::from(*q), q.x.one()); N];
         let mut twice = Self::from(*q);
         twice.double();
         // q over the Z of its double, which is y.
@@ -105,7 +105,7 @@ impl<A: Arithmetic> Jacobian<A> {
             twice.y = &twice.y * &(&v - &twice.x);
             last.x = r.square() - &twice.x - &v;
             last.y = r * &(&twice.x - &last.x) - &twice.y;
-            *multiple = last;
+            *multiple = (last, h);
         }
         multiples
     }

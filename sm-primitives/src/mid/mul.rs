@@ -4,7 +4,7 @@
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    inverse::jacobian_to_affine_all_vartime,
+    inverse::odd_multiples_vartime,
     jacobian::Jacobian,
     point::{Affine, Projective},
     recode::SignedDigits,
@@ -46,14 +46,8 @@ pub(super) struct Multiples([Affine; ENTRIES]);
 
 impl Multiples {
     pub(super) fn new<A: Arithmetic>(q: &Affine<A>) -> Self {
-        let multiples = Jacobian::odd_multiples::<ENTRIES>(q);
-        // None of them is the identity, so none keeps its place as q.
-        let q = q.on(Portable);
-        let mut table = [q; ENTRIES];
-        for (entry, multiple) in table.iter_mut().zip(jacobian_to_affine_all_vartime(&multiples)) {
-            *entry = multiple.map_or(q, |multiple| multiple.on(Portable));
-        }
-        Self(table)
+        let [multiples] = odd_multiples_vartime([*q]);
+        Self(multiples.map(|multiple| multiple.on(Portable)))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     comb::{self, Comb},
     field::FieldElement,
-    inverse::jacobian_to_affine_all_vartime,
+    inverse::odd_multiples_vartime,
     jacobian::Jacobian,
     point::Affine,
     recode::{NAF_LEN, wnaf_vartime},
@@ -31,14 +31,8 @@ pub(super) struct Term<A> {
 impl<A: Arithmetic> Term<A> {
     /// The terms for scalars and points, with one inversion for all.
     pub(super) fn all<const N: usize>(items: [(&[u8; 32], &Affine); N], arithmetic: A) -> [Self; N] {
-        let multiples = items.map(|(_, q)| Jacobian::odd_multiples::<MULTIPLES>(&q.on(arithmetic)));
-        let mut affine = jacobian_to_affine_all_vartime(multiples.as_flattened()).into_iter();
-        items.map(|(k, q)| {
-            // None of the multiples is the identity, so none keeps its place as q.
-            let q = q.on(arithmetic);
-            let multiples = core::array::from_fn(|_| affine.next().flatten().unwrap_or(q));
-            Self { naf: wnaf_vartime(k, WIDTH), multiples }
-        })
+        let multiples = odd_multiples_vartime(items.map(|(_, q)| q.on(arithmetic)));
+        core::array::from_fn(|i| Self { naf: wnaf_vartime(items[i].0, WIDTH), multiples: multiples[i] })
     }
 }
 

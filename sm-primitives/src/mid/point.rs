@@ -238,7 +238,7 @@ mod tests {
     fn odd_multiples_are_in_order() {
         for q in [Affine::GENERATOR, Affine::GENERATOR.neg()] {
             let multiples = Jacobian::odd_multiples::<16>(&q);
-            for (i, multiple) in (1..).step_by(2).zip(&multiples) {
+            for (i, (multiple, _)) in (1..).step_by(2).zip(&multiples) {
                 let i = if bool::from(q.y.ct_eq(&Affine::GENERATOR.y)) { i } else { -i };
                 assert_eq!(affine(&Projective::from(multiple)), schoolbook(i));
             }
