@@ -20,7 +20,7 @@
 //!
 //! | operation | with ADX and AVX2 | many at once | else |
 //! |---|---|---|---|
-//! | SM2 multiplications, signatures | assembly for the field, vector table scans | 4 lanes (AVX2), 8 lanes (AVX-512; IFMA) | portable |
+//! | SM2 multiplications, signatures | assembly for the field, vector table scans; multiples of G in 8 lanes (IFMA) | 4 lanes (AVX2), 8 lanes (AVX-512; IFMA) | portable |
 //! | SM3 | rounds with BMI2, words expanded in vectors | 8 messages (AVX2), 16 (AVX-512) | portable |
 //! | SM4, CTR, CBC, GCM | the S-box of AES-NI, VAES or AVX-512; carry-less products | likewise | bit-sliced |
 //!

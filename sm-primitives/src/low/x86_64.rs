@@ -6,6 +6,7 @@
 //! | `cpu` | the tokens | |
 //! | `field` | arithmetic mod p | `Adx` |
 //! | `ghash` | GHASH by carry-less products | `Aes`, `Vaes` |
+//! | `ifma` | one multiple of a fixed point | `Ifma` |
 //! | `lanes` | vectors of 4 and 8 field elements | `Avx2`, `Avx512` |
 //! | `native` | `field` and `scan` together | both of theirs |
 //! | `scan` | table scans | `Avx2` |
@@ -15,6 +16,7 @@
 pub(crate) mod cpu;
 mod field;
 pub(crate) mod ghash;
+pub(crate) mod ifma;
 mod lanes;
 mod native;
 mod scan;

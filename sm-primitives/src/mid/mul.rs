@@ -12,6 +12,12 @@ use super::{
     table::{DIGITS, ENTRIES, Search, WINDOW, choose},
 };
 use crate::low::{Arithmetic, Portable};
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+use crate::{
+    ct,
+    low::x86_64::{cpu::Ifma, ifma},
+    mid::{field::FieldElement, table},
+};
 
 /// [k]G for k != 0, where entry j of row i is (2 j + 1) 2^(W i) G: one addition for each digit, no doublings.
 ///
@@ -36,6 +42,28 @@ pub(super) fn mul_base<A: Arithmetic, const W: usize, const L: usize, const E: u
     entry.zeroize();
     sum.negate_if(digits.negated);
     sum
+}
+
+/// [k]G for k != 0, summed in the lanes of vectors; `None` if two points in a sum had the same x.
+///
+/// A sum of entries is an odd multiple of 2^(5 i) G for its lowest digit i, so two sums without a digit in common are, as
+/// integers, neither equal nor opposite; and they stay below n. Only with the highest digit, which is always 1 and stands
+/// for 2^255, they need not. In the first two additions with it, all else is below 2^250 together, too little to reach n. In
+/// the last one the sum is k', no multiple of n, and the difference is n for one k' alone (see the tests). That k is this
+/// one or its negative becomes public.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+pub(super) fn mul_base_in_lanes<A: Arithmetic>(
+    cpu: Ifma,
+    k: &ScalarElement,
+    arithmetic: A,
+) -> Option<Zeroizing<Projective<A>>> {
+    let digits = Digits::new(k);
+    let named = Zeroizing::new(core::array::from_fn(|i| digits.masked_digit(i)));
+    let sum = ifma::sum(cpu, &table::BASE, Affine::numbers, &named);
+    let [x, y, z] = sum.map(|limbs| FieldElement::from_limbs(limbs).on(arithmetic));
+    let mut sum = Zeroizing::new(Projective::from(&*Zeroizing::new(Jacobian { x, y, z })));
+    sum.negate_if(digits.negated);
+    (!ct::into_public_choice(sum.is_identity())).then_some(sum)
 }
 
 /// The digits of a secret scalar that [`mul`] works on.
@@ -77,5 +105,43 @@ pub(super) fn mul<A: Arithmetic>(k: &Digits, q: &Multiples, arithmetic: A) -> Ze
 fn double_window<A: Arithmetic>(acc: &mut Jacobian<A>) {
     for _ in 0..WINDOW {
         acc.double();
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64", not(miri)))]
+mod tests {
+    extern crate std;
+
+    use std::eprintln;
+
+    use super::*;
+    use crate::mid::{inverse::to_affine, ops};
+
+    /// The scalar whose last two sums are equal: n - 2^255 in 51 digits, those of even places negated, and 2^255.
+    #[test]
+    fn equal_sums_are_told() {
+        let Some(cpu) = Ifma::get() else { return eprintln!("skipped: no IFMA") };
+        let power = |exponent| (0..exponent).fold(ScalarElement::ONE, |power, _| power + power);
+        let rest = (-power(255)).to_bytes();
+        let bit = |i: usize| rest[31 - i / 8] >> (i % 8) & 1;
+        let mut k = power(255);
+        for i in 0..51 {
+            let window = (0..5).fold(0, |window, j| window | bit(5 * i + j + 1) << j);
+            let digit = 2 * i32::from(if i == 50 { window | 16 } else { window }) - 31;
+            let digit = if i % 2 == 0 { -digit } else { digit };
+            for _ in 0..digit.abs() {
+                k = if digit < 0 { k - power(5 * i) } else { k + power(5 * i) };
+            }
+        }
+        for k in [k, -k] {
+            assert!(mul_base_in_lanes(cpu, &k, Portable).is_none());
+            let expected = ops::mul_vartime(&k, &Affine::GENERATOR).unwrap();
+            assert_eq!(ops::mul_base(&k).x.to_bytes(), expected.x.to_bytes());
+            assert_eq!(ops::mul_base(&k).y.to_bytes(), expected.y.to_bytes());
+            let next = k + ScalarElement::ONE + ScalarElement::ONE;
+            let expected = ops::mul_vartime(&next, &Affine::GENERATOR).unwrap();
+            let found = mul_base_in_lanes(cpu, &next, Portable).unwrap();
+            assert_eq!(to_affine(&found).y.to_bytes(), expected.y.to_bytes());
+        }
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! | operation | scalars | here |
 //! |---|---|---|
-//! | [`mul_base`], [`mul_base_all`] | secret | signed comb without doublings, 5 bits (52 KB) or 8 bits (256 KB) |
+//! | [`mul_base`], [`mul_base_all`] | secret | signed comb without doublings, 5 bits (52 KB), in lanes or not, or 8 bits (256 KB) |
 //! | [`mul`], [`mul_each`], [`mul_same`] | secret | signed 5-bit windows |
 //! | [`mul_vartime`], [`mul_base_add_vartime`], [`verify_vartime`] | public | interleaved non-adjacent forms |
 //! | [`verify_with_comb_vartime`] | public | two signed 8-bit combs |
@@ -63,8 +63,8 @@ mod least {
     pub(super) const NONCE_SUMS: usize = 6;
 }
 
-/// What multiplies G by a secret scalar: the 52 KB that are there anyway, or, where a table scan is cheap, the comb
-/// of 256 KB that is made on first use.
+/// What multiplies G by a secret scalar: the 52 KB that are there anyway, which lanes add up for one scalar too where
+/// they multiply 52 bits; or, where only a table scan is cheap, the comb of 256 KB that is made on first use.
 trait BaseTable: Arithmetic {
     fn mul_base(self, k: &ScalarElement) -> Zeroizing<Projective<Self>>;
 }
@@ -78,6 +78,10 @@ impl BaseTable for Portable {
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 impl BaseTable for crate::low::x86_64::Native {
     fn mul_base(self, k: &ScalarElement) -> Zeroizing<Projective<Self>> {
+        if let Some(cpu) = crate::low::x86_64::cpu::Ifma::get() {
+            return mul::mul_base_in_lanes(cpu, k, self)
+                .unwrap_or_else(|| mul::mul_base::<_, { table::WINDOW }, _, _>(k, &table::BASE, self));
+        }
         mul::mul_base::<_, { super::comb::WINDOW }, _, _>(k, Comb::base().rows(), self)
     }
 }
