@@ -257,11 +257,8 @@ proptest! {
 #[test]
 fn nonce_derivation() {
     let (d, e) = ([0x5a; 32], [0x77; 32]);
-    let hash = |number| {
-        let input = [&b"sm-primitives/sm2/k"[..], &[0x33; 32], &d, &e, &[number]].concat();
-        sm3::digest(&input)
-    };
-    let k = SecretScalar::from_wide(&[&hash(1)[..], &hash(2)[..16]].concat().try_into().unwrap());
+    let hash = sm3::digest(&[&b"sm-primitives/sm2/k"[..], &[0x33; 32], &d, &e, &[0]].concat());
+    let k = SecretScalar::from_bytes(&hash).unwrap();
     let key = PrivateKey::from_bytes(&d).unwrap();
     let expected = hazmat::sign_digest_with_nonce(&key, &e, k);
     assert_eq!(dsa::sign_digest(&key, &e, &mut Stuck(0x33)), expected);

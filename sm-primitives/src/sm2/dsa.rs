@@ -125,8 +125,8 @@ pub fn sign(
     sign_digest(key, &id.digest(key.public_key(), message), rng)
 }
 
-/// Nonces tried before a random source is given up. One fails with a probability of about 2^-254.
-const MAX_NONCES: usize = 8;
+/// Nonces tried before a random source is given up. One fails with a probability of about 2^-32.
+const MAX_NONCES: u8 = 8;
 
 /// Signs the digest `e` = SM3(Z || message), any 32 bytes. Timing: independent of `key`.
 ///
@@ -137,8 +137,9 @@ pub fn sign_digest(
     e: &[u8; 32],
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<Signature, Error> {
-    for _ in 0..MAX_NONCES {
-        if let Some(signature) = sign_with_nonce(key, e, nonce(key, e, rng)?) {
+    for attempt in 0..MAX_NONCES {
+        let signature = nonce(key, e, attempt, rng)?.and_then(|k| sign_with_nonce(key, e, k));
+        if let Some(signature) = signature {
             return Ok(signature);
         }
     }
@@ -146,25 +147,22 @@ pub fn sign_digest(
 }
 
 /// A nonce that is uniform if `rng` is good, and still unique to key and digest if it is not (hedged):
-/// k = 1 + (SM3(m || 01) || first 16 bytes of SM3(m || 02)) mod (n - 1), where
-/// m = "sm-primitives/sm2/k" || 32 bytes of `rng` || d || e.
+/// k = SM3("sm-primitives/sm2/k" || 32 bytes of `rng` || d || e || one byte `attempt`), two blocks.
 ///
-/// With the label this short, the hashes share one block and end with one of their own each.
+/// `None` if k is 0 or not below n, with a probability of about 2^-32: what is drawn again is not biased, and that it was
+/// says nothing of it. Source of this: as FIPS 186-5, appendix A.3.2 (rejection) with RFC 6979, section 3.6 (hedging).
 fn nonce(
     key: &PrivateKey,
     e: &[u8; 32],
+    attempt: u8,
     rng: &mut (impl TryCryptoRng + ?Sized),
-) -> Result<SecretScalar, Error> {
+) -> Result<Option<SecretScalar>, Error> {
     let mut random = Zeroizing::new([0; 32]);
     rng.try_fill_bytes(random.as_mut_slice()).map_err(|_| Error::RandomFailed)?;
     let d = key.expose_bytes();
     let hasher = Sm3::new().chain(b"sm-primitives/sm2/k");
-    let hasher = hasher.chain(random.as_slice()).chain(d.as_slice()).chain(e);
-    let hash = |number| Zeroizing::new(hasher.clone().chain(&[number]).finalize());
-    let mut wide = Zeroizing::new([0; 48]);
-    wide[..32].copy_from_slice(hash(1).as_slice());
-    wide[32..].copy_from_slice(&hash(2)[..16]);
-    Ok(SecretScalar::from_wide(&wide))
+    let hasher = hasher.chain(random.as_slice()).chain(d.as_slice()).chain(e).chain(&[attempt]);
+    Ok(SecretScalar::from_bytes(&Zeroizing::new(hasher.finalize())))
 }
 
 /// The signature with nonce `k`, `None` if another nonce is needed.
