@@ -9,53 +9,63 @@ use crate::{
     wire::{SUITE, VERSION},
 };
 
-/// A domain separation tag: one SM3 block, `"SM2-COSIGN-D-V1/" || label || 00`, padded with 00.
+/// A domain separation tag: one SM3 block, `"SM2-COSIGN-D-V1/" || label || 00`, padded with 00. It is hashed at compile
+/// time.
 #[derive(Clone, Copy)]
-pub(crate) struct Dst([u8; 64]);
+pub(crate) struct Dst(&'static Absorbed);
+
+/// The states behind a tag, and behind 01 || tag and 02 || tag but for the last byte, which is 00.
+struct Absorbed {
+    tag: Sm3,
+    halves: [Sm3; 2],
+}
+
+impl Absorbed {
+    const fn new(label: &[u8]) -> Self {
+        Self { tag: block(&[], label), halves: [block(&[1], label), block(&[2], label)] }
+    }
+}
+
+/// The state behind `head`, of at most one byte, and the tag as far as there is room in the block.
+const fn block(head: &[u8], label: &[u8]) -> Sm3 {
+    assert!(head.len() + PREFIX.len() + label.len() < 64, "the tag ends with 00");
+    let mut block = [0; 64];
+    let (start, rest) = block.split_at_mut(head.len());
+    start.copy_from_slice(head);
+    let (prefix, rest) = rest.split_at_mut(PREFIX.len());
+    prefix.copy_from_slice(PREFIX.as_bytes());
+    rest.split_at_mut(label.len()).0.copy_from_slice(label);
+    Sm3::after_block(&block)
+}
 
 impl Dst {
-    pub(crate) const BIND: Self = Self::new(b"bind");
-    pub(crate) const POK: Self = Self::new(b"pok");
-    pub(crate) const KEYGEN_COMMITMENT: Self = Self::new(b"kgcom");
-    pub(crate) const REFRESH: Self = Self::new(b"refresh");
-    pub(crate) const REFRESH_ID: Self = Self::new(b"rid");
-    pub(crate) const PIN_MASK: Self = Self::new(b"pin-mask");
-    pub(crate) const CLIENT_NONCE: Self = Self::new(b"nonce-c");
-    pub(crate) const SERVER_NONCE: Self = Self::new(b"nonce-s");
-
-    const fn new(label: &[u8]) -> Self {
-        let prefix = PREFIX.as_bytes();
-        let mut block = [0; 64];
-        let mut i = 0;
-        while i < prefix.len() {
-            block[i] = prefix[i];
-            i += 1;
-        }
-        let mut j = 0;
-        while j < label.len() {
-            block[i + j] = label[j];
-            j += 1;
-        }
-        Self(block)
-    }
+    pub(crate) const BIND: Self = Self(&Absorbed::new(b"bind"));
+    pub(crate) const POK: Self = Self(&Absorbed::new(b"pok"));
+    pub(crate) const KEYGEN_COMMITMENT: Self = Self(&Absorbed::new(b"kgcom"));
+    pub(crate) const REFRESH: Self = Self(&Absorbed::new(b"refresh"));
+    pub(crate) const REFRESH_ID: Self = Self(&Absorbed::new(b"rid"));
+    pub(crate) const PIN_MASK: Self = Self(&Absorbed::new(b"pin-mask"));
+    pub(crate) const CLIENT_NONCE: Self = Self(&Absorbed::new(b"nonce-c"));
+    pub(crate) const SERVER_NONCE: Self = Self(&Absorbed::new(b"nonce-s"));
 
     /// The tag that binds an operation into its request hash; `None` for operations without one.
     const fn request(op: Op) -> Self {
         match op {
-            Op::Decrypt => Self::new(b"dec"),
-            Op::Refresh => Self::new(b"ref"),
-            Op::Confirm => Self::new(b"ref3"),
-            Op::Sign | Op::Keygen | Op::Open | Op::Activate => Self::new(b"req"),
+            Op::Decrypt => const { Self(&Absorbed::new(b"dec")) },
+            Op::Refresh => const { Self(&Absorbed::new(b"ref")) },
+            Op::Confirm => const { Self(&Absorbed::new(b"ref3")) },
+            Op::Sign | Op::Keygen | Op::Open | Op::Activate => const { Self(&Absorbed::new(b"req")) },
         }
     }
 
     /// A hash with this tag absorbed.
     pub(crate) fn hasher(&self) -> Sm3 {
-        Sm3::new().chain(&self.0)
+        self.0.tag.clone()
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8; 64] {
-        &self.0
+    /// Hashes with 01 || tag and with 02 || tag absorbed.
+    fn half_hashers(&self) -> [Sm3; 2] {
+        self.0.halves.clone().map(|half| half.chain(&[0]))
     }
 }
 
@@ -79,20 +89,18 @@ impl Label {
 ///
 /// Timing: independent of the parts' values.
 pub(crate) fn to_scalar(dst: Dst, parts: &[&[u8]]) -> SecretScalar {
-    let half = |prefix: u8| {
-        let hash = Sm3::new().chain(&[prefix]).chain(dst.as_bytes());
-        Zeroizing::new(parts.iter().fold(hash, |hash, part| hash.chain(part)).finalize())
-    };
-    from_halves(&half(1), &half(2))
+    let [first, second] = dst
+        .half_hashers()
+        .map(|hash| Zeroizing::new(parts.iter().fold(hash, |hash, part| hash.chain(part)).finalize()));
+    from_halves(&first, &second)
 }
 
 /// [`to_scalar`] of each input, the concatenation of its parts: the hashes of all of them are computed together.
 ///
 /// Timing: independent of the inputs' values.
 pub(crate) fn to_scalars<M: AsRef<[u8]>>(dst: Dst, inputs: &[M]) -> Vec<SecretScalar> {
-    let halves =
-        |prefix: u8| Zeroizing::new(Sm3::new().chain(&[prefix]).chain(dst.as_bytes()).finalize_all(inputs));
-    halves(1).iter().zip(halves(2).iter()).map(|(first, second)| from_halves(first, second)).collect()
+    let [first, second] = dst.half_hashers().map(|hash| Zeroizing::new(hash.finalize_all(inputs)));
+    first.iter().zip(second.iter()).map(|(first, second)| from_halves(first, second)).collect()
 }
 
 fn from_halves(first: &[u8; 32], second: &[u8; 32]) -> SecretScalar {

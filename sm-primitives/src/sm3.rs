@@ -23,7 +23,7 @@ mod pbkdf2;
 use alloc::{vec, vec::Vec};
 use core::slice;
 
-use crate::Error;
+use crate::{Error, low::sm3::compress};
 use compress::{BLOCK, IV, State, compress_blocks, to_bytes};
 
 pub use hkdf::hkdf;
@@ -72,6 +72,14 @@ impl Sm3 {
     #[must_use]
     pub const fn new() -> Self {
         Self { state: IV, buffer: [0; BLOCK_LEN], filled: 0, length: 0 }
+    }
+
+    /// The state after `block`, which is absorbed at compile time where it is known then: the tag of a domain, say.
+    #[must_use]
+    pub const fn after_block(block: &[u8; BLOCK_LEN]) -> Self {
+        let mut state = IV;
+        compress(&mut state, block);
+        Self { state, buffer: [0; BLOCK_LEN], filled: 0, length: BLOCK_LEN as u64 }
     }
 
     /// Continues from the chaining value reached after `blocks` whole blocks.

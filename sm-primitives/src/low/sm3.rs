@@ -17,19 +17,19 @@ pub(crate) const T: [u32; 64] = {
 
 /// P0 of clause 4.4.
 #[inline(always)]
-fn p0(x: u32) -> u32 {
+const fn p0(x: u32) -> u32 {
     x ^ x.rotate_left(9) ^ x.rotate_left(17)
 }
 
 /// P1 of clause 4.4.
 #[inline(always)]
-fn p1(x: u32) -> u32 {
+const fn p1(x: u32) -> u32 {
     x ^ x.rotate_left(15) ^ x.rotate_left(23)
 }
 
 /// Clause 5.3.2, one step, taken as soon as round j has used W_j: its place takes W_(j+16).
 #[inline(always)]
-fn expand(w: &mut [u32; 16], j: usize) {
+const fn expand(w: &mut [u32; 16], j: usize) {
     w[j % 16] = p1(w[j % 16] ^ w[(j + 7) % 16] ^ w[(j + 13) % 16].rotate_left(15))
         ^ w[(j + 3) % 16].rotate_left(7)
         ^ w[(j + 10) % 16];
@@ -67,31 +67,37 @@ macro_rules! rounds4 {
 
 /// Clause 5.3: V' = CF(V, B).
 #[inline(always)]
-pub(crate) fn compress(state: &mut [u32; 8], block: &[u8; BLOCK]) {
+pub(crate) const fn compress(state: &mut [u32; 8], block: &[u8; BLOCK]) {
     /// FF_j and GG_j of clause 4.3 for j < 16.
     #[inline(always)]
-    fn parity(x: u32, y: u32, z: u32) -> u32 {
+    const fn parity(x: u32, y: u32, z: u32) -> u32 {
         x ^ y ^ z
     }
     /// FF_j of clause 4.3 for j >= 16.
     #[inline(always)]
-    fn majority(x: u32, y: u32, z: u32) -> u32 {
+    const fn majority(x: u32, y: u32, z: u32) -> u32 {
         (x & y) | ((x | y) & z)
     }
     /// GG_j of clause 4.3 for j >= 16.
     #[inline(always)]
-    fn choose(x: u32, y: u32, z: u32) -> u32 {
+    const fn choose(x: u32, y: u32, z: u32) -> u32 {
         ((y ^ z) & x) ^ z
     }
 
     let mut w = [0_u32; 16];
-    for (word, bytes) in w.iter_mut().zip(block.as_chunks::<4>().0) {
-        *word = u32::from_be_bytes(*bytes);
+    let (words, _) = block.as_chunks();
+    let mut i = 0;
+    while i < words.len() {
+        w[i] = u32::from_be_bytes(words[i]);
+        i += 1;
     }
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
     rounds4!(parity, parity, a b c d e f g h, w, 0, 4, 8, 12);
     rounds4!(majority, choose, a b c d e f g h, w, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60);
-    for (v, x) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
-        *v ^= x;
+    let after = [a, b, c, d, e, f, g, h];
+    let mut i = 0;
+    while i < after.len() {
+        state[i] ^= after[i];
+        i += 1;
     }
 }
