@@ -16,6 +16,7 @@
 //! |---|---|
 //! | `vector` | what a processor's vector must do, and what all forms have in common |
 //! | `nine`, `five` | the arithmetic of the two forms |
+//! | `radix52` | that of five limbs in registers |
 //! | `buffer` | memory for them, wiped on drop |
 //! | `formulas` | the kernels, written once for all vectors and forms |
 //! | `plain` | a vector made of ordinary integers: the specification |
@@ -29,6 +30,7 @@ pub(crate) mod formulas;
 mod nine;
 #[cfg(test)]
 pub(crate) mod plain;
+pub(in crate::low) mod radix52;
 #[cfg(test)]
 mod tests;
 pub(crate) mod vector;

@@ -181,25 +181,25 @@ pub(in crate::low) fn double<V: Products<L, N>, const L: usize, const N: usize>(
     each!(I in [0 1] { V::sqr(&mut yy[I], &p[I].y); });
     // z' = 2 y z
     each!(I in [0 1] {
-        store(&mut t[I], V::factor(shl::<V, L, N, 1>(load(&p[I].y))));
+        store(&mut t[I], V::factor(shl::<V, N, 1>(load(&p[I].y))));
         copy::<V, L, N>(&mut u[I], &p[I].z);
         V::mul(&mut p[I].z, &t[I], &u[I]);
     });
     // s = 4 x y^2
     each!(I in [0 1] { V::mul(&mut t[I], &p[I].x, &yy[I]); });
-    each!(I in [0 1] { store(&mut s[I], V::tidy(shl::<V, L, N, 2>(load(&t[I])))); });
+    each!(I in [0 1] { store(&mut s[I], V::tidy(shl::<V, N, 2>(load(&t[I])))); });
     each!(I in [0 1] {
         let (x, square): ([V; N], [V; N]) = (load(&p[I].x), load(&zz[I]));
         let minus = sub(x, square);
         store(&mut t[I], V::factor(add(x, square)));
-        store(&mut u[I], V::tidy(add(minus, shl::<V, L, N, 1>(minus))));
+        store(&mut u[I], V::tidy(add(minus, shl::<V, N, 1>(minus))));
     });
     each!(I in [0 1] { V::mul(&mut slope[I], &t[I], &u[I]); });
     each!(I in [0 1] { V::sqr_sub(&mut p[I].x, &slope[I], &s[I], &s[I]); });
     // y' = slope (s - x') - 8 y^4
     each!(I in [0 1] { V::sqr(&mut t[I], &yy[I]); });
     each!(I in [0 1] {
-        store(&mut u[I], shl::<V, L, N, 3>(load(&t[I])));
+        store(&mut u[I], shl::<V, N, 3>(load(&t[I])));
         V::sub_mul_sub(&mut p[I].y, &s[I], &p[I].x, &slope[I], &u[I]);
     });
 }
@@ -223,7 +223,7 @@ pub(in crate::low) fn add_affine<V: Products<L, N>, const L: usize, const N: usi
     each!(I in [0 1] { copy::<V, L, N>(&mut p[I].z, &z[I]); });
     // x' = r^2 - h^3 - 2 v
     each!(I in [0 1] {
-        store(&mut z[I], shl::<V, L, N, 1>(load(&v[I])));
+        store(&mut z[I], shl::<V, N, 1>(load(&v[I])));
         V::sqr_sub(&mut p[I].x, &r[I], &hhh[I], &z[I]);
     });
     // y' = r (v - x') - y h^3

@@ -15,7 +15,7 @@
 
 use super::{
     Affine, COORDINATE, Columns, Element,
-    vector::{Factor, Field, Vector, each},
+    vector::{Factor, Field, Register, Vector, each},
 };
 use crate::low::barrier::opaque_ref;
 
@@ -42,18 +42,18 @@ struct Reduction<V> {
 
 impl<V> Reduction<V> {
     #[inline(always)]
-    fn new<const L: usize>() -> Self
+    fn new() -> Self
     where
-        V: Vector<L>,
+        V: Register,
     {
         Self { mask: V::splat((1 << RADIX) - 1), above: V::splat(0) }
     }
 
     /// Clears column k.
     #[inline(always)]
-    fn clear<const L: usize>(&mut self, c: &mut [V; 2 * LIMBS], k: usize)
+    fn clear(&mut self, c: &mut [V; 2 * LIMBS], k: usize)
     where
-        V: Vector<L>,
+        V: Register,
     {
         let m = c[k].and(self.mask);
         c[k + 1] = c[k + 1].add(c[k].sar::<{ RADIX }>());
@@ -70,7 +70,7 @@ impl<V> Reduction<V> {
 
 /// The start of all columns.
 #[inline(always)]
-fn start<V: Vector<L>, const L: usize>() -> [V; 2 * LIMBS] {
+fn start<V: Register>() -> [V; 2 * LIMBS] {
     if !V::LOGICAL {
         return [V::splat(0); 2 * LIMBS];
     }
@@ -82,7 +82,7 @@ fn start<V: Vector<L>, const L: usize>() -> [V; 2 * LIMBS] {
 
 /// Takes the carries of columns 9 to 17.
 #[inline(always)]
-fn carry<V: Vector<L>, const L: usize>(mut c: [V; 2 * LIMBS]) -> [V; LIMBS] {
+fn carry<V: Register>(mut c: [V; 2 * LIMBS]) -> [V; LIMBS] {
     let mask = V::splat((1 << RADIX) - 1);
     each!(K in [9 10 11 12 13 14 15 16] {
         c[K + 1] = c[K + 1].add(c[K].sar::<{ RADIX }>());
@@ -123,7 +123,7 @@ impl<V: Vector<L>, const L: usize> Field<L, LIMBS> for V {
     /// Takes limbs of at most 62 bits.
     #[inline(always)]
     fn tidy(a: [V; LIMBS]) -> [V; LIMBS] {
-        let mut c = start::<V, L>();
+        let mut c = start::<V>();
         // No carry reaches column 9.
         c[9] = if V::LOGICAL { V::splat(FIRST) } else { c[9] };
         each!(K in [0 1 2 3 4 5 6 7 8] { c[9 + K] = c[9 + K].add(a[K]); });
@@ -134,21 +134,21 @@ impl<V: Vector<L>, const L: usize> Field<L, LIMBS> for V {
     /// no more than a row of columns.
     #[inline(always)]
     fn multiply(a: Factor<'_, L, LIMBS>, b: &Element<L, LIMBS>, minus: Option<[V; LIMBS]>) -> [V; LIMBS] {
-        let mut c = start::<V, L>();
-        let mut reduction = Reduction::new::<L>();
+        let mut c = start::<V>();
+        let mut reduction = Reduction::new();
         each!(I in [0 1 2 3 4 5 6 7 8] {
             let factor: V = a.limb(I);
             let b = opaque_ref(b);
             each!(J in [0 1 2 3 4 5 6 7 8] { c[I + J] = c[I + J].add(factor.mul32(V::load(&b.0[J]))); });
-            reduction.clear::<L>(&mut c, I);
+            reduction.clear(&mut c, I);
         });
         finish(c, minus)
     }
 
     #[inline(always)]
     fn square(a: &Element<L, LIMBS>, minus: Option<[V; LIMBS]>) -> [V; LIMBS] {
-        let mut c = start::<V, L>();
-        let mut reduction = Reduction::new::<L>();
+        let mut c = start::<V>();
+        let mut reduction = Reduction::new();
         each!(I in [0 1 2 3 4 5 6 7 8] {
             let a = opaque_ref(a);
             let factor = V::load(&a.0[I]);
@@ -158,7 +158,7 @@ impl<V: Vector<L>, const L: usize> Field<L, LIMBS> for V {
                 if J > I { c[I + J] = c[I + J].add(twice.mul32(V::load(&a.0[J]))); }
             });
             // Rows above I begin in column 2 I + 2.
-            each!(K in [0 1] { if 2 * I + K < LIMBS { reduction.clear::<L>(&mut c, 2 * I + K); } });
+            each!(K in [0 1] { if 2 * I + K < LIMBS { reduction.clear(&mut c, 2 * I + K); } });
         });
         finish(c, minus)
     }

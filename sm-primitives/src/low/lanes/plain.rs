@@ -4,7 +4,7 @@
 use super::{
     Affine, Columns, Element, Jacobian, Work,
     formulas::{kernels, products},
-    vector::{Multiplier, Vector},
+    vector::{Multiplier, Register, Shuffle, Vector},
 };
 
 /// The token of no processor: there are always ordinary integers.
@@ -49,19 +49,11 @@ impl V2 {
     }
 }
 
-impl Vector<2> for V2 {
+impl Register for V2 {
     const LOGICAL: bool = false;
 
     fn splat(v: i64) -> Self {
         Self([v; 2])
-    }
-
-    fn load(from: &[i64; 2]) -> Self {
-        Self(*from)
-    }
-
-    fn store(self, to: &mut [i64; 2]) {
-        *to = self.0;
     }
 
     fn add(self, b: Self) -> Self {
@@ -80,16 +72,8 @@ impl Vector<2> for V2 {
         self.zip(b, |a, b| Some(a | b))
     }
 
-    fn equal(self, b: Self) -> Self {
-        self.zip(b, |a, b| Some(-i64::from(a == b)))
-    }
-
     fn xor(self, b: Self) -> Self {
         self.zip(b, |a, b| Some(a ^ b))
-    }
-
-    fn mul32(self, b: Self) -> Self {
-        self.zip(b, |a, b| i64::from(i32::try_from(a).ok()?).checked_mul(i32::try_from(b).ok()?.into()))
     }
 
     fn shl<const N: i32>(self) -> Self {
@@ -102,6 +86,24 @@ impl Vector<2> for V2 {
 
     fn sar<const N: i32>(self) -> Self {
         Self(self.0.map(|a| a >> N))
+    }
+}
+
+impl Vector<2> for V2 {
+    fn load(from: &[i64; 2]) -> Self {
+        Self(*from)
+    }
+
+    fn store(self, to: &mut [i64; 2]) {
+        *to = self.0;
+    }
+
+    fn equal(self, b: Self) -> Self {
+        self.zip(b, |a, b| Some(-i64::from(a == b)))
+    }
+
+    fn mul32(self, b: Self) -> Self {
+        self.zip(b, |a, b| i64::from(i32::try_from(a).ok()?).checked_mul(i32::try_from(b).ok()?.into()))
     }
 
     fn shift_top(self) -> Self {
@@ -152,7 +154,7 @@ impl V2 {
     }
 }
 
-impl Multiplier<2> for V2 {
+impl Multiplier for V2 {
     fn add_low(self, a: Self, b: Self) -> Self {
         self.add(a.halves(b)[0])
     }
@@ -160,7 +162,9 @@ impl Multiplier<2> for V2 {
     fn add_high(self, a: Self, b: Self) -> Self {
         self.add(a.halves(b)[1])
     }
+}
 
+impl Shuffle<2> for V2 {
     fn look_up_all(self, table: &[[u8; 16]; 8]) -> Self {
         Self::from_bytes(self.bytes().map(|i| table.as_flattened()[usize::from(i & 0x7f)]))
     }

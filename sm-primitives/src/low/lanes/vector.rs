@@ -2,30 +2,42 @@
 
 use super::{Affine, Columns, Element};
 
-/// A register of `L` signed 64-bit integers.
+/// A register of signed 64-bit integers.
 ///
 /// All functions work lane by lane, wrap around, and are to be inlined into a function that has the instructions.
-pub(crate) trait Vector<const L: usize>: Copy {
+pub(crate) trait Register: Copy {
     /// Whether [`sar`](Self::sar) is a logical shift, so that what it shifts must not be negative.
     const LOGICAL: bool;
 
     fn splat(v: i64) -> Self;
-    fn load(from: &[i64; L]) -> Self;
-    fn store(self, to: &mut [i64; L]);
     fn add(self, b: Self) -> Self;
     fn sub(self, b: Self) -> Self;
     fn and(self, b: Self) -> Self;
     fn or(self, b: Self) -> Self;
     fn xor(self, b: Self) -> Self;
-    /// All ones where the lanes are equal, else zeros.
-    fn equal(self, b: Self) -> Self;
-    /// The product of the low 32 bits, as signed integers.
-    fn mul32(self, b: Self) -> Self;
     fn shl<const N: i32>(self) -> Self;
     /// Logical, unlike `>>`.
     fn shr<const N: i32>(self) -> Self;
     /// `>>`, of the kind that [`LOGICAL`](Self::LOGICAL) says.
     fn sar<const N: i32>(self) -> Self;
+}
+
+/// A register that multiplies 52 bits. Its shifts are arithmetic.
+pub(crate) trait Multiplier: Register {
+    /// `self` + the low 52 bits of a b, whose factors are the low 52 bits of `a` and of `b`.
+    fn add_low(self, a: Self, b: Self) -> Self;
+    /// `self` + the bits of a b from bit 52 on, likewise.
+    fn add_high(self, a: Self, b: Self) -> Self;
+}
+
+/// A register of `L` lanes, with all that the kernels need.
+pub(crate) trait Vector<const L: usize>: Register {
+    fn load(from: &[i64; L]) -> Self;
+    fn store(self, to: &mut [i64; L]);
+    /// All ones where the lanes are equal, else zeros.
+    fn equal(self, b: Self) -> Self;
+    /// The product of the low 32 bits, as signed integers.
+    fn mul32(self, b: Self) -> Self;
     /// `self` >> 24, arithmetic, for integers of at most 32 bits.
     fn shift_top(self) -> Self;
 
@@ -47,12 +59,8 @@ pub(crate) trait Vector<const L: usize>: Copy {
     fn interleave_words(self, b: Self) -> [Self; 2];
 }
 
-/// A vector for elements of five limbs: it has arithmetic shifts.
-pub(crate) trait Multiplier<const L: usize>: Vector<L> {
-    /// `self` + the low 52 bits of a b, whose factors are the low 52 bits of `a` and of `b`.
-    fn add_low(self, a: Self, b: Self) -> Self;
-    /// `self` + the bits of a b from bit 52 on, likewise.
-    fn add_high(self, a: Self, b: Self) -> Self;
+/// A vector for elements of five limbs.
+pub(crate) trait Shuffle<const L: usize>: Vector<L> + Multiplier {
     /// The bytes of `table` that the low seven bits of each byte of `self` name.
     fn look_up_all(self, table: &[[u8; 16]; 8]) -> Self;
 }
@@ -115,7 +123,7 @@ pub(super) fn copy<V: Vector<L>, const L: usize, const N: usize>(
 
 /// a + b, limb by limb.
 #[inline(always)]
-pub(super) fn add<V: Vector<L>, const L: usize, const N: usize>(a: [V; N], b: [V; N]) -> [V; N] {
+pub(super) fn add<V: Register, const N: usize>(a: [V; N], b: [V; N]) -> [V; N] {
     let mut out = a;
     each_limb!(K < N { out[K] = a[K].add(b[K]); });
     out
@@ -123,7 +131,7 @@ pub(super) fn add<V: Vector<L>, const L: usize, const N: usize>(a: [V; N], b: [V
 
 /// a - b, limb by limb.
 #[inline(always)]
-pub(super) fn sub<V: Vector<L>, const L: usize, const N: usize>(a: [V; N], b: [V; N]) -> [V; N] {
+pub(super) fn sub<V: Register, const N: usize>(a: [V; N], b: [V; N]) -> [V; N] {
     let mut out = a;
     each_limb!(K < N { out[K] = a[K].sub(b[K]); });
     out
@@ -131,7 +139,7 @@ pub(super) fn sub<V: Vector<L>, const L: usize, const N: usize>(a: [V; N], b: [V
 
 /// 2^S a, limb by limb.
 #[inline(always)]
-pub(super) fn shl<V: Vector<L>, const L: usize, const N: usize, const S: i32>(a: [V; N]) -> [V; N] {
+pub(super) fn shl<V: Register, const N: usize, const S: i32>(a: [V; N]) -> [V; N] {
     let mut out = a;
     each_limb!(K < N { out[K] = a[K].shl::<S>(); });
     out

@@ -8,9 +8,9 @@ use core::arch::{asm, x86_64::*};
 
 use zeroize::{Zeroize, Zeroizing};
 
-use self::field::{Element, Vector, words};
-use super::cpu::Ifma;
-use crate::low::limbs::Limbs;
+use self::field::{Element, V4, words};
+use super::{cpu::Ifma, lanes::V8};
+use crate::low::{lanes::vector::Multiplier, limbs::Limbs};
 
 /// Entries of a row.
 const ENTRIES: usize = 16;
@@ -97,11 +97,7 @@ fn sum_ifma<T>(
 
 /// The entries of up to eight rows that `digits` name, in the lanes in order. Reads all entries.
 #[target_feature(enable = "avx512f,avx512vl,avx512ifma")]
-fn find_8<T>(
-    rows: &[[T; ENTRIES]],
-    numbers: &impl Fn(&T) -> [&Limbs; 2],
-    digits: &[(u8, u8)],
-) -> Affine<__m512i> {
+fn find_8<T>(rows: &[[T; ENTRIES]], numbers: &impl Fn(&T) -> [&Limbs; 2], digits: &[(u8, u8)]) -> Affine<V8> {
     let mut negative = [0_i64; 8];
     let mut found = [_mm512_setzero_si512(); 8];
     for (((row, (index, mask)), found), negative) in
@@ -122,10 +118,10 @@ fn find_8<T>(
     }
     // SAFETY: the array is 64 bytes; the load needs no alignment.
     let negative = unsafe { _mm512_loadu_si512(negative.as_ptr().cast()) };
-    let [x0, x1, x2, x3, y0, y1, y2, y3] = transpose(&found);
+    let [x0, x1, x2, x3, y0, y1, y2, y3] = transpose(&found).map(V8);
     Affine {
-        x: Element::from_words([x0, x1, x2, x3], _mm512_setzero_si512()),
-        y: Element::from_words([y0, y1, y2, y3], negative),
+        x: Element::from_words([x0, x1, x2, x3], V8(_mm512_setzero_si512())),
+        y: Element::from_words([y0, y1, y2, y3], V8(negative)),
     }
 }
 
@@ -164,7 +160,7 @@ fn transpose(a: &[__m512i; 8]) -> [__m512i; 8] {
 }
 
 #[inline(always)]
-fn first_sum<V: Vector>(p: &Affine<V>, q: &Affine<V>) -> Jacobian<V> {
+fn first_sum<V: Multiplier>(p: &Affine<V>, q: &Affine<V>) -> Jacobian<V> {
     let h = q.x.sub(&p.x);
     let r = q.y.sub(&p.y);
     let (x, y) = finish(&p.x, &p.y, &h, &r);
@@ -173,7 +169,7 @@ fn first_sum<V: Vector>(p: &Affine<V>, q: &Affine<V>) -> Jacobian<V> {
 
 /// p + q, where q is none of p, -p; else z becomes 0, and stays so.
 #[inline(always)]
-fn add_affine<V: Vector>(p: &mut Jacobian<V>, q: &Affine<V>) {
+fn add_affine<V: Multiplier>(p: &mut Jacobian<V>, q: &Affine<V>) {
     let zz = p.z.square();
     let h = q.x.mul(&zz).sub(&p.x);
     let zzz = zz.mul(&p.z);
@@ -184,7 +180,7 @@ fn add_affine<V: Vector>(p: &mut Jacobian<V>, q: &Affine<V>) {
 
 /// As [`add_affine`].
 #[inline(always)]
-fn add<V: Vector>(p: &mut Jacobian<V>, q: &Jacobian<V>) {
+fn add<V: Multiplier>(p: &mut Jacobian<V>, q: &Jacobian<V>) {
     let (pp, qq) = (p.z.square(), q.z.square());
     let (u, u2) = (p.x.mul(&qq), q.x.mul(&pp));
     let (ppp, qqq) = (pp.mul(&p.z), qq.mul(&q.z));
@@ -197,7 +193,7 @@ fn add<V: Vector>(p: &mut Jacobian<V>, q: &Jacobian<V>) {
 
 /// x and y of a sum from those of p, brought to the denominator of q, and what q has more.
 #[inline(always)]
-fn finish<V: Vector>(
+fn finish<V: Multiplier>(
     x: &Element<V>,
     y: &Element<V>,
     h: &Element<V>,
@@ -223,37 +219,37 @@ macro_rules! compiled {
 }
 
 compiled! {
-    first_sum_8 = first_sum(p: &Affine<__m512i>, q: &Affine<__m512i>) -> Jacobian<__m512i>;
-    add_affine_8 = add_affine(p: &mut Jacobian<__m512i>, q: &Affine<__m512i>);
-    add_affine_4 = add_affine(p: &mut Jacobian<__m256i>, q: &Affine<__m256i>);
-    add_4 = add(p: &mut Jacobian<__m256i>, q: &Jacobian<__m256i>);
+    first_sum_8 = first_sum(p: &Affine<V8>, q: &Affine<V8>) -> Jacobian<V8>;
+    add_affine_8 = add_affine(p: &mut Jacobian<V8>, q: &Affine<V8>);
+    add_affine_4 = add_affine(p: &mut Jacobian<V4>, q: &Affine<V4>);
+    add_4 = add(p: &mut Jacobian<V4>, q: &Jacobian<V4>);
 }
 
 #[target_feature(enable = "avx512f")]
-fn lower(e: &Element<__m512i>) -> Element<__m256i> {
-    let mut out = [_mm256_setzero_si256(); 5];
+fn lower(e: &Element<V8>) -> Element<V4> {
+    let mut out = [V4(_mm256_setzero_si256()); 5];
     for (out, limb) in out.iter_mut().zip(e.0) {
-        *out = _mm512_castsi512_si256(limb);
+        *out = V4(_mm512_castsi512_si256(limb.0));
     }
     Element(out)
 }
 
 #[target_feature(enable = "avx512f")]
-fn upper(e: &Element<__m512i>) -> Element<__m256i> {
-    let mut out = [_mm256_setzero_si256(); 5];
+fn upper(e: &Element<V8>) -> Element<V4> {
+    let mut out = [V4(_mm256_setzero_si256()); 5];
     for (out, limb) in out.iter_mut().zip(e.0) {
-        *out = _mm512_extracti64x4_epi64::<1>(limb);
+        *out = V4(_mm512_extracti64x4_epi64::<1>(limb.0));
     }
     Element(out)
 }
 
 /// The points in another order: lane i has that which bits 2 i and 2 i + 1 of `ORDER` name.
 #[target_feature(enable = "avx512f,avx512vl")]
-fn permute<const ORDER: i32>(p: &Jacobian<__m256i>) -> Jacobian<__m256i> {
+fn permute<const ORDER: i32>(p: &Jacobian<V4>) -> Jacobian<V4> {
     let mut out = *p;
     for e in [&mut out.x, &mut out.y, &mut out.z] {
         for limb in &mut e.0 {
-            *limb = _mm256_permute4x64_epi64::<ORDER>(*limb);
+            *limb = V4(_mm256_permute4x64_epi64::<ORDER>(limb.0));
         }
     }
     out
@@ -261,10 +257,10 @@ fn permute<const ORDER: i32>(p: &Jacobian<__m256i>) -> Jacobian<__m256i> {
 
 /// The number in the first lane, below p.
 #[target_feature(enable = "avx512f,avx512vl,avx512ifma")]
-fn first_lane(e: &Element<__m256i>) -> Limbs {
+fn first_lane(e: &Element<V4>) -> Limbs {
     let mut limbs = [0; 5];
     for (out, limb) in limbs.iter_mut().zip(e.to_words().0) {
-        *out = _mm_cvtsi128_si64(_mm256_castsi256_si128(limb)).cast_unsigned();
+        *out = _mm_cvtsi128_si64(_mm256_castsi256_si128(limb.0)).cast_unsigned();
     }
     words(limbs)
 }

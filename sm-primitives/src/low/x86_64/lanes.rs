@@ -7,7 +7,7 @@ use super::cpu::{Avx2, Avx512, Ifma};
 use crate::low::lanes::{
     Affine, Columns, Element, Jacobian, Work,
     formulas::{kernels, products},
-    vector::{Multiplier, Vector},
+    vector::{Multiplier, Register, Shuffle, Vector},
 };
 
 /// Four lanes.
@@ -16,7 +16,7 @@ struct V4(__m256i);
 
 /// Eight lanes.
 #[derive(Clone, Copy)]
-struct V8(__m512i);
+pub(super) struct V8(pub(super) __m512i);
 
 /// Operations that are one intrinsic each.
 ///
@@ -31,7 +31,9 @@ macro_rules! operations {
     )+};
 }
 
-impl Vector<4> for V4 {
+pub(super) use operations;
+
+impl Register for V4 {
     /// AVX2 has no arithmetic shift of 64 bits.
     const LOGICAL: bool = true;
 
@@ -41,29 +43,12 @@ impl Vector<4> for V4 {
         and(b) = _mm256_and_si256;
         or(b) = _mm256_or_si256;
         xor(b) = _mm256_xor_si256;
-        equal(b) = _mm256_cmpeq_epi64;
-        look_up(index) = _mm256_shuffle_epi8;
-        sub_bytes(b) = _mm256_sub_epi8;
-        add_bytes_saturating(b) = _mm256_adds_epu8;
-        mul32(b) = _mm256_mul_epi32;
     }
 
     #[inline(always)]
     fn splat(v: i64) -> Self {
         // SAFETY: only kernels that were given a token use this type.
         Self(unsafe { _mm256_set1_epi64x(v) })
-    }
-
-    #[inline(always)]
-    fn load(from: &[i64; 4]) -> Self {
-        // SAFETY: only kernels that were given a token use this type; the array is 32 bytes.
-        Self(unsafe { _mm256_loadu_si256(from.as_ptr().cast()) })
-    }
-
-    #[inline(always)]
-    fn store(self, to: &mut [i64; 4]) {
-        // SAFETY: only kernels that were given a token use this type; the array is 32 bytes.
-        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), self.0) }
     }
 
     #[inline(always)]
@@ -82,6 +67,28 @@ impl Vector<4> for V4 {
     fn sar<const N: i32>(self) -> Self {
         // SAFETY: only kernels that were given a token use this type.
         Self(unsafe { _mm256_srli_epi64::<N>(self.0) })
+    }
+}
+
+impl Vector<4> for V4 {
+    operations! {
+        equal(b) = _mm256_cmpeq_epi64;
+        look_up(index) = _mm256_shuffle_epi8;
+        sub_bytes(b) = _mm256_sub_epi8;
+        add_bytes_saturating(b) = _mm256_adds_epu8;
+        mul32(b) = _mm256_mul_epi32;
+    }
+
+    #[inline(always)]
+    fn load(from: &[i64; 4]) -> Self {
+        // SAFETY: only kernels that were given a token use this type; the array is 32 bytes.
+        Self(unsafe { _mm256_loadu_si256(from.as_ptr().cast()) })
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [i64; 4]) {
+        // SAFETY: only kernels that were given a token use this type; the array is 32 bytes.
+        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), self.0) }
     }
 
     #[inline(always)]
@@ -121,7 +128,7 @@ impl Vector<4> for V4 {
     }
 }
 
-impl Vector<8> for V8 {
+impl Register for V8 {
     const LOGICAL: bool = false;
 
     operations! {
@@ -130,28 +137,12 @@ impl Vector<8> for V8 {
         and(b) = _mm512_and_si512;
         or(b) = _mm512_or_si512;
         xor(b) = _mm512_xor_si512;
-        look_up(index) = _mm512_shuffle_epi8;
-        sub_bytes(b) = _mm512_sub_epi8;
-        add_bytes_saturating(b) = _mm512_adds_epu8;
-        mul32(b) = _mm512_mul_epi32;
     }
 
     #[inline(always)]
     fn splat(v: i64) -> Self {
         // SAFETY: only kernels that were given a token use this type.
         Self(unsafe { _mm512_set1_epi64(v) })
-    }
-
-    #[inline(always)]
-    fn load(from: &[i64; 8]) -> Self {
-        // SAFETY: only kernels that were given a token use this type; the array is 64 bytes.
-        Self(unsafe { _mm512_loadu_si512(from.as_ptr().cast()) })
-    }
-
-    #[inline(always)]
-    fn store(self, to: &mut [i64; 8]) {
-        // SAFETY: only kernels that were given a token use this type; the array is 64 bytes.
-        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), self.0) }
     }
 
     #[inline(always)]
@@ -167,15 +158,36 @@ impl Vector<8> for V8 {
     }
 
     #[inline(always)]
-    fn equal(self, b: Self) -> Self {
-        // SAFETY: only kernels that were given a token use this type.
-        Self(unsafe { _mm512_movm_epi64(_mm512_cmpeq_epi64_mask(self.0, b.0)) })
-    }
-
-    #[inline(always)]
     fn sar<const N: i32>(self) -> Self {
         // SAFETY: only kernels that were given a token use this type.
         Self(unsafe { _mm512_sra_epi64(self.0, _mm_set_epi64x(0, i64::from(N))) })
+    }
+}
+
+impl Vector<8> for V8 {
+    operations! {
+        look_up(index) = _mm512_shuffle_epi8;
+        sub_bytes(b) = _mm512_sub_epi8;
+        add_bytes_saturating(b) = _mm512_adds_epu8;
+        mul32(b) = _mm512_mul_epi32;
+    }
+
+    #[inline(always)]
+    fn load(from: &[i64; 8]) -> Self {
+        // SAFETY: only kernels that were given a token use this type; the array is 64 bytes.
+        Self(unsafe { _mm512_loadu_si512(from.as_ptr().cast()) })
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [i64; 8]) {
+        // SAFETY: only kernels that were given a token use this type; the array is 64 bytes.
+        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), self.0) }
+    }
+
+    #[inline(always)]
+    fn equal(self, b: Self) -> Self {
+        // SAFETY: only kernels that were given a token use this type.
+        Self(unsafe { _mm512_movm_epi64(_mm512_cmpeq_epi64_mask(self.0, b.0)) })
     }
 
     #[inline(always)]
@@ -215,7 +227,7 @@ impl Vector<8> for V8 {
     }
 }
 
-impl Multiplier<8> for V8 {
+impl Multiplier for V8 {
     #[inline(always)]
     fn add_low(self, a: Self, b: Self) -> Self {
         // SAFETY: only kernels that were given the token `Ifma` have this type multiply so.
@@ -227,7 +239,9 @@ impl Multiplier<8> for V8 {
         // SAFETY: as above.
         Self(unsafe { _mm512_madd52hi_epu64(self.0, a.0, b.0) })
     }
+}
 
+impl Shuffle<8> for V8 {
     #[inline(always)]
     fn look_up_all(self, table: &[[u8; 16]; 8]) -> Self {
         let halves = table.as_ptr().cast::<__m512i>();
