@@ -1,7 +1,7 @@
 //! Vectors of four and of eight 64-bit lanes for [`lanes`](crate::low::lanes).
 #![expect(unsafe_code, reason = "intrinsics, and the functions compiled for them")]
 
-use core::arch::x86_64::*;
+use core::arch::{asm, x86_64::*};
 
 use super::cpu::{Avx2, Avx512, Ifma};
 use crate::low::lanes::{
@@ -187,7 +187,7 @@ impl Vector<8> for V8 {
     #[inline(always)]
     fn equal(self, b: Self) -> Self {
         // SAFETY: only kernels that were given a token use this type.
-        Self(unsafe { _mm512_movm_epi64(_mm512_cmpeq_epi64_mask(self.0, b.0)) })
+        Self(unsafe { opaque(_mm512_movm_epi64(_mm512_cmpeq_epi64_mask(self.0, b.0))) })
     }
 
     #[inline(always)]
@@ -225,6 +225,16 @@ impl Vector<8> for V8 {
         // SAFETY: only kernels that were given a token use this type.
         unsafe { [Self(_mm512_unpacklo_epi32(self.0, b.0)), Self(_mm512_unpackhi_epi32(self.0, b.0))] }
     }
+}
+
+/// Returns `v`, of which the compiler knows nothing then: from a comparison it would make loads under a mask, of which
+/// nobody promises that their time does not depend on it.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn opaque(mut v: __m512i) -> __m512i {
+    // SAFETY: the template is a comment, so the register keeps its value, and nothing else is touched.
+    unsafe { asm!("/* {0} */", inout(zmm_reg) v, options(pure, nomem, nostack, preserves_flags)) };
+    v
 }
 
 impl Multiplier for V8 {
