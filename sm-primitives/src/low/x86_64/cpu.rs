@@ -53,6 +53,10 @@ token!(
     /// AES rounds and carry-less products on 256-bit vectors.
     Vaes, vaes, "vaes", ["aes", "pclmulqdq", "ssse3", "sse4.1", "avx2"], leaf 7 ecx 1 << 9 | 1 << 10
 );
+token!(
+    /// Affine maps and inversions in GF(2^8), beside 256-bit vectors.
+    Gfni, gfni, "gfni", ["avx2"], leaf 7 ecx 1 << 8
+);
 
 /// Whether CPUID leaf 7 reports all of `bits` in ECX. The caller has checked that vectors of 256 bits are usable.
 fn has_leaf_7_ecx(bits: u32) -> bool {
@@ -104,6 +108,7 @@ mod tests {
             "ifma" => Ifma::get().is_some(),
             "aes" => Aes::get().is_some(),
             "vaes" => Vaes::get().is_some(),
+            "gfni" => Gfni::get().is_some(),
             _ => false,
         };
         list.split(',').filter(|name| !name.is_empty() && !has(name)).collect()

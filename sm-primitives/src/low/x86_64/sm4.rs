@@ -1,14 +1,17 @@
-//! SM4 on processors with instructions for AES, whose S-box is that of SM4 between two linear maps (see `tables`).
-//! No table in memory is read at a secret place: the tables of these kernels are registers.
+//! SM4 on processors with instructions for AES or for GF(2^8): its S-box is that of AES between two linear maps, and the
+//! inversion in the field of AES between two others (see `tables`). No table in memory is read at a secret place: the
+//! tables of these kernels are registers.
 //!
 //! | module | what |
 //! |---|---|
 //! | `tables` | the linear maps, derived |
-//! | `serial` | one block after another, the key schedule |
-//! | `wide` | many blocks at once |
+//! | `serial` | by AES: one block after another, the key schedule |
+//! | `wide` | by AES: many blocks at once |
+//! | `gfni` | by GFNI: both |
 
-use super::cpu::{Aes, Avx512, Vaes};
+use super::cpu::{Aes, Avx512, Gfni, Vaes};
 
+mod gfni;
 mod serial;
 mod tables;
 mod wide;
@@ -34,22 +37,29 @@ pub(crate) enum Engine {
     Vaes(Vaes),
     /// AES on 128 bits, everything else on 512 in long runs.
     Aes512(Avx512, Aes),
+    /// GFNI on 256 bits.
+    Gfni(Gfni),
+    /// GFNI on 512 bits, sums of three.
+    Gfni512(Avx512, Gfni),
 }
 
-/// Calls a kernel for many blocks that stands in one of the modules of `wide`.
-macro_rules! wide {
-    ($module:ident :: $function:ident ($($argument:expr),*)) => {
+/// Calls a kernel.
+macro_rules! kernel {
+    ($($module:ident)::+ ($($argument:expr),*)) => {
         // SAFETY: the caller's pattern holds the tokens of the instructions that the kernels of this module use.
-        unsafe { wide::$module::$function($($argument),*) }
+        unsafe { $($module)::+($($argument),*) }
     };
 }
 
 #[expect(unsafe_code, reason = "calls of functions that need instructions, of which the tokens are proof")]
 impl Engine {
-    /// `None` if the processor has no instructions for AES.
+    /// `None` if the processor has neither.
     pub(crate) fn get() -> Option<Self> {
-        // There could be one for AES on 512 bits too; none is here, because none has been run yet.
-        match (Vaes::get(), Avx512::get(), Aes::get()) {
+        let (avx512, aes) = (Avx512::get(), Aes::get());
+        if let Some(gfni) = Gfni::get() {
+            return Some(avx512.map_or(Self::Gfni(gfni), |avx512| Self::Gfni512(avx512, gfni)));
+        }
+        match (Vaes::get(), avx512, aes) {
             (Some(vaes), _, _) => Some(Self::Vaes(vaes)),
             (None, Some(avx512), Some(aes)) => Some(Self::Aes512(avx512, aes)),
             (None, None, Some(aes)) => Some(Self::Aes(aes)),
@@ -60,40 +70,53 @@ impl Engine {
     /// All kernels that the processor can run.
     #[cfg(test)]
     pub(crate) fn all() -> alloc::vec::Vec<Self> {
-        let (avx512, vaes, aes) = (Avx512::get(), Vaes::get(), Aes::get());
+        let (avx512, vaes, aes, gfni) = (Avx512::get(), Vaes::get(), Aes::get(), Gfni::get());
         let engines = [
             aes.map(Self::Aes),
             vaes.map(Self::Vaes),
             avx512.zip(aes).map(|(avx512, aes)| Self::Aes512(avx512, aes)),
+            gfni.map(Self::Gfni),
+            avx512.zip(gfni).map(|(avx512, gfni)| Self::Gfni512(avx512, gfni)),
         ];
         engines.into_iter().flatten().collect()
     }
 
     /// The round keys of `key`.
     pub(crate) fn expand(self, key: &Block, keys: &mut Keys) {
-        // SAFETY: every token of this type is proof of AES and AVX2.
-        unsafe { serial::expand(key, keys) }
+        match self {
+            Self::Aes(_) | Self::Vaes(_) | Self::Aes512(..) => kernel!(serial::expand(key, keys)),
+            Self::Gfni(_) => kernel!(gfni::serial::avx2::expand(key, keys)),
+            Self::Gfni512(..) => kernel!(gfni::serial::avx512::expand(key, keys)),
+        }
     }
 
     /// Encrypts one block (decrypts, with the keys reversed).
     pub(crate) fn crypt(self, keys: &Keys, block: &mut Block) {
-        // SAFETY: every token of this type is proof of AES and AVX2.
-        unsafe { serial::crypt(keys, block) }
+        match self {
+            Self::Aes(_) | Self::Vaes(_) | Self::Aes512(..) => kernel!(serial::crypt(keys, block)),
+            Self::Gfni(_) => kernel!(gfni::serial::avx2::crypt(keys, block)),
+            Self::Gfni512(..) => kernel!(gfni::serial::avx512::crypt(keys, block)),
+        }
     }
 
     /// CBC encryption; `previous` is the block of ciphertext before `blocks`, and then the last one of them.
     pub(crate) fn cbc(self, keys: &Keys, previous: &mut Block, blocks: &mut [Block]) {
-        // SAFETY: every token of this type is proof of AES and AVX2.
-        unsafe { serial::cbc(keys, previous, blocks) }
+        match self {
+            Self::Aes(_) | Self::Vaes(_) | Self::Aes512(..) => kernel!(serial::cbc(keys, previous, blocks)),
+            Self::Gfni(_) => kernel!(gfni::serial::avx2::cbc(keys, previous, blocks)),
+            Self::Gfni512(..) => kernel!(gfni::serial::avx512::cbc(keys, previous, blocks)),
+        }
     }
 
     /// Encrypts independent blocks (decrypts, with the keys reversed).
     pub(crate) fn crypt_blocks(self, keys: &Keys, blocks: &mut [Block]) {
         match self.for_run(blocks.len()) {
             _ if blocks.len() == 1 => self.crypt(keys, &mut blocks[0]),
-            Self::Aes(_) => wide!(aes::crypt(keys, blocks)),
-            Self::Vaes(_) => wide!(vaes::crypt(keys, blocks)),
-            Self::Aes512(..) => wide!(aes512::crypt(keys, blocks)),
+            Self::Aes(_) => kernel!(wide::aes::crypt(keys, blocks)),
+            Self::Vaes(_) => kernel!(wide::vaes::crypt(keys, blocks)),
+            Self::Aes512(..) => kernel!(wide::aes512::crypt(keys, blocks)),
+            Self::Gfni(_) => kernel!(gfni::planes::avx2::crypt(keys, blocks)),
+            Self::Gfni512(..) => kernel!(gfni::planes::avx512::crypt(keys, blocks)),
         }
     }
 
@@ -105,9 +128,11 @@ impl Engine {
                 self.crypt(keys, &mut stream);
                 blocks[0].iter_mut().zip(stream).for_each(|(byte, stream)| *byte ^= stream);
             }
-            Self::Aes(_) => wide!(aes::ctr(keys, counter, blocks)),
-            Self::Vaes(_) => wide!(vaes::ctr(keys, counter, blocks)),
-            Self::Aes512(..) => wide!(aes512::ctr(keys, counter, blocks)),
+            Self::Aes(_) => kernel!(wide::aes::ctr(keys, counter, blocks)),
+            Self::Vaes(_) => kernel!(wide::vaes::ctr(keys, counter, blocks)),
+            Self::Aes512(..) => kernel!(wide::aes512::ctr(keys, counter, blocks)),
+            Self::Gfni(_) => kernel!(gfni::planes::avx2::ctr(keys, counter, blocks)),
+            Self::Gfni512(..) => kernel!(gfni::planes::avx512::ctr(keys, counter, blocks)),
         }
     }
 
@@ -117,6 +142,7 @@ impl Engine {
         let lane = match self {
             Self::Aes(_) | Self::Vaes(_) => block & 8 | (block & 1) << 2 | (block & 6) >> 1,
             Self::Aes512(..) => (block & 3) << 2 | block >> 2,
+            Self::Gfni(_) | Self::Gfni512(..) => return gfni::planes::set_keys(each, block, keys),
         };
         for (each, rk) in each.iter_mut().zip(keys) {
             each[lane] = *rk;
@@ -126,9 +152,11 @@ impl Engine {
     /// Encrypts the first `used` of 16 blocks, each with a key of its own; what becomes of the others is left open.
     pub(crate) fn crypt_each(self, keys: &EachKeys, blocks: &mut [Block; EACH], used: usize) {
         match self {
-            Self::Aes(_) => wide!(aes::crypt_each(keys, blocks, used)),
-            Self::Vaes(_) => wide!(vaes::crypt_each(keys, blocks, used)),
-            Self::Aes512(..) => wide!(aes512::crypt_each(keys, blocks, used)),
+            Self::Aes(_) => kernel!(wide::aes::crypt_each(keys, blocks, used)),
+            Self::Vaes(_) => kernel!(wide::vaes::crypt_each(keys, blocks, used)),
+            Self::Aes512(..) => kernel!(wide::aes512::crypt_each(keys, blocks, used)),
+            Self::Gfni(_) => kernel!(gfni::planes::avx2::crypt_each(keys, blocks)),
+            Self::Gfni512(..) => kernel!(gfni::planes::avx512::crypt_each(keys, blocks)),
         }
     }
 
@@ -140,4 +168,22 @@ impl Engine {
             _ => self,
         }
     }
+}
+
+/// Keeps the stack frame of a kernel aligned to its vectors: spilled ones would straddle cache lines otherwise.
+#[repr(align(64))]
+struct Aligned(#[expect(dead_code, reason = "takes up space")] [u8; 64]);
+
+/// Runs `kernel` on a copy of `blocks`, filled up to the whole `buffer`.
+#[inline]
+fn padded(buffer: &mut [Block], blocks: &mut [Block], kernel: impl FnOnce(&mut [Block])) {
+    buffer[..blocks.len()].copy_from_slice(blocks);
+    kernel(buffer);
+    blocks.copy_from_slice(&buffer[..blocks.len()]);
+}
+
+/// inc_32 of NIST SP 800-38D, section 6.2, `n` times: the lowest 32 bits count, modulo 2^32.
+fn advance(counter: u128, n: u128) -> u128 {
+    const LOW: u128 = u32::MAX as u128;
+    counter & !LOW | counter.wrapping_add(n) & LOW
 }

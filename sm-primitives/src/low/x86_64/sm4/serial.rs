@@ -6,27 +6,11 @@
 use core::arch::x86_64::*;
 use core::array;
 
-use super::tables::{FROM, IN, Nibbles, SCHEDULE, TH, TO, TRC, shuffle, to_basis};
+use super::tables::{CK, FK, FROM, IN, Nibbles, SCHEDULE, TH, TO, TRC, shuffle};
 use super::{Block, Keys};
 
 /// Byte r of each word becomes byte r + 1.
 const DOWN: [u8; 16] = shuffle(3, false);
-
-/// GB/T 32907-2016, clause 7.3.
-const FK: [u32; 4] = [0xa3b1_bac6, 0x56aa_3350, 0x677d_9197, 0xb270_22dc];
-
-/// CK of clause 7.3 (2), as the kernels hold round keys.
-const CK: [u32; 32] = {
-    let (mut ck, mut i, mut byte) = ([0; 32], 0, 0_u8);
-    while i < 32 {
-        let (b, c, d) = (byte.wrapping_add(7), byte.wrapping_add(14), byte.wrapping_add(21));
-        let word = to_basis(u32::from_be_bytes([byte, b, c, d]));
-        ck[i] = word.swap_bytes() ^ u32::from_ne_bytes([IN; 4]);
-        byte = byte.wrapping_add(28);
-        i += 1;
-    }
-    ck
-};
 
 macro_rules! features {
     ($(#[$meta:meta])* $vis:vis fn $($rest:tt)+) => {
@@ -222,17 +206,8 @@ features! {
 features! {
     /// Clause 7.3: K_i = MK_i + FK_i, then rk_i = K_(i+4) = K_i + T'(K_(i+1) + K_(i+2) + K_(i+3) + CK_i).
     pub(super) fn expand(key: &Block, keys: &mut Keys) {
-        const FK_BYTES: [u8; 16] = {
-            let mut bytes = [0; 16];
-            let mut i = 0;
-            while i < 16 {
-                bytes[i] = FK[i / 4].to_be_bytes()[i % 4];
-                i += 1;
-            }
-            bytes
-        };
         const BELOW: [[u8; 16]; 4] = [shuffle(0, false), shuffle(1, false), shuffle(2, false), shuffle(3, false)];
-        let [mut k0, mut k1, mut k2, mut k3] = spread(xor(load(key), constant(&FK_BYTES)));
+        let [mut k0, mut k1, mut k2, mut k3] = spread(xor(load(key), constant(&FK)));
         for (rk, ck) in keys.iter_mut().zip(CK) {
             let input = pin(xor(pin(xor(xor(k1, k2), round_key(ck))), k3));
             let nibbles = split(_mm_aesenclast_si128(input, _mm_setzero_si128()));

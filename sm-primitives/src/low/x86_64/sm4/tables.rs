@@ -26,6 +26,14 @@
 //! ```
 //!
 //! (3 being the product with 3 in the field of AES), which is more work but has fewer steps one after the other.
+//!
+//! GF2P8AFFINEINVQB inverts in the field of AES and applies any matrix to the inverse, so that the map behind the S-box
+//! and what L does to a byte are one instruction. With b the inverses, D = M T^-1 M the map from them to the outputs of
+//! S, R the rotation as above, and bytes counted from the highest:
+//!
+//! ```text
+//! L(D b)_r = P D b_r + R D (b_(r+1) + b_(r+2)) + Q D b_(r+3)
+//! ```
 
 /// A linear map of bytes: the images of the eight bits.
 type Map = [u8; 8];
@@ -202,11 +210,67 @@ pub(super) const SCHEDULE: [Nibbles; 4] = [
     nibbles(&of_output(&shift(-1)), 0),
 ];
 
+/// A linear map of bytes as GF2P8AFFINEQB takes it: the rows, the last one in the lowest byte.
+const fn matrix(map: &Map) -> i64 {
+    let (mut rows, mut row) = ([0; 8], 0);
+    while row < 8 {
+        let mut i = 0;
+        while i < 8 {
+            rows[7 - row] |= (map[i] >> row & 1) << i;
+            i += 1;
+        }
+        row += 1;
+    }
+    i64::from_le_bytes(rows)
+}
+
+/// D
+const D: Map = after(&M, &inverse(&ISOMORPHISM));
+
+/// A linear map of S-box outputs, from inverses and to the basis of T.
+const fn of_inverse(map: &Map) -> i64 {
+    matrix(&after(&T, &after(map, &D)))
+}
+
+/// T and its inverse, for GF2P8AFFINEQB.
+pub(super) const TO_MATRIX: i64 = matrix(&T);
+pub(super) const FROM_MATRIX: i64 = matrix(&inverse(&T));
+
+/// L for GF2P8AFFINEINVQB: byte r is the sum over n of the n-th matrix, T P D, T R D, T R D, T Q D, of byte r + n.
+pub(super) const L_MATRICES: [i64; 4] = [of_inverse(&P), of_inverse(&R), of_inverse(&R), of_inverse(&Q)];
+/// What the S-box's constant becomes behind L, in the basis of T.
+pub(super) const L_CONSTANT: i32 = image(&T, SM4.rotate_left(2)) as i32;
+
+/// The same for L' of the key schedule.
+pub(super) const SCHEDULE_MATRICES: [i64; 4] = [
+    of_inverse(&IDENTITY),
+    of_inverse(&shift(5)),
+    of_inverse(&sum(&shift(-3), &shift(7))),
+    of_inverse(&shift(-1)),
+];
+pub(super) const SCHEDULE_CONSTANT: i32 = image(&T, SM4 ^ SM4.rotate_left(5) ^ SM4.rotate_left(7)) as i32;
+
 /// The image of each byte of a word under T.
-pub(super) const fn to_basis(word: u32) -> u32 {
+const fn to_basis(word: u32) -> u32 {
     let [a, b, c, d] = word.to_be_bytes();
     u32::from_be_bytes([image(&T, a), image(&T, b), image(&T, c), image(&T, d)])
 }
+
+/// FK of GB/T 32907-2016, clause 7.3: 16 bytes in the order of a key's.
+pub(super) const FK: [u8; 16] = 0xa3b1_bac6_56aa_3350_677d_9197_b270_22dc_u128.to_be_bytes();
+
+/// CK of clause 7.3 (2), as the kernels hold round keys.
+pub(super) const CK: [u32; 32] = {
+    let (mut ck, mut i, mut byte) = ([0; 32], 0, 0_u8);
+    while i < 32 {
+        let (b, c, d) = (byte.wrapping_add(7), byte.wrapping_add(14), byte.wrapping_add(21));
+        let word = to_basis(u32::from_be_bytes([byte, b, c, d]));
+        ck[i] = word.swap_bytes() ^ u32::from_ne_bytes([IN; 4]);
+        byte = byte.wrapping_add(28);
+        i += 1;
+    }
+    ck
+};
 
 /// The shuffle within four words of four bytes that takes byte `(row + down) mod 4` of each word, and undoes the
 /// ShiftRows of AESENCLAST if `rows` is true: that moved byte r of word w to word w - r (mod 4).
@@ -222,108 +286,4 @@ pub(super) const fn shuffle(down: u8, rows: bool) -> [u8; 16] {
 }
 
 #[cfg(test)]
-mod tests {
-    extern crate std;
-
-    use std::vec::Vec;
-
-    use super::*;
-
-    /// The product modulo a polynomial of degree 8.
-    fn product(a: u8, b: u8, polynomial: u16) -> u8 {
-        let sum = (0..8).rev().fold(0_u16, |sum, i| {
-            let doubled = sum << 1;
-            doubled
-                ^ if doubled >> 8 == 1 { polynomial } else { 0 }
-                ^ if b >> i & 1 == 1 { u16::from(a) } else { 0 }
-        });
-        sum.to_be_bytes()[1]
-    }
-
-    /// a^254, the inverse of a, and 0 for 0.
-    fn inversion(a: u8, polynomial: u16) -> u8 {
-        (0..254).fold(1, |power, _| product(power, a, polynomial))
-    }
-
-    const AES_POLYNOMIAL: u16 = 0x11b;
-    const SM4_POLYNOMIAL: u16 = 0x1f5;
-
-    /// FIPS 197, section 5.1.1.
-    fn aes(x: u8) -> u8 {
-        let b = inversion(x, AES_POLYNOMIAL);
-        (0..5).fold(0x63, |sum, n| sum ^ b.rotate_left(n))
-    }
-
-    /// The S-box of GB/T 32907-2016, as an inversion between two affine maps.
-    fn sm4(x: u8) -> u8 {
-        let affine = |x: u8| {
-            (0..8)
-                .fold(0xd3, |y: u8, i| y ^ u8::from((0xa7_u8.rotate_left(i) & x).count_ones() % 2 == 1) << i)
-        };
-        affine(inversion(affine(x), SM4_POLYNOMIAL))
-    }
-
-    fn look_up(tables: &Nibbles, x: u8) -> u8 {
-        tables[0][usize::from(x & 15)] ^ tables[1][usize::from(x >> 4)]
-    }
-
-    /// The finder: which elements of the field of AES are roots of SM4's polynomial.
-    #[test]
-    fn root_is_one_of_eight() {
-        let is_root = |g: &u8| {
-            let powers = (0..=8).scan(1_u8, |power, _| {
-                let now = *power;
-                *power = product(*power, *g, AES_POLYNOMIAL);
-                Some(now)
-            });
-            powers
-                .enumerate()
-                .fold(0, |sum, (i, power)| if SM4_POLYNOMIAL >> i & 1 == 1 { sum ^ power } else { sum })
-                == 0
-        };
-        let roots: Vec<u8> = (0..=255).filter(is_root).collect();
-        assert_eq!(roots.len(), 8);
-        assert!(roots.contains(&ROOT));
-    }
-
-    #[test]
-    fn s_box_is_that_of_aes_between_the_maps() {
-        assert_eq!((sm4(0), sm4(0xff), aes(0x53)), (0xd6, 0x48, 0xed));
-        for x in 0..=255 {
-            assert_eq!(image(&C, aes(look_up(&TO, x) ^ IN)) ^ OUT, sm4(x), "{x:02x}");
-            assert_eq!(look_up(&FROM, look_up(&TO, x)), x);
-        }
-    }
-
-    /// Each way in which the kernels compute L and L', for every byte at every place of a word.
-    #[test]
-    fn tables_make_the_linear_maps() {
-        let rotations = |b: u32, by: &[u32]| by.iter().fold(b, |sum, n| sum ^ b.rotate_left(*n));
-        let basis = |word: u32| word.to_be_bytes().map(|b| look_up(&TO, b));
-        for place in 0..4 {
-            for x in 0..=255 {
-                let mut a = [0x1f, 0x80, 0x7e, 0xc3];
-                a[place] = x;
-                let b = u32::from_be_bytes(a.map(|a| image(&C, a) ^ OUT));
-                let a = |r: usize| a[r % 4];
-                let s = |r: usize| a(r) ^ a(r + 1) ^ a(r + 2);
-                // MixColumns of AES.
-                let m = |r: usize| {
-                    product(a(r), 2, AES_POLYNOMIAL)
-                        ^ product(a(r + 1), 3, AES_POLYNOMIAL)
-                        ^ a(r + 2)
-                        ^ a(r + 3)
-                };
-                let expected = basis(rotations(b, &[2, 10, 18, 24]));
-                let wide = [0, 1, 2, 3].map(|r| look_up(&TPC, s(r)) ^ look_up(&TQC, s(r + 1)));
-                assert_eq!(wide, expected);
-                let serial = [0, 1, 2, 3]
-                    .map(|r| look_up(&TRC, m(r + 3)) ^ look_up(&TH, a(r)) ^ look_up(&TH, a(r + 3)));
-                assert_eq!(serial, expected);
-                let schedule =
-                    [0, 1, 2, 3].map(|r| (0..4).fold(0, |sum, n| sum ^ look_up(&SCHEDULE[n], a(r + n))));
-                assert_eq!(schedule, basis(rotations(b, &[13, 23])));
-            }
-        }
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use core::arch::x86_64::{__m128i, _mm_loadu_si128};
 use core::hint::black_box;
 
 use super::tables::{FROM, Nibbles, TO, TPC, TQC, shuffle};
-use super::{Block, EACH, EachKeys, Keys};
+use super::{Aligned, Block, EACH, EachKeys, Keys, advance, padded};
 use crate::low::scratch::Scratch;
 
 /// Where the bytes r, r + 1 and r + 2 of a word are after AESENCLAST.
@@ -17,10 +17,6 @@ const BYTE_1: [u8; 16] = shuffle(1, true);
 const BYTE_2: [u8; 16] = shuffle(2, true);
 /// Byte r + 1 of a word.
 const NEXT: [u8; 16] = shuffle(1, false);
-
-/// Keeps the stack frame of a kernel aligned to its vectors: spilled ones would straddle cache lines otherwise.
-#[repr(align(64))]
-struct Aligned(#[expect(dead_code, reason = "takes up space")] [u8; 64]);
 
 /// Runs of `N` sets, each of four registers of `LANES` blocks.
 type Runs<'b, const N: usize, const LANES: usize> = &'b mut [[[[Block; LANES]; 4]; N]];
@@ -33,14 +29,6 @@ fn as_runs<const N: usize, const LANES: usize>(blocks: &mut [Block]) -> (Runs<'_
     (runs.as_chunks_mut::<LANES>().0.as_chunks_mut::<4>().0.as_chunks_mut::<N>().0, rest)
 }
 
-/// Runs `kernel` on a copy of `blocks`, filled up to the whole `buffer`.
-#[inline]
-fn padded(buffer: &mut [Block], blocks: &mut [Block], kernel: impl FnOnce(&mut [Block])) {
-    buffer[..blocks.len()].copy_from_slice(blocks);
-    kernel(buffer);
-    blocks.copy_from_slice(&buffer[..blocks.len()]);
-}
-
 /// The four words of a counter block.
 fn words(counter: u128) -> [u32; 4] {
     let bytes = counter.to_be_bytes();
@@ -49,12 +37,6 @@ fn words(counter: u128) -> [u32; 4] {
         *word = u32::from_be_bytes(*bytes);
     }
     words
-}
-
-/// inc_32 of NIST SP 800-38D, section 6.2, `n` times: the lowest 32 bits count, modulo 2^32.
-fn advance(counter: u128, n: u128) -> u128 {
-    const LOW: u128 = u32::MAX as u128;
-    counter & !LOW | counter.wrapping_add(n) & LOW
 }
 
 /// One load of 16 bytes.
