@@ -1,5 +1,5 @@
-//! GHASH (NIST SP 800-38D, section 6.4) by carry-less multiplication: the products of 8 blocks with the 8 first powers
-//! of H are added up before they are reduced.
+//! GHASH (NIST SP 800-38D, section 6.4) by carry-less multiplication: the products of 8 or 16 blocks with the first
+//! powers of H are added up before they are reduced.
 //!
 //! A block read as a big-endian number is its polynomial with the coefficients reversed. The product of two reversed
 //! polynomials is the reversed product, one bit too low, and reducing it from below costs a factor x^-128: so the
@@ -10,21 +10,26 @@ use core::arch::x86_64::*;
 
 use zeroize::Zeroizing;
 
-use super::cpu::{Aes, Vaes};
+use super::cpu::{Aes, Avx512, Vaes};
+
+mod wide;
 
 type Block = [u8; 16];
 
-/// Blocks between two reductions.
+/// Blocks between two reductions, with less than four products at a time.
 const RUN: usize = 8;
+
+/// Blocks between two reductions at most.
+const LONGEST: usize = 16;
 
 /// x^63 + x^62 + x^57, reversed and one bit too low as products are: what x^-64 is worth.
 const REDUCTION: i64 = 0xc2_u64.cast_signed() << 56;
 
-/// A power of H with the sum of its halves.
+/// Powers of H with the sums of their halves.
 pub(crate) struct Powers {
-    /// The 8th to the first.
-    powers: Zeroizing<[u128; RUN]>,
-    /// The sums of the two halves of each, in the low half.
+    /// The 16th to the first; those above the 8th only where they are used.
+    powers: Zeroizing<[u128; LONGEST]>,
+    /// The sums of the two halves of the last 8, in the low half.
     sums: Zeroizing<[u128; RUN]>,
 }
 
@@ -35,25 +40,41 @@ pub(crate) enum Engine {
     Aes(Aes),
     /// Two products at a time.
     Vaes(Vaes),
+    /// Four products at a time.
+    Vaes512(Avx512, Vaes),
 }
 
 #[expect(unsafe_code, reason = "calls of functions that need instructions, of which the tokens are proof")]
 impl Engine {
     /// `None` if the processor has no carry-less multiplication.
     pub(crate) fn get() -> Option<Self> {
-        Vaes::get().map(Self::Vaes).or_else(|| Aes::get().map(Self::Aes))
+        match (Avx512::get(), Vaes::get()) {
+            (Some(avx512), Some(vaes)) => Some(Self::Vaes512(avx512, vaes)),
+            (None, Some(vaes)) => Some(Self::Vaes(vaes)),
+            (_, None) => Aes::get().map(Self::Aes),
+        }
     }
 
     /// All kernels that the processor can run.
     #[cfg(test)]
     pub(crate) fn all() -> alloc::vec::Vec<Self> {
-        Aes::get().map(Self::Aes).into_iter().chain(Vaes::get().map(Self::Vaes)).collect()
+        let (avx512, vaes) = (Avx512::get(), Vaes::get());
+        let engines = [
+            Aes::get().map(Self::Aes),
+            vaes.map(Self::Vaes),
+            avx512.zip(vaes).map(|(avx512, vaes)| Self::Vaes512(avx512, vaes)),
+        ];
+        engines.into_iter().flatten().collect()
     }
 
     /// Prepares H.
     pub(crate) fn prepare(self, h: &Block) -> Powers {
-        // SAFETY: both tokens are proof of PCLMULQDQ, SSSE3 and AVX2.
-        unsafe { prepare(h) }
+        match self {
+            // SAFETY: both tokens are proof of PCLMULQDQ, SSSE3 and AVX2.
+            Self::Aes(_) | Self::Vaes(_) => unsafe { prepare(h) },
+            // SAFETY: the tokens are proof of VPCLMULQDQ and AVX-512 beside them.
+            Self::Vaes512(..) => unsafe { wide::prepare(h) },
+        }
     }
 
     /// Section 6.4, algorithm 2: `sum = (sum + block) H` for each block.
@@ -63,6 +84,8 @@ impl Engine {
             Self::Aes(_) => unsafe { absorb(powers, sum, blocks) },
             // SAFETY: the token is proof of VPCLMULQDQ beside them.
             Self::Vaes(_) => unsafe { absorb_two(powers, sum, blocks) },
+            // SAFETY: the tokens are proof of VPCLMULQDQ and AVX-512 beside them.
+            Self::Vaes512(..) => unsafe { wide::absorb(powers, sum, blocks) },
         }
     }
 }
@@ -154,19 +177,25 @@ fn multiply(x: __m128i, power: __m128i) -> __m128i {
     products.reduce()
 }
 
+/// The first four powers of H.
+#[inline]
 #[target_feature(enable = "pclmulqdq,avx2")]
-fn prepare(h: &Block) -> Powers {
+fn first_powers(h: &Block) -> [__m128i; 4] {
     // H x: a shift by one bit, and the reduction of what leaves it.
     let h = u128::from_be_bytes(*h);
     let h = h << 1 ^ 0_u128.wrapping_sub(h >> 127) & (0xc2 << 120 | 1);
     let first = load(&h);
     let second = multiply(first, first);
-    let third = multiply(second, first);
-    let fourth = multiply(second, second);
+    [first, second, multiply(second, first), multiply(second, second)]
+}
+
+#[target_feature(enable = "pclmulqdq,avx2")]
+fn prepare(h: &Block) -> Powers {
+    let [first, second, third, fourth] = first_powers(h);
     let [fifth, sixth, seventh, eighth] = [first, second, third, fourth].map(|x| multiply(x, fourth));
-    let mut powers = Powers { powers: Zeroizing::new([0; RUN]), sums: Zeroizing::new([0; RUN]) };
+    let mut powers = Powers { powers: Zeroizing::new([0; LONGEST]), sums: Zeroizing::new([0; RUN]) };
     let all = [eighth, seventh, sixth, fifth, fourth, third, second, first];
-    for ((power, sum), x) in powers.powers.iter_mut().zip(powers.sums.iter_mut()).zip(all) {
+    for ((power, sum), x) in powers.powers[RUN..].iter_mut().zip(powers.sums.iter_mut()).zip(all) {
         store(power, x);
         store(sum, halves(x));
     }
@@ -179,8 +208,8 @@ fn prepare(h: &Block) -> Powers {
 fn absorb_run(powers: &Powers, sum: __m128i, blocks: &[Block]) -> __m128i {
     let mut products = Products::zero();
     let mut add = sum;
-    let from = RUN - blocks.len();
-    for ((block, power), sum) in blocks.iter().zip(&powers.powers[from..]).zip(&powers.sums[from..]) {
+    let (from, sums) = (LONGEST - blocks.len(), &powers.sums[RUN - blocks.len()..]);
+    for ((block, power), sum) in blocks.iter().zip(&powers.powers[from..]).zip(sums) {
         products.add(xor(load_block(block), add), load(power), load(sum));
         add = _mm_setzero_si128();
     }
@@ -210,7 +239,7 @@ fn absorb_two(powers: &Powers, sum: &mut u128, blocks: &[Block]) {
         let zero = _mm256_setzero_si256();
         let (mut low, mut high, mut both) = (zero, zero, zero);
         let mut add = _mm256_zextsi128_si256(x);
-        let powers = powers.powers.as_chunks().0.iter().zip(powers.sums.as_chunks().0);
+        let powers = powers.powers[RUN..].as_chunks().0.iter().zip(powers.sums.as_chunks().0);
         for (two, (power, sum)) in run.as_chunks().0.iter().zip(powers) {
             let x = _mm256_xor_si256(_mm256_shuffle_epi8(load_two(two), swap), add);
             let power = load_two_numbers(power);
