@@ -23,7 +23,7 @@ use sm_primitives::{
     PublicPoint, Scalar, SecretScalar, batch,
     rand_core::{TryCryptoRng, TryRng},
     sm2::{PrivateKey, dsa},
-    sm4::{ctr, gcm},
+    sm4::{cbc, ctr, gcm},
 };
 
 /// |t| above this is a leak: far above 4.5, which chance exceeds once in 10^5 tests of independent samples, as those of
@@ -139,6 +139,20 @@ fn operations() -> Vec<(&'static str, Chunk)> {
         }),
         ("SM4-CTR, one block", timed(cipher_key, |key| ctr::Ctr::new(key, &[1; 16]).apply(&mut [0; 16]))),
         ("SM4-CTR 4096", timed(cipher_key, |key| ctr::Ctr::new(key, &[1; 16]).apply(&mut [0; 4096]))),
+        (
+            "SM4-CBC, 16 at once",
+            timed(cipher_key, |key| {
+                let mut encryptors: [_; 16] = core::array::from_fn(|_| cbc::Encryptor::new(key, &[1; 16]));
+                let mut data = [[0; 64]; 16];
+                let mut messages: Vec<_> = encryptors
+                    .iter_mut()
+                    .zip(&mut data)
+                    .map(|(encryptor, data)| (encryptor, &mut data[..]))
+                    .collect();
+                cbc::encrypt_many(&mut messages).unwrap();
+                black_box(&data);
+            }),
+        ),
         (
             "SM4-GCM seal 4096",
             timed(cipher_key, |key| {

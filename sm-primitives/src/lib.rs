@@ -22,7 +22,7 @@
 //! |---|---|---|---|
 //! | SM2 multiplications, signatures | assembly for the field, vector table scans; multiples of G in 8 lanes (IFMA) | 4 lanes (AVX2), 8 lanes (AVX-512; IFMA) | portable |
 //! | SM3 | rounds with BMI2, words expanded in vectors | 8 messages (AVX2), 16 (AVX-512) | portable |
-//! | SM4, CTR, CBC, GCM | the S-box of AES-NI, VAES or AVX-512; carry-less products | likewise | bit-sliced |
+//! | SM4, CTR, CBC, GCM | the S-box by GFNI, VAES or AES-NI; carry-less products | likewise | bit-sliced |
 //!
 //! # Many at once
 //! [`sm2::dsa::many`], [`batch`], [`sm3::digest_all`], [`sm4::cbc::encrypt_many`]: a result for every item, in order, the same

@@ -1,9 +1,9 @@
 //! SM4, the 128-bit block cipher of GB/T 32907-2016 (also ISO/IEC 18033-3:2010/Amd 1:2021), and its modes
 //! [`cbc`], [`ctr`] and [`gcm`].
 //!
-//! Nothing here looks up a table at a place that depends on a key or a message: the S-box is a Boolean
-//! circuit, or, on processors that have the instructions, that of AES between linear maps. Timing depends on lengths only, on processors whose 64-bit multiplication (used by [`gcm`])
-//! takes the same time for all operands.
+//! Nothing here looks up a table at a place that depends on a key or a message: the S-box is a Boolean circuit, or, on
+//! processors that have the instructions, that of AES or an inversion in GF(2^8) between linear maps. Timing depends on
+//! lengths only, on processors whose 64-bit multiplication (used by [`gcm`]) takes the same time for all operands.
 
 mod block;
 pub mod cbc;

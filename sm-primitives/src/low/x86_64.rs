@@ -5,13 +5,13 @@
 //! |---|---|---|
 //! | `cpu` | the tokens | |
 //! | `field` | arithmetic mod p | `Adx` |
-//! | `ghash` | GHASH by carry-less products | `Aes`, `Vaes` |
+//! | `ghash` | GHASH by carry-less products | `Aes`, `Vaes`, with `Avx512` |
 //! | `ifma` | one multiple of a fixed point | `Ifma` |
-//! | `lanes` | vectors of 4 and 8 field elements | `Avx2`, `Avx512` |
+//! | `lanes` | vectors of 4 and 8 field elements | `Avx2`, `Avx512`, `Ifma` |
 //! | `native` | `field` and `scan` together | both of theirs |
 //! | `scan` | table scans | `Avx2` |
 //! | `sm3` | SM3 | see there |
-//! | `sm4` | SM4 by way of the S-box of AES | `Aes`, `Vaes`, with `Avx512` |
+//! | `sm4` | SM4 by way of the S-box of AES, or of inversions in its field | `Aes`, `Vaes`, `Gfni`, with `Avx512` |
 
 pub(crate) mod cpu;
 mod field;
