@@ -1,0 +1,12 @@
+//! Attackers, each with the attack written out: the product must stand, and a deliberately weak variant must fall to
+//! the very same code, or the attack proves nothing. The weak variants exist here only.
+//!
+//! | driver | attacker | module |
+//! |---|---|---|
+//! | M1, M2 | a server that chooses its nonces after it saw all of the client's (ROS) | `ros` |
+#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
+
+mod algebra;
+mod mutants;
+mod parties;
+mod ros;
