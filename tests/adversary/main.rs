@@ -4,9 +4,11 @@
 //! | driver | attacker | module |
 //! |---|---|---|
 //! | M1, M2 | a server that chooses its nonces after it saw all of the client's (ROS) | `ros` |
+//! | M3 | a client that has a digest logged and wants a signature on another | `misbinding` |
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod algebra;
+mod misbinding;
 mod mutants;
 mod parties;
 mod ros;
