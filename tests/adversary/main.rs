@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | M1, M2 | a server that chooses its nonces after it saw all of the client's (ROS) | `ros` |
 //! | M3 | a client that has a digest logged and wants a signature on another | `misbinding` |
+//! | M4 | a client that wants to see `K2` before it is bound | `server_first` |
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod algebra;
@@ -12,3 +13,4 @@ mod misbinding;
 mod mutants;
 mod parties;
 mod ros;
+mod server_first;
