@@ -6,11 +6,15 @@
 //! | M1, M2 | a server that chooses its nonces after it saw all of the client's (ROS) | `ros` |
 //! | M3 | a client that has a digest logged and wants a signature on another | `misbinding` |
 //! | M4 | a client that wants to see `K2` before it is bound | `server_first` |
+//! | M5 | a server with degenerate nonces and wrong answers, one that looks for patterns | `deviant_server`, `nonces` |
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod algebra;
+mod deviant_server;
+mod lattice;
 mod misbinding;
 mod mutants;
+mod nonces;
 mod parties;
 mod ros;
 mod server_first;
