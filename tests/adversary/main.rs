@@ -7,6 +7,7 @@
 //! | M3 | a client that has a digest logged and wants a signature on another | `misbinding` |
 //! | M4 | a client that wants to see `K2` before it is bound | `server_first` |
 //! | M5 | a server with degenerate nonces and wrong answers, one that looks for patterns | `deviant_server`, `nonces` |
+//! | M6 | whoever sees every transcript of a client that crashes and is restored | `reuse` |
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod algebra;
@@ -16,5 +17,6 @@ mod misbinding;
 mod mutants;
 mod nonces;
 mod parties;
+mod reuse;
 mod ros;
 mod server_first;
