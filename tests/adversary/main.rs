@@ -8,10 +8,12 @@
 //! | M4 | a client that wants to see `K2` before it is bound | `server_first` |
 //! | M5 | a server with degenerate nonces and wrong answers, one that looks for patterns | `deviant_server`, `nonces` |
 //! | M6 | whoever sees every transcript of a client that crashes and is restored | `reuse` |
+//! | M12 | faults in memory | `faults` |
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod algebra;
 mod deviant_server;
+mod faults;
 mod lattice;
 mod misbinding;
 mod mutants;
