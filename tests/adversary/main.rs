@@ -8,10 +8,13 @@
 //! | M4 | a client that wants to see `K2` before it is bound | `server_first` |
 //! | M5 | a server with degenerate nonces and wrong answers, one that looks for patterns | `deviant_server`, `nonces` |
 //! | M6 | whoever sees every transcript of a client that crashes and is restored | `reuse` |
+//! | M7, M8 | thieves of the phone, of the server, and of both at different times | `thief` |
+//! | M9, M10 | a client that decrypts without end, a server that wants to read | `decryption` |
 //! | M12 | faults in memory | `faults` |
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod algebra;
+mod decryption;
 mod deviant_server;
 mod faults;
 mod lattice;
@@ -21,4 +24,6 @@ mod nonces;
 mod parties;
 mod reuse;
 mod ros;
+mod search;
 mod server_first;
+mod thief;

@@ -29,7 +29,7 @@ pub(crate) fn largest_deviation(scalars: &[[u8; 32]]) -> f64 {
     (0..32).map(|place| chi_square(scalars.iter().map(|scalar| scalar[place]))).fold(0.0, f64::max)
 }
 
-const SUSPICIOUS: f64 = 400.0;
+pub(crate) const SUSPICIOUS: f64 = 400.0;
 
 /// The client's nonces of 10240 items, read off its random source and checked against its points.
 #[test]

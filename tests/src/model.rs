@@ -1,11 +1,11 @@
 //! The server's role with maps instead of storage, and the two parties with one key, all in memory.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::{collections::BTreeMap, mem, sync::Arc};
 
 use cosign_core::{
     ClientKey, Code, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress,
     Purpose, RefreshId, SessionId, csr, keygen,
+    refresh::{self, Confirmation},
     server::{
         Admission, Audit, Gate, Incoming, KeyRecord, PendingKeygen, ReplayCache, ServerShare, Status,
         receive, refuse,
@@ -178,6 +178,21 @@ impl Pair {
         let (frame, waiting) = sign::start(&self.key, digests, NOW, self.counter, &mut self.rng)?;
         let answer = self.server.handle(&frame, &DEVICE, NOW, &mut self.rng);
         waiting.finish(&answer).map(done).map(|signed| signed.signatures)
+    }
+
+    /// Moves to new shares under a PIN: the client's record of before.
+    pub fn refresh(&mut self, pin: &str) -> LocalRecord {
+        let pin = Pin::new(pin).unwrap();
+        let Self { server, key, device_key, rng, .. } = self;
+        let (r1, waiting) = refresh::start(key, &pin, device_key, MIN_ITERATIONS, NOW, rng).unwrap();
+        let r2 = server.handle(&r1, &DEVICE, NOW, rng);
+        let renewed = done(waiting.finish(&r2, device_key).unwrap());
+        let stored = renewed.record.to_bytes();
+        let (r3, waiting) = renewed.confirm(&stored[..], &pin, device_key, NOW, rng).unwrap();
+        let r4 = server.handle(&r3, &DEVICE, NOW, rng);
+        assert_eq!(done(waiting.finish(&r4).unwrap()), Confirmation::Active { failures: 0 });
+        self.key = renewed.record.unlock(&pin, &self.device_key).unwrap();
+        mem::replace(&mut self.record, renewed.record)
     }
 
     /// The server's record of the key.
