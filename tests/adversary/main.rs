@@ -11,12 +11,14 @@
 //! | M7, M8 | thieves of the phone, of the server, and of both at different times | `thief` |
 //! | M9, M10 | a client that decrypts without end, a server that wants to read | `decryption` |
 //! | M12 | faults in memory | `faults` |
+//! | | guessers of PINs and replayers at the edges of the rules | `gate` |
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod algebra;
 mod decryption;
 mod deviant_server;
 mod faults;
+mod gate;
 mod lattice;
 mod misbinding;
 mod mutants;
