@@ -3,12 +3,12 @@
 //!
 //! | driver | attacker | module |
 //! |---|---|---|
-//! | M1, M2 | a server that chooses its nonces after it saw all of the client's (ROS) | `ros` |
+//! | M1, M2 | a server that chooses its nonces after it saw all of the client's (ROS) | `ros`, `victims` |
 //! | M3 | a client that has a digest logged and wants a signature on another | `misbinding` |
 //! | M4 | a client that wants to see `K2` before it is bound | `server_first` |
 //! | M5 | a server with degenerate nonces and wrong answers, one that looks for patterns | `deviant_server`, `nonces` |
 //! | M6 | whoever sees every transcript of a client that crashes and is restored | `reuse` |
-//! | M7, M8 | thieves of the phone, of the server, and of both at different times | `thief` |
+//! | M7, M8 | thieves of the phone, of the server, and of both at different times | `thief`, `search` |
 //! | M9, M10 | a client that decrypts without end, a server that wants to read | `decryption` |
 //! | M12 | faults in memory | `faults` |
 //! | | guessers of PINs and replayers at the edges of the rules | `gate` |
@@ -29,3 +29,4 @@ mod ros;
 mod search;
 mod server_first;
 mod thief;
+mod victims;
