@@ -36,7 +36,8 @@ pub struct Server {
     pub cache: ReplayCache,
     /// The audit log.
     pub audit: Vec<Audit>,
-    nonce_key: [u8; 32],
+    /// What hedges the nonces of this process.
+    pub nonce_key: [u8; 32],
 }
 
 impl Server {
