@@ -1,9 +1,7 @@
 //! The engines and the two parties against SM2 from the textbook.
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
-use std::collections::BTreeSet;
-
-use cosign_core::{Digest, Error, Pin, Purpose, decrypt, refresh, sign};
+use cosign_core::{Digest, Error, Purpose, decrypt, sign};
 use cosign_tests::{
     model::{DEVICE, NOW, PIN, Pair, done},
     naive::{self, G, N, Point},
@@ -160,28 +158,6 @@ fn digests(count: u16) -> Vec<Digest> {
 }
 
 #[test]
-fn two_parties_sign_as_one_would() {
-    for seed in 0..4 {
-        let mut pair = Pair::active(Purpose::Sign, seed);
-        let d = joint_key(&pair);
-        let point = G.mul(&d);
-        assert_eq!(point.to_bytes(), pair.key.public_key().as_point().to_bytes());
-        let mut nonces = BTreeSet::new();
-        for count in [1, 3, 8] {
-            let digests = digests(count);
-            for (digest, signature) in digests.iter().zip(pair.sign(&digests).unwrap()) {
-                let (r, s) = (naive::int(&signature.r().to_bytes()), naive::int(&signature.s().to_bytes()));
-                assert!(naive::verify(&point, digest.as_bytes(), &r, &s));
-                // The nonce that a single signer with `d` would have used gives the same signature.
-                let k = (&s * (&d + 1u32) + &r * &d) % &*N;
-                assert_eq!(naive::sign(&d, digest.as_bytes(), &k), Some((r, s)));
-                assert!(nonces.insert(k), "a nonce came twice");
-            }
-        }
-    }
-}
-
-#[test]
 fn two_parties_decrypt_as_one_would() {
     for seed in 0..3 {
         let mut pair = Pair::active(Purpose::Encrypt, seed);
@@ -197,27 +173,6 @@ fn two_parties_decrypt_as_one_would() {
             assert_eq!(naive::decrypt(&d, &Ciphertext::to_c1c3c2(ciphertext)[1..]).as_deref(), Some(message));
         }
     }
-}
-
-#[test]
-fn shares_move_and_the_key_stays() {
-    let mut pair = Pair::active(Purpose::Sign, 40);
-    let d = joint_key(&pair);
-    let old = pair.server_record().share.expose_bytes();
-    let pin = Pin::new("864209").unwrap();
-    let Pair { server, key, device_key, rng, .. } = &mut pair;
-    let (r1, waiting) = refresh::start(key, &pin, device_key, cosign_core::MIN_ITERATIONS, NOW, rng).unwrap();
-    let r2 = server.handle(&r1, &DEVICE, NOW, rng);
-    let renewed = done(waiting.finish(&r2, device_key).unwrap());
-    let (r3, waiting) = renewed.confirm(&renewed.record.to_bytes()[..], &pin, device_key, NOW, rng).unwrap();
-    let r4 = server.handle(&r3, &DEVICE, NOW, rng);
-    assert_eq!(done(waiting.finish(&r4).unwrap()), refresh::Confirmation::Active { failures: 0 });
-
-    let client =
-        naive::client_share(&renewed.record.to_bytes()[..], "864209", &pair.device_key.expose_bytes());
-    let share = pair.server_record().share.expose_bytes();
-    assert_ne!(share[..32], old[..32]);
-    assert_eq!(naive::joint_key(&client, &naive::int(&share[..32])), d);
 }
 
 #[test]

@@ -124,9 +124,7 @@ fn short_nonces(
         basis[5][column] = integer(c * first.b2 * scale);
         basis[6][column] = integer((equation.t - c * first.t) * scale);
     }
-    for row in 2..6 {
-        basis[row][row] = BigInt::from(1);
-    }
+    (2..6).for_each(|row| basis[row][row] = BigInt::from(1));
     basis[6][6] = BigInt::from(1) << bits;
     lattice::reduce(&mut basis);
     basis.iter().find_map(|row| {

@@ -3,19 +3,14 @@
 use std::vec::Vec;
 
 use getrandom::SysRng;
-use sm_primitives::{
-    Scalar, SecretScalar,
-    point::PublicPoint,
-    rand_core::{TryCryptoRng, TryRng},
-    sm2::{Signature, dsa},
-};
+use sm_primitives::rand_core::{TryCryptoRng, TryRng};
 
 use super::{
     life::{NOW, Pair},
     model::{OTHER, OWN},
     script::Script,
 };
-use crate::{Code, Digest, Error, KeyId, Op, Purpose, SessionId, hash, keygen, sign, wire};
+use crate::{Code, Digest, Error, KeyId, Purpose, keygen, sign};
 
 /// Gives the same byte for ever.
 struct Constant(u8);
@@ -98,54 +93,6 @@ fn a_faulty_share_releases_nothing() {
     record.share = faulty.into();
     assert_eq!(pair.sign(&[digest(1)]).unwrap_err().code(), Some(Code::Internal));
     assert!(pair.model.audit.last().unwrap().signatures.is_empty());
-}
-
-/// A client that shifts its nonce points by multiples of G: what comes out is valid for no digest of its choice.
-#[test]
-fn a_shifted_nonce_point_signs_no_chosen_digest() {
-    let mut pair = Pair::active(Purpose::Sign);
-    let (logged, wanted) = (digest(1), digest(2));
-    let shift = logged.scalar() - wanted.scalar();
-    for counter in 0..20 {
-        let [na, nb] = [(); 2].map(|()| SecretScalar::random(&mut SysRng).unwrap());
-        let shifted = PublicPoint::generator().mul_vartime(&shift).unwrap();
-        let qa = pair.key.base.mul(&na).add(&shifted).unwrap();
-        let qb = pair.key.base.mul(&nb);
-        let items = [&logged.as_bytes()[..], &qa.to_bytes(), &qb.to_bytes()].concat();
-        let sid = SessionId::from_bytes([counter; 16]);
-        let key = &pair.key;
-        let h_req = hash::request(Op::Sign, &key.key_id, 1, &key.public_key, &sid, 1, &items);
-        let tag = key.auth.tag(&h_req, NOW);
-        let header = wire::RequestHeader {
-            op: Op::Sign,
-            key_id: key.key_id,
-            epoch: 1,
-            sid,
-            ts_ms: NOW,
-            tag,
-            count: 1,
-        };
-        let answer = pair.model.handle(&header.frame(&items), &OWN, NOW, &mut SysRng);
-        let k2 = PublicPoint::from_bytes(&answer[22..86].try_into().unwrap()).unwrap();
-        let s2 = Scalar::from_bytes(&answer[86..118].try_into().unwrap()).unwrap();
-        let (b1, b2) = hash::binding_factors(&h_req, 0, &[k2])[0];
-        let v = na
-            .mul_public(&Scalar::from_u128(b1))
-            .unwrap()
-            .add(&nb.mul_public(&Scalar::from_u128(b2)).unwrap());
-        let t = v.unwrap().add(&pair.key.share.mul_public(&s2).unwrap()).unwrap().declassify();
-        let (e, r) = pair.model.audit.last().unwrap().signatures[0];
-        assert_eq!(e, logged);
-        // What the algebra gives: a signature on e - b1 * shift, a digest that the client cannot choose.
-        let bound = Scalar::from_u128(b1) * shift;
-        let r = Scalar::from_bytes(&r).unwrap() - bound;
-        let signature = Signature::from_scalars(r, t - r).unwrap();
-        let random = (logged.scalar() - bound).to_bytes();
-        dsa::verify_digest(pair.key.public_key(), &random, &signature).unwrap();
-        for digest in [logged, wanted] {
-            assert!(dsa::verify_digest(pair.key.public_key(), digest.as_bytes(), &signature).is_err());
-        }
-    }
 }
 
 /// Every byte of a request is bound: no change of one bit is answered with a signature.
