@@ -4,7 +4,7 @@
 //! are private, so they are written out here a second time with a place for a fault at each value; the client of the
 //! product judges what comes out.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use cosign_core::{Code, Error, LocalRecord, Pin, Purpose, server::ServerShare, sign};
 use cosign_tests::{
@@ -197,12 +197,13 @@ fn m12_faulty_answers_to_one_request_do_not_fix_the_share() {
     let (mut pair, keys) = laid_open(Purpose::Sign, 1206);
     let (frame, _waiting) = sign::start(&pair.key, &digests(4), NOW, 1, &mut pair.rng).unwrap();
     let request = Request::read(&frame, &keys.public);
-    let mut collector = Collector::default();
+    let (mut collector, mut nonces) = (Collector::default(), BTreeSet::new());
     for life in 0..64u64 {
         pair.server.cache = cosign_core::server::ReplayCache::new(1000, 1 << 20);
         pair.rng = Seeded::new(life);
         let frame = ask(&mut pair, &frame);
         for (index, (k2, s2)) in read_answer(&frame).into_iter().enumerate() {
+            assert!(nonces.insert(k2.to_bytes()), "a nonce came twice");
             collector.add(&k2, request.r(index, &k2).0, s2);
         }
     }
