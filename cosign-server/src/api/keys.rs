@@ -50,6 +50,8 @@ struct PinBody {
     total: u8,
     locked: bool,
     retry_s: u32,
+    remaining: u8,
+    refresh_required: bool,
 }
 
 #[derive(Serialize)]
@@ -88,6 +90,8 @@ impl TryFrom<KeyView> for KeyBody {
                 total: key.pin.total,
                 locked: key.pin.locked,
                 retry_s: key.pin.retry_s,
+                remaining: key.pin.remaining,
+                refresh_required: key.pin.refresh_required,
             },
             decrypts: key.decrypts,
         })

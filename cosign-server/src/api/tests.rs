@@ -242,7 +242,10 @@ async fn keys_are_listed_shown_and_frozen_by_their_owner_only() {
         (&json!("active"), &json!("sign"), &json!(1))
     );
     assert_eq!(shown["public_key"], key.public_key().to_spki_pem());
-    assert_eq!(shown["pin"], json!({ "failures": 0, "total": 0, "locked": false, "retry_s": 0 }));
+    let fresh = json!({
+        "failures": 0, "total": 0, "locked": false, "retry_s": 0, "remaining": 10, "refresh_required": false
+    });
+    assert_eq!(shown["pin"], fresh);
     assert_eq!(get(&world, "/v1/keys", Some(DEVICE)).await.1, json!({ "keys": [shown] }));
     assert_eq!(get(&world, "/v1/keys", Some([8; 32])).await.1, json!({ "keys": [] }));
     assert_eq!(problem(get(&world, &path, Some([8; 32])).await).0, 404);

@@ -33,6 +33,8 @@ pub(super) fn key_json(key: &KeyView) -> Value {
             "total": key.pin.total,
             "locked": key.pin.locked,
             "retry_s": key.pin.retry_s,
+            "remaining": key.pin.remaining,
+            "refresh_required": key.pin.refresh_required,
         },
         "decrypts": key.decrypts,
     })
@@ -41,6 +43,7 @@ pub(super) fn key_json(key: &KeyView) -> Value {
 pub(super) fn key_line(key: &KeyView) -> String {
     let pin = match key.pin {
         pin if pin.locked => "PIN locked".to_owned(),
+        pin if pin.refresh_required => "waits for a PIN change".to_owned(),
         pin if pin.retry_s > 0 => format!("{} wrong PINs, wait {} s", pin.failures, pin.retry_s),
         pin => format!("{} wrong PINs", pin.failures),
     };

@@ -78,6 +78,9 @@ pub struct Item {
     pub r: [u8; 32],
 }
 
+/// Note of the record of a confirmed refresh. The highest epoch among these is the oldest that a key may have.
+pub const ACTIVATED: &str = "activated";
+
 /// Something that happened, before it has a place in the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {

@@ -21,7 +21,7 @@ use super::{
     vault::{Hot, Locked},
 };
 use crate::domain::{
-    audit::{Act, Event, Item},
+    audit::{ACTIVATED, Act, Event, Item},
     key::StoredKey,
     ports::{Spend, StoreError, Unit, Write},
 };
@@ -143,7 +143,7 @@ impl Core {
             (changed, audit) => {
                 let log = audit.as_ref().map(|audit| {
                     let activated = hot.record.epoch != hot.stored.epoch;
-                    Write::Log(event(audit, &scene, if activated { "activated" } else { "" }))
+                    Write::Log(event(audit, &scene, if activated { ACTIVATED } else { "" }))
                 });
                 self.save(hot, changed, log.into_iter().collect()).await
             }

@@ -97,6 +97,8 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("secure_delete", "ON")
+            // Journals of savepoints hold pages as they were before, destroyed shares among them: not on the disk.
+            .pragma("temp_store", "MEMORY")
             .pragma("wal_autocheckpoint", "4000");
         let mut connection = SqliteConnection::connect_with(&options).await?;
         let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await?;

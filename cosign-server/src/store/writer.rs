@@ -14,7 +14,7 @@ use tokio::{
 use super::{apply, audit, rows::refused};
 use crate::{
     domain::{
-        audit::Head,
+        audit::{ACTIVATED, Head},
         key::Status,
         ports::{StoreError, Unit, Write},
     },
@@ -76,11 +76,13 @@ async fn run(
     telemetry: Arc<Telemetry>,
 ) {
     let mut group = Vec::with_capacity(GROUP);
+    // At first too: the process before this one may have been killed between a commit and what follows it.
+    let mut cut_log = true;
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let mut outcomes = Vec::with_capacity(group.len());
         let committed = transact(&mut connection, &group, &mut outcomes).await;
         telemetry.committed(group.len(), committed.is_ok());
-        let destroys = group.iter().any(|waiting| waiting.unit.0.iter().any(destroys_share));
+        cut_log |= group.iter().any(|waiting| waiting.unit.0.iter().any(destroys_share));
         if let Err(error) = &committed {
             tracing::error!(%error, units = group.len(), "the transaction failed");
             drop(sqlx::query("ROLLBACK").execute(&mut connection).await);
@@ -94,10 +96,8 @@ async fn run(
             let _gone = waiting.done.send(outcome);
         }
         // The bytes of a destroyed share are still in the write-ahead log; this moves it into the database and cuts it.
-        if destroys
-            && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await
-        {
-            tracing::warn!(%error, "the write-ahead log still holds a destroyed share");
+        if cut_log {
+            cut_log = !checkpoint(&mut connection).await;
         }
     }
     if let Err(error) = connection.close().await {
@@ -105,8 +105,23 @@ async fn run(
     }
 }
 
-const fn destroys_share(write: &Write) -> bool {
-    matches!(write, Write::SetStatus { to: Status::Revoked, .. })
+/// Whether it succeeded; a reader that is in its way makes it fail, and it is done after the next commit.
+async fn checkpoint(connection: &mut SqliteConnection) -> bool {
+    let busy: Result<bool, _> =
+        sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await;
+    if let Err(error) = &busy {
+        tracing::warn!(%error, "the write-ahead log still holds a destroyed share");
+    }
+    matches!(busy, Ok(false))
+}
+
+/// A revocation empties the row, an activated refresh writes the new share over the old one.
+fn destroys_share(write: &Write) -> bool {
+    match write {
+        Write::SetStatus { to, .. } => *to == Status::Revoked,
+        Write::Log(event) => event.note == ACTIVATED,
+        _ => false,
+    }
 }
 
 /// One transaction for the whole group. `Err` means that nothing of it happened.

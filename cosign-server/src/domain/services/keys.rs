@@ -53,6 +53,10 @@ pub struct PinView {
     pub locked: bool,
     /// Seconds until the next PIN is looked at.
     pub retry_s: u32,
+    /// Wrong PINs that lock the key.
+    pub remaining: u8,
+    /// Whether the operator unlocked it, so that only a refresh is served.
+    pub refresh_required: bool,
 }
 
 impl KeyView {
@@ -64,6 +68,8 @@ impl KeyView {
             total: key.gate.total,
             locked: key.gate.is_locked(),
             retry_s: key.gate.wait_s(now_ms),
+            remaining: key.gate.remaining(),
+            refresh_required: key.gate.refresh_required,
         };
         Self {
             key_id: key.key_id,
