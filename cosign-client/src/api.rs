@@ -112,6 +112,12 @@ pub struct PinState {
     pub locked: bool,
     /// Seconds before the next attempt counts.
     pub retry_s: u32,
+    /// Wrong PINs that lock the key; `None` from a server that does not say.
+    #[serde(default)]
+    pub remaining: Option<u32>,
+    /// Whether the operator unlocked the key, so that only a PIN change is served.
+    #[serde(default)]
+    pub refresh_required: bool,
 }
 
 #[derive(Deserialize)]

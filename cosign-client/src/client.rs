@@ -1,6 +1,7 @@
 //! The operations of the client role.
 
 mod keygen;
+mod refresh;
 mod session;
 
 use std::{
@@ -23,8 +24,11 @@ use sm_primitives::{
 };
 use tokio::{runtime::Handle, task};
 
-pub use self::keygen::{ITERATIONS, KeygenRequest, Step};
 use self::session::Exchange;
+pub use self::{
+    keygen::{ITERATIONS, KeygenRequest, Step},
+    refresh::Renewed,
+};
 use crate::{
     api::{Device, KeyStatus, Keys, Server},
     clock,
@@ -169,8 +173,21 @@ impl Client {
     /// success, to be shown to the owner.
     ///
     /// # Errors
-    /// [`Error::WrongPin`], [`Error::KeyRefused`] and the other refusals; [`Error::ServerMisbehaved`]; network errors.
+    /// [`Error::WrongPin`], [`Error::RefreshRequired`], [`Error::KeyRefused`] and the other refusals;
+    /// [`Error::ServerMisbehaved`]; network errors.
     pub async fn sign(
+        &self,
+        key: &Arc<ClientKey>,
+        digests: &[Digest],
+        done: impl FnMut(Range<usize>, Vec<Signature>),
+    ) -> Result<u8, Error> {
+        match self.sign_all(key, digests, done).await {
+            Err(error) => Err(self.explain(key.key_id(), error).await),
+            signed => signed,
+        }
+    }
+
+    async fn sign_all(
         &self,
         key: &Arc<ClientKey>,
         digests: &[Digest],
@@ -225,7 +242,11 @@ impl Client {
         for range in batches(ciphertexts.len()) {
             let (channel, key) = (channel.clone(), Arc::clone(key));
             let batch = ciphertexts.get(range).unwrap_or_default().to_vec();
-            let decrypted = blocking(move || session::decrypt(&channel, &key, &batch)).await?;
+            let key_id = key.key_id();
+            let decrypted = match blocking(move || session::decrypt(&channel, &key, &batch)).await {
+                Ok(decrypted) => decrypted,
+                Err(error) => return Err(self.explain(key_id, error).await),
+            };
             failures = failures.max(decrypted.failures);
             plaintexts.extend(decrypted.plaintexts);
         }
@@ -293,122 +314,30 @@ impl Channel {
         self.client.sessions.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// For an operation whose frames may be repeated.
     fn of(&self, op: Op) -> OpChannel {
-        OpChannel { channel: self.clone(), op }
+        OpChannel { channel: self.clone(), op, resend: Resend::Identical }
+    }
+
+    /// For an operation whose frames may not.
+    fn once(&self, op: Op) -> OpChannel {
+        OpChannel { resend: Resend::Never, ..self.of(op) }
     }
 }
 
-/// A channel for an operation whose frames may be repeated.
+/// A channel for one operation.
 #[derive(Clone)]
 struct OpChannel {
     channel: Channel,
     op: Op,
+    resend: Resend,
 }
 
 impl Exchange for OpChannel {
     fn exchange(&self, frame: &[u8], deadline: Instant) -> Result<Vec<u8>, Error> {
-        self.channel.send(self.op, frame, Resend::Identical, deadline)
+        self.channel.send(self.op, frame, self.resend, deadline)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use cosign_core::Purpose;
-    use sm_primitives::sm2::dsa;
-
-    use super::*;
-    use crate::testing::{FrameServer, Model, Reaction, device_key, pin};
-
-    /// 600 digests to a server in memory behind a socket: how it ended, which positions got a signature that verifies,
-    /// and how many digests each request had.
-    async fn sign_600(
-        pin_digits: &str,
-        reactions: &[Reaction],
-    ) -> (Result<u8, Error>, Vec<usize>, Vec<usize>) {
-        let mut model = Model::new();
-        let (record, _) = model.keygen(1, Purpose::Sign, &pin("271828"), &device_key());
-        let public_key = *record.public_key();
-        let server = FrameServer::start(reactions, model.into_respond());
-        let client = Client::new(server.connection());
-        let credentials = Arc::new(Credentials { pin: pin(pin_digits), device: device_key() });
-        let key = client.unlock(record, credentials).await.unwrap();
-        let digests: Vec<Digest> = (0..600_u16)
-            .map(|i| Digest::reduce(&[i.to_be_bytes(); 16].concat().try_into().unwrap()))
-            .collect();
-        let mut signed = Vec::new();
-        let outcome = client
-            .sign(&key, &digests, |range, signatures| {
-                assert_eq!(range.len(), signatures.len());
-                for (position, signature) in range.zip(signatures) {
-                    dsa::verify_digest(&public_key, digests[position].as_bytes(), &signature).unwrap();
-                    signed.push(position);
-                }
-            })
-            .await;
-        signed.sort_unstable();
-        let counts = server
-            .seen()
-            .iter()
-            .map(|frame| usize::from(u16::from_be_bytes([frame[80], frame[81]])))
-            .collect();
-        (outcome, signed, counts)
-    }
-
-    #[tokio::test]
-    async fn many_digests_go_in_several_requests() {
-        let (outcome, signed, counts) = sign_600("271828", &[]).await;
-        assert_eq!(outcome.unwrap(), 0);
-        assert_eq!(signed, (0..600).collect::<Vec<_>>());
-        assert_eq!(counts[0], 256);
-        assert_eq!(counts.iter().sum::<usize>(), 600);
-    }
-
-    #[tokio::test]
-    async fn a_wrong_pin_costs_one_attempt_however_large_the_batch() {
-        let (outcome, signed, counts) = sign_600("271829", &[]).await;
-        assert!(matches!(outcome, Err(Error::WrongPin { remaining: 9, .. })));
-        assert!(signed.is_empty());
-        assert_eq!(counts, [256]);
-    }
-
-    #[tokio::test]
-    async fn what_was_signed_before_a_failure_is_handed_over() {
-        let refused = [Reaction::Respond, Reaction::Refuse("not_enrolled")];
-        let (outcome, signed, counts) = sign_600("271828", &refused).await;
-        assert!(matches!(outcome, Err(Error::Api(_))));
-        assert_eq!(counts.len(), 3, "the third request was under way");
-        assert!(signed.len() == 256 + 256 || signed.len() == 256 + 88, "{}", signed.len());
-    }
-
-    #[tokio::test]
-    async fn a_lost_answer_is_asked_for_again_and_signed_once() {
-        let lost = [Reaction::RespondAndDrop];
-        let (outcome, signed, counts) = sign_600("271828", &lost).await;
-        assert_eq!(outcome.unwrap(), 0);
-        assert_eq!(signed.len(), 600);
-        assert_eq!(counts[..2], [256, 256], "the same request twice");
-        assert_eq!(counts.iter().sum::<usize>(), 856);
-    }
-
-    #[tokio::test]
-    async fn nothing_to_sign_asks_nobody() {
-        let mut model = Model::new();
-        let (record, key) = model.keygen(1, Purpose::Sign, &pin("271828"), &device_key());
-        drop(record);
-        let server = FrameServer::start(&[], model.into_respond());
-        let client = Client::new(server.connection());
-        let outcome = client.sign(&Arc::new(key), &[], |_, _| panic!("nothing to hand over")).await;
-        assert_eq!(outcome.unwrap(), 0);
-        assert!(server.seen().is_empty());
-    }
-
-    #[test]
-    fn batches_cover_everything_once() {
-        for count in [0, 1, 255, 256, 257, 500, 512, 1000] {
-            let runs: Vec<_> = batches(count).collect();
-            assert!(runs.iter().all(|run| (1..=256).contains(&run.len())), "{count}");
-            let covered: Vec<usize> = runs.into_iter().flatten().collect();
-            assert_eq!(covered, (0..count).collect::<Vec<_>>());
-        }
-    }
-}
+mod tests;

@@ -1,9 +1,13 @@
 //! What can go wrong, whose fault it is, and what to do next.
 
+mod text;
+
 use std::{io, path::PathBuf};
 
 use cosign_core::{Code, Detail, KeyId, Refusal};
 
+pub(crate) use self::text::duration_text;
+use self::text::{cause_text, completion_text, pin_text};
 use crate::api::Problem;
 
 /// Why an operation of the client failed. `Display` is the cause, [`Error::next_step`] the way out.
@@ -39,6 +43,20 @@ pub enum Error {
         /// The server's epoch.
         active: u32,
     },
+    /// Two records of the key wait for the server's word on which of them it holds the other half of.
+    #[error("a PIN change or refresh of key {key_id} is not confirmed yet{}", cause_text(cause.as_deref()))]
+    RefreshUnconfirmed {
+        /// The key.
+        key_id: KeyId,
+        /// Why the attempt to have it confirmed failed, if there was one.
+        cause: Option<Box<Self>>,
+    },
+    /// The server does not know the refresh; the old record is the only one again.
+    #[error("the server did not make the PIN change or refresh of key {0}: the PIN is what it was before")]
+    RefreshUndone(KeyId),
+    /// The operator unlocked the key, which now waits for a refresh and serves nothing else.
+    #[error("key {0} was unlocked by the operator and waits for a change of its PIN")]
+    RefreshRequired(KeyId),
     /// The clocks differ by more than the protocol allows (120 s).
     #[error("this device's clock is {} {}", duration_text(ahead_ms.unsigned_abs()), if *ahead_ms < 0 { "behind the server's" } else { "ahead of the server's" })]
     Clock {
@@ -210,6 +228,10 @@ impl Error {
         match self {
             Self::Address(_) | Self::PinFormat | Self::WeakPin | Self::AmbiguousKey(_) => Category::Usage,
             Self::WrongPin { .. } => Category::Pin,
+            Self::RefreshUnconfirmed { cause: Some(cause), .. } => cause.category(),
+            Self::RefreshUnconfirmed { .. } | Self::RefreshUndone(_) | Self::RefreshRequired(_) => {
+                Category::Key
+            }
             Self::KeyRefused | Self::Epoch { .. } | Self::Quota | Self::NotActive(_) => Category::Key,
             Self::Clock { .. } | Self::Busy | Self::Refused(_) => Category::Refused,
             Self::Api(problem) if problem.code == "not_found" => Category::NotFound,
@@ -238,6 +260,9 @@ impl Error {
             Self::WrongPin { .. } => "wrong_pin",
             Self::KeyRefused => "key_refused",
             Self::Epoch { .. } => "wrong_epoch",
+            Self::RefreshUnconfirmed { .. } => "refresh_unconfirmed",
+            Self::RefreshUndone(_) => "refresh_undone",
+            Self::RefreshRequired(_) => "refresh_required",
             Self::Clock { .. } => "clock",
             Self::Quota => "quota",
             Self::Busy => "busy",
@@ -276,16 +301,29 @@ impl Error {
             Self::Address(_) => "write it like cosign.example.org:8443 or [::1]:8443",
             Self::WeakPin => "choose digits that nobody guesses; ten wrong ones lock the key",
             Self::WrongPin { remaining: 0, retry_s: 0 } => {
-                "the operator unlocks it after checking who you are"
+                "the operator unlocks it after checking who you are; a forgotten PIN takes a new key (`smsign keygen`)"
             }
-            Self::WrongPin { retry_s: 0, .. } => "try again with the right PIN",
+            Self::WrongPin { retry_s: 0, .. } => {
+                "try again with the right PIN; a forgotten one takes a new key (`smsign keygen`)"
+            }
             Self::WrongPin { retry_s, .. } => {
                 return Some(format!("wait {}, then try again", duration_text(u64::from(*retry_s) * 1000)));
             }
             Self::KeyRefused => {
                 "`smsign keys show KEY` tells its state; the operator unlocks or unfreezes it"
             }
-            Self::Epoch { .. } => "this copy of the key store is old; use the device that renewed the key",
+            Self::Epoch { .. } => {
+                "try again; if it stays, this copy of the key store is old, and the one that renewed the key is needed"
+            }
+            Self::RefreshUnconfirmed { key_id, cause } => {
+                return Some(completion_text(*key_id, cause.as_deref()));
+            }
+            Self::RefreshUndone(_) => "try again with that PIN",
+            Self::RefreshRequired(key_id) => {
+                return Some(format!(
+                    "`smsign pin change {key_id}`; it asks for the old PIN: if that is forgotten, make a new key"
+                ));
+            }
             Self::Clock { .. } => {
                 "set this device's clock, then try again; nothing was counted against the PIN"
             }
@@ -356,91 +394,5 @@ impl Error {
     }
 }
 
-fn pin_text(remaining: u8, retry_s: u32) -> String {
-    let attempts =
-        |n: u8| if n == 1 { "1 attempt remains".to_owned() } else { format!("{n} attempts remain") };
-    match (remaining, retry_s) {
-        (0, 0) => "wrong PIN; it was the last attempt, the key is locked now".to_owned(),
-        (n, 0) => format!("wrong PIN; {}", attempts(n)),
-        (n, wait) => format!(
-            "wrong PIN, or the wait after wrong PINs is not over; {}, the next one in {}",
-            attempts(n),
-            duration_text(u64::from(wait) * 1000)
-        ),
-    }
-}
-
-/// A length of time as people say it: `95 s`, `15 min`, `24 h`, `3 days`.
-pub(crate) fn duration_text(ms: u64) -> String {
-    match ms.div_ceil(1000) {
-        s @ 0..=120 => format!("{s} s"),
-        s @ 121..=7200 => format!("{} min", s.div_ceil(60)),
-        s @ 7201..=172_800 => format!("{} h", s.div_ceil(3600)),
-        s => format!("{} days", s.div_ceil(86_400)),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use cosign_core::Error as Protocol;
-
-    use super::*;
-
-    fn refused(code: Code, detail: Detail) -> Error {
-        Error::from_protocol(Protocol::Refused(Refusal { code, detail }), 1_000_000)
-    }
-
-    #[test]
-    fn wrong_pin_says_how_many_and_how_long() {
-        let error = refused(Code::Pin, Detail::Pin { remaining: 4, retry_s: 300 });
-        assert_eq!(
-            error.to_string(),
-            "wrong PIN, or the wait after wrong PINs is not over; 4 attempts remain, the next one in 5 min"
-        );
-        assert_eq!(error.next_step().unwrap(), "wait 5 min, then try again");
-        assert_eq!(error.category(), Category::Pin);
-
-        let error = refused(Code::Pin, Detail::Pin { remaining: 1, retry_s: 0 });
-        assert_eq!(error.to_string(), "wrong PIN; 1 attempt remains");
-        assert_eq!(error.code(), "wrong_pin");
-
-        let error = refused(Code::Pin, Detail::Pin { remaining: 0, retry_s: 0 });
-        assert_eq!(error.to_string(), "wrong PIN; it was the last attempt, the key is locked now");
-        assert_eq!(error.code(), "pin_locked");
-    }
-
-    #[test]
-    fn clock_says_which_way() {
-        let error = refused(Code::Time, Detail::Time(1_600_000));
-        assert_eq!(error.to_string(), "this device's clock is 10 min behind the server's");
-        let error = refused(Code::Time, Detail::Time(0));
-        assert_eq!(error.to_string(), "this device's clock is 17 min ahead of the server's");
-        assert!(matches!(refused(Code::Time, Detail::Time(u64::MAX)), Error::Clock { ahead_ms: i64::MIN }));
-    }
-
-    #[test]
-    fn refusals_keep_their_meaning() {
-        assert_eq!(refused(Code::Key, Detail::None).category(), Category::Key);
-        assert_eq!(refused(Code::Quota, Detail::None).category(), Category::Key);
-        assert_eq!(refused(Code::Busy, Detail::None).code(), "busy");
-        assert!(matches!(refused(Code::Epoch, Detail::Epoch(7)), Error::Epoch { active: 7 }));
-        assert_eq!(
-            refused(Code::DupPoint, Detail::None).to_string(),
-            "the server refused the request (E_DUP_POINT)"
-        );
-        assert_eq!(
-            Error::from_protocol(Protocol::PeerMisbehaved(Code::Verify), 0).category(),
-            Category::Server
-        );
-    }
-
-    #[test]
-    fn durations_read_well() {
-        for (ms, text) in
-            [(0, "0 s"), (1, "1 s"), (120_000, "120 s"), (900_000, "15 min"), (86_400_000, "24 h")]
-        {
-            assert_eq!(duration_text(ms), text);
-        }
-        assert_eq!(duration_text(u64::MAX), "213503982335 days");
-    }
-}
+mod tests;

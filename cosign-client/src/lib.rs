@@ -2,7 +2,7 @@
 //!
 //! * [`Connection`]: QUIC with framed streams and HTTP/3, or HTTP/2; repeats what may be repeated.
 //! * [`Store`]: this device's identity and its half of each key, in a folder.
-//! * [`Client`]: enrolment, key generation, signing, decryption, key status.
+//! * [`Client`]: enrolment, key generation, signing, decryption, PIN change and refresh, key status.
 //!
 //! The command line tool `smsign` is a thin layer over these.
 //!
@@ -26,13 +26,17 @@
 //! let client = Client::new(Connection::new(target));
 //! let digest = Digest::reduce(&key.distid().digest(&key.public_key(), b"message"));
 //! let credentials = Arc::new(Credentials { pin: pin::existing("271828")?, device: device.secret });
-//! let unlocked = client.unlock(key.record, credentials).await?;
+//! let unlocked = client.unlock(key.into_record()?, credentials).await?;
 //! client.sign(&unlocked, &[digest], |_, signatures| println!("{:?}", signatures)).await?;
 //! # Ok(()) }
 //! ```
 //!
+//! A refresh needs the PIN, so none happens by itself: [`KeyInfo::is_refresh_due`] says when one is advised, and it is
+//! for the caller to ask the owner and to call [`Client::refresh`].
+//!
 //! **Invariant**: a frame that carries nonces is sent again only byte for byte, and never later than 60 s after it was
-//! made. **Invariant**: nothing that tests a PIN offline is stored or logged.
+//! made. **Invariant**: while a key has two records, its refresh is completed before anything else. **Invariant**:
+//! nothing that tests a PIN offline is stored or logged.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -49,8 +53,10 @@ mod testing;
 mod tls;
 
 pub use address::ServerAddress;
-pub use client::{Client, ClockComparison, Credentials, ITERATIONS, KeygenRequest, Step};
+pub use client::{Client, ClockComparison, Credentials, ITERATIONS, KeygenRequest, Renewed, Step};
 pub use connection::{Connection, Resend, Target, Transport};
 pub use error::{Category, Error};
-pub use store::{DEFAULT_LABEL, Device, KeyInfo, MAX_LABEL, NewKeyInfo, Store, StoredKey, check_label};
+pub use store::{
+    DEFAULT_LABEL, Device, KeyInfo, MAX_LABEL, NewKeyInfo, REFRESH_AFTER_MS, Store, StoredKey, check_label,
+};
 pub use tls::{DeviceIdentity, Trust};

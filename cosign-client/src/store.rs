@@ -5,6 +5,7 @@
 //!   lock           held while a process writes
 //!   device/        tls.key (PKCS#8), tls.crt (X.509), secret (32 bytes)
 //!   keys/KEY_ID/   record (188 bytes, see cosign-core), info.json
+//!                  next: the record of the next epoch, while a refresh is not confirmed
 //! ```
 //!
 //! Every folder appears, changes and disappears in one step, so that a crash leaves the state before or after. A record
@@ -14,6 +15,7 @@
 
 mod atomic;
 mod key;
+mod refresh;
 
 use std::{
     env, fs,
@@ -28,11 +30,16 @@ use cosign_core::{DeviceKey, KeyId, LocalRecord, Purpose};
 use getrandom::SysRng;
 use zeroize::Zeroizing;
 
-pub use self::key::{KeyInfo, MAX_LABEL, NewKeyInfo, StoredKey, check_label};
+#[cfg(test)]
+pub(crate) use self::atomic::Effect;
+pub use self::key::{KeyInfo, MAX_LABEL, NewKeyInfo, REFRESH_AFTER_MS, StoredKey, check_label};
 use crate::{clock, error::Error, tls::DeviceIdentity};
 
 /// How long a writer waits for another one.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+const RECORD: &str = "record";
+const NEXT: &str = "next";
 
 /// A folder of keys.
 #[derive(Clone, Debug)]
@@ -158,6 +165,34 @@ impl Store {
     /// # Errors
     /// [`Error::NoSuchKey`], [`Error::AmbiguousKey`], and those of [`Store::keys`].
     pub fn find(&self, wanted: Option<&str>, purpose: Option<Purpose>) -> Result<StoredKey, Error> {
+        let mut keys = self.fitting(wanted, purpose)?;
+        match (keys.pop(), keys.as_slice()) {
+            (Some(key), []) => Ok(key),
+            (Some(key), others) => Err(ambiguous(others.iter().chain([&key]))),
+            (None, _) => Err(no_such_key(wanted, purpose)),
+        }
+    }
+
+    /// As [`Store::find`], but two keys for the two purposes with one label fit together.
+    ///
+    /// # Errors
+    /// As [`Store::find`].
+    pub fn find_labelled(
+        &self,
+        wanted: Option<&str>,
+        purpose: Option<Purpose>,
+    ) -> Result<Vec<StoredKey>, Error> {
+        let keys = self.fitting(wanted, purpose)?;
+        match keys.as_slice() {
+            [] => Err(no_such_key(wanted, purpose)),
+            [first, others @ ..] if others.iter().any(|key| key.info.label != first.info.label) => {
+                Err(ambiguous(keys.iter()))
+            }
+            _ => Ok(keys),
+        }
+    }
+
+    fn fitting(&self, wanted: Option<&str>, purpose: Option<Purpose>) -> Result<Vec<StoredKey>, Error> {
         let mut keys = self.keys()?;
         keys.retain(|key| purpose.is_none_or(|purpose| key.purpose() == purpose));
         match wanted {
@@ -178,16 +213,16 @@ impl Store {
             }
             None => {}
         }
-        if keys.len() > 1 {
-            let names = keys
-                .iter()
-                .map(|key| format!("{} ({} {})", key.info.label, key.info.purpose.as_str(), key.info.key_id));
-            return Err(Error::AmbiguousKey(names.collect::<Vec<_>>().join(", ")));
-        }
-        keys.pop().ok_or_else(|| Error::NoSuchKey {
-            purpose: purpose.map_or("", Purpose::as_str),
-            wanted: wanted.map_or_else(String::new, |wanted| format!("{wanted:?}")),
-        })
+        Ok(keys)
+    }
+
+    /// A key by its id.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchKey`], and those of [`Store::keys`].
+    pub fn key(&self, key_id: KeyId) -> Result<StoredKey, Error> {
+        let name = key_id.to_string();
+        self.read_key(&name)?.ok_or_else(|| no_such_key(Some(&name), None))
     }
 
     /// Refuses a label that a key of this purpose has.
@@ -211,9 +246,9 @@ impl Store {
         let _lock = self.lock()?;
         self.check_label_free(&key.info.label, key.purpose())?;
         let (record, info) = (key.record.to_bytes(), info_json(&key.info));
-        let files: [(&str, &[u8]); 2] = [("record", record.as_slice()), ("info.json", &info)];
+        let files: [(&str, &[u8]); 2] = [(RECORD, record.as_slice()), ("info.json", &info)];
         atomic::create_folder(&self.keys_folder(), &key.info.key_id, &files)
-            .map_err(|error| Error::store(self.keys_folder().join(&key.info.key_id), error))
+            .map_err(|error| Error::store(self.key_folder(key.key_id()), error))
     }
 
     /// Notes that the server confirmed the key. Durable when it returns.
@@ -222,12 +257,8 @@ impl Store {
     /// [`Error::NoSuchKey`], [`Error::StoreBusy`], [`Error::Store`].
     pub fn set_active(&self, key_id: KeyId) -> Result<(), Error> {
         let _lock = self.lock()?;
-        let name = key_id.to_string();
-        let Some(key) = self.read_key(&name)? else {
-            return Err(Error::NoSuchKey { purpose: "", wanted: name });
-        };
-        let info = info_json(&KeyInfo { active: true, ..key.info });
-        let folder = self.keys_folder().join(name);
+        let info = info_json(&KeyInfo { active: true, ..self.key(key_id)?.info });
+        let folder = self.key_folder(key_id);
         atomic::replace(&folder, "info.json", &info).map_err(|error| Error::store(folder, error))
     }
 
@@ -239,29 +270,37 @@ impl Store {
         let _lock = self.lock()?;
         let name = key_id.to_string();
         atomic::delete_folder(&self.keys_folder(), &name)
-            .map_err(|error| Error::store(self.keys_folder().join(name), error))
+            .map_err(|error| Error::store(self.key_folder(key_id), error))
     }
 
     /// `None` if the folder vanished meanwhile.
     fn read_key(&self, name: &str) -> Result<Option<StoredKey>, Error> {
         let folder = self.keys_folder().join(name);
-        let record_path = folder.join("record");
-        let record = match self.read_secret(&record_path) {
-            Err(Error::Store { source, .. })
-                if source.kind() == io::ErrorKind::NotFound && !folder.exists() =>
-            {
-                return Ok(None);
-            }
-            record => record?,
-        };
         let damaged = |what| Error::StoreDamaged { path: folder.clone(), what };
-        let record = LocalRecord::from_bytes(&record).map_err(|_| damaged("the record does not parse"))?;
+        // The next record is read first: one that takes its place meanwhile is then seen twice, not missed.
+        let next = self.read_record(&folder.join(NEXT))?;
+        let record = match self.read_record(&folder.join(RECORD))? {
+            Some(record) => record,
+            None if folder.exists() => return Err(damaged("there is no record")),
+            None => return Ok(None),
+        };
+        let identity = |record: &LocalRecord| (record.key_id(), record.epoch(), record.refresh_id());
+        let next = next.filter(|next| identity(next) != identity(&record));
         let info = atomic::read(&folder.join("info.json")).map_err(|error| Error::store(&folder, error))?;
         let info = serde_json::from_slice(&info).map_err(|_| damaged("info.json does not parse"))?;
-        let key = StoredKey { record, info };
+        let key = StoredKey { record, next, info };
         match key.mismatch(name) {
             Some(what) => Err(damaged(what)),
             None => Ok(Some(key)),
+        }
+    }
+
+    fn read_record(&self, path: &Path) -> Result<Option<LocalRecord>, Error> {
+        let damaged = |_| Error::StoreDamaged { path: path.to_owned(), what: "the record does not parse" };
+        match self.read_secret(path) {
+            Ok(bytes) => LocalRecord::from_bytes(&bytes).map(Some).map_err(damaged),
+            Err(Error::Store { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -299,10 +338,27 @@ impl Store {
     fn keys_folder(&self) -> PathBuf {
         self.root.join("keys")
     }
+
+    fn key_folder(&self, key_id: KeyId) -> PathBuf {
+        self.keys_folder().join(key_id.to_string())
+    }
 }
 
 /// The label of a key that was made without one.
 pub const DEFAULT_LABEL: &str = "default";
+
+fn ambiguous<'a>(keys: impl Iterator<Item = &'a StoredKey>) -> Error {
+    let names =
+        keys.map(|key| format!("{} ({} {})", key.info.label, key.info.purpose.as_str(), key.info.key_id));
+    Error::AmbiguousKey(names.collect::<Vec<_>>().join(", "))
+}
+
+fn no_such_key(wanted: Option<&str>, purpose: Option<Purpose>) -> Error {
+    Error::NoSuchKey {
+        purpose: purpose.map_or("", Purpose::as_str),
+        wanted: wanted.map_or_else(String::new, |wanted| format!("{wanted:?}")),
+    }
+}
 
 fn info_json(info: &KeyInfo) -> Vec<u8> {
     let mut json = serde_json::to_vec_pretty(info).expect("strings and numbers always have a JSON form");

@@ -1,6 +1,7 @@
 //! For tests: the server role in memory, and identities for sockets.
 
 mod frames;
+pub(crate) mod power;
 
 use std::{collections::BTreeMap, sync::Arc};
 

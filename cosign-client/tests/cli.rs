@@ -170,6 +170,8 @@ fn a_missing_key_or_file_is_7() {
     assert!(error["next_step"].as_str().unwrap().contains("keygen"));
     desk.expect(7, &["sign", "missing"]);
     desk.expect(7, &["keys", "show", "x"]);
+    desk.expect(7, &["pin", "change"]);
+    desk.expect(7, &["refresh", "x"]);
     desk.expect(7, &["encrypt", "a", "--to", "nobody"]);
     desk.expect(7, &["verify", "a", "--public", "missing.pem"]);
     desk.expect(7, &["decrypt", "missing", "-o", "b"]);

@@ -50,7 +50,7 @@ pub fn unlock(home: &Path, purpose: Purpose, pin: &str) -> ClientKey {
     let store = cosign_client::Store::open(home).unwrap();
     let device = store.device().unwrap().unwrap();
     let key = store.find(None, Some(purpose)).unwrap();
-    key.record.unlock(&Pin::new(pin).unwrap(), &device.secret).unwrap()
+    key.into_record().unwrap().unlock(&Pin::new(pin).unwrap(), &device.secret).unwrap()
 }
 
 /// A way to a server.

@@ -68,21 +68,26 @@ pub(super) fn local(error: cosign_core::Error) -> Error {
     Error::from_protocol(error, clock::now_ms())
 }
 
-struct Retry {
+/// How long and how often one operation is tried.
+pub(super) struct Retry {
     deadline: Instant,
 }
 
 impl Retry {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { deadline: clock::instant() + Duration::from_millis(CLIENT_DEADLINE_MS) }
     }
 
+    pub(super) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// Growing pauses, one after each `E_BUSY`.
-    fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
+    pub(super) fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
         std::iter::successors(Some(FIRST_PAUSE), |pause| Some((*pause * 2).min(LONGEST_PAUSE)))
     }
 
-    fn wait(&self, pause: Duration) -> Result<(), Error> {
+    pub(super) fn wait(&self, pause: Duration) -> Result<(), Error> {
         if clock::instant() + pause >= self.deadline {
             return Err(Error::Busy);
         }

@@ -6,8 +6,32 @@ use std::{
     path::Path,
 };
 
+#[cfg(test)]
+use crate::testing::power::before;
+
 /// No file of a store is larger.
 const MAX_LEN: u64 = 256 * 1024;
+
+/// What is done to the disk, for the tests that cut the power before each of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// A file is created and written.
+    Write,
+    /// Its content is made durable.
+    Sync,
+    /// The first path becomes the second.
+    Rename,
+    /// A file is removed.
+    Remove,
+    /// The entries of a folder are made durable.
+    SyncFolder,
+}
+
+#[cfg(not(test))]
+#[expect(clippy::unnecessary_wraps, reason = "it fails in tests only")]
+const fn before(_effect: Effect, _paths: &[&Path]) -> io::Result<()> {
+    Ok(())
+}
 
 /// Creates `path`, readable by the owner only, and makes its content durable. Its folder is the caller's to sync.
 pub(super) fn create(path: &Path, content: &[u8]) -> io::Result<()> {
@@ -15,20 +39,31 @@ pub(super) fn create(path: &Path, content: &[u8]) -> io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    before(Effect::Write, &[path])?;
     let mut file = options.open(path)?;
     file.write_all(content)?;
+    before(Effect::Sync, &[path])?;
     file.sync_all()
 }
 
 /// Replaces or creates `folder/name` in one step.
 pub(super) fn replace(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let temporary = folder.join(format!("{TEMPORARY}{name}"));
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove_file(&temporary)?;
     create(&temporary, content)?;
-    fs::rename(&temporary, folder.join(name))?;
+    rename(&temporary, &folder.join(name))?;
+    sync_folder(folder)
+}
+
+/// Gives `folder/from` the name `to` in one step, in the place of what had that name.
+pub(super) fn supersede(folder: &Path, from: &str, to: &str) -> io::Result<()> {
+    rename(&folder.join(from), &folder.join(to))?;
+    sync_folder(folder)
+}
+
+/// Makes `folder/name` disappear; it need not be there.
+pub(super) fn delete(folder: &Path, name: &str) -> io::Result<()> {
+    remove_file(&folder.join(name))?;
     sync_folder(folder)
 }
 
@@ -43,7 +78,7 @@ pub(super) fn create_folder(parent: &Path, name: &str, files: &[(&str, &[u8])]) 
         create(&temporary.join(file), content)?;
     }
     sync_folder(&temporary)?;
-    fs::rename(&temporary, parent.join(name))?;
+    rename(&temporary, &parent.join(name))?;
     sync_folder(parent)
 }
 
@@ -51,7 +86,7 @@ pub(super) fn create_folder(parent: &Path, name: &str, files: &[(&str, &[u8])]) 
 pub(super) fn delete_folder(parent: &Path, name: &str) -> io::Result<()> {
     let temporary = parent.join(format!("{TEMPORARY}{name}"));
     remove_folder(&temporary)?;
-    fs::rename(parent.join(name), &temporary)?;
+    rename(&parent.join(name), &temporary)?;
     sync_folder(parent)?;
     remove_folder(&temporary)
 }
@@ -89,6 +124,19 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
+fn remove_file(path: &Path) -> io::Result<()> {
+    before(Effect::Remove, &[path])?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    before(Effect::Rename, &[from, to])?;
+    fs::rename(from, to)
+}
+
 fn remove_folder(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -98,10 +146,9 @@ fn remove_folder(path: &Path) -> io::Result<()> {
 
 /// A rename is durable once its folder is.
 fn sync_folder(path: &Path) -> io::Result<()> {
+    before(Effect::SyncFolder, &[path])?;
     #[cfg(unix)]
     File::open(path)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _ = path;
     Ok(())
 }
 

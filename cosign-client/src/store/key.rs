@@ -4,10 +4,12 @@ use cosign_core::{KeyId, LocalRecord, Purpose};
 use serde::{Deserialize, Serialize};
 use sm_primitives::sm2::{DistId, PublicKey};
 
-use crate::{address::ServerAddress, api::KeyPurpose, tls::Trust};
+use crate::{address::ServerAddress, api::KeyPurpose, error::Error, tls::Trust};
 
 /// Length of a label in characters, at most.
 pub const MAX_LABEL: usize = 64;
+/// Age of the shares from which a refresh is advised, milliseconds: 90 days.
+pub const REFRESH_AFTER_MS: u64 = 90 * 24 * 3_600_000;
 
 /// What the store keeps beside the protocol's record. Nothing in it is secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,12 +34,24 @@ pub struct KeyInfo {
     pub active: bool,
     /// When it was made, unix milliseconds.
     pub created_ms: u64,
+    /// When its shares were last renewed, unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewed_ms: Option<u64>,
 }
 
-/// A key of the store, checked: record and description belong together.
+impl KeyInfo {
+    /// Whether a refresh is advised at `now_ms`: the shares are as old as [`REFRESH_AFTER_MS`]. Nothing is refreshed by
+    /// itself, because it needs the PIN.
+    #[must_use]
+    pub fn is_refresh_due(&self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.renewed_ms.unwrap_or(self.created_ms)) >= REFRESH_AFTER_MS
+    }
+}
+
+/// A key of the store, checked: its records and its description belong together.
 pub struct StoredKey {
-    /// The protocol's record.
-    pub record: LocalRecord,
+    pub(super) record: LocalRecord,
+    pub(super) next: Option<LocalRecord>,
     /// The description.
     pub info: KeyInfo,
 }
@@ -57,8 +71,33 @@ impl StoredKey {
             distid: info.distid.to_owned(),
             active: false,
             created_ms: info.created_ms,
+            renewed_ms: None,
         };
-        Self { record, info }
+        Self { record, next: None, info }
+    }
+
+    /// The protocol's record; the old one while a refresh is not confirmed.
+    #[must_use]
+    pub const fn record(&self) -> &LocalRecord {
+        &self.record
+    }
+
+    /// The record of the next epoch, while the server has not confirmed it.
+    #[must_use]
+    pub const fn next(&self) -> Option<&LocalRecord> {
+        self.next.as_ref()
+    }
+
+    /// The record to use the key with.
+    ///
+    /// # Errors
+    /// [`Error::RefreshUnconfirmed`]: while there are two records neither is used, and
+    /// [`Client::complete_refresh`](crate::Client::complete_refresh) comes first.
+    pub fn into_record(self) -> Result<LocalRecord, Error> {
+        match self.next {
+            None => Ok(self.record),
+            Some(next) => Err(Error::RefreshUnconfirmed { key_id: next.key_id(), cause: None }),
+        }
     }
 
     /// The key's id.
@@ -85,14 +124,22 @@ impl StoredKey {
         DistId::new(self.info.distid.as_bytes()).unwrap_or_default()
     }
 
-    /// Why the two files do not belong together, if they do not.
+    /// Why the files do not belong together, if they do not.
     pub(super) fn mismatch(&self, folder: &str) -> Option<&'static str> {
+        let follows = |next: &LocalRecord| {
+            next.key_id() == self.record.key_id()
+                && next.purpose() == self.record.purpose()
+                && next.public_key() == self.record.public_key()
+                && next.epoch().checked_sub(1) == Some(self.record.epoch())
+        };
         if self.info.format != 1 {
             Some("unknown format")
         } else if self.info.key_id != folder || self.record.key_id().to_string() != folder {
             Some("the key id is not the folder's")
         } else if self.info.purpose != self.record.purpose().into() {
             Some("the purposes differ")
+        } else if !self.next.as_ref().is_none_or(follows) {
+            Some("the next record does not follow the record")
         } else if PublicKey::from_spki_pem(&self.info.public_key) != Ok(self.public_key()) {
             Some("the public keys differ")
         } else if DistId::new(self.info.distid.as_bytes()).is_err() {
@@ -139,5 +186,26 @@ pub fn check_label(label: &str) -> Result<(), &'static str> {
         Err("a label must not look like a key id")
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refresh_is_advised_after_ninety_days() {
+        let json = serde_json::json!({
+            "format": 1, "key_id": "00", "purpose": "sign", "label": "a", "server": "localhost:8443", "ca": "",
+            "public_key": "", "distid": "", "active": true, "created_ms": 1000
+        });
+        let mut info: KeyInfo = serde_json::from_value(json).unwrap();
+        assert_eq!(info.renewed_ms, None, "keys from before there was such a field");
+        assert!(!info.is_refresh_due(999 + REFRESH_AFTER_MS));
+        assert!(info.is_refresh_due(1000 + REFRESH_AFTER_MS));
+        info.renewed_ms = Some(5000);
+        assert!(!info.is_refresh_due(1000 + REFRESH_AFTER_MS));
+        assert!(info.is_refresh_due(5000 + REFRESH_AFTER_MS));
+        assert!(!info.is_refresh_due(0), "a clock that went back");
     }
 }

@@ -211,6 +211,16 @@ fn keys_are_found_by_label_id_and_purpose() {
     assert!(matches!(found(Some("333"), None), Err(Error::NoSuchKey { .. })), "too short for an id");
     assert!(matches!(found(Some("c"), Some(Purpose::Encrypt)), Err(Error::NoSuchKey { .. })));
 
+    let all = |wanted: Option<&str>, purpose| {
+        let keys = store.find_labelled(wanted, purpose)?;
+        Ok(keys.iter().map(|key| key.key_id().as_bytes()[0]).collect::<Vec<_>>())
+    };
+    assert_eq!(all(None, None).unwrap(), [0x11, 0x12], "both purposes of one label");
+    assert_eq!(all(Some("default"), Some(Purpose::Sign)).unwrap(), [0x11]);
+    assert_eq!(all(Some("c"), None).unwrap(), [0x33]);
+    assert!(matches!(all(Some("3334"), None), Err(Error::NoSuchKey { .. })));
+    assert!(matches!(all(None, Some(Purpose::Encrypt)), Ok(keys) if keys == [0x12]));
+
     let twin = fixture.key(0x44, Purpose::Sign, "c");
     assert!(matches!(fixture.store.insert(&twin), Err(Error::LabelTaken { .. })));
 }

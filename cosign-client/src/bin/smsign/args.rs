@@ -8,14 +8,16 @@ use cosign_core::Purpose;
 
 const EXIT_CODES: &str = "\
 PIN:
-  asked for at the terminal, or taken from --pin-file FILE or the variable SMSIGN_PIN; never from an argument
+  asked for at the terminal, or taken from --pin-file FILE or the variable SMSIGN_PIN; never from an argument.
+  The new one of `pin change`: at the terminal, from --new-pin-file FILE or SMSIGN_NEW_PIN.
+  A forgotten PIN cannot be replaced, not even by the operator: it takes a new key.
 
 Exit codes:
    0  done
    1  a signature does not verify
    2  wrong usage, or a PIN that cannot be one
    3  wrong PIN, or the wait after wrong PINs is not over
-   4  the server does not serve the key: locked, frozen, revoked, not active, quota used up
+   4  the server does not serve the key: locked, frozen, revoked, not active, waiting for a PIN change, quota used up
    5  the server refused the request (not enrolled, clocks differ, busy, ...)
    6  the server was not reached, is not trusted, or did not answer
    7  a key or a file was not found
@@ -70,10 +72,15 @@ pub(crate) enum Command {
     Encrypt(Encrypt),
     /// Decrypt an envelope together with the server, or with a local private key
     Decrypt(Decrypt),
+    /// Change PINs
+    #[command(subcommand)]
+    Pin(PinCommand),
+    /// Renew both shares of a key and leave its PIN and public key as they are; completes what was cut off
+    Refresh(Refresh),
     /// Show and freeze keys
     #[command(subcommand)]
     Keys(Keys),
-    /// Show whether the server is there, whether it knows this device, and how far the clocks differ
+    /// Show whether the server is there, whether it knows this device, how far the clocks differ, and how the keys are
     Status(Status),
 }
 
@@ -208,6 +215,37 @@ pub(crate) struct Decrypt {
     /// Overwrite the output if it exists
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PinCommand {
+    /// Change the PIN of a key, and renew its shares with it; run it again if it was cut off
+    Change(PinChange),
+}
+
+#[derive(Args)]
+pub(crate) struct Whose {
+    /// Label or id of the key [default: the only key, or "default"]; a label means the keys of both purposes
+    #[arg(value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Only the key for this purpose
+    #[arg(long, value_enum)]
+    pub(crate) purpose: Option<KeyPurposeArg>,
+}
+
+#[derive(Args)]
+pub(crate) struct PinChange {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    /// Read the new PIN from the first line of this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_pin_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Refresh {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
 }
 
 #[derive(Subcommand)]

@@ -4,6 +4,7 @@ mod decrypt;
 mod encrypt;
 mod keygen;
 mod keys;
+mod refresh;
 mod sign;
 mod status;
 mod verify;
@@ -13,7 +14,7 @@ use std::path::Path;
 use cosign_client::Error;
 
 use crate::{
-    args::{Command, Keys},
+    args::{Command, Keys, PinCommand},
     context::Context,
     output::{Failure, Outcome},
     progress::Stopped,
@@ -26,6 +27,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Encrypt(arguments) => encrypt::run(&arguments, context),
         Command::Decrypt(arguments) => decrypt::run(arguments, context),
+        Command::Pin(PinCommand::Change(arguments)) => refresh::change_pin(&arguments, context),
+        Command::Refresh(arguments) => refresh::run(&arguments, context),
         Command::Keys(Keys::List) => keys::list(context),
         Command::Keys(Keys::Show(arguments)) => keys::show(&arguments, context),
         Command::Keys(Keys::Freeze(arguments)) => keys::freeze(&arguments, context),

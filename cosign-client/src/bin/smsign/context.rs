@@ -12,7 +12,7 @@ use cosign_client::{
     Client, Connection, Credentials, Device, DeviceIdentity, Error, ServerAddress, Store, StoredKey, Target,
     Transport, Trust,
 };
-use cosign_core::{KeyId, Purpose};
+use cosign_core::{ClientKey, KeyId, Purpose};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
@@ -108,10 +108,7 @@ impl Context {
 
     /// A client for the server of a key, and this device's secret.
     pub(crate) fn client_for(&self, store: &Store, key: &StoredKey) -> Result<(Client, Device), Failure> {
-        let device = store.device()?.ok_or_else(|| Error::StoreDamaged {
-            path: store.root().join("device"),
-            what: "there are keys, but their device's secret is gone",
-        })?;
+        let device = device(store)?;
         let client =
             self.client(key.info.server.clone(), trust_of(store, key)?, Some(Arc::clone(&device.identity)));
         Ok((client, device))
@@ -143,6 +140,14 @@ impl Context {
     }
 }
 
+/// The device of a store that has keys.
+pub(crate) fn device(store: &Store) -> Result<Device, Failure> {
+    Ok(store.device()?.ok_or_else(|| Error::StoreDamaged {
+        path: store.root().join("device"),
+        what: "there are keys, but their device's secret is gone",
+    })?)
+}
+
 /// Every server of the keys in the store, once, with the CA of its newest key.
 pub(crate) fn known_servers(store: &Store) -> Result<Vec<(ServerAddress, Trust)>, Failure> {
     let mut servers: Vec<(ServerAddress, Trust)> = Vec::new();
@@ -171,13 +176,37 @@ pub(crate) async fn ensure_active(store: &Store, client: &Client, key: &StoredKe
     Ok(store.set_active(key_id)?)
 }
 
+/// Unlocks a key to use it. A PIN change or refresh of it that was cut off is completed first, with the same PIN.
+pub(crate) async fn unlock(
+    context: &Context,
+    store: &Store,
+    client: &Client,
+    key: StoredKey,
+    credentials: Arc<Credentials>,
+) -> Result<Arc<ClientKey>, Failure> {
+    let (key_id, name) = (key.key_id(), describe(&key));
+    let record = match key.into_record() {
+        Err(Error::RefreshUnconfirmed { .. }) => {
+            let renewed = client.complete_refresh(store, key_id, Arc::clone(&credentials)).await?;
+            context.output.note(format_args!("the change of key {name} that was cut off is complete"));
+            context.output.pin_failures(renewed.failures);
+            store.key(key_id)?.into_record()?
+        }
+        record => record?,
+    };
+    Ok(client.unlock(record, credentials).await?)
+}
+
 /// Asks for the PIN of a key.
 pub(crate) fn credentials(
     context: &Context,
     key: &StoredKey,
     device: Device,
 ) -> Result<Arc<Credentials>, Failure> {
-    let pin = context.pins.existing(&describe(key))?;
+    let pin = match key.next() {
+        None => context.pins.existing(&describe(key))?,
+        Some(_) => context.pins.unconfirmed(&describe(key))?,
+    };
     Ok(Arc::new(Credentials { pin, device: device.secret }))
 }
 

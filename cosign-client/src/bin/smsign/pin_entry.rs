@@ -13,12 +13,20 @@ use zeroize::Zeroizing;
 
 use crate::output::{Failure, Output};
 
-/// The variable.
-const VARIABLE: &str = "SMSIGN_PIN";
+/// Where the PIN of a key may be given, and where the new one of a change.
+const CURRENT: Variable = Variable { name: "SMSIGN_PIN", option: "--pin-file" };
+const NEW: Variable = Variable { name: "SMSIGN_NEW_PIN", option: "--new-pin-file" };
 /// Chances to type a PIN for a new key.
 const TRIES: usize = 3;
 /// No PIN file is longer.
 const MAX_FILE: u64 = 256;
+
+#[derive(Clone, Copy)]
+struct Variable {
+    name: &'static str,
+    /// What names a file instead.
+    option: &'static str,
+}
 
 /// Gets PINs.
 pub(crate) struct PinEntry {
@@ -33,25 +41,48 @@ impl PinEntry {
 
     /// The PIN of an existing key.
     pub(crate) fn existing(&self, key: &str) -> Result<Pin, Failure> {
-        match self.given()? {
-            Some(digits) => Ok(pin::existing(&digits)?),
-            None => Ok(pin::existing(&prompt(&format!("PIN of key {key}: "))?)?),
-        }
+        self.once(CURRENT, self.file.as_deref(), &format!("PIN of key {key}: "))
+    }
+
+    /// The PIN that a key was to have when its change was cut off.
+    pub(crate) fn unconfirmed(&self, key: &str) -> Result<Pin, Failure> {
+        self.once(CURRENT, self.file.as_deref(), &unconfirmed_question(key))
+    }
+
+    /// The same, given again as the new PIN of a change.
+    pub(crate) fn unconfirmed_again(&self, key: &str, file: Option<&Path>) -> Result<Pin, Failure> {
+        self.once(NEW, file, &unconfirmed_question(key))
+    }
+
+    fn once(&self, variable: Variable, file: Option<&Path>, question: &str) -> Result<Pin, Failure> {
+        Ok(pin::existing(&match self.given(variable, file)? {
+            Some(digits) => digits,
+            None => prompt(question, variable)?,
+        })?)
     }
 
     /// The PIN of a new key: typed twice, and not one that everybody has.
     pub(crate) fn new_pin(&self) -> Result<Pin, Failure> {
-        if let Some(digits) = self.given()? {
+        self.chosen(CURRENT, self.file.as_deref())
+    }
+
+    /// The PIN that takes the place of another, alike.
+    pub(crate) fn changed_pin(&self, file: Option<&Path>) -> Result<Pin, Failure> {
+        self.chosen(NEW, file)
+    }
+
+    fn chosen(&self, variable: Variable, file: Option<&Path>) -> Result<Pin, Failure> {
+        if let Some(digits) = self.given(variable, file)? {
             return Ok(pin::choose(&digits)?);
         }
         let mut tries = TRIES;
         loop {
             tries -= 1;
-            let digits = prompt("New PIN (6 to 32 digits): ")?;
+            let digits = prompt("New PIN (6 to 32 digits): ", variable)?;
             let complaint = match pin::choose(&digits) {
                 Err(error) if tries == 0 => return Err(error.into()),
                 Err(error) => error.to_string(),
-                Ok(chosen) if *prompt("The same PIN again: ")? == *digits => return Ok(chosen),
+                Ok(chosen) if *prompt("The same PIN again: ", variable)? == *digits => return Ok(chosen),
                 Ok(_) if tries == 0 => return Err(Failure::Usage("the two PINs differ".into())),
                 Ok(_) => "the two PINs differ".to_owned(),
             };
@@ -59,12 +90,12 @@ impl PinEntry {
         }
     }
 
-    fn given(&self) -> Result<Option<Zeroizing<String>>, Failure> {
-        if let Some(file) = &self.file {
+    fn given(&self, variable: Variable, file: Option<&Path>) -> Result<Option<Zeroizing<String>>, Failure> {
+        if let Some(file) = file {
             return Ok(Some(self.read_file(file)?));
         }
-        let variable = env::var_os(VARIABLE).filter(|value| !value.is_empty());
-        let text = variable.map(OsString::into_string).transpose();
+        let value = env::var_os(variable.name).filter(|value| !value.is_empty());
+        let text = value.map(OsString::into_string).transpose();
         Ok(text.map_err(|_| Error::PinFormat)?.map(Zeroizing::new))
     }
 
@@ -83,12 +114,17 @@ impl PinEntry {
     }
 }
 
+fn unconfirmed_question(key: &str) -> String {
+    format!("A PIN change or refresh of key {key} was cut off.\nPIN that the key was to have then: ")
+}
+
 /// Asks at the terminal, without echo.
-fn prompt(question: &str) -> Result<Zeroizing<String>, Failure> {
+fn prompt(question: &str, variable: Variable) -> Result<Zeroizing<String>, Failure> {
     match rpassword::prompt_password(question) {
         Ok(digits) => Ok(Zeroizing::new(digits)),
         Err(_) => Err(Failure::Usage(format!(
-            "there is no terminal to ask for the PIN; use --pin-file or {VARIABLE}"
+            "there is no terminal to ask for the PIN; use {} or {}",
+            variable.option, variable.name
         ))),
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     args::Decrypt,
-    context::{Context, credentials, ensure_active},
+    context::{Context, credentials, ensure_active, unlock},
     keyfile,
     output::{Failure, Outcome, path_text},
     progress::{CountingReader, Progress, Unit},
@@ -107,7 +107,7 @@ fn open_together(
     let key_id = key.info.key_id.clone();
     let (content_key, failures) = context.run(async {
         ensure_active(&store, &client, &key).await?;
-        let unlocked = client.unlock(key.record, credentials).await?;
+        let unlocked = unlock(context, &store, &client, key, credentials).await?;
         let opened = client.content_key(&unlocked, entry).await;
         client.connection().close().await;
         Ok(opened?)

@@ -1,6 +1,7 @@
 //! `smsign keys list`, `keys show`, `keys freeze`
 
-use cosign_client::{Error, KeyInfo, StoredKey, api::KeyStatus};
+use cosign_client::{Error, StoredKey, api::KeyStatus};
+use cosign_core::LocalRecord;
 use serde::Serialize;
 
 use crate::{
@@ -22,7 +23,14 @@ struct Entry {
     label: String,
     server: String,
     active: bool,
+    /// Of the local share.
+    epoch: u32,
+    /// Of the share that a PIN change or refresh made, while the server has not confirmed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unconfirmed_epoch: Option<u32>,
     created_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewed_ms: Option<u64>,
     distid: String,
     public_key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,8 +38,13 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(info: KeyInfo, server_view: Option<KeyStatus>) -> Self {
+    fn new(key: StoredKey, server_view: Option<KeyStatus>) -> Self {
+        let (epoch, unconfirmed_epoch) = (key.record().epoch(), key.next().map(LocalRecord::epoch));
+        let info = key.info;
         Self {
+            epoch,
+            unconfirmed_epoch,
+            renewed_ms: info.renewed_ms,
             key_id: info.key_id,
             purpose: info.purpose.as_str(),
             label: info.label,
@@ -46,12 +59,15 @@ impl Entry {
 }
 
 pub(crate) fn list(context: &Context) -> Result<Outcome, Failure> {
-    let keys: Vec<Entry> =
-        context.store()?.keys()?.into_iter().map(|key| Entry::new(key.info, None)).collect();
+    let keys: Vec<Entry> = context.store()?.keys()?.into_iter().map(|key| Entry::new(key, None)).collect();
     let lines: Vec<String> = keys
         .iter()
         .map(|key| {
-            let state = if key.active { "" } else { "  (not active)" };
+            let state = match (key.active, key.unconfirmed_epoch) {
+                (false, _) => "  (not active)",
+                (true, Some(_)) => "  (a PIN change or refresh is not confirmed)",
+                (true, None) => "",
+            };
             format!("{}  {:7}  {}  {}{state}", key.key_id, key.purpose, key.server, key.label)
         })
         .collect();
@@ -87,7 +103,7 @@ pub(crate) fn show(arguments: &Show, context: &Context) -> Result<Outcome, Failu
         key.info.active = true;
     }
     let lines = lines(&key, status.as_ref());
-    context.output.result(&Entry::new(key.info, status), lines)?;
+    context.output.result(&Entry::new(key, status), lines)?;
     Ok(Outcome::Done)
 }
 
@@ -109,7 +125,7 @@ pub(crate) fn freeze(arguments: &Freeze, context: &Context) -> Result<Outcome, F
         Ok(status?)
     })?;
     let line = format!("key {} is {} now", describe(&key), status.status);
-    context.output.result(&Entry::new(key.info, Some(status)), [line])?;
+    context.output.result(&Entry::new(key, Some(status)), [line])?;
     Ok(Outcome::Done)
 }
 
@@ -119,12 +135,22 @@ fn lines(key: &StoredKey, status: Option<&KeyStatus>) -> Vec<String> {
         format!("label       {}", key.info.label),
         format!("purpose     {}", key.info.purpose.as_str()),
         format!("server      {}", key.info.server),
-        format!("epoch       {}", key.record.epoch()),
+        format!("epoch       {}", key.record().epoch()),
     ];
+    if let Some(next) = key.next() {
+        lines.push(format!(
+            "NOT CONFIRMED: a PIN change or refresh, to epoch {}; `smsign refresh {}` completes it",
+            next.epoch(),
+            key.info.key_id
+        ));
+    }
     match status {
         None => lines.push(format!("active      {}", if key.info.active { "yes" } else { "not confirmed" })),
         Some(status) => {
             lines.push(format!("state       {}", status.status));
+            if status.pin.refresh_required {
+                lines.push(format!("WAITS for `smsign pin change {}`", key.info.key_id));
+            }
             let pin = status.pin;
             let gate = match (pin.locked, pin.retry_s) {
                 (true, _) => ", locked".to_owned(),

@@ -20,7 +20,7 @@ use sm_primitives::sm2::{DistId, PublicKey, Signature};
 
 use crate::{
     args::{Sign, SignatureFormat},
-    context::{Context, credentials, ensure_active},
+    context::{Context, credentials, ensure_active, unlock},
     output::{Failure, Outcome, path_text},
     progress::{Progress, Unit},
 };
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Sign, context: &Context) -> Result<Outcome, Failur
     let (digests, failures) = context.run(async {
         ensure_active(&store, &client, &key).await?;
         let hashing = digests(context, &arguments.files, total, &distid, &public_key);
-        let unlocking = async { Ok::<_, Failure>(client.unlock(key.record, credentials).await?) };
+        let unlocking = unlock(context, &store, &client, key, credentials);
         let (digests, unlocked) = tokio::try_join!(hashing, unlocking)?;
 
         let progress = context.progress("signing", Unit::Items, targets.len() as u64);

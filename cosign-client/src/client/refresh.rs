@@ -1,0 +1,212 @@
+//! PIN change and refresh: R1, the new record beside the old one, R3, then one of the two goes.
+//!
+//! A cut at any point leaves the old record alone, both, or the new one alone. With both, nothing is sent but R3, which
+//! takes the PIN of the new record: the server then says which of the two it holds the other half of.
+
+use std::sync::Arc;
+
+use cosign_core::{
+    KeyId, LocalRecord, Op, Progress, RefreshId,
+    refresh::{self, AwaitingActivation, Confirmation, NewShare},
+};
+use getrandom::SysRng;
+
+use super::{
+    Client, Credentials, ITERATIONS, blocking,
+    session::{Exchange, Retry, local},
+};
+use crate::{clock, error::Error, store::Store};
+
+/// A refresh that the server confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renewed {
+    /// The epoch of the shares now.
+    pub epoch: u32,
+    /// Wrong PINs since the last success before this one, to be shown to the owner.
+    pub failures: u8,
+}
+
+impl Client {
+    /// Changes the PIN of a key of the store, and renews both shares with it: `old` unlocks the key before, `new` after.
+    /// The server checks the old PIN; without it there is no way to a new one.
+    ///
+    /// What is durable on both sides at any moment is one usable key. If this is cut off, or fails with
+    /// [`Error::RefreshUnconfirmed`], [`Client::complete_refresh`] comes next.
+    ///
+    /// # Errors
+    /// [`Error::WrongPin`] for the old PIN and other refusals: nothing has changed. [`Error::RefreshUnconfirmed`] from
+    /// the moment when the server may have made the change, and for a key that has two records already.
+    /// [`Error::RefreshUndone`] if the server took another refresh in between. [`Error::NoSuchKey`] and other errors of
+    /// the store; network errors.
+    pub async fn change_pin(
+        &self,
+        store: &Store,
+        key_id: KeyId,
+        old: Arc<Credentials>,
+        new: Arc<Credentials>,
+    ) -> Result<Renewed, Error> {
+        let channel = self.channel(key_id);
+        let (first, confirm) = (channel.of(Op::Refresh), channel.once(Op::Confirm));
+        let store = store.clone();
+        blocking(move || renew(&first, &confirm, &store, key_id, [&old, &new], ITERATIONS)).await
+    }
+
+    /// Renews both shares of a key of the store; the PIN stays.
+    ///
+    /// # Errors
+    /// As [`Client::change_pin`].
+    pub async fn refresh(
+        &self,
+        store: &Store,
+        key_id: KeyId,
+        credentials: Arc<Credentials>,
+    ) -> Result<Renewed, Error> {
+        self.change_pin(store, key_id, Arc::clone(&credentials), credentials).await
+    }
+
+    /// Completes a refresh that was cut off, with the PIN that was new in it. With one record there is nothing to do.
+    ///
+    /// # Errors
+    /// [`Error::RefreshUnconfirmed`] with the cause while both records stay, a wrong PIN among them, which is counted;
+    /// [`Error::RefreshUndone`] when only the old one is left. Errors of the store.
+    pub async fn complete_refresh(
+        &self,
+        store: &Store,
+        key_id: KeyId,
+        new: Arc<Credentials>,
+    ) -> Result<Renewed, Error> {
+        let confirm = self.channel(key_id).once(Op::Confirm);
+        let store = store.clone();
+        blocking(move || complete(&confirm, &store, key_id, &new)).await
+    }
+
+    /// The server says of a key only that it does not serve it; to its owner it says over the API whether a refresh is
+    /// what is missing.
+    pub(super) async fn explain(&self, key_id: KeyId, error: Error) -> Error {
+        match error {
+            Error::KeyRefused => match self.key(key_id).await {
+                Ok(key) if key.status == "active" && key.pin.refresh_required => {
+                    Error::RefreshRequired(key_id)
+                }
+                _ => Error::KeyRefused,
+            },
+            error => error,
+        }
+    }
+}
+
+/// The whole of it. `first` carries R1, which may be sent again as it is; `confirm` carries R3, of which each one is new.
+fn renew(
+    first: &impl Exchange,
+    confirm: &impl Exchange,
+    store: &Store,
+    key_id: KeyId,
+    [old, new]: [&Credentials; 2],
+    iterations: u32,
+) -> Result<Renewed, Error> {
+    let record = store.key(key_id)?.into_record()?;
+    let share = new_share(first, &record, [old, new], iterations)?;
+    let stored = store.stage(record.refresh_id(), &share.record)?;
+
+    let r3 = || share.confirm(&stored[..], &new.pin, &new.device, clock::now_ms(), &mut SysRng);
+    let renewed = match ask(confirm, r3, true) {
+        // Nothing was sent of what the disk gave back, so it can go.
+        Err(Error::Misuse(cosign_core::Error::InvalidRecord)) => {
+            store.discard(key_id, share.record.refresh_id())?;
+            let path = store.root().to_owned();
+            return Err(Error::StoreDamaged { path, what: "a record was not read back as it was written" });
+        }
+        confirmation => settle(confirmation, store, &share.record)?,
+    };
+    Ok(Renewed { failures: renewed.failures.max(share.failures), ..renewed })
+}
+
+/// R1 and R2.
+fn new_share(
+    link: &impl Exchange,
+    record: &LocalRecord,
+    [old, new]: [&Credentials; 2],
+    iterations: u32,
+) -> Result<NewShare, Error> {
+    let key_id = record.key_id();
+    let key = record.unlock(&old.pin, &old.device).map_err(|_| Error::ForeignRecord(key_id))?;
+    let iterations = iterations.max(record.iterations());
+    let retry = Retry::new();
+    let (frame, mut waiting) =
+        refresh::start(&key, &new.pin, &new.device, iterations, clock::now_ms(), &mut SysRng)
+            .map_err(local)?;
+    for pause in retry.pauses() {
+        let answer = link.exchange(&frame, retry.deadline())?;
+        match waiting.finish(&answer, &new.device).map_err(local)? {
+            Progress::Done(share) => return Ok(share),
+            Progress::Busy(same) => waiting = same,
+        }
+        retry.wait(pause)?;
+    }
+    Err(Error::Busy)
+}
+
+/// R3 with the record that is there, after a restart.
+fn complete(
+    confirm: &impl Exchange,
+    store: &Store,
+    key_id: KeyId,
+    new: &Credentials,
+) -> Result<Renewed, Error> {
+    let key = store.key(key_id)?;
+    let Some(next) = key.next() else {
+        return Ok(Renewed { epoch: key.record().epoch(), failures: 0 });
+    };
+    let r3 = || refresh::confirm(next, &new.pin, &new.device, clock::now_ms(), &mut SysRng);
+    // Each R3 with a wrong PIN is a wrong PIN: one whose answer was lost is not repeated unasked.
+    match ask(confirm, r3, false) {
+        Err(Error::Misuse(cosign_core::Error::InvalidRecord)) => Err(Error::ForeignRecord(key_id)),
+        confirmation => settle(confirmation, store, next),
+    }
+}
+
+type Frame = Result<(Vec<u8>, AwaitingActivation), cosign_core::Error>;
+
+/// Sends R3 until there is an answer, a new one each time.
+fn ask(link: &impl Exchange, mut frame: impl FnMut() -> Frame, repeat: bool) -> Result<Confirmation, Error> {
+    let retry = Retry::new();
+    let mut outcome = Error::Busy;
+    for pause in retry.pauses() {
+        let (frame, waiting) = frame().map_err(local)?;
+        match link.exchange(&frame, retry.deadline()) {
+            Ok(answer) => match waiting.finish(&answer).map_err(local)? {
+                Progress::Done(confirmation) => return Ok(confirmation),
+                Progress::Busy(_) => outcome = Error::Busy,
+            },
+            Err(Error::NoAnswer) if repeat => outcome = Error::NoAnswer,
+            Err(error) => return Err(error),
+        }
+        if retry.wait(pause).is_err() {
+            break;
+        }
+    }
+    Err(outcome)
+}
+
+/// One record goes if the server said which; on any error both stay.
+fn settle(
+    confirmation: Result<Confirmation, Error>,
+    store: &Store,
+    next: &LocalRecord,
+) -> Result<Renewed, Error> {
+    let (key_id, rid): (KeyId, RefreshId) = (next.key_id(), next.refresh_id());
+    let unconfirmed = |cause| Error::RefreshUnconfirmed { key_id, cause: Some(Box::new(cause)) };
+    match confirmation.map_err(unconfirmed)? {
+        Confirmation::Active { failures } => {
+            store.promote(key_id, rid, clock::now_ms()).map_err(unconfirmed)?;
+            Ok(Renewed { epoch: next.epoch(), failures })
+        }
+        Confirmation::Unknown => {
+            store.discard(key_id, rid).map_err(unconfirmed)?;
+            Err(Error::RefreshUndone(key_id))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

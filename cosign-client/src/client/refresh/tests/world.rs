@@ -1,0 +1,177 @@
+//! A client with a scripted link and disk, and the server that it talks to, in memory.
+
+use std::cell::{Cell, RefCell};
+
+use cosign_core::{DeviceKey, Digest, KeyId, MIN_ITERATIONS, Purpose};
+use sm_primitives::sm2::dsa;
+use tempfile::TempDir;
+
+use super::super::{Renewed, complete, renew};
+use crate::{
+    client::{
+        Credentials,
+        session::{self, Exchange},
+    },
+    error::Error,
+    store::{NewKeyInfo, Store, StoredKey},
+    testing::{Model, ServerIdentity, pin},
+};
+
+pub(super) const OLD: &str = "271828";
+pub(super) const NEW: &str = "161803";
+pub(super) const WRONG: &str = "314159";
+
+/// What becomes of one message and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It never arrives.
+    Lost,
+    /// It arrives; the answer does not.
+    Unanswered,
+    /// The server is busy with it.
+    Busy,
+    /// The answer comes with its last byte changed.
+    Changed,
+    /// It arrives; the connection breaks before the answer, and the client lives on.
+    Broken,
+}
+
+/// A server in memory, a link to it that fails as told, and a device with one key.
+pub(super) struct World {
+    pub(super) store: Store,
+    pub(super) key_id: KeyId,
+    pub(super) model: RefCell<Model>,
+    /// Messages until `fate` meets one.
+    until: Cell<Option<usize>>,
+    fate: Cell<Fate>,
+    sessions: Cell<u64>,
+    pub(super) sent: Cell<usize>,
+    device: [u8; 32],
+    /// Goes with the world.
+    _folder: TempDir,
+}
+
+impl Exchange for World {
+    fn exchange(&self, frame: &[u8], _deadline: std::time::Instant) -> Result<Vec<u8>, Error> {
+        self.sent.set(self.sent.get() + 1);
+        let met = self.until.get() == Some(0);
+        self.until.set(self.until.get().and_then(|left| left.checked_sub(1)));
+        if met && self.fate.get() == Fate::Lost {
+            return Err(Error::Interrupted);
+        }
+        if met && self.fate.get() == Fate::Busy {
+            return Ok([&[1, 1, 0x0c, 0], &frame[24..40], &[0, 0]].concat());
+        }
+        let mut answer = self.model.borrow_mut().answer(frame);
+        match self.fate.get() {
+            Fate::Unanswered if met => Err(Error::Interrupted),
+            Fate::Broken if met => Err(Error::NoAnswer),
+            Fate::Changed if met => {
+                *answer.last_mut().unwrap() ^= 2;
+                Ok(answer)
+            }
+            _ => Ok(answer),
+        }
+    }
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        let device = store.device_or_new().unwrap().secret;
+        let mut model = Model::new();
+        let (record, _) = model.keygen(1, Purpose::Sign, &pin(OLD), &device);
+        let info = NewKeyInfo {
+            label: "a",
+            server: &"localhost:8443".parse().unwrap(),
+            trust: &ServerIdentity::new().trust,
+            distid: "1234567812345678",
+            created_ms: 1,
+        };
+        let key = StoredKey::new(record, info);
+        store.insert(&key).unwrap();
+        Self {
+            store,
+            key_id: key.key_id(),
+            model: RefCell::new(model),
+            until: Cell::new(None),
+            fate: Cell::new(Fate::Lost),
+            sessions: Cell::new(1),
+            sent: Cell::new(0),
+            device: *device.expose_bytes(),
+            _folder: folder,
+        }
+    }
+
+    /// The message after so many meets this fate.
+    pub(super) fn meets(&self, after: usize, fate: Fate) {
+        self.until.set(Some(after));
+        self.fate.set(fate);
+    }
+
+    pub(super) fn credentials(&self, digits: &str) -> Credentials {
+        Credentials { pin: pin(digits), device: DeviceKey::from_bytes(self.device) }
+    }
+
+    pub(super) fn change(&self, from: &str, to: &str) -> Result<Renewed, Error> {
+        let (old, new) = (self.credentials(from), self.credentials(to));
+        renew(self, self, &self.store, self.key_id, [&old, &new], MIN_ITERATIONS)
+    }
+
+    pub(super) fn complete(&self, digits: &str) -> Result<Renewed, Error> {
+        complete(self, &self.store, self.key_id, &self.credentials(digits))
+    }
+
+    pub(super) fn key(&self) -> StoredKey {
+        self.store.key(self.key_id).unwrap()
+    }
+
+    pub(super) fn sign(&self, digits: &str) -> Result<u8, Error> {
+        let record = self.key().into_record()?;
+        let key = record.unlock(&pin(digits), &DeviceKey::from_bytes(self.device)).unwrap();
+        let digest = Digest::reduce(&[7; 32]);
+        self.sessions.set(self.sessions.get() + 1);
+        let signed = session::sign(self, &key, &[digest], self.sessions.get())?;
+        dsa::verify_digest(key.public_key(), digest.as_bytes(), &signed.signatures[0]).unwrap();
+        Ok(signed.failures)
+    }
+
+    fn server_epoch(&self) -> u32 {
+        self.model.borrow().keys[&self.key_id].epoch
+    }
+
+    pub(super) fn wrong_pins(&self) -> u8 {
+        self.model.borrow().keys[&self.key_id].gate.total
+    }
+
+    /// A new client takes over: the PIN with which the key works now, `old` or `new`.
+    pub(super) fn comes_back(&self, old: &'static str, new: &'static str) -> &'static str {
+        let key = self.key();
+        let before = key.record().epoch();
+        let current = if key.next().is_some() {
+            assert!(
+                matches!(self.sign(new), Err(Error::RefreshUnconfirmed { cause: None, .. })),
+                "two records sign nothing"
+            );
+            match self.complete(new) {
+                Ok(renewed) => {
+                    assert_eq!(renewed.epoch, before + 1);
+                    new
+                }
+                Err(Error::RefreshUndone(_)) => old,
+                Err(error) => panic!("{error}"),
+            }
+        } else if before == 1 {
+            old
+        } else {
+            new
+        };
+        let key = self.key();
+        assert!(key.next().is_none(), "one record");
+        assert_eq!(key.record().epoch(), self.server_epoch(), "the server's other half");
+        assert_eq!(self.sign(current).unwrap(), 0);
+        assert_eq!(self.wrong_pins(), 0, "no wrong PIN was counted");
+        current
+    }
+}
