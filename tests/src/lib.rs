@@ -10,6 +10,7 @@
 //! | [`pdf`] | a small PDF of so many pages |
 //! | [`process`] | the programs as a user runs them |
 //! | [`random`] | a random source that repeats itself |
+//! | [`relay`] | a way to a server that gets slow or breaks off |
 //! | [`samples`] | sample files of others, where they are present |
 //! | [`seeds`] | the first inputs of every fuzz target |
 //! | [`source`] | the project's own files, for the tests of its structure |
@@ -30,6 +31,7 @@ pub mod network;
 pub mod pdf;
 pub mod process;
 pub mod random;
+pub mod relay;
 pub mod samples;
 pub mod seeds;
 pub mod source;
