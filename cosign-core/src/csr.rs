@@ -97,3 +97,59 @@ fn read_info(info: &[u8]) -> Option<PublicKey> {
         version == 0 && subject.first() == Some(&SEQUENCE) && attributes.first() == Some(&ATTRIBUTES);
     PublicKey::from_spki_der(spki).ok().filter(|_| shaped)
 }
+
+#[cfg(test)]
+mod tests {
+    use sm_primitives::{Scalar, SecretScalar, point::PublicPoint};
+
+    use super::*;
+
+    fn request(common_name: &str) -> Vec<u8> {
+        let key = PublicKey::from(PublicPoint::mul_base(&SecretScalar::from_wide(&[3; 48])));
+        let signature = Signature::from_scalars(Scalar::ONE, Scalar::ONE);
+        signature.map(|signature| assemble(&info(common_name, &key), &signature)).unwrap_or_default()
+    }
+
+    /// Shortest lengths on both sides of each step of DER, and what they carry.
+    #[test]
+    fn requests_of_every_length_are_read() {
+        for length in [0, 1, 90, 100, 120, 127, 128, 200, 255, 256, 70_000] {
+            let name = "n".repeat(length);
+            let der = request(&name);
+            let read = Request::read(&der).unwrap_or_else(|| panic!("a name of {length} bytes"));
+            assert!(read.info.windows(length.max(1)).any(|part| part == name.as_bytes() || length == 0));
+        }
+    }
+
+    #[test]
+    fn a_request_of_another_shape_is_not_read() {
+        let der = request("somebody");
+        assert!(Request::read(&der).is_some());
+        let at = |part: &[u8]| der.windows(part.len()).position(|window| window == part);
+        let oid = at(SM2_WITH_SM3.as_bytes()).unwrap_or_default();
+        let version = at(&[2, 1, 0]).unwrap_or_default();
+        let attributes = at(&[ATTRIBUTES, 0]).unwrap_or_default();
+        for (position, byte) in [
+            (version + 2, 1),
+            (version + 3, SET),
+            (attributes, SEQUENCE),
+            (oid + SM2_WITH_SM3.as_bytes().len() - 1, 0x2d),
+            (oid - 2, 0x05),
+        ] {
+            let mut changed = der.clone();
+            if let Some(at) = changed.get_mut(position) {
+                *at = byte;
+            }
+            assert!(Request::read(&changed).is_none(), "byte {position}");
+        }
+        // The same algorithm with parameters, which GM/T 0009 leaves out.
+        let algorithm = tlv(SEQUENCE, &[&tlv(0x06, &[SM2_WITH_SM3.as_bytes()])]);
+        let with_null = tlv(SEQUENCE, &[&tlv(0x06, &[SM2_WITH_SM3.as_bytes()]), &[0x05, 0x00]]);
+        let read = Request::read(&der);
+        let (info, rest) = read.map(|read| (read.info.to_vec(), der.len())).unwrap_or_default();
+        let signature = der.get(rest - 11..).unwrap_or_default();
+        assert!(Request::read(&tlv(SEQUENCE, &[&info, &algorithm, signature])).is_some());
+        assert!(Request::read(&tlv(SEQUENCE, &[&info, &with_null, signature])).is_none());
+        assert!(Request::read(&[&der[..], &[0]].concat()).is_none());
+    }
+}

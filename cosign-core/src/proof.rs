@@ -77,3 +77,31 @@ impl Proof {
         left.is_some() && left == right
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An equation of two identities is no proof.
+    #[test]
+    fn an_empty_equation_proves_nothing() {
+        let point = PublicPoint::generator();
+        let minus = (Scalar::ZERO - Scalar::ONE).to_bytes();
+        let opposite = SecretScalar::from_bytes(&minus).map(|minus| point.mul(&minus));
+        let proof = opposite.map(|commitment| Proof { commitment, answer: Scalar::ZERO });
+        assert_eq!(proof.map(|proof| proof.verify(&point, &Scalar::ONE, &point)), Some(false));
+    }
+
+    #[test]
+    fn a_proof_holds_for_its_challenge_only() {
+        let secret = SecretScalar::from_wide(&[9; 48]);
+        let point = PublicPoint::mul_base(&secret);
+        for challenge in [Scalar::ONE, Scalar::from_u128(77)] {
+            let proof = Proof::make(&secret, PublicPoint::mul_base, |_| challenge, &mut getrandom::SysRng);
+            let proof = proof.unwrap_or_else(|error| panic!("{error}"));
+            assert!(proof.verify(&PublicPoint::generator(), &challenge, &point));
+            assert!(!proof.verify(&PublicPoint::generator(), &Scalar::ZERO, &point));
+            assert!(!proof.verify(&point, &challenge, &point));
+        }
+    }
+}

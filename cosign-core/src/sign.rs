@@ -129,26 +129,39 @@ fn draw_nonces(
     let wanted: Vec<_> = (0..).zip(digests).flat_map(both).collect();
     let mut scalars = nonce::client(binding, &wanted, rng)?;
     let mut points = batch::mul_each(&key.base, &scalars);
-    let mut redraws = 0;
-    while let Some(position) = first_repeated_x(&points) {
-        redraws += 1;
-        if redraws > MAX_REDRAWS {
-            return Err(Error::RandomFailed);
-        }
+    separate(&key.base, &mut scalars, &mut points, |position| {
         let repeated = wanted.get(position..=position).ok_or(Error::RandomFailed)?;
-        for fresh in nonce::client(binding, repeated, rng)? {
-            if let (Some(point), Some(scalar)) = (points.get_mut(position), scalars.get_mut(position)) {
-                *point = key.base.mul(&fresh);
-                *scalar = fresh;
-            }
-        }
-    }
+        nonce::client(binding, repeated, rng)
+    })?;
     let mut scalars = scalars.into_iter();
     let mut nonces = Vec::with_capacity(digests.len());
     while let (Some(a), Some(b)) = (scalars.next(), scalars.next()) {
         nonces.push(NoncePair { a, b });
     }
     Ok((nonces, points))
+}
+
+/// Draws again, by position, each nonce whose point has the x of an earlier one.
+fn separate(
+    base: &PublicPoint,
+    scalars: &mut [SecretScalar],
+    points: &mut [PublicPoint],
+    mut fresh: impl FnMut(usize) -> Result<Vec<SecretScalar>, Error>,
+) -> Result<(), Error> {
+    let mut redraws = 0;
+    while let Some(position) = first_repeated_x(points) {
+        redraws += 1;
+        if redraws > MAX_REDRAWS {
+            return Err(Error::RandomFailed);
+        }
+        for fresh in fresh(position)? {
+            if let (Some(point), Some(scalar)) = (points.get_mut(position), scalars.get_mut(position)) {
+                *point = base.mul(&fresh);
+                *scalar = fresh;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Position of the first point whose x an earlier point has.
@@ -402,3 +415,6 @@ pub(crate) fn complete_with(
 ) -> Option<Signature> {
     complete(key, &[*digest], &[NoncePair { a, b }], &[factors], &[PartialSignature { point, s2 }])?.pop()
 }
+
+#[cfg(test)]
+mod tests;

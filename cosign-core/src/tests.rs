@@ -1,6 +1,7 @@
 //! The protocol against its vectors, and against peers that do not follow it.
 
 mod adversary;
+mod checks;
 mod errors;
 mod life;
 mod model;

@@ -21,7 +21,7 @@ use crate::{
     pin::AuthKey,
     proof::{Context, Proof, Role},
     server::{KeyRecord, PENDING_TTL_MS, Status, refuse},
-    share::{self, ServerShare},
+    share::ServerShare,
     wire::{self, Fields, SHORT_HEADER},
 };
 
@@ -222,7 +222,7 @@ impl KeygenOpen {
             return Err(Code::Proof);
         }
         let joint = joint_key(&pending.share.invert(), &point).filter(|joint| *joint.as_point() == claimed);
-        let public_key = joint.filter(|joint| share::base(joint).is_some()).ok_or(Code::Proof)?;
+        let public_key = joint.ok_or(Code::Proof)?;
         Ok(KeyRecord {
             key_id: self.key_id,
             device: pending.device,
