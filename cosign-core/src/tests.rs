@@ -2,6 +2,7 @@
 
 mod adversary;
 mod checks;
+mod edges;
 mod errors;
 mod life;
 mod model;

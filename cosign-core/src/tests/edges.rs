@@ -1,0 +1,228 @@
+//! Lives of keys, stored records and answers at their edges: one test each fails when the check is taken out.
+
+use std::vec::Vec;
+
+use getrandom::SysRng;
+use sm_primitives::{
+    SecretScalar,
+    point::PublicPoint,
+    sm2::{DistId, Signature},
+};
+
+use super::{
+    checks::{digest, frame},
+    life::{NOW, Pair, done, pin},
+    model::{OTHER, OWN},
+};
+use crate::{
+    ApiMisuse, Code, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Purpose, SessionId,
+    csr, keygen, refresh,
+    server::{Incoming, KEYGEN_TTL_MS, PENDING_TTL_MS, PendingRefresh, Status, receive},
+    sign,
+};
+
+const HOURS_24: u64 = 86_400_000;
+
+/// The certification request of a pending key, signed.
+fn request(pair: &mut Pair) -> Vec<u8> {
+    let info = csr::info("somebody", pair.key.public_key());
+    let digest = Digest::reduce(&DistId::default().digest(pair.key.public_key(), &info));
+    let signature: Signature = pair.sign(&[digest]).unwrap().remove(0);
+    csr::assemble(&info, &signature)
+}
+
+/// A lost key generation, refresh or pending key ends at its last millisecond, not before.
+#[test]
+fn waiting_states_end_in_time() {
+    let pair = Pair::pending(Purpose::Sign);
+    let mut model = pair.model;
+    let key_id = KeyId::from_bytes([3; 16]);
+    for (late_ms, code) in [(0, None), (1, Some(Code::Key))] {
+        model.issued.insert(key_id, (OWN, Purpose::Sign));
+        let (k1, waiting) = keygen::start(key_id, Purpose::Sign, &mut SysRng).unwrap();
+        let k2 = model.handle(&k1, &OWN, NOW, &mut SysRng);
+        let pin = Pin::new("").unwrap();
+        let (k3, waiting) = waiting.finish(&k2, &pin, &pair.device_key, MIN_ITERATIONS, &mut SysRng).unwrap();
+        let session = SessionId::from_bytes(k3[20..36].try_into().unwrap());
+        let Ok(Incoming::KeygenOpen(open)) = receive(&k3) else { panic!() };
+        let pending = model.keygens.remove(&(key_id, session));
+        let outcome = open.respond(pending, &OWN, NOW + KEYGEN_TTL_MS + late_ms);
+        let answer = outcome.map_or_else(|refusal| refusal, |(frame, _)| frame);
+        assert_eq!(waiting.finish(&answer).err().and_then(|error| error.code()), code);
+    }
+
+    for (late_ms, refused) in [(0, false), (1, true)] {
+        let mut pair = Pair::pending(Purpose::Sign);
+        let now_ms = NOW + PENDING_TTL_MS + late_ms;
+        assert_eq!(PENDING_TTL_MS, HOURS_24);
+        let answer = pair.model.handle(&frame(&pair, 1, now_ms), &OWN, now_ms, &mut SysRng);
+        assert_eq!(answer[2] == Code::Key.byte(), refused);
+
+        let mut pair = Pair::pending(Purpose::Sign);
+        let request = request(&mut pair);
+        let (frame, waiting) = keygen::activate(pair.key.key_id(), &request, &mut SysRng).unwrap();
+        let answer = pair.model.handle(&frame, &OWN, now_ms, &mut SysRng);
+        assert_eq!(waiting.finish(&answer).is_err(), refused);
+    }
+
+    let mut pair = Pair::active(Purpose::Sign);
+    let (r1, waiting) =
+        refresh::start(&pair.key, &pin("258013"), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng)
+            .unwrap();
+    let r2 = pair.model.handle(&r1, &OWN, NOW, &mut SysRng);
+    drop(done(waiting.finish(&r2, &pair.device_key)));
+    for (now_ms, kept) in [(NOW + HOURS_24, true), (NOW + HOURS_24 + 1, false)] {
+        let answer = pair.model.handle(&frame(&pair, 2, now_ms), &OWN, now_ms, &mut SysRng);
+        assert_eq!(answer[2], 0);
+        assert_eq!(pair.model.keys[&pair.key.key_id()].pending.is_some(), kept);
+        assert_eq!(pair.model.record_changed, !kept, "a dropped refresh is made durable");
+    }
+}
+
+/// Op 12 by another device, for no key, or of another length.
+#[test]
+fn an_activation_is_of_its_device_and_length() {
+    let mut pair = Pair::pending(Purpose::Sign);
+    let request = request(&mut pair);
+    let key_id = pair.key.key_id();
+    let activate = || keygen::activate(key_id, &request, &mut SysRng).unwrap().0;
+    let (own, other) = (activate(), activate());
+    assert_eq!(pair.model.handle(&other, &OTHER, NOW, &mut SysRng)[2], Code::Key.byte());
+
+    let sized = |length: u32| {
+        [&own[..36], &length.to_be_bytes(), &std::vec![0; usize::try_from(length).unwrap()]].concat()
+    };
+    for (frame, code) in [
+        (sized(0), Code::Length),
+        (sized(1), Code::Proof),
+        (sized(16_384), Code::Proof),
+        (sized(16_385), Code::Length),
+        ([&own[..], &[0]].concat(), Code::Length),
+        (own[..own.len() - 1].to_vec(), Code::Length),
+        (own[..39].to_vec(), Code::Length),
+    ] {
+        assert_eq!(pair.model.handle(&frame, &OWN, NOW, &mut SysRng)[2], code.byte(), "{}", frame.len());
+    }
+    assert_eq!(pair.model.keys[&key_id].status, Status::Pending);
+    assert_eq!(pair.model.handle(&own, &OWN, NOW, &mut SysRng)[2], 0);
+    assert_eq!(pair.model.keys[&key_id].status, Status::Active);
+
+    let misuse = Some(Error::ApiMisuse(ApiMisuse::RequestLength));
+    for length in [0, 16_385] {
+        assert_eq!(keygen::activate(key_id, &std::vec![0; length], &mut SysRng).err(), misuse);
+    }
+    assert!(keygen::activate(key_id, &[0; 16_384], &mut SysRng).is_ok());
+}
+
+/// A started key generation answers its device, its key and its session only, and stays for them.
+#[test]
+fn an_opening_is_for_one_generation() {
+    let mut model = Pair::pending(Purpose::Sign).model;
+    let ids = [1, 2].map(|byte| KeyId::from_bytes([byte; 16]));
+    let mut pendings = Vec::new();
+    let mut frames = Vec::new();
+    for key_id in ids {
+        model.issued.insert(key_id, (OWN, Purpose::Sign));
+        let (k1, waiting) = keygen::start(key_id, Purpose::Sign, &mut SysRng).unwrap();
+        let k2 = model.handle(&k1, &OWN, NOW, &mut SysRng);
+        let device_key = DeviceKey::random(&mut SysRng).unwrap();
+        let pin = Pin::new("").unwrap();
+        frames.push(waiting.finish(&k2, &pin, &device_key, MIN_ITERATIONS, &mut SysRng).unwrap().0);
+        let session = SessionId::from_bytes(k1[20..36].try_into().unwrap());
+        pendings.push(model.keygens.remove(&(key_id, session)).unwrap());
+    }
+    let open = |frame: &[u8]| match receive(frame) {
+        Ok(Incoming::KeygenOpen(open)) => open,
+        other => panic!("{other:?}"),
+    };
+    let mixed =
+        |key: usize, sid: usize| [&frames[key][..20], &frames[sid][20..36], &frames[0][36..]].concat();
+    assert!(pendings[0].is_for(&open(&frames[0]), &OWN));
+    for (frame, device) in [(mixed(1, 0), OWN), (mixed(0, 1), OWN), (frames[0].clone(), OTHER)] {
+        assert!(!pendings[0].is_for(&open(&frame), &device));
+    }
+}
+
+/// A stored record is read whole or not at all, before its tag is looked at.
+#[test]
+fn a_record_with_a_field_out_of_range_is_not_read() {
+    let pair = Pair::pending(Purpose::Sign);
+    let bytes = pair.record.to_bytes();
+    let with = |at: usize, field: &[u8]| {
+        let mut changed = *bytes;
+        changed[at..at + field.len()].copy_from_slice(field);
+        LocalRecord::from_bytes(&changed)
+    };
+    for (at, field) in [
+        (0, &[2][..]),
+        (1, &[2]),
+        (2, &[0]),
+        (2, &[3]),
+        (19, &[0; 4]),
+        (39, &[0; 64]),
+        (119, &[2]),
+        (120, &(MIN_ITERATIONS - 1).to_be_bytes()),
+        (124, &[0; 32]),
+        (124, &[0xff; 32]),
+    ] {
+        assert_eq!(with(at, field).err(), Some(Error::InvalidRecord), "offset {at}");
+    }
+    // `P = -G` makes `B` the identity.
+    let minus_g = PublicPoint::generator().mul(&SecretScalar::from_bytes(&minus_one()).unwrap());
+    assert_eq!(with(39, &minus_g.to_bytes()).err(), Some(Error::InvalidRecord));
+    assert_eq!(with(120, &MIN_ITERATIONS.to_be_bytes()).unwrap().iterations(), MIN_ITERATIONS);
+    assert_eq!(LocalRecord::from_bytes(&[&bytes[..], &[0]].concat()).err(), Some(Error::InvalidRecord));
+}
+
+fn minus_one() -> [u8; 32] {
+    (sm_primitives::Scalar::ZERO - sm_primitives::Scalar::ONE).to_bytes()
+}
+
+/// What the server sealed of a refresh comes back whole or not at all.
+#[test]
+fn a_pending_refresh_is_read_back_whole() {
+    let mut pair = Pair::active(Purpose::Sign);
+    let (r1, _waiting) =
+        refresh::start(&pair.key, &pin("258013"), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng)
+            .unwrap();
+    pair.model.handle(&r1, &OWN, NOW, &mut SysRng);
+    let bytes = pair.model.keys[&pair.key.key_id()].pending.as_ref().unwrap().expose_bytes();
+    assert_eq!(bytes.len(), PendingRefresh::LEN);
+    let again = PendingRefresh::from_bytes(&bytes).unwrap();
+    assert_eq!(again.expose_bytes()[..], bytes[..]);
+    assert!(PendingRefresh::from_bytes(&bytes[..bytes.len() - 1]).is_none());
+    assert!(PendingRefresh::from_bytes(&[&bytes[..], &[0]].concat()).is_none());
+    let mut off_curve = bytes.clone();
+    off_curve[84] ^= 1;
+    assert!(PendingRefresh::from_bytes(&off_curve).is_none());
+}
+
+#[test]
+fn too_few_iterations_are_misuse() {
+    let pair = Pair::active(Purpose::Sign);
+    let few = MIN_ITERATIONS - 1;
+    let outcome = refresh::start(&pair.key, &pin("258013"), &pair.device_key, few, NOW, &mut SysRng);
+    assert_eq!(outcome.err(), Some(Error::ApiMisuse(ApiMisuse::Iterations)));
+}
+
+/// Answers cut anywhere, and a status that this version does not know.
+#[test]
+fn answers_are_read_whole_or_not_at_all() {
+    let pair = Pair::active(Purpose::Sign);
+    let finish = |answer: &dyn Fn(&[u8]) -> Vec<u8>| {
+        let (frame, waiting) = sign::start(&pair.key, &[digest(1)], NOW, 1, &mut SysRng).unwrap();
+        waiting.finish(&answer(&frame[24..40])).unwrap_err()
+    };
+    let busy = |sid: &[u8]| [&[1, 1, 0x0c, 0], sid, &[0, 0]].concat();
+    for length in 0..22 {
+        let error = finish(&|sid| busy(sid)[..length].to_vec());
+        assert_eq!(error, Error::InvalidMessage(Code::Length), "{length} bytes");
+        let error = finish(&|sid| [&[1, 1, 0, 0], sid, &[0, 1]].concat()[..length].to_vec());
+        assert_eq!(error, Error::InvalidMessage(Code::Length), "{length} bytes");
+    }
+    let unknown = |sid: &[u8], detail: &[u8]| [&[1, 1, 0x10, 0], sid, &[0, 2], detail].concat();
+    assert_eq!(finish(&|sid| unknown(sid, &[7, 7])), Error::UnknownStatus(0x10));
+    assert_eq!(finish(&|sid| unknown(sid, &[7])), Error::InvalidMessage(Code::Length));
+    let with_detail = |sid: &[u8]| [&[1, 1, 0x0b, 0], sid, &[0, 1, 7]].concat();
+    assert_eq!(finish(&with_detail), Error::InvalidMessage(Code::Length));
+}
