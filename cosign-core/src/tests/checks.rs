@@ -192,3 +192,22 @@ fn an_activated_refresh_resets_the_counters() {
     refresh(&mut pair);
     assert_eq!(pair.model.keys[&key_id].gate, crate::server::Gate::default());
 }
+
+/// The lock holds for confirmations too: the right MAC is not looked at, and the pending share stays.
+#[test]
+fn a_locked_gate_confirms_nothing() {
+    let mut pair = Pair::active(Purpose::Sign);
+    let key_id = pair.key.key_id();
+    let (r1, waiting) =
+        refresh::start(&pair.key, &pin("258013"), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng)
+            .unwrap();
+    let r2 = pair.model.handle(&r1, &OWN, NOW, &mut SysRng);
+    let new = done(waiting.finish(&r2, &pair.device_key));
+    pair.model.keys.get_mut(&key_id).unwrap().gate.fails = 10;
+    let (r3, waiting) =
+        refresh::confirm(&new.record, &pin("258013"), &pair.device_key, NOW, &mut SysRng).unwrap();
+    let r4 = pair.model.handle(&r3, &OWN, NOW, &mut SysRng);
+    assert_eq!(waiting.finish(&r4).unwrap_err().code(), Some(Code::Key));
+    assert_eq!(pair.model.keys[&key_id].epoch, 1);
+    assert!(pair.model.keys[&key_id].pending.is_some());
+}

@@ -226,3 +226,33 @@ fn answers_are_read_whole_or_not_at_all() {
     let with_detail = |sid: &[u8]| [&[1, 1, 0x0b, 0], sid, &[0, 1, 7]].concat();
     assert_eq!(finish(&with_detail), Error::InvalidMessage(Code::Length));
 }
+
+/// Answers to ops 11 and 12 have no body, and `E_BUSY` ends these sessions like any refusal.
+#[test]
+fn answers_of_key_generation_have_one_length() {
+    let key_id = KeyId::from_bytes([1; 16]);
+    let finish = |answer: &dyn Fn(&[u8]) -> Vec<u8>| {
+        let (frame, waiting) = keygen::activate(key_id, &[0], &mut SysRng).unwrap();
+        waiting.finish(&answer(&frame[20..36]))
+    };
+    assert_eq!(finish(&|sid| [&[1, 1, 0, 0], sid].concat()), Ok(()));
+    let length = Err(Error::InvalidMessage(Code::Length));
+    assert_eq!(finish(&|sid| [&[1, 1, 0, 0], sid, &[0]].concat()), length);
+    assert_eq!(finish(&|sid| [&[1, 1, 0, 0], &sid[..15]].concat()), length);
+    let busy = Err(Error::Refused(Code::Busy.into()));
+    assert_eq!(finish(&|sid| [&[1, 1, 0x0c, 0], sid, &[0, 0]].concat()), busy);
+}
+
+/// A NAK went past no gate, so it reports no failures.
+#[test]
+fn a_refusal_to_activate_counts_nothing() {
+    let sid = SessionId::from_bytes([6; 16]);
+    let finish = |failures: u8, body: u8| {
+        let answer = [&[1, 1, 0, failures], &sid.as_bytes()[..], &[0, 1, body]].concat();
+        refresh::AwaitingActivation::with_sid(sid).finish(&answer)
+    };
+    assert_eq!(done(finish(0, 1)), refresh::Confirmation::Unknown);
+    assert_eq!(finish(1, 1).err(), Some(Error::InvalidMessage(Code::Version)));
+    assert_eq!(done(finish(9, 0)), refresh::Confirmation::Active { failures: 9 });
+    assert_eq!(finish(10, 0).err(), Some(Error::InvalidMessage(Code::Version)));
+}
