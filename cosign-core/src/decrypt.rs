@@ -1,4 +1,4 @@
-//! Two-party decryption, blinded: the server learns nothing about ciphertext or plaintext.
+//! Two-party decryption, blinded: the server learns nothing about ciphertext or plaintext (SPEC.md, section 9.2).
 //!
 //! ```text
 //! client                                       server

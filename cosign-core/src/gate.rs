@@ -1,4 +1,4 @@
-//! The PIN gate: counts wrong PINs, makes the guesser wait, locks.
+//! The PIN gate (SPEC.md, section 11.2): counts wrong PINs, makes the guesser wait, locks.
 
 use crate::error::{Code, Detail, Refusal};
 

@@ -1,4 +1,4 @@
-//! Domain separation and the hashes of suite D.
+//! Domain separation and the hashes of suite D (SPEC.md, section 3).
 
 use alloc::vec::Vec;
 

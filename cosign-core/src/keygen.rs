@@ -1,4 +1,4 @@
-//! Distributed key generation: two round trips, a commitment, and a proof of knowledge of each half.
+//! Distributed key generation (SPEC.md, section 8): two round trips, a commitment, a proof of knowledge of each half.
 //!
 //! ```text
 //! client                                                   server

@@ -1,4 +1,4 @@
-//! The two-party SM2 protocol, suite D, sans-IO.
+//! The two-party SM2 protocol, suite D, sans-IO. `SPEC.md` beside this crate specifies it.
 //!
 //! Two parties hold one SM2 key. The client holds `dA`, the server holds `dB`, with `(1 + d)^-1 = dA * dB mod n`;
 //! nobody ever holds `d`. In one round trip they make an ordinary SM2 signature or open an ordinary SM2 ciphertext.

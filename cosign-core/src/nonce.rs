@@ -1,4 +1,4 @@
-//! Single-use nonces. None has `Clone` or an encoding; all are wiped on drop.
+//! Single-use nonces (SPEC.md, section 13). None has `Clone` or an encoding; all are wiped on drop.
 
 use alloc::{vec, vec::Vec};
 use core::ops::Range;

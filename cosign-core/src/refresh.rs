@@ -1,4 +1,4 @@
-//! Refresh: new shares of the same key, a new salt and a new MAC key, at any time one usable epoch.
+//! Refresh (SPEC.md, section 10): new shares of the same key, a new salt and MAC key, at any time one usable epoch.
 //!
 //! ```text
 //! client                                             server

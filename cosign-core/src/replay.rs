@@ -1,4 +1,4 @@
-//! The replay cache: one frame, one computation, one answer.
+//! The replay cache (SPEC.md, section 12): one frame, one computation, one answer.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! Signing in suite D ("dual bound nonce"), one round trip for 1..=256 digests.
+//! Signing in suite D ("dual bound nonce", SPEC.md, section 9.1), one round trip for 1..=256 digests.
 //!
 //! ```text
 //! client                                             server

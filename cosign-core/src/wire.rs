@@ -1,4 +1,4 @@
-//! Byte layouts of suite D. All integers big-endian; a frame carries no length of its own.
+//! Byte layouts of suite D (SPEC.md, section 5). All integers big-endian; a frame carries no length of its own.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! Ops 01, 02, 03, 05: the order of checks, from the bytes to the PIN gate, and what is computed behind it.
+//! Ops 01, 02, 03, 05: the order of checks (SPEC.md, section 7.1), and what is computed behind it.
 
 use alloc::{sync::Arc, vec::Vec};
 
