@@ -49,7 +49,7 @@ fn tlv(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
         _ => {
             let bytes = length.to_be_bytes();
             let skip = bytes.iter().take_while(|&&byte| byte == 0).count();
-            out.push(0x80 | u8::try_from(bytes.len() - skip).unwrap_or(8));
+            out.push(0x80 + u8::try_from(bytes.len() - skip).unwrap_or(8));
             out.extend(bytes.iter().skip(skip));
         }
     }

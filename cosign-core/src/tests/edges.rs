@@ -6,7 +6,7 @@ use getrandom::SysRng;
 use sm_primitives::{
     SecretScalar,
     point::PublicPoint,
-    sm2::{DistId, Signature},
+    sm2::{DistId, Signature, pke},
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     ApiMisuse, Code, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Purpose, SessionId,
-    csr, keygen, refresh,
+    csr, decrypt, keygen, refresh,
     server::{Incoming, KEYGEN_TTL_MS, PENDING_TTL_MS, PendingRefresh, Status, receive},
     sign,
 };
@@ -255,4 +255,19 @@ fn a_refusal_to_activate_counts_nothing() {
     assert_eq!(finish(1, 1).err(), Some(Error::InvalidMessage(Code::Version)));
     assert_eq!(done(finish(9, 0)), refresh::Confirmation::Active { failures: 9 });
     assert_eq!(finish(10, 0).err(), Some(Error::InvalidMessage(Code::Version)));
+}
+
+/// Every waiting state keeps its frame for sending it again, and says when it is over.
+#[test]
+fn waiting_states_know_their_frame_and_end() {
+    let pair = Pair::active(Purpose::Encrypt);
+    let deadline = NOW + 60_000;
+    let (frame, waiting) = sign::start(&pair.key, &[digest(1)], NOW, 1, &mut SysRng).unwrap();
+    assert_eq!((waiting.frame(), waiting.deadline_ms()), (&frame[..], deadline));
+    let ciphertext = pke::encrypt(pair.key.public_key(), b"bid", &mut SysRng).unwrap();
+    let (frame, waiting) = decrypt::start(&pair.key, &[ciphertext], NOW, &mut SysRng).unwrap();
+    assert_eq!((waiting.frame(), waiting.deadline_ms()), (&frame[..], deadline));
+    let (frame, waiting) =
+        refresh::start(&pair.key, &pin(""), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng).unwrap();
+    assert_eq!((waiting.frame(), waiting.deadline_ms()), (&frame[..], deadline));
 }
