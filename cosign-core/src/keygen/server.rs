@@ -211,7 +211,7 @@ impl KeygenOpen {
         let auth = AuthKey::from_bytes(fields.take().ok_or(Code::Length)?);
         let claimed = fields.take().and_then(PublicPoint::from_bytes).ok_or(Code::Point)?;
 
-        let answer = Scalar::from_bytes(answer).filter(|z| !z.is_zero()).ok_or(Code::Proof)?;
+        let answer = Scalar::from_bytes(answer).ok_or(Code::Proof)?;
         let opening = Opening { point, proof: Proof { commitment, answer }, salt };
         let context = Context::new(&self.key_id, pending.purpose, &self.sid);
         let opened = opening.commitment(&context).ct_eq(&pending.commitment);

@@ -51,6 +51,7 @@ fn an_unlocked_key_must_be_refreshed_first() {
     assert_eq!(signing.sign(&[digest(1)]).unwrap_err().code(), Some(Code::Key));
     let new = refresh(&mut signing);
     signing.key = new.unlock(&pin("258013"), &signing.device_key).unwrap();
+    assert_eq!((new.epoch(), signing.key.epoch()), (2, 2));
     signing.sign(&[digest(1)]).unwrap();
 
     let mut decrypting = Pair::active(Purpose::Encrypt);
@@ -210,4 +211,19 @@ fn a_locked_gate_confirms_nothing() {
     assert_eq!(waiting.finish(&r4).unwrap_err().code(), Some(Code::Key));
     assert_eq!(pair.model.keys[&key_id].epoch, 1);
     assert!(pair.model.keys[&key_id].pending.is_some());
+}
+
+/// A proof out of range is refused before the gate is asked, so it costs no attempt.
+#[test]
+fn a_confirmation_out_of_range_is_not_counted() {
+    let mut pair = Pair::active(Purpose::Sign);
+    let (mut r3, _waiting) =
+        refresh::confirm(&pair.record, &pin("258013"), &pair.device_key, NOW, &mut SysRng).unwrap();
+    for z in [[0; 32], [0xff; 32]] {
+        r3[162..194].copy_from_slice(&z);
+        assert_eq!(pair.model.handle(&r3, &OWN, NOW, &mut SysRng)[2], Code::Proof.byte());
+    }
+    assert_eq!(pair.model.keys[&pair.key.key_id()].gate, crate::server::Gate::default());
+    r3[162..194].fill(1);
+    assert_eq!(pair.model.handle(&r3, &OWN, NOW, &mut SysRng)[2], Code::Pin.byte());
 }

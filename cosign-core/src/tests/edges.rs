@@ -271,3 +271,33 @@ fn waiting_states_know_their_frame_and_end() {
         refresh::start(&pair.key, &pin(""), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng).unwrap();
     assert_eq!((waiting.frame(), waiting.deadline_ms()), (&frame[..], deadline));
 }
+
+/// K1 has one length, and its key id is the device's and for its purpose, whatever a caller looked up.
+#[test]
+fn a_key_id_serves_its_device_and_purpose() {
+    let (k1, _waiting) = keygen::start(KeyId::from_bytes([1; 16]), Purpose::Sign, &mut SysRng).unwrap();
+    let respond = |issued| match receive(&k1) {
+        Ok(Incoming::KeygenStart(start)) => start.respond(issued, &OWN, NOW, &mut SysRng),
+        other => panic!("{other:?}"),
+    };
+    assert!(respond(Some((OWN, Purpose::Sign))).is_ok());
+    for issued in [None, Some((OTHER, Purpose::Sign)), Some((OWN, Purpose::Encrypt))] {
+        assert_eq!(respond(issued).unwrap_err()[2], Code::Key.byte());
+    }
+    for frame in [[&k1[..], &[0]].concat(), k1[..68].to_vec()] {
+        assert_eq!(receive(&frame).unwrap_err()[2], Code::Length.byte());
+    }
+}
+
+#[test]
+fn a_record_tells_what_it_is_of() {
+    let pair = Pair::pending(Purpose::Encrypt);
+    for (key_id, purpose, epoch) in [
+        (pair.record.key_id(), pair.record.purpose(), pair.record.epoch()),
+        (pair.key.key_id(), pair.key.purpose(), pair.key.epoch()),
+    ] {
+        assert_eq!((key_id, purpose, epoch), (KeyId::from_bytes([9; 16]), Purpose::Encrypt, 1));
+    }
+    assert_eq!(pair.record.public_key(), pair.key.public_key());
+    assert_eq!(DeviceKey::from_bytes([7; 32]).expose_bytes()[..], [7; 32]);
+}
