@@ -6,7 +6,7 @@ use getrandom::SysRng;
 use sm_primitives::{
     SecretScalar,
     point::PublicPoint,
-    sm2::{DistId, Signature, pke},
+    sm2::{DistId, PrivateKey, Signature, dsa, pke},
 };
 
 use super::{
@@ -300,4 +300,34 @@ fn a_record_tells_what_it_is_of() {
     }
     assert_eq!(pair.record.public_key(), pair.key.public_key());
     assert_eq!(DeviceKey::from_bytes([7; 32]).expose_bytes()[..], [7; 32]);
+}
+
+/// The pending key signs any one digest, also that of a request for a foreign key, whose own signature would verify.
+#[test]
+fn a_request_names_the_key_that_it_activates() {
+    let mut pair = Pair::pending(Purpose::Sign);
+    let foreign = PrivateKey::generate(&mut SysRng).unwrap();
+    let info = csr::info("somebody else", foreign.public_key());
+    let digest = Digest::reduce(&DistId::default().digest(foreign.public_key(), &info));
+    pair.sign(&[digest]).unwrap();
+    let signature = dsa::sign_digest(&foreign, digest.as_bytes(), &mut SysRng).unwrap();
+    assert_eq!(activate(&mut pair, &csr::assemble(&info, &signature)), Code::Proof.byte());
+}
+
+/// A request that verifies but is not the one that the pending key signed.
+#[test]
+fn a_request_is_the_one_that_was_signed() {
+    let mut pair = Pair::pending(Purpose::Sign);
+    let request = request(&mut pair);
+    let key_id = pair.key.key_id();
+    for signed in [None, Some(digest(1))] {
+        pair.model.keys.get_mut(&key_id).unwrap().pending_sign = signed;
+        assert_eq!(activate(&mut pair, &request), Code::Proof.byte());
+    }
+}
+
+/// Hands in a request: the status of the answer.
+fn activate(pair: &mut Pair, request: &[u8]) -> u8 {
+    let (frame, _waiting) = keygen::activate(pair.key.key_id(), request, &mut SysRng).unwrap();
+    pair.model.handle(&frame, &OWN, NOW, &mut SysRng)[2]
 }
