@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use cosign_core::{Digest, Error, Pin, Purpose, decrypt, refresh, sign};
+use cosign_core::{Digest, Error, Pin, Purpose, Suite, decrypt, refresh, sign};
 use cosign_tests::{
     model::{DEVICE, NOW, PIN, Pair, done},
     naive::{self, G, N, Point},
@@ -162,7 +162,7 @@ fn digests(count: u16) -> Vec<Digest> {
 #[test]
 fn two_parties_sign_as_one_would() {
     for seed in 0..4 {
-        let mut pair = Pair::active(Purpose::Sign, seed);
+        let mut pair = Pair::active(Suite::D, Purpose::Sign, seed);
         let d = joint_key(&pair);
         let point = G.mul(&d);
         assert_eq!(point.to_bytes(), pair.key.public_key().as_point().to_bytes());
@@ -184,7 +184,7 @@ fn two_parties_sign_as_one_would() {
 #[test]
 fn two_parties_decrypt_as_one_would() {
     for seed in 0..3 {
-        let mut pair = Pair::active(Purpose::Encrypt, seed);
+        let mut pair = Pair::active(Suite::D, Purpose::Encrypt, seed);
         let d = joint_key(&pair);
         let messages = [&b"x"[..], &[7; 32], &[9; 300]];
         let ciphertexts =
@@ -201,7 +201,7 @@ fn two_parties_decrypt_as_one_would() {
 
 #[test]
 fn shares_move_and_the_key_stays() {
-    let mut pair = Pair::active(Purpose::Sign, 40);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 40);
     let d = joint_key(&pair);
     let old = pair.server_record().share.expose_bytes();
     let pin = Pin::new("864209").unwrap();
@@ -222,7 +222,7 @@ fn shares_move_and_the_key_stays() {
 
 #[test]
 fn no_changed_answer_gives_a_signature() {
-    let mut pair = Pair::active(Purpose::Sign, 50);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 50);
     let digests = digests(2);
     let Pair { server, key, rng, .. } = &mut pair;
     let (other, _waiting) = sign::start(key, &digests, NOW, 90, rng).unwrap();

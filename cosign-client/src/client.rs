@@ -313,7 +313,7 @@ impl Exchange for OpChannel {
 
 #[cfg(test)]
 mod tests {
-    use cosign_core::Purpose;
+    use cosign_core::{Purpose, Suite};
     use sm_primitives::sm2::dsa;
 
     use super::*;
@@ -326,7 +326,7 @@ mod tests {
         reactions: &[Reaction],
     ) -> (Result<u8, Error>, Vec<usize>, Vec<usize>) {
         let mut model = Model::new();
-        let (record, _) = model.keygen(1, Purpose::Sign, &pin("271828"), &device_key());
+        let (record, _) = model.keygen(1, Suite::D, Purpose::Sign, &pin("271828"), &device_key());
         let public_key = *record.public_key();
         let server = FrameServer::start(reactions, model.into_respond());
         let client = Client::new(server.connection());
@@ -393,7 +393,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_to_sign_asks_nobody() {
         let mut model = Model::new();
-        let (record, key) = model.keygen(1, Purpose::Sign, &pin("271828"), &device_key());
+        let (record, key) = model.keygen(1, Suite::D, Purpose::Sign, &pin("271828"), &device_key());
         drop(record);
         let server = FrameServer::start(&[], model.into_respond());
         let client = Client::new(server.connection());

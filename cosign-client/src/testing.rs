@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use cosign_core::{
     ClientKey, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose,
-    SessionId, csr, keygen,
-    server::{Admission, Incoming, KeyRecord, PendingKeygen, ReplayCache, receive},
+    SessionId, Suite, csr, keygen,
+    server::{Admission, Incoming, Issued, KeyRecord, PendingKeygen, ReplayCache, receive},
     sign,
 };
 use getrandom::SysRng;
@@ -25,7 +25,7 @@ const NONCE_KEY: [u8; 32] = [9; 32];
 pub(crate) struct Model {
     pub(crate) keys: BTreeMap<KeyId, KeyRecord>,
     keygens: BTreeMap<(KeyId, SessionId), PendingKeygen>,
-    issued: BTreeMap<KeyId, Purpose>,
+    issued: BTreeMap<KeyId, Issued>,
     cache: ReplayCache,
 }
 
@@ -53,7 +53,7 @@ impl Model {
             }
             Ok(Incoming::KeygenStart(start)) => {
                 let session = (start.key_id(), start.sid());
-                let issued = self.issued.remove(&session.0).map(|purpose| (DEVICE, purpose));
+                let issued = self.issued.remove(&session.0);
                 let (frame, pending) = start.respond(issued, &DEVICE, now, &mut SysRng).unwrap();
                 self.keygens.insert(session, pending);
                 frame
@@ -80,13 +80,14 @@ impl Model {
     pub(crate) fn keygen(
         &mut self,
         id: u8,
+        suite: Suite,
         purpose: Purpose,
         pin: &Pin,
         device: &DeviceKey,
     ) -> (LocalRecord, ClientKey) {
         let key_id = KeyId::from_bytes([id; 16]);
-        self.issued.insert(key_id, purpose);
-        let (frame, waiting) = keygen::start(key_id, purpose, &mut SysRng).unwrap();
+        self.issued.insert(key_id, Issued { device: DEVICE, suite, purpose });
+        let (frame, waiting) = keygen::start(key_id, suite, purpose, &mut SysRng).unwrap();
         let answer = self.answer(&frame);
         let (frame, waiting) = waiting.finish(&answer, pin, device, MIN_ITERATIONS, &mut SysRng).unwrap();
         let answer = self.answer(&frame);
@@ -99,7 +100,7 @@ impl Model {
             panic!("not busy")
         };
         let request = csr::assemble(&info, &signed.signatures[0]);
-        let (frame, waiting) = keygen::activate(key_id, &request, &mut SysRng).unwrap();
+        let (frame, waiting) = keygen::activate(&key, &request, &mut SysRng).unwrap();
         waiting.finish(&self.answer(&frame)).unwrap();
         (record, key)
     }

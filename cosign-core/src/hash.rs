@@ -1,12 +1,12 @@
-//! Domain separation and the hashes of suite D.
+//! Domain separation and the hashes of the protocol.
 
 use alloc::vec::Vec;
 
 use sm_primitives::{Scalar, SecretScalar, Zeroizing, point::PublicPoint, sm2::PublicKey, sm3::Sm3};
 
 use crate::{
-    ids::{KeyId, Op, SessionId},
-    wire::{SUITE, VERSION},
+    ids::{KeyId, Op, SessionId, Suite},
+    wire::VERSION,
 };
 
 /// A domain separation tag: one SM3 block, `"SM2-COSIGN-D-V1/" || label || 00`, padded with 00.
@@ -59,7 +59,7 @@ impl Dst {
     }
 }
 
-/// Prefix of every tag and label of the suite.
+/// Prefix of every tag and label, whatever the suite.
 pub(crate) const PREFIX: &str = "SM2-COSIGN-D-V1/";
 
 /// `"SM2-COSIGN-D-V1/" || name || 00`: the first bytes of an HMAC input.
@@ -102,26 +102,32 @@ fn from_halves(first: &[u8; 32], second: &[u8; 32]) -> SecretScalar {
     SecretScalar::from_wide(&wide)
 }
 
-/// Hash of a request of ops 01, 02, 03, 05; `items` are the frame's bytes after its header.
-pub(crate) fn request(
-    op: Op,
-    key_id: &KeyId,
-    epoch: u32,
-    public_key: &PublicKey,
-    sid: &SessionId,
-    count: u16,
-    items: &[u8],
-) -> [u8; 32] {
-    Dst::request(op)
-        .hasher()
-        .chain(&[VERSION, SUITE])
-        .chain(key_id.as_bytes())
-        .chain(&epoch.to_be_bytes())
-        .chain(&public_key.as_point().to_bytes())
-        .chain(sid.as_bytes())
-        .chain(&count.to_be_bytes())
-        .chain(items)
-        .finalize()
+/// What a request hash covers beside the operation and the items.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) suite: Suite,
+    pub(crate) key_id: &'a KeyId,
+    pub(crate) epoch: u32,
+    pub(crate) public_key: &'a PublicKey,
+    pub(crate) sid: &'a SessionId,
+    pub(crate) count: u16,
+}
+
+impl Request<'_> {
+    fn hasher(&self, dst: Dst) -> Sm3 {
+        dst.hasher()
+            .chain(&[VERSION, self.suite.byte()])
+            .chain(self.key_id.as_bytes())
+            .chain(&self.epoch.to_be_bytes())
+            .chain(&self.public_key.as_point().to_bytes())
+            .chain(self.sid.as_bytes())
+            .chain(&self.count.to_be_bytes())
+    }
+
+    /// Hash of a request of ops 01, 02, 03, 05; `items` are the frame's bytes after its header.
+    pub(crate) fn hash(&self, op: Op, items: &[u8]) -> [u8; 32] {
+        self.hasher(Dst::request(op)).chain(items).finalize()
+    }
 }
 
 /// The two 128-bit binding factors of each of the items `first`, `first + 1`, .. with these `K2`.

@@ -94,6 +94,39 @@ fn decode_hex(text: &str, out: &mut [u8]) -> Option<()> {
     Some(())
 }
 
+/// How the two parties sign with a key. Fixed for each key when it is generated, never negotiated: a frame of another
+/// suite is refused before the share is touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Suite {
+    /// Two bound nonces on the client's side: one round trip.
+    D = 1,
+}
+
+impl Suite {
+    /// Reads the wire byte: 01.
+    #[must_use]
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::D),
+            _ => None,
+        }
+    }
+
+    /// The wire byte.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        self as u8
+    }
+
+    /// `D`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::D => "D",
+        }
+    }
+}
+
 /// What a key is for; a key never serves the other purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {

@@ -63,7 +63,7 @@ mod tests;
 
 pub use digest::Digest;
 pub use error::{ApiMisuse, Code, Detail, Error, Progress, Refusal};
-pub use ids::{DeviceId, KeyId, Op, Purpose, RefreshId, SessionId};
+pub use ids::{DeviceId, KeyId, Op, Purpose, RefreshId, SessionId, Suite};
 pub use local::LocalRecord;
 pub use pin::{DeviceKey, MIN_ITERATIONS, Pin};
 pub use share::ClientKey;

@@ -30,7 +30,7 @@ use crate::{
     nonce::{self, ClientBinding, Which},
     pin::random_bytes,
     share::{ClientKey, ServerShare},
-    wire::{self, Answer, CLIENT_DEADLINE_MS, Fields, RequestHeader},
+    wire::{self, Answer, CLIENT_DEADLINE_MS, Fields},
 };
 
 /// Bytes of one item of an answer: `K2 || s2`.
@@ -98,11 +98,7 @@ pub fn start<'k>(
         items.extend(digest.as_bytes());
         pair.iter().for_each(|point| items.extend(point.to_bytes()));
     }
-    let h_req = hash::request(Op::Sign, &key.key_id, key.epoch, &key.public_key, &sid, count, &items);
-    let tag = key.auth.tag(&h_req, now_ms);
-    let header =
-        RequestHeader { op: Op::Sign, key_id: key.key_id, epoch: key.epoch, sid, ts_ms: now_ms, tag, count };
-    let frame = header.frame(&items);
+    let (frame, h_req) = key.tagged_frame(Op::Sign, &sid, now_ms, count, &items);
     let waiting = AwaitingSignatures {
         key,
         sid,
@@ -180,7 +176,8 @@ impl AwaitingSignatures<'_> {
     /// the session is over and nothing is released.
     pub fn finish(self, answer: &[u8]) -> Result<Progress<Self, Signed>, Error> {
         let count = wire::batch_len(self.digests.len())?;
-        let (failures, body) = match wire::read_answer(answer, &self.sid, count, ANSWER_ITEM)? {
+        let (failures, body) = match wire::read_answer(answer, self.key.suite, &self.sid, count, ANSWER_ITEM)?
+        {
             Answer::Items { failures, body } => (failures, body),
             Answer::Busy => return Ok(Progress::Busy(self)),
         };

@@ -11,7 +11,7 @@ use std::{
 use axum::{Router, body::Body, http::Request};
 use cosign_core::{
     ClientKey, Code, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose,
-    csr, keygen, sign,
+    Suite, csr, keygen, sign,
     sm_primitives::sm2::{DistId, Signature},
 };
 use http_body_util::BodyExt as _;
@@ -172,9 +172,9 @@ impl Phone {
 
     /// A generated key that is not active yet.
     pub(crate) async fn pending_key(&self, world: &World, purpose: Purpose) -> (LocalRecord, ClientKey) {
-        let issued = world.keys.issue(&self.device, purpose, name("key"), None).await.unwrap();
+        let issued = world.keys.issue(&self.device, Suite::D, purpose, name("key"), None).await.unwrap();
         let mut rng = world.rng();
-        let (frame, awaiting) = keygen::start(issued.key_id, purpose, &mut rng).unwrap();
+        let (frame, awaiting) = keygen::start(issued.key_id, Suite::D, purpose, &mut rng).unwrap();
         let answer = self.ask(world, &frame).await;
         let pin = Pin::new(PIN).unwrap();
         let (frame, awaiting) =
@@ -195,7 +195,7 @@ impl Phone {
         let info = csr::info("test", key.public_key());
         let digest = Digest::reduce(&DistId::default().digest(key.public_key(), &info));
         let signature = self.sign(world, key, digest).await.unwrap();
-        keygen::activate(key.key_id(), &csr::assemble(&info, &signature), &mut world.rng()).unwrap().0
+        keygen::activate(key, &csr::assemble(&info, &signature), &mut world.rng()).unwrap().0
     }
 
     pub(crate) fn unlock(&self, record: &LocalRecord, pin: &str) -> ClientKey {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use cosign_core::{
     ClientKey, Code, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress,
-    Purpose, RefreshId, SessionId, csr, keygen,
+    Purpose, RefreshId, SessionId, Suite, csr, keygen,
     server::{
-        Admission, Audit, Gate, Incoming, KeyRecord, PendingKeygen, ReplayCache, ServerShare, Status,
+        Admission, Audit, Gate, Incoming, Issued, KeyRecord, PendingKeygen, ReplayCache, ServerShare, Status,
         receive, refuse,
     },
     sign,
@@ -29,7 +29,7 @@ pub struct Server {
     /// Keys by id.
     pub keys: BTreeMap<KeyId, KeyRecord>,
     /// Key ids that were issued and not used.
-    pub issued: BTreeMap<KeyId, (DeviceId, Purpose)>,
+    pub issued: BTreeMap<KeyId, Issued>,
     /// Halves that wait for their opening.
     pub keygens: BTreeMap<(KeyId, SessionId), PendingKeygen>,
     /// Answered sessions.
@@ -96,7 +96,7 @@ impl Server {
                 let pending = if mine { self.keygens.remove(&session) } else { None };
                 match open.respond(pending, device, now_ms) {
                     Ok((_, record)) if self.keys.values().any(|key| key.public_key == record.public_key) => {
-                        refuse(&session.1, Code::Proof)
+                        refuse(record.suite, &session.1, Code::Proof)
                     }
                     Ok((frame, record)) => {
                         self.keys.insert(record.key_id, record);
@@ -140,13 +140,13 @@ pub const PIN: &str = "258013";
 impl Pair {
     /// Generates a key over the protocol. It is pending.
     #[must_use]
-    pub fn pending(purpose: Purpose, seed: u64) -> Self {
+    pub fn pending(suite: Suite, purpose: Purpose, seed: u64) -> Self {
         let mut rng = Seeded::new(seed);
         let mut server = Server::new();
         let key_id = KeyId::from_bytes([9; 16]);
-        server.issued.insert(key_id, (DEVICE, purpose));
+        server.issued.insert(key_id, Issued { device: DEVICE, suite, purpose });
         let device_key = DeviceKey::random(&mut rng).unwrap();
-        let (k1, waiting) = keygen::start(key_id, purpose, &mut rng).unwrap();
+        let (k1, waiting) = keygen::start(key_id, suite, purpose, &mut rng).unwrap();
         let k2 = server.handle(&k1, &DEVICE, NOW, &mut rng);
         let pin = Pin::new(PIN).unwrap();
         let (k3, waiting) = waiting.finish(&k2, &pin, &device_key, MIN_ITERATIONS, &mut rng).unwrap();
@@ -157,13 +157,13 @@ impl Pair {
 
     /// Generates a key over the protocol and activates it.
     #[must_use]
-    pub fn active(purpose: Purpose, seed: u64) -> Self {
-        let mut pair = Self::pending(purpose, seed);
+    pub fn active(suite: Suite, purpose: Purpose, seed: u64) -> Self {
+        let mut pair = Self::pending(suite, purpose, seed);
         let info = csr::info("somebody", pair.key.public_key());
         let digest = Digest::reduce(&DistId::default().digest(pair.key.public_key(), &info));
         let signature = pair.sign(&[digest]).unwrap().remove(0);
         let request = csr::assemble(&info, &signature);
-        let (frame, waiting) = keygen::activate(pair.key.key_id(), &request, &mut pair.rng).unwrap();
+        let (frame, waiting) = keygen::activate(&pair.key, &request, &mut pair.rng).unwrap();
         let answer = pair.server.handle(&frame, &DEVICE, NOW, &mut pair.rng);
         waiting.finish(&answer).unwrap();
         pair
@@ -205,6 +205,7 @@ pub fn vector_record(key: &impl Leaves) -> KeyRecord {
     KeyRecord {
         key_id: KeyId::from_bytes(key.array("/key_id")),
         device: DEVICE,
+        suite: Suite::D,
         purpose: Purpose::from_byte(purpose).unwrap(),
         status: Status::Active,
         epoch: u32::from_be_bytes(key.array("/epoch")),

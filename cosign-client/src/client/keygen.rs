@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use cosign_core::{
-    CLIENT_DEADLINE_MS, ClientKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Op, Purpose, csr, keygen,
+    CLIENT_DEADLINE_MS, ClientKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Op, Purpose, Suite, csr,
+    keygen,
 };
 use getrandom::SysRng;
 use http::Method;
@@ -96,7 +97,7 @@ fn generate(
     credentials: &Credentials,
     iterations: u32,
 ) -> Result<(LocalRecord, ClientKey), Error> {
-    let (frame, waiting) = keygen::start(key_id, purpose, &mut SysRng).map_err(session::local)?;
+    let (frame, waiting) = keygen::start(key_id, Suite::D, purpose, &mut SysRng).map_err(session::local)?;
     let answer = send_once(channel, Op::Keygen, &frame)?;
     let (frame, waiting) = waiting
         .finish(&answer, &credentials.pin, &credentials.device, iterations, &mut SysRng)
@@ -113,10 +114,10 @@ fn activate(channel: &Channel, key: &ClientKey, label: &str) -> Result<(), Error
     let signed = session::sign(&channel.of(Op::Sign), key, &[digest], channel.next_session())?;
     let signature: &Signature = signed.signatures.first().ok_or(Error::BadAnswer("no signature"))?;
     let request = csr::assemble(&info, signature);
-    match hand_in(channel, key.key_id(), &request) {
+    match hand_in(channel, key, &request) {
         Err(Error::NoAnswer) if is_active(channel)? => Ok(()),
         // The frame got lost, or the server is at it: it takes the request again while the key is pending.
-        Err(Error::NoAnswer) => match hand_in(channel, key.key_id(), &request) {
+        Err(Error::NoAnswer) => match hand_in(channel, key, &request) {
             Err(_) if is_active(channel)? => Ok(()),
             Err(Error::NoAnswer) => Err(Error::NotActive(key.key_id())),
             outcome => outcome,
@@ -126,8 +127,8 @@ fn activate(channel: &Channel, key: &ClientKey, label: &str) -> Result<(), Error
 }
 
 /// Op 12.
-fn hand_in(channel: &Channel, key_id: KeyId, request: &[u8]) -> Result<(), Error> {
-    let (frame, waiting) = keygen::activate(key_id, request, &mut SysRng).map_err(session::local)?;
+fn hand_in(channel: &Channel, key: &ClientKey, request: &[u8]) -> Result<(), Error> {
+    let (frame, waiting) = keygen::activate(key, request, &mut SysRng).map_err(session::local)?;
     let answer = send_once(channel, Op::Activate, &frame)?;
     waiting.finish(&answer).map_err(session::local)
 }

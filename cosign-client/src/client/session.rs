@@ -95,7 +95,7 @@ impl Retry {
 mod tests {
     use std::cell::{Cell, RefCell};
 
-    use cosign_core::{Code, KeyId, Purpose};
+    use cosign_core::{Code, KeyId, Purpose, Suite};
     use sm_primitives::sm2::{dsa, pke};
 
     use super::*;
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn a_busy_server_gets_the_identical_frame_until_it_answers() {
         let mut model = Model::new();
-        let (_, key) = model.keygen(1, Purpose::Sign, &pin("271828"), &device_key());
+        let (_, key) = model.keygen(1, Suite::D, Purpose::Sign, &pin("271828"), &device_key());
         let memory = Memory::new(model);
         memory.busy.set(2);
         let signed = sign(&memory, &key, &digests(3), 1).unwrap();
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_changed_answer_releases_nothing() {
         let mut model = Model::new();
-        let (_, key) = model.keygen(1, Purpose::Sign, &pin("271828"), &device_key());
+        let (_, key) = model.keygen(1, Suite::D, Purpose::Sign, &pin("271828"), &device_key());
         let mut memory = Memory::new(model);
         memory.flip = Some(22 + 96 + 95);
         let error = sign(&memory, &key, &digests(2), 1).unwrap_err();
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_wrong_pin_is_one_request_and_says_what_remains() {
         let mut model = Model::new();
-        let (record, _) = model.keygen(1, Purpose::Sign, &pin("271828"), &device_key());
+        let (record, _) = model.keygen(1, Suite::D, Purpose::Sign, &pin("271828"), &device_key());
         let memory = Memory::new(model);
         let wrong = record.unlock(&pin("271829"), &device_key()).unwrap();
         let error = sign(&memory, &wrong, &digests(1), 1).unwrap_err();
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_frozen_key_and_a_wrong_purpose_are_key_errors() {
         let mut model = Model::new();
-        let (_, key) = model.keygen(1, Purpose::Sign, &pin("271828"), &device_key());
+        let (_, key) = model.keygen(1, Suite::D, Purpose::Sign, &pin("271828"), &device_key());
         let status = cosign_core::server::Status::Suspended;
         model.keys.get_mut(&KeyId::from_bytes([1; 16])).unwrap().status = status;
         let memory = Memory::new(model);
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn content_keys_come_back() {
         let mut model = Model::new();
-        let (_, key) = model.keygen(2, Purpose::Encrypt, &pin("271828"), &device_key());
+        let (_, key) = model.keygen(2, Suite::D, Purpose::Encrypt, &pin("271828"), &device_key());
         let memory = Memory::new(model);
         memory.busy.set(1);
         let messages: [&[u8]; 2] = [b"sixteen bytes...", b"x"];

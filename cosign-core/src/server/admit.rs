@@ -12,7 +12,7 @@ use crate::{
     error::{Code, Detail, Refusal},
     gate::Passage,
     hash,
-    ids::{DeviceId, KeyId, Op, Purpose, SessionId},
+    ids::{DeviceId, KeyId, Op, Purpose, SessionId, Suite},
     pin::tags_equal,
     refresh::{self, Confirm, PendingRefresh},
     replay::{Seen, WINDOW_MS},
@@ -80,9 +80,9 @@ enum Body {
 
 impl Operation {
     /// Checks 3 to 6: lengths, number of items, the empty tag of op 05.
-    pub(super) fn read(op: Op, frame: &[u8]) -> Result<Self, Code> {
+    pub(super) fn read(suite: Suite, op: Op, frame: &[u8]) -> Result<Self, Code> {
         let (header, items) = frame.split_at_checked(REQUEST_HEADER).ok_or(Code::Length)?;
-        let header = read_header(op, header).ok_or(Code::Length)?;
+        let header = read_header(suite, op, header).ok_or(Code::Length)?;
         let max = if matches!(op, Op::Sign | Op::Decrypt) { MAX_BATCH } else { 1 };
         let count = usize::from(header.count);
         if !(1..=max).contains(&count) {
@@ -95,6 +95,12 @@ impl Operation {
             return Err(Code::Version);
         }
         Ok(Self { header, items: Zeroizing::new(items.to_vec()), fingerprint: hash::fingerprint(frame) })
+    }
+
+    /// The suite that the frame names.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        self.header.suite
     }
 
     /// The operation.
@@ -132,7 +138,7 @@ impl Operation {
         cache: &mut ReplayCache,
     ) -> Admission {
         let answered = |refusal: Refusal| {
-            let frame = refuse(&self.header.sid, refusal);
+            let frame = refuse(self.header.suite, &self.header.sid, refusal);
             Admission::Answered(Answered { frame, record_changed: false, audit: None })
         };
         let Some(record) = record else {
@@ -169,7 +175,8 @@ impl Operation {
             Status::Pending => op == Op::Sign && now_ms.saturating_sub(record.created_ms) <= PENDING_TTL_MS,
             Status::Suspended | Status::Revoked => false,
         };
-        if record.key_id != self.header.key_id || record.device != *device || !usable {
+        let pinned = record.suite == self.header.suite;
+        if record.key_id != self.header.key_id || record.device != *device || !pinned || !usable {
             return Err(Code::Key.into());
         }
         if record.status == Status::Pending && self.header.count != 1 {
@@ -182,8 +189,9 @@ impl Operation {
     }
 
     fn request_hash(&self, record: &KeyRecord) -> [u8; 32] {
-        let RequestHeader { op, key_id, epoch, sid, count, .. } = &self.header;
-        hash::request(*op, key_id, *epoch, &record.public_key, sid, *count, &self.items)
+        let RequestHeader { suite, op, ref key_id, epoch, ref sid, count, .. } = self.header;
+        let public_key = &record.public_key;
+        hash::Request { suite, key_id, epoch, public_key, sid, count }.hash(op, &self.items)
     }
 
     /// Check 9: items in order, fields in order.
@@ -246,7 +254,7 @@ impl Gated {
 
     fn refused(&self, refusal: Refusal, record_changed: bool) -> Answered {
         Answered {
-            frame: refuse(&self.header.sid, refusal),
+            frame: refuse(self.header.suite, &self.header.sid, refusal),
             record_changed: record_changed || self.dropped,
             audit: Some(self.audit(Some(refusal.code))),
         }
@@ -256,7 +264,11 @@ impl Gated {
     fn pass(self, items: Items, record: &mut KeyRecord, cache: &mut ReplayCache) -> Admission {
         let (key_id, sid) = (self.header.key_id, self.header.sid);
         let seen = cache.seen(key_id, sid, &self.fingerprint, self.now_ms);
-        let busy = || Answered { frame: refuse(&sid, Code::Busy), record_changed: self.dropped, audit: None };
+        let busy = || Answered {
+            frame: refuse(self.header.suite, &sid, Code::Busy),
+            record_changed: self.dropped,
+            audit: None,
+        };
         match seen {
             Seen::Answered(frame) => {
                 return Admission::Answered(Answered { frame, record_changed: self.dropped, audit: None });
@@ -300,7 +312,7 @@ impl Gated {
             _ if confirm.rid == record.rid => record.epoch,
             Some(pending) if confirm.rid == pending.rid => pending.epoch,
             _ => {
-                let mut frame = wire::answer(&self.header.sid, 0, 1);
+                let mut frame = wire::answer(self.header.suite, &self.header.sid, 0, 1);
                 frame.push(refresh::acknowledgement(false));
                 let audit = Some(self.audit(Some(Code::Key)));
                 return Answered { frame, record_changed: self.dropped, audit };
@@ -338,7 +350,7 @@ impl Gated {
             (record.epoch, record.rid, record.share) = (epoch, rid, share);
             record.gate.refreshed();
         }
-        let mut frame = wire::answer(&self.header.sid, failures, 1);
+        let mut frame = wire::answer(self.header.suite, &self.header.sid, failures, 1);
         frame.push(refresh::acknowledgement(true));
         Answered {
             frame,
@@ -388,12 +400,12 @@ impl Admitted {
         let header = &self.request.header;
         match outcome {
             Ok((body, audit)) => {
-                let mut frame = wire::answer(&header.sid, self.failures, header.count);
+                let mut frame = wire::answer(header.suite, &header.sid, self.failures, header.count);
                 frame.extend(body);
                 Executed { frame, audit, record_changed }
             }
             Err(code) => Executed {
-                frame: refuse(&header.sid, code),
+                frame: refuse(header.suite, &header.sid, code),
                 audit: self.request.audit(Some(code)),
                 record_changed,
             },

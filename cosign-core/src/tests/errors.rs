@@ -6,7 +6,7 @@ use super::{
     model::{Model, device},
     script::{Fields, Script, vectors},
 };
-use crate::{Code, KeyId, Refusal, SessionId, server::Gate, wire};
+use crate::{Code, KeyId, Refusal, SessionId, Suite, server::Gate, wire};
 
 #[test]
 fn steps_in_order() {
@@ -62,6 +62,6 @@ fn frames_that_no_step_reaches() {
         let code = Code::from_status(frame.u8("status")).unwrap();
         assert_eq!(code.name(), frame.text("name"));
         let sid: [u8; 16] = bytes[4..20].try_into().unwrap();
-        assert_eq!(wire::refusal(&sid, &Refusal::from(code)), bytes);
+        assert_eq!(wire::refusal(Suite::D, &sid, &Refusal::from(code)), bytes);
     }
 }

@@ -12,7 +12,7 @@ use sm_primitives::{
 
 use crate::{
     digest::Digest,
-    ids::{KeyId, Purpose},
+    ids::{KeyId, Purpose, Suite},
     pin::AuthKey,
     share::{self, ClientKey},
 };
@@ -129,6 +129,7 @@ pub(super) fn client_key(key: &Value) -> ClientKey {
     let purpose = key["purpose"].as_str().map_or(1, |_| key.u8("purpose"));
     ClientKey {
         key_id: KeyId::from_bytes(key.array("key_id")),
+        suite: Suite::D,
         purpose: Purpose::from_byte(purpose).unwrap(),
         epoch: u32::from_be_bytes(key.array("epoch")),
         base: share::base(&public_key).unwrap(),

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use cosign_core::{
-    Purpose,
+    Purpose, Suite,
     sm_primitives::{point::PublicPoint, sm2::PublicKey},
 };
 use serde::{Deserialize, Serialize};
@@ -100,7 +100,7 @@ pub(super) async fn issue(
     Enrolled(device): Enrolled,
     Input { body, once }: Input<NewKey>,
 ) -> Result<(StatusCode, Json<IssuedBody>), Problem> {
-    let issued = api.keys.issue(&device, body.purpose.into(), body.label, once.as_ref()).await?;
+    let issued = api.keys.issue(&device, Suite::D, body.purpose.into(), body.label, once.as_ref()).await?;
     let body = IssuedBody {
         key_id: issued.key_id.to_string(),
         purpose: issued.purpose.as_str(),

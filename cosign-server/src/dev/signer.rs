@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use cosign_core::{
-    ClientKey, DeviceKey, Digest, KeyId, MIN_ITERATIONS, Pin, Progress, Purpose, csr, decrypt, keygen, sign,
+    ClientKey, DeviceKey, Digest, KeyId, MIN_ITERATIONS, Pin, Progress, Purpose, Suite, csr, decrypt, keygen,
+    sign,
     sm_primitives::sm2::{Ciphertext, DistId, Signature},
 };
 use serde_json::json;
@@ -54,7 +55,7 @@ impl Signer {
         let answer = self.link.post("/v1/keys", &body).await?;
         let key_id: KeyId = answer["key_id"].as_str().unwrap_or_default().parse()?;
 
-        let (frame, awaiting) = keygen::start(key_id, purpose, &mut self.rng)?;
+        let (frame, awaiting) = keygen::start(key_id, Suite::D, purpose, &mut self.rng)?;
         let answer = self.frames.ask(&frame).await?;
         let (frame, awaiting) =
             awaiting.finish(&answer, &self.pin, &self.device_key, MIN_ITERATIONS, &mut self.rng)?;
@@ -65,7 +66,7 @@ impl Signer {
         let digest = Digest::reduce(&DistId::default().digest(key.public_key(), &info));
         let signature = self.sign(&key, digest).await?;
         let request = csr::assemble(&info, &signature);
-        let (frame, awaiting) = keygen::activate(key_id, &request, &mut self.rng)?;
+        let (frame, awaiting) = keygen::activate(&key, &request, &mut self.rng)?;
         awaiting.finish(&self.frames.ask(&frame).await?)?;
         Ok(key)
     }

@@ -62,17 +62,17 @@ struct Scene<'a> {
 impl Core {
     /// Answers ops 01, 02, 03, 05.
     pub(super) async fn operate(&self, device: &DeviceId, operation: Operation, frame: &[u8]) -> Vec<u8> {
-        let (key_id, sid) = (operation.key_id(), operation.sid());
+        let (suite, key_id, sid) = (operation.suite(), operation.key_id(), operation.sid());
         let mut next = Some(operation);
         for _ in 0..ATTEMPTS {
             let Some(operation) = next.take().or_else(|| again(frame)) else { break };
             match self.attempt(device, key_id, operation).await {
                 Ok(answer) => return answer,
                 Err(Failed::Stale) => {}
-                Err(Failed::Refused(code)) => return refuse(&sid, code),
+                Err(Failed::Refused(code)) => return refuse(suite, &sid, code),
             }
         }
-        refuse(&sid, Code::Busy)
+        refuse(suite, &sid, Code::Busy)
     }
 
     async fn attempt(

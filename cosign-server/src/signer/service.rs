@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cosign_core::{
-    Code, DeviceId, KeyId, Op, Purpose,
+    Code, DeviceId, KeyId, Op, Purpose, Suite,
     server::{Incoming, receive},
 };
 use futures_util::future::BoxFuture;
@@ -133,8 +133,14 @@ impl SignerService {
             return Err(Error::Unavailable);
         }
         let key_id = KeyId::from_bytes([0; 16]);
-        let place =
-            Place { key_id: &key_id, epoch: 0, purpose: Purpose::Sign, public_key: &[0; 64], pending: false };
+        let place = Place {
+            key_id: &key_id,
+            epoch: 0,
+            suite: Suite::D,
+            purpose: Purpose::Sign,
+            public_key: &[0; 64],
+            pending: false,
+        };
         let master = &self.core.master;
         let sealed = master.seal(&place, b"probe", &*self.core.entropy).map_err(|_| Error::Internal)?;
         master.open(&place, &sealed).map(drop).map_err(|_| Error::Internal)

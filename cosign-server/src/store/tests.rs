@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, SessionId};
+use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, SessionId, Suite};
 use futures_util::future::join_all;
 use sqlx::{Connection as _, SqliteConnection};
 
@@ -45,6 +45,7 @@ fn issue(key_id: KeyId) -> Write {
     Write::IssueKey(IssuedKey {
         key_id,
         device: DEVICE,
+        suite: Suite::D,
         purpose: Purpose::Sign,
         label: name("key"),
         issued_ms: 1,
@@ -58,6 +59,7 @@ fn key(key_id: KeyId, public_key: u8) -> StoredKey {
         key_id,
         device: DEVICE,
         label: name("key"),
+        suite: Suite::D,
         purpose: Purpose::Sign,
         status: Status::Active,
         epoch: 1,
