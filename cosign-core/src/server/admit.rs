@@ -67,7 +67,7 @@ impl core::fmt::Debug for Answered {
 
 /// The items of a request, decoded.
 enum Items {
-    Sign(Vec<sign::Item>),
+    Sign(Vec<sign::dual::Item>),
     Decrypt(Vec<PublicPoint>),
     Refresh(refresh::Request),
 }
@@ -199,7 +199,7 @@ impl Operation {
         let RequestHeader { op, key_id, epoch, .. } = self.header;
         match op {
             Op::Sign => {
-                let items = self.items.chunks_exact(wire::item_len(op)).map(sign::Item::read);
+                let items = self.items.chunks_exact(wire::item_len(op)).map(sign::dual::Item::read);
                 let items = items.collect::<Result<Vec<_>, _>>()?;
                 let points: Vec<_> = items.iter().flat_map(|item| [item.qa, item.qb]).collect();
                 match sign::first_repeated_x(&points) {
@@ -414,7 +414,7 @@ impl Admitted {
 }
 
 enum Work {
-    Sign(Vec<sign::Item>),
+    Sign(Vec<sign::dual::Item>),
     Decrypt(Vec<PublicPoint>),
 }
 
@@ -460,12 +460,11 @@ impl Job {
         let Self { admitted, work } = self;
         let mut audit = admitted.request.audit(None);
         let outcome = match work {
-            Work::Sign(items) => {
-                sign::respond(&admitted.share, &audit.h_req, &items, nonce_key, rng).map(|answer| {
+            Work::Sign(items) => sign::dual::respond(&admitted.share, &audit.h_req, &items, nonce_key, rng)
+                .map(|answer| {
                     audit.signatures = answer.log;
                     (answer.body, audit)
-                })
-            }
+                }),
             Work::Decrypt(points) => Ok((decrypt::respond(&admitted.share, &points), audit)),
         };
         admitted.executed(outcome, false)

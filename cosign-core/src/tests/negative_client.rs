@@ -174,7 +174,7 @@ fn the_last_step_rejects_each_degenerate_value() {
             auth: AuthKey::from_bytes(&[0; 32]),
         };
         let factors = ["b1", "b2"].map(|name| u128::from_be_bytes(inputs.array(name)));
-        let signature = sign::complete_with(
+        let signature = sign::dual::complete_with(
             &key,
             &inputs.digest("e"),
             (inputs.secret("na"), inputs.secret("nb")),
