@@ -39,19 +39,19 @@ pub fn operations() -> Vec<Operation> {
 /// it, so that the frame is computed again the next time.
 fn serve(pair: &mut Pair, cache: &mut ReplayCache, frame: &[u8]) -> Vec<u8> {
     let Incoming::Operation(operation) = receive(frame).unwrap() else { panic!("not an operation") };
-    let (key_id, sid) = (operation.key_id(), operation.sid());
+    let (key_id, sid, op) = (operation.key_id(), operation.sid(), operation.op());
     let record = pair.server.keys.get_mut(&key_id).unwrap();
     record.decrypts = 0;
     let Admission::Job(job) = operation.admit(Some(record), &DEVICE, NOW, cache) else {
         panic!("not admitted")
     };
     let executed = job.run(&NONCE_KEY, &mut pair.rng);
-    cache.abandon(key_id, sid);
+    cache.abandon(key_id, sid, op);
     executed.frame
 }
 
 fn cache() -> ReplayCache {
-    ReplayCache::new(16, 1 << 20)
+    ReplayCache::new(16, 1 << 20, 1 << 12)
 }
 
 /// A session that can be played again: with the same randomness it is the same session and has the same answer.

@@ -31,7 +31,7 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new() -> Self {
-        let cache = ReplayCache::new(1000, 1 << 24);
+        let cache = ReplayCache::new(1000, 1 << 24, 1 << 14);
         Self { keys: BTreeMap::new(), keygens: BTreeMap::new(), issued: BTreeMap::new(), cache }
     }
 
@@ -41,15 +41,14 @@ impl Model {
         match receive(frame) {
             Err(refusal) => refusal,
             Ok(Incoming::Operation(operation)) => {
-                let (key_id, sid) = (operation.key_id(), operation.sid());
+                let key_id = operation.key_id();
                 let executed =
                     match operation.admit(self.keys.get_mut(&key_id), &DEVICE, now, &mut self.cache) {
                         Admission::Answered(answered) => return answered.frame,
                         Admission::Job(job) => job.run(&NONCE_KEY, &mut SysRng),
                         Admission::Refresh(job) => job.run(self.keys.get_mut(&key_id).unwrap(), &mut SysRng),
                     };
-                self.cache.complete(key_id, sid, &executed.frame);
-                executed.frame
+                self.cache.complete(executed)
             }
             Ok(Incoming::KeygenStart(start)) => {
                 let session = (start.key_id(), start.sid());
@@ -95,9 +94,14 @@ impl Model {
 
         let info = csr::info("test", key.public_key());
         let digest = Digest::reduce(&DistId::default().digest(key.public_key(), &info));
-        let (frame, waiting) = sign::start(&key, &[digest], clock::now_ms(), 1, &mut SysRng).unwrap();
-        let Progress::Done(signed) = waiting.finish(&self.answer(&frame)).unwrap() else {
-            panic!("not busy")
+        let (_, mut waiting) = sign::start(&key, &[digest], clock::now_ms(), 1, &mut SysRng).unwrap();
+        let signed = loop {
+            let answer = self.answer(waiting.frame());
+            waiting = match waiting.finish(&answer).unwrap() {
+                Progress::Done(signed) => break signed,
+                Progress::Next(next) => next,
+                Progress::Busy(_) => panic!("not busy"),
+            };
         };
         let request = csr::assemble(&info, &signed.signatures[0]);
         let (frame, waiting) = keygen::activate(&key, &request, &mut SysRng).unwrap();

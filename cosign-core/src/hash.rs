@@ -15,6 +15,8 @@ pub(crate) struct Dst([u8; 64]);
 
 impl Dst {
     pub(crate) const BIND: Self = Self::new(b"bind");
+    pub(crate) const BIND_COMMITTED: Self = Self::new(b"bindC");
+    pub(crate) const COMMITMENT: Self = Self::new(b"com");
     pub(crate) const POK: Self = Self::new(b"pok");
     pub(crate) const KEYGEN_COMMITMENT: Self = Self::new(b"kgcom");
     pub(crate) const REFRESH: Self = Self::new(b"refresh");
@@ -45,7 +47,8 @@ impl Dst {
             Op::Decrypt => Self::new(b"dec"),
             Op::Refresh => Self::new(b"ref"),
             Op::Confirm => Self::new(b"ref3"),
-            Op::Sign | Op::Keygen | Op::Open | Op::Activate => Self::new(b"req"),
+            Op::Commit => Self::new(b"reqC"),
+            Op::Sign | Op::Reveal | Op::Keygen | Op::Open | Op::Activate => Self::new(b"req"),
         }
     }
 
@@ -124,14 +127,35 @@ impl Request<'_> {
             .chain(&self.count.to_be_bytes())
     }
 
-    /// Hash of a request of ops 01, 02, 03, 05; `items` are the frame's bytes after its header.
+    /// Hash of a request of ops 01, 02, 03, 05, 06, 07; `items` are the frame's bytes after its header, for op 07
+    /// without the salt.
     pub(crate) fn hash(&self, op: Op, items: &[u8]) -> [u8; 32] {
         self.hasher(Dst::request(op)).chain(items).finalize()
+    }
+
+    /// The commitment to an `opening`: the items and the salt, the bytes after the header of op 07.
+    pub(crate) fn commitment(&self, opening: &[u8]) -> [u8; 32] {
+        self.hasher(Dst::COMMITMENT).chain(opening).finalize()
     }
 }
 
 /// The two 128-bit binding factors of each of the items `first`, `first + 1`, .. with these `K2`.
 pub(crate) fn binding_factors(h_req: &[u8; 32], first: u16, k2s: &[PublicPoint]) -> Vec<(u128, u128)> {
+    let halves = |hash: [u8; 32]| {
+        let (b1, b2) = hash.split_at(16);
+        (from_be(b1), from_be(b2))
+    };
+    bound(Dst::BIND, h_req, first, k2s).into_iter().map(halves).collect()
+}
+
+/// The 128-bit factor `rho` of each of the items of an opened commitment with these `K2`.
+pub(crate) fn committed_factors(h_req: &[u8; 32], k2s: &[PublicPoint]) -> Vec<u128> {
+    let hashes = bound(Dst::BIND_COMMITTED, h_req, 0, k2s).into_iter();
+    hashes.map(|hash| from_be(&hash[..16])).collect()
+}
+
+/// SM3 over the tag, the request's hash, the item's number and its `K2`, for each item.
+fn bound(dst: Dst, h_req: &[u8; 32], first: u16, k2s: &[PublicPoint]) -> Vec<[u8; 32]> {
     let inputs: Vec<_> = (first..)
         .zip(k2s)
         .map(|(index, k2)| {
@@ -141,12 +165,7 @@ pub(crate) fn binding_factors(h_req: &[u8; 32], first: u16, k2s: &[PublicPoint])
             input
         })
         .collect();
-    let hashes = Dst::BIND.hasher().chain(h_req).finalize_all(&inputs);
-    let factors = hashes.iter().map(|hash| {
-        let (b1, b2) = hash.split_at(16);
-        (from_be(b1), from_be(b2))
-    });
-    factors.collect()
+    dst.hasher().chain(h_req).finalize_all(&inputs)
 }
 
 fn from_be(bytes: &[u8]) -> u128 {

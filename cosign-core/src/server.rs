@@ -16,6 +16,10 @@ use crate::{
 };
 
 mod admit;
+mod confirm;
+mod job;
+mod open;
+mod reveal;
 
 pub use crate::{
     decrypt::LIFETIME_QUOTA,
@@ -25,7 +29,12 @@ pub use crate::{
     replay::ReplayCache,
     share::ServerShare,
 };
-pub use admit::{Admission, Answered, Job, Operation, RefreshJob};
+pub(crate) use open::{OpenSession, OpenSessions};
+pub use {
+    admit::{Admission, Answered, Operation},
+    job::{Job, RefreshJob},
+    open::{MAX_OPEN, OPEN_TTL_MS},
+};
 
 /// How long a pending key waits for its certification request, milliseconds.
 pub const PENDING_TTL_MS: u64 = 24 * 3_600_000;
@@ -100,7 +109,7 @@ pub struct KeyRecord {
 /// A frame that has the shape of its operation.
 #[derive(Debug)]
 pub enum Incoming {
-    /// Ops 01, 02, 03, 05.
+    /// Ops 01, 02, 03, 05, 06, 07.
     Operation(Operation),
     /// Op 10.
     KeygenStart(KeygenStart),
@@ -168,7 +177,7 @@ pub fn receive(frame: &[u8]) -> Result<Incoming, Vec<u8>> {
     };
     let known = Op::from_byte(op);
     let suite = Suite::from_byte(suite).filter(|_| version == VERSION);
-    let Some(suite) = suite.filter(|_| known.is_some() || op == OP_UNWRAP) else {
+    let Some(suite) = suite.filter(|suite| known.map_or(op == OP_UNWRAP, |op| suite.has(op))) else {
         return Err(refuse(Suite::D, &no_session, Code::Version));
     };
     let offset = if matches!(known, Some(Op::Keygen | Op::Open | Op::Activate)) { 20 } else { 24 };
@@ -184,7 +193,7 @@ pub fn receive(frame: &[u8]) -> Result<Incoming, Vec<u8>> {
         Op::Keygen => KeygenStart::read(suite, key_id, sid, frame).map(Incoming::KeygenStart),
         Op::Open => KeygenOpen::read(suite, key_id, sid, frame).map(Incoming::KeygenOpen),
         Op::Activate => Activate::read(suite, key_id, sid, frame).map(Incoming::Activate),
-        Op::Sign | Op::Decrypt | Op::Refresh | Op::Confirm => {
+        Op::Sign | Op::Decrypt | Op::Refresh | Op::Confirm | Op::Commit | Op::Reveal => {
             Operation::read(suite, op, frame).map(Incoming::Operation)
         }
     }
@@ -212,7 +221,7 @@ pub struct Audit {
     pub h_req: [u8; 32],
     /// Fingerprint of the whole frame.
     pub fingerprint: [u8; 32],
-    /// Number of items asked for.
+    /// Number of items asked for or, with a commitment, announced.
     pub count: u16,
     /// `(e, r)` of every signature that was made.
     pub signatures: Vec<(Digest, [u8; 32])>,
@@ -222,7 +231,8 @@ pub struct Audit {
     pub code: Option<Code>,
 }
 
-/// A computed answer. It leaves after `audit`, the spent session and any changed record are durable.
+/// A computed answer. It leaves after `audit`, the spent session and any changed record are durable, by way of
+/// [`ReplayCache::complete`].
 pub struct Executed {
     /// The answer.
     pub frame: Vec<u8>,
@@ -230,6 +240,8 @@ pub struct Executed {
     pub audit: Audit,
     /// Whether the record handed in was changed.
     pub record_changed: bool,
+    /// The nonces of a commitment, for its opening.
+    pub(crate) opened: Option<OpenSession>,
 }
 
 /// Shows no frame: `K2` and `s2` together must not be logged.

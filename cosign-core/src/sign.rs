@@ -1,4 +1,7 @@
-//! Signing 1..=256 digests. What the suites have in common is here, each suite has a module of its own.
+//! Signing 1..=256 digests: in one round trip with a key of suite D, in two with one of suite F2.
+//!
+//! The caller drives both alike: it sends [`AwaitingSignatures::frame`], feeds the answer to
+//! [`AwaitingSignatures::finish`], and goes on while that gives [`Progress::Next`].
 
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::fmt;
@@ -23,6 +26,7 @@ use crate::{
     wire::{self, Answer, CLIENT_DEADLINE_MS, Fields},
 };
 
+pub(crate) mod commit;
 pub(crate) mod dual;
 
 /// A random source that repeats itself this often within one request is broken.
@@ -46,12 +50,18 @@ pub struct AwaitingSignatures<'k> {
 enum Round {
     /// Suite D: the answer that completes the signatures.
     Dual(dual::Sent),
+    /// Suite F2: the answer to the commitment.
+    Committed(commit::Committed),
+    /// Suite F2: the answer that completes the signatures.
+    Revealed(commit::Revealed),
 }
 
 impl Round {
     const fn answer_item(&self) -> usize {
         match self {
             Self::Dual(_) => dual::ANSWER_ITEM,
+            Self::Committed(_) => commit::POINT_ITEM,
+            Self::Revealed(_) => commit::SCALAR_ITEM,
         }
     }
 }
@@ -92,6 +102,10 @@ pub fn start<'k>(
         Suite::D => {
             let (frame, sent) = dual::start(key, &binding, digests, rng)?;
             (frame, Round::Dual(sent))
+        }
+        Suite::F2 => {
+            let (frame, committed) = commit::start(key, &binding, digests, rng)?;
+            (frame, Round::Committed(committed))
         }
     };
     let waiting = AwaitingSignatures {
@@ -172,6 +186,17 @@ impl AwaitingSignatures<'_> {
         match self.round {
             Round::Dual(sent) => {
                 let signatures = sent.finish(self.key, &self.digests, body)?;
+                Ok(Progress::Done(Signed { signatures, failures }))
+            }
+            Round::Committed(committed) => {
+                let (frame, revealed) = committed.reveal(self.key, &self.sid, body, failures)?;
+                Ok(Progress::Next(Self { round: Round::Revealed(revealed), frame, ..self }))
+            }
+            // The PIN was judged with the commitment; this answer has no more to say of it.
+            Round::Revealed(_) if failures != 0 => Err(Error::InvalidMessage(Code::Version)),
+            Round::Revealed(revealed) => {
+                let failures = revealed.failures;
+                let signatures = revealed.finish(self.key, &self.digests, body)?;
                 Ok(Progress::Done(Signed { signatures, failures }))
             }
         }

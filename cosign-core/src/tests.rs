@@ -1,10 +1,12 @@
 //! The protocol against its vectors, and against peers that do not follow it.
 
 mod adversary;
+mod commit;
 mod errors;
 mod life;
 mod model;
 mod negative_client;
 mod negative_server;
 mod script;
+mod suites;
 mod transcripts;

@@ -15,9 +15,9 @@ pub const MAX_BATCH: usize = 256;
 /// How long a client may wait for, and ask again for, the answer to a frame, in milliseconds.
 pub const CLIENT_DEADLINE_MS: u64 = 60_000;
 
-/// Request header of ops 01, 02, 03, 05.
+/// Request header of ops 01, 02, 03, 05, 06, 07.
 pub(crate) const REQUEST_HEADER: usize = 82;
-/// Answer header of ops 01, 02, 03, 05, and an error answer without detail.
+/// Answer header of ops 01, 02, 03, 05, 06, 07, and an error answer without detail.
 pub(crate) const ANSWER_HEADER: usize = 22;
 /// Answer header of ops 10, 11, 12.
 pub(crate) const SHORT_HEADER: usize = 20;
@@ -30,7 +30,18 @@ pub(crate) const fn item_len(op: Op) -> usize {
         Op::Sign => 160,
         Op::Decrypt | Op::Refresh => 64,
         Op::Confirm => 144,
-        Op::Keygen | Op::Open | Op::Activate => 0,
+        Op::Reveal => 96,
+        Op::Commit | Op::Keygen | Op::Open | Op::Activate => 0,
+    }
+}
+
+/// Bytes after the header of a request with `count` items.
+pub(crate) const fn body_len(op: Op, count: u16) -> usize {
+    let items = count as usize * item_len(op);
+    match op {
+        // The commitment; the salt.
+        Op::Commit | Op::Reveal => items + 32,
+        _ => items,
     }
 }
 
@@ -67,7 +78,7 @@ pub(crate) fn batch_len(len: usize) -> Result<u16, Error> {
     }
 }
 
-/// The header of a request of ops 01, 02, 03, 05.
+/// The header of a request of ops 01, 02, 03, 05, 06, 07.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestHeader {
     pub(crate) suite: Suite,
@@ -112,7 +123,7 @@ pub(crate) fn short_answer(suite: Suite, sid: &SessionId) -> Vec<u8> {
     frame
 }
 
-/// Header of an answer with status 00 of ops 01, 02, 03, 05.
+/// Header of an answer with status 00 of ops 01, 02, 03, 05, 06, 07.
 pub(crate) fn answer(suite: Suite, sid: &SessionId, failures: u8, count: u16) -> Vec<u8> {
     let mut frame = Vec::from([VERSION, suite.byte(), 0, failures]);
     frame.extend(sid.as_bytes());
@@ -143,7 +154,7 @@ pub(crate) fn refusal(suite: Suite, sid: &[u8; 16], refusal: &Refusal) -> Vec<u8
 pub(crate) enum Answer<'a> {
     /// Status 00.
     Items {
-        /// Failures since the last success (ops 01, 02, 03, 05).
+        /// Failures since the last success (ops 01, 02, 03, 05, 06).
         failures: u8,
         /// The bytes after the header.
         body: &'a [u8],
@@ -152,7 +163,7 @@ pub(crate) enum Answer<'a> {
     Busy,
 }
 
-/// Reads an answer of ops 01, 02, 03, 05: `count` items of `item_len` bytes.
+/// Reads an answer of ops 01, 02, 03, 05, 06, 07: `count` items of `item_len` bytes.
 pub(crate) fn read_answer<'a>(
     frame: &'a [u8],
     suite: Suite,

@@ -222,10 +222,14 @@ impl Phone {
         key: &ClientKey,
         digest: Digest,
     ) -> Result<Signature, cosign_core::Error> {
-        let (frame, awaiting) = self.start(world, key, &[digest]);
-        match awaiting.finish(&self.ask(world, &frame).await)? {
-            Progress::Done(signed) => Ok(signed.signatures[0]),
-            Progress::Busy(_) => panic!("the server was busy"),
+        let (_, mut awaiting) = self.start(world, key, &[digest]);
+        loop {
+            let answer = self.ask(world, awaiting.frame()).await;
+            awaiting = match awaiting.finish(&answer)? {
+                Progress::Done(signed) => return Ok(signed.signatures[0]),
+                Progress::Next(next) => next,
+                Progress::Busy(_) => panic!("the server was busy"),
+            };
         }
     }
 }

@@ -21,6 +21,8 @@ use crate::{random::Seeded, vectors::Leaves};
 
 /// The device that owns the keys here.
 pub const DEVICE: DeviceId = DeviceId::from_bytes([0x11; 32]);
+/// The server's own key for its nonces.
+pub const NONCE_KEY: [u8; 32] = [5; 32];
 /// A time.
 pub const NOW: u64 = 1_800_000_000_000;
 
@@ -47,9 +49,9 @@ impl Server {
             keys: BTreeMap::new(),
             issued: BTreeMap::new(),
             keygens: BTreeMap::new(),
-            cache: ReplayCache::new(1000, 1 << 24),
+            cache: ReplayCache::new(1000, 1 << 24, 1 << 14),
             audit: Vec::new(),
-            nonce_key: [5; 32],
+            nonce_key: NONCE_KEY,
         }
     }
 
@@ -64,7 +66,7 @@ impl Server {
         match receive(frame) {
             Err(refusal) => refusal,
             Ok(Incoming::Operation(operation)) => {
-                let (key_id, sid) = (operation.key_id(), operation.sid());
+                let key_id = operation.key_id();
                 let executed =
                     match operation.admit(self.keys.get_mut(&key_id), device, now_ms, &mut self.cache) {
                         Admission::Answered(answered) => {
@@ -74,9 +76,8 @@ impl Server {
                         Admission::Job(job) => job.run(&self.nonce_key, rng),
                         Admission::Refresh(job) => job.run(self.keys.get_mut(&key_id).unwrap(), rng),
                     };
-                self.audit.push(executed.audit);
-                self.cache.complete(key_id, sid, &executed.frame);
-                executed.frame
+                self.audit.push(executed.audit.clone());
+                self.cache.complete(executed)
             }
             Ok(Incoming::KeygenStart(start)) => {
                 let session = (start.key_id(), start.sid());
@@ -175,9 +176,14 @@ impl Pair {
     /// What the protocol says.
     pub fn sign(&mut self, digests: &[Digest]) -> Result<Vec<Signature>, Error> {
         self.counter += 1;
-        let (frame, waiting) = sign::start(&self.key, digests, NOW, self.counter, &mut self.rng)?;
-        let answer = self.server.handle(&frame, &DEVICE, NOW, &mut self.rng);
-        waiting.finish(&answer).map(done).map(|signed| signed.signatures)
+        let (_, mut waiting) = sign::start(&self.key, digests, NOW, self.counter, &mut self.rng)?;
+        loop {
+            let answer = self.server.handle(waiting.frame(), &DEVICE, NOW, &mut self.rng);
+            waiting = match waiting.finish(&answer)? {
+                Progress::Next(next) => next,
+                last => return Ok(done(last).signatures),
+            };
+        }
     }
 
     /// The server's record of the key.
@@ -192,7 +198,7 @@ impl Pair {
 pub fn done<W, T>(progress: Progress<W, T>) -> T {
     match progress {
         Progress::Done(outcome) => outcome,
-        Progress::Busy(_) => panic!("the server is busy"),
+        Progress::Busy(_) | Progress::Next(_) => panic!("the session goes on"),
     }
 }
 

@@ -30,17 +30,22 @@ pub(super) fn sign(
     counter: u64,
 ) -> Result<sign::Signed, Error> {
     let retry = Retry::new();
-    let (frame, mut waiting) =
-        sign::start(key, digests, clock::now_ms(), counter, &mut SysRng).map_err(local)?;
-    for pause in retry.pauses() {
-        let answer = channel.exchange(&frame, retry.deadline)?;
-        match waiting.finish(&answer).map_err(local)? {
+    let (_, mut waiting) = sign::start(key, digests, clock::now_ms(), counter, &mut SysRng).map_err(local)?;
+    let mut pauses = retry.pauses();
+    loop {
+        let answer = channel.exchange(waiting.frame(), retry.deadline)?;
+        waiting = match waiting.finish(&answer).map_err(local)? {
             Progress::Done(signed) => return Ok(signed),
-            Progress::Busy(same) => waiting = same,
-        }
-        retry.wait(pause)?;
+            Progress::Next(next) => {
+                pauses = retry.pauses();
+                next
+            }
+            Progress::Busy(same) => {
+                retry.wait(pauses.next().unwrap_or(LONGEST_PAUSE))?;
+                same
+            }
+        };
     }
-    Err(Error::Busy)
 }
 
 /// Opens 1..=256 ciphertexts.
@@ -50,17 +55,19 @@ pub(super) fn decrypt(
     ciphertexts: &[Ciphertext],
 ) -> Result<decrypt::Decrypted, Error> {
     let retry = Retry::new();
-    let (frame, mut waiting) =
-        decrypt::start(key, ciphertexts, clock::now_ms(), &mut SysRng).map_err(local)?;
-    for pause in retry.pauses() {
-        let answer = channel.exchange(&frame, retry.deadline)?;
-        match waiting.finish(&answer).map_err(local)? {
+    let (_, mut waiting) = decrypt::start(key, ciphertexts, clock::now_ms(), &mut SysRng).map_err(local)?;
+    let mut pauses = retry.pauses();
+    loop {
+        let answer = channel.exchange(waiting.frame(), retry.deadline)?;
+        waiting = match waiting.finish(&answer).map_err(local)? {
             Progress::Done(decrypted) => return Ok(decrypted),
-            Progress::Busy(same) => waiting = same,
-        }
-        retry.wait(pause)?;
+            Progress::Next(next) => next,
+            Progress::Busy(same) => {
+                retry.wait(pauses.next().unwrap_or(LONGEST_PAUSE))?;
+                same
+            }
+        };
     }
-    Err(Error::Busy)
 }
 
 /// What a protocol error means, now.

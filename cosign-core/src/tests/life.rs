@@ -22,7 +22,7 @@ pub(super) const NOW: u64 = 1_800_000_000_000;
 pub(super) fn done<W, T>(progress: Result<Progress<W, T>, Error>) -> T {
     match progress.unwrap() {
         Progress::Done(value) => value,
-        Progress::Busy(_) => panic!("busy"),
+        Progress::Busy(_) | Progress::Next(_) => panic!("not done"),
     }
 }
 
@@ -69,11 +69,14 @@ impl Pair {
 
     pub(super) fn sign(&mut self, digests: &[Digest]) -> Result<Vec<Signature>, Error> {
         self.counter += 1;
-        let (frame, waiting) = sign::start(&self.key, digests, NOW, self.counter, &mut SysRng)?;
-        let answer = self.model.handle(&frame, &OWN, NOW, &mut SysRng);
-        match waiting.finish(&answer)? {
-            Progress::Done(signed) => Ok(signed.signatures),
-            Progress::Busy(_) => Err(Error::Refused(Code::Busy.into())),
+        let (_, mut waiting) = sign::start(&self.key, digests, NOW, self.counter, &mut SysRng)?;
+        loop {
+            let answer = self.model.handle(waiting.frame(), &OWN, NOW, &mut SysRng);
+            waiting = match waiting.finish(&answer)? {
+                Progress::Done(signed) => return Ok(signed.signatures),
+                Progress::Next(next) => next,
+                Progress::Busy(_) => return Err(Error::Refused(Code::Busy.into())),
+            };
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     DeviceId, Digest, KeyId, Purpose, RefreshId, SessionId, Suite,
     error::Code,
     pin::AuthKey,
+    replay::Step,
     server::{
         Admission, Audit, Gate, Incoming, Issued, KeyRecord, PendingKeygen, PendingRefresh, ReplayCache,
         ServerShare, Status, receive, refuse,
@@ -40,7 +41,7 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn new(nonce_key: [u8; 32]) -> Self {
-        Self { nonce_key, cache: Some(ReplayCache::new(1000, 1 << 24)), ..Self::default() }
+        Self { nonce_key, cache: Some(ReplayCache::new(1000, 1 << 24, 10_000)), ..Self::default() }
     }
 
     pub(super) fn cache(&mut self) -> &mut ReplayCache {
@@ -58,7 +59,7 @@ impl Model {
         match receive(frame) {
             Err(refusal) => refusal,
             Ok(Incoming::Operation(operation)) => {
-                let (key_id, sid) = (operation.key_id(), operation.sid());
+                let key_id = operation.key_id();
                 let cache = self.cache.as_mut().unwrap();
                 let admission = operation.admit(self.keys.get_mut(&key_id), device, now_ms, cache);
                 let executed = match admission {
@@ -77,9 +78,8 @@ impl Model {
                         executed
                     }
                 };
-                self.audit.push(executed.audit);
-                cache.complete(key_id, sid, &executed.frame);
-                executed.frame
+                self.audit.push(executed.audit.clone());
+                cache.complete(executed)
             }
             Ok(Incoming::KeygenStart(start)) => {
                 // Used up only by the device that it was issued to.
@@ -148,10 +148,10 @@ impl Model {
             let key_id = KeyId::from_bytes(entry.array("key_id"));
             let sid = SessionId::from_bytes(entry.array("sid"));
             let until_ms = entry.u64("until_ms");
-            assert!(model.cache().begin(key_id, sid, entry.array("fp"), until_ms));
+            assert!(model.cache().begin(key_id, sid, Step::First, entry.array("fp"), until_ms));
             if entry.text("response") != "IN_PROGRESS" {
                 let answer = entry.bytes("response");
-                model.cache().complete(key_id, sid, &answer);
+                model.cache().keep(key_id, sid, Step::First, &answer);
             }
         }
         model

@@ -40,7 +40,7 @@ fn drive<W, T>(
         };
         outcome = match finish(waiting, answer) {
             Ok(Progress::Done(value)) => Ok(Some(value)),
-            Ok(Progress::Busy(waiting)) => {
+            Ok(Progress::Busy(waiting) | Progress::Next(waiting)) => {
                 state = Some(waiting);
                 Ok(None)
             }

@@ -19,7 +19,12 @@ use crate::{
 
 /// The file of `tests/vectors/suite-d` with this name. Made by a plain reference of the protocol in another language.
 pub(super) fn vectors(name: &str) -> Value {
-    let path = std::format!("{}/../tests/vectors/suite-d/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    load(&std::format!("suite-d/{name}"))
+}
+
+/// The file of `tests/vectors` with this name.
+pub(super) fn load(name: &str) -> Value {
+    let path = std::format!("{}/../tests/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))).unwrap()
 }
 

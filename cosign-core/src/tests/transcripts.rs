@@ -13,7 +13,7 @@ use super::{
     script::{Fields, Script, client_key, unhex, vectors},
 };
 use crate::{
-    Digest, KeyId, Progress, Purpose, Suite, csr, decrypt,
+    Digest, KeyId, Op, Progress, Purpose, Suite, csr, decrypt,
     error::Error,
     hash::{self, Dst},
     keygen,
@@ -28,7 +28,7 @@ use crate::{
 fn done<W, T>(progress: Result<Progress<W, T>, Error>) -> T {
     match progress.unwrap() {
         Progress::Done(value) => value,
-        Progress::Busy(_) => panic!("busy"),
+        Progress::Busy(_) | Progress::Next(_) => panic!("not done"),
     }
 }
 
@@ -325,7 +325,7 @@ fn refreshes() {
 
         // After a loss of the cache the identical request gets the identical answer, without new randomness.
         let (key_id, sid) = (key.key_id(), crate::SessionId::from_bytes(frame[24..40].try_into().unwrap()));
-        model.cache().abandon(key_id, sid);
+        model.cache().abandon(key_id, sid, Op::Refresh);
         let again = model.handle(&frame, &OWN, r1.u64("now_ms"), &mut none());
         assert_eq!(again, r1.bytes("answer_to_identical_request_after_cache_loss"));
 

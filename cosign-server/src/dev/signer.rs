@@ -74,19 +74,17 @@ impl Signer {
     /// One co-signature; it was verified before it is returned.
     pub(super) async fn sign(&mut self, key: &ClientKey, digest: Digest) -> Result<Signature, Fault> {
         self.counter += 1;
-        let (frame, mut awaiting) =
+        let (_, mut awaiting) =
             sign::start(key, &[digest], self.clock.now_ms(), self.counter, &mut self.rng)?;
-        let mut answer = self.frames.ask(&frame).await?;
         loop {
+            let answer = self.frames.ask(awaiting.frame()).await?;
             awaiting = match awaiting.finish(&answer)? {
                 Progress::Done(signed) => {
                     return Ok(signed.signatures.into_iter().next().ok_or("no signature")?);
                 }
-                Progress::Busy(awaiting) if self.clock.now_ms() < awaiting.deadline_ms() => awaiting,
-                Progress::Busy(_) => return Err("the server stays busy".into()),
+                Progress::Next(awaiting) => awaiting,
+                Progress::Busy(awaiting) => self.pause(awaiting.deadline_ms(), awaiting).await?,
             };
-            tokio::time::sleep(PAUSE).await;
-            answer = self.frames.ask(awaiting.frame()).await?;
         }
     }
 
@@ -96,18 +94,25 @@ impl Signer {
         key: &ClientKey,
         ciphertext: Ciphertext,
     ) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let (frame, mut awaiting) = decrypt::start(key, &[ciphertext], self.clock.now_ms(), &mut self.rng)?;
-        let mut answer = self.frames.ask(&frame).await?;
+        let (_, mut awaiting) = decrypt::start(key, &[ciphertext], self.clock.now_ms(), &mut self.rng)?;
         loop {
+            let answer = self.frames.ask(awaiting.frame()).await?;
             awaiting = match awaiting.finish(&answer)? {
                 Progress::Done(opened) => {
                     return Ok(opened.plaintexts.into_iter().next().ok_or("no plaintext")?);
                 }
-                Progress::Busy(awaiting) if self.clock.now_ms() < awaiting.deadline_ms() => awaiting,
-                Progress::Busy(_) => return Err("the server stays busy".into()),
+                Progress::Next(awaiting) => awaiting,
+                Progress::Busy(awaiting) => self.pause(awaiting.deadline_ms(), awaiting).await?,
             };
-            tokio::time::sleep(PAUSE).await;
-            answer = self.frames.ask(awaiting.frame()).await?;
         }
+    }
+
+    /// Waits before the frame of a state is sent again.
+    async fn pause<W>(&self, deadline_ms: u64, awaiting: W) -> Result<W, Fault> {
+        if self.clock.now_ms() >= deadline_ms {
+            return Err("the server stays busy".into());
+        }
+        tokio::time::sleep(PAUSE).await;
+        Ok(awaiting)
     }
 }

@@ -30,6 +30,9 @@ use crate::{
 
 /// Operations under way in the whole process.
 const MAX_IN_FLIGHT: u32 = 8192;
+/// Nonces of commitments that wait for their openings, about 100 bytes each. They live for half a minute at most; what
+/// comes with none left is told to try again.
+const MAX_OPEN_NONCES: usize = 1 << 18;
 /// Refusals per device and minute before it is asked to wait.
 const MAX_REFUSALS: u32 = 120;
 const REFUSAL_WINDOW_MS: u64 = 60_000;
@@ -91,7 +94,7 @@ impl SignerService {
         })?;
         let mut nonce_key = Zeroizing::new([0; 32]);
         entropy.fill(nonce_key.as_mut())?;
-        let replays = Replays::new(settings.replay_entries, settings.replay_bytes);
+        let replays = Replays::new(settings.replay_entries, settings.replay_bytes, MAX_OPEN_NONCES);
         for session in store.live_sessions(clock.now_ms()).await? {
             replays.of(&session.key_id).restore(session.key_id, session.sid, session.fp, session.until_ms);
         }
