@@ -1,7 +1,11 @@
 //! The first request: the commitment, under the PIN.
 
 use super::*;
-use crate::{DeviceId, KeyId, server::ReplayCache, tests::model::OTHER};
+use crate::{
+    DeviceId, KeyId,
+    server::{OpenSession, OpenSessions, ReplayCache},
+    tests::model::OTHER,
+};
 
 #[test]
 fn lengths_and_counts() {
@@ -188,10 +192,29 @@ fn open_sessions_are_bounded_per_key_and_in_all() {
     pair.model.cache().purge(NOW + 30_001);
     assert_eq!(pair.open(), 0, "so does time");
 
-    let mut table = crate::server::OpenSessions::new(usize::MAX);
+    let mut table = OpenSessions::new(usize::MAX);
     for key in 0..3 {
         let key = KeyId::from_bytes([key; 16]);
         assert!((0..number).all(|session| table.reserve(key, sid(session), 1, NOW)));
         assert!(!table.reserve(key, sid(number), 1, NOW));
     }
+}
+
+/// The table by itself, whoever cleans up around it.
+#[test]
+fn a_session_is_taken_once_and_in_time() {
+    let (key_id, mut table) = (KeyId::from_bytes([1; 16]), OpenSessions::new(2));
+    for (taken_ms, there) in [(NOW, true), (NOW + 30_000, true), (NOW + 30_001, false)] {
+        assert!(table.reserve(key_id, sid(1), 2, NOW));
+        assert!(!table.reserve(key_id, sid(1), 1, NOW), "there is room for one of a name");
+        let nonces = sign::commit::OpenNonces::draw(&[1; 32], 2, &[2; 32], &mut SysRng).unwrap();
+        table.fill(OpenSession { key_id, sid: sid(1), commitment: [0; 32], nonces });
+        assert_eq!(table.take(key_id, sid(1), taken_ms).is_some(), there, "{taken_ms}");
+        assert!(table.take(key_id, sid(1), taken_ms).is_none());
+        assert_eq!(table.len(), 0);
+    }
+    // Nonces that come too late for their room are wiped.
+    let nonces = sign::commit::OpenNonces::draw(&[1; 32], 1, &[2; 32], &mut SysRng).unwrap();
+    table.fill(OpenSession { key_id, sid: sid(1), commitment: [0; 32], nonces });
+    assert!(table.take(key_id, sid(1), NOW).is_none());
 }
