@@ -172,9 +172,18 @@ impl Phone {
 
     /// A generated key that is not active yet.
     pub(crate) async fn pending_key(&self, world: &World, purpose: Purpose) -> (LocalRecord, ClientKey) {
-        let issued = world.keys.issue(&self.device, Suite::D, purpose, name("key"), None).await.unwrap();
+        self.pending_key_of(world, Suite::D, purpose).await
+    }
+
+    async fn pending_key_of(
+        &self,
+        world: &World,
+        suite: Suite,
+        purpose: Purpose,
+    ) -> (LocalRecord, ClientKey) {
+        let issued = world.keys.issue(&self.device, suite, purpose, name("key"), None).await.unwrap();
         let mut rng = world.rng();
-        let (frame, awaiting) = keygen::start(issued.key_id, Suite::D, purpose, &mut rng).unwrap();
+        let (frame, awaiting) = keygen::start(issued.key_id, suite, purpose, &mut rng).unwrap();
         let answer = self.ask(world, &frame).await;
         let pin = Pin::new(PIN).unwrap();
         let (frame, awaiting) =
@@ -184,7 +193,17 @@ impl Phone {
 
     /// An active key.
     pub(crate) async fn key(&self, world: &World, purpose: Purpose) -> (LocalRecord, ClientKey) {
-        let (record, key) = self.pending_key(world, purpose).await;
+        self.key_of(world, Suite::D, purpose).await
+    }
+
+    /// An active key of a suite.
+    pub(crate) async fn key_of(
+        &self,
+        world: &World,
+        suite: Suite,
+        purpose: Purpose,
+    ) -> (LocalRecord, ClientKey) {
+        let (record, key) = self.pending_key_of(world, suite, purpose).await;
         let frame = self.activation(world, &key).await;
         assert_eq!(status(&self.ask(world, &frame).await), None);
         (record, key)

@@ -198,6 +198,7 @@ mod tests {
             ("key", Place { key_id: &other_key, ..place() }),
             ("older epoch", Place { epoch: 2, ..place() }),
             ("newer epoch", Place { epoch: 4, ..place() }),
+            ("suite", Place { suite: Suite::F2, ..place() }),
             ("purpose", Place { purpose: Purpose::Encrypt, ..place() }),
             ("public key", Place { public_key: &[8; 64], ..place() }),
             ("pending", Place { pending: true, ..place() }),
