@@ -25,6 +25,8 @@ pub const ITERATIONS: u32 = 400_000;
 /// What the new key shall be.
 #[derive(Clone, Debug)]
 pub struct KeygenRequest {
+    /// How it signs, for its whole life.
+    pub suite: Suite,
     /// What it is for.
     pub purpose: Purpose,
     /// What the server calls it in its lists; it also names the subject of the certification request.
@@ -43,6 +45,9 @@ pub enum Step {
 
 #[derive(Serialize)]
 struct KeyOrder<'a> {
+    /// Left out for suite D, which servers take that know no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suite: Option<&'static str>,
     purpose: KeyPurpose,
     label: &'a str,
 }
@@ -55,7 +60,7 @@ impl Client {
     /// whether the key became active.
     ///
     /// # Errors
-    /// Those of `keep`; [`Error::Api`] if the device is not enrolled; [`Error::ServerMisbehaved`]; network errors.
+    /// Those of `keep`; [`Error::SuiteNotOffered`]; [`Error::Api`] if the device is not enrolled; [`Error::ServerMisbehaved`]; network errors.
     pub async fn keygen(
         &self,
         request: KeygenRequest,
@@ -63,11 +68,15 @@ impl Client {
         mut keep: impl FnMut(Step) -> Result<(), Error> + Send + 'static,
     ) -> Result<KeyId, Error> {
         let server = self.server().await?;
+        let suite = request.suite.as_str();
+        if !server.suites.iter().any(|offered| offered == suite) {
+            return Err(Error::SuiteNotOffered(suite));
+        }
         let iterations = ITERATIONS.max(server.pbkdf2_iterations_min).max(MIN_ITERATIONS);
         let key_id = self.order_key(&request).await?;
         let channel = self.channel(key_id);
         blocking(move || {
-            let (record, key) = generate(&channel, key_id, request.purpose, &credentials, iterations)?;
+            let (record, key) = generate(&channel, key_id, &request, &credentials, iterations)?;
             keep(Step::Generated(Box::new(record)))?;
             activate(&channel, &key, &request.label)
                 .inspect_err(|error| {
@@ -83,7 +92,8 @@ impl Client {
     }
 
     async fn order_key(&self, request: &KeygenRequest) -> Result<KeyId, Error> {
-        let order = KeyOrder { purpose: request.purpose.into(), label: &request.label };
+        let suite = Some(request.suite).filter(|suite| *suite != Suite::D).map(Suite::as_str);
+        let order = KeyOrder { suite, purpose: request.purpose.into(), label: &request.label };
         let issued: NewKey = self.connection().call(Method::POST, "/v1/keys", Some(&order)).await?;
         issued.key_id.parse().map_err(|_| Error::BadAnswer("not a key id"))
     }
@@ -93,11 +103,12 @@ impl Client {
 fn generate(
     channel: &Channel,
     key_id: KeyId,
-    purpose: Purpose,
+    request: &KeygenRequest,
     credentials: &Credentials,
     iterations: u32,
 ) -> Result<(LocalRecord, ClientKey), Error> {
-    let (frame, waiting) = keygen::start(key_id, Suite::D, purpose, &mut SysRng).map_err(session::local)?;
+    let (frame, waiting) =
+        keygen::start(key_id, request.suite, request.purpose, &mut SysRng).map_err(session::local)?;
     let answer = send_once(channel, Op::Keygen, &frame)?;
     let (frame, waiting) = waiting
         .finish(&answer, &credentials.pin, &credentials.device, iterations, &mut SysRng)
@@ -111,7 +122,7 @@ fn activate(channel: &Channel, key: &ClientKey, label: &str) -> Result<(), Error
     let info = csr::info(label, key.public_key());
     // A request is checked under the default id, whatever id the key will sign other messages with.
     let digest = Digest::reduce(&DistId::default().digest(key.public_key(), &info));
-    let signed = session::sign(&channel.of(Op::Sign), key, &[digest], channel.next_session())?;
+    let signed = session::sign(&channel.of(Op::Sign), key, &[digest], || channel.next_session())?;
     let signature: &Signature = signed.signatures.first().ok_or(Error::BadAnswer("no signature"))?;
     let request = csr::assemble(&info, signature);
     match hand_in(channel, key, &request) {

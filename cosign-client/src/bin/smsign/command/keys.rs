@@ -1,6 +1,6 @@
 //! `smsign keys list`, `keys show`, `keys freeze`
 
-use cosign_client::{Error, KeyInfo, StoredKey, api::KeyStatus};
+use cosign_client::{Error, StoredKey, api::KeyStatus};
 use serde::Serialize;
 
 use crate::{
@@ -18,6 +18,7 @@ struct List {
 #[derive(Serialize)]
 struct Entry {
     key_id: String,
+    suite: &'static str,
     purpose: &'static str,
     label: String,
     server: String,
@@ -30,9 +31,11 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(info: KeyInfo, server_view: Option<KeyStatus>) -> Self {
+    fn new(key: StoredKey, server_view: Option<KeyStatus>) -> Self {
+        let StoredKey { record, info } = key;
         Self {
             key_id: info.key_id,
+            suite: record.suite().as_str(),
             purpose: info.purpose.as_str(),
             label: info.label,
             server: info.server.to_string(),
@@ -46,13 +49,15 @@ impl Entry {
 }
 
 pub(crate) fn list(context: &Context) -> Result<Outcome, Failure> {
-    let keys: Vec<Entry> =
-        context.store()?.keys()?.into_iter().map(|key| Entry::new(key.info, None)).collect();
+    let keys: Vec<Entry> = context.store()?.keys()?.into_iter().map(|key| Entry::new(key, None)).collect();
     let lines: Vec<String> = keys
         .iter()
         .map(|key| {
             let state = if key.active { "" } else { "  (not active)" };
-            format!("{}  {:7}  {}  {}{state}", key.key_id, key.purpose, key.server, key.label)
+            format!(
+                "{}  {:7}  {:2}  {}  {}{state}",
+                key.key_id, key.purpose, key.suite, key.server, key.label
+            )
         })
         .collect();
     if keys.is_empty() {
@@ -87,7 +92,7 @@ pub(crate) fn show(arguments: &Show, context: &Context) -> Result<Outcome, Failu
         key.info.active = true;
     }
     let lines = lines(&key, status.as_ref());
-    context.output.result(&Entry::new(key.info, status), lines)?;
+    context.output.result(&Entry::new(key, status), lines)?;
     Ok(Outcome::Done)
 }
 
@@ -109,7 +114,7 @@ pub(crate) fn freeze(arguments: &Freeze, context: &Context) -> Result<Outcome, F
         Ok(status?)
     })?;
     let line = format!("key {} is {} now", describe(&key), status.status);
-    context.output.result(&Entry::new(key.info, Some(status)), [line])?;
+    context.output.result(&Entry::new(key, Some(status)), [line])?;
     Ok(Outcome::Done)
 }
 
@@ -118,6 +123,7 @@ fn lines(key: &StoredKey, status: Option<&KeyStatus>) -> Vec<String> {
         format!("key id      {}", key.info.key_id),
         format!("label       {}", key.info.label),
         format!("purpose     {}", key.info.purpose.as_str()),
+        format!("suite       {}", key.record.suite().as_str()),
         format!("server      {}", key.info.server),
         format!("epoch       {}", key.record.epoch()),
     ];
