@@ -203,7 +203,11 @@ fn a_pending_key_signs_once_whatever_it_committed_to() {
     assert_eq!(code(&pair.ask(&reveal, NOW)), None);
     assert!(pair.model.record_changed, "the one signature is spent durably before the answer");
     assert_eq!(code(&pair.ask(&other_reveal, NOW)), Some(Code::Quota));
-    assert_eq!(pair.sign(&digests(1)).unwrap_err().code(), Some(Code::Quota));
+    // From then on no commitment is answered either.
+    let [third, _] = frames(&pair, sid(3), &items[0]);
+    let answer = pair.ask(&third, NOW);
+    assert_eq!(code(&answer), Some(Code::Quota));
+    assert_eq!((pair.ask(&third, NOW), pair.open()), (answer, 0));
 }
 
 /// A fault in the share is found before anything leaves, and the nonces are gone.
