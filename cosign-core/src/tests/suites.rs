@@ -147,6 +147,23 @@ fn key_generation_fixes_the_suite() {
     }
 }
 
+/// A key generation that the network relabels: the suite is in what both sides prove and commit to.
+#[test]
+fn proofs_of_one_suite_are_none_of_the_other() {
+    for suite in [Suite::D, Suite::F2] {
+        let mut pair = Pair::active(suite, Purpose::Sign);
+        let key_id = KeyId::from_bytes([4; 16]);
+        pair.model.issued.insert(key_id, Issued { device: OWN, suite, purpose: Purpose::Sign });
+        let (mut k1, waiting) = keygen::start(key_id, other(suite), Purpose::Sign, &mut SysRng).unwrap();
+        k1[1] = suite.byte();
+        let mut k2 = pair.model.handle(&k1, &OWN, NOW, &mut SysRng);
+        assert_eq!(code(&k2), None);
+        k2[1] = other(suite).byte();
+        let finished = waiting.finish(&k2, &pin(""), &pair.device_key, MIN_ITERATIONS, &mut SysRng);
+        assert_eq!(finished.err(), Some(Error::PeerMisbehaved(Code::Verify)));
+    }
+}
+
 #[test]
 fn only_a_request_of_its_suite_activates_a_key() {
     for suite in [Suite::D, Suite::F2] {

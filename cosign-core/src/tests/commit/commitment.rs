@@ -200,10 +200,22 @@ fn open_sessions_are_bounded_per_key_and_in_all() {
     }
 }
 
+#[test]
+fn without_room_to_remember_a_request_it_is_not_begun() {
+    let mut pair = active();
+    let items = some_items(&pair, 1);
+    let [commit, _] = frames(&pair, sid(1), &items);
+    pair.gate().fails = 1;
+    pair.model.cache = Some(ReplayCache::new(0, 1 << 20, 100));
+    assert_eq!(code(&pair.ask(&commit, NOW)), Some(Code::Busy));
+    assert_eq!((pair.open(), pair.gate().fails), (0, 0));
+    assert!(pair.model.record_changed, "the PIN was right, which is durable before the answer");
+}
+
 /// The table by itself, whoever cleans up around it.
 #[test]
 fn a_session_is_taken_once_and_in_time() {
-    let (key_id, mut table) = (KeyId::from_bytes([1; 16]), OpenSessions::new(2));
+    let (key_id, mut table) = (KeyId::from_bytes([1; 16]), OpenSessions::new(10));
     for (taken_ms, there) in [(NOW, true), (NOW + 30_000, true), (NOW + 30_001, false)] {
         assert!(table.reserve(key_id, sid(1), 2, NOW));
         assert!(!table.reserve(key_id, sid(1), 1, NOW), "there is room for one of a name");
