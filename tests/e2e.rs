@@ -384,3 +384,57 @@ fn exit_codes_are_the_documented_ones() {
         );
     }
 }
+
+/// Keys of suite F2 through the same commands, beside one of suite D.
+#[test]
+fn commit_first_keys_work_like_the_others() {
+    let folder = ServerFolder::new();
+    let server = folder.start();
+    for transport in ["quic", "http2"] {
+        let signer = Signer::new(&folder, transport);
+        let code = folder.enrolment_code();
+        succeeded(&signer.keygen(&["--enrol-code", &code, "--suite", "f2"]).output().unwrap());
+        succeeded(&signer.keygen(&["--label", "plain", "--purpose", "sign"]).output().unwrap());
+        let keys = signer.json(&["keys", "list"]);
+        let keys = keys["keys"].as_array().unwrap();
+        let suites: Vec<_> = keys.iter().map(|key| (&key["label"], &key["purpose"], &key["suite"])).collect();
+        for expected in [("default", "sign", "F2"), ("default", "encrypt", "F2"), ("plain", "sign", "D")] {
+            let expected = [expected.0, expected.1, expected.2].map(Value::from);
+            assert!(suites.contains(&(&expected[0], &expected[1], &expected[2])), "{suites:?}");
+        }
+        let shown = signer.json(&["keys", "show", "default", "--purpose", "sign"]);
+        assert_eq!((&shown["suite"], &shown["server_view"]["suite"]), (&"F2".into(), &"F2".into()));
+
+        let names: Vec<String> = (0..300).map(|index| format!("file-{index:03}.txt")).collect();
+        for name in &names {
+            let _ = signer.write(name, name.as_bytes());
+        }
+        let files: Vec<&str> = names.iter().map(String::as_str).collect();
+        let report =
+            signer.json(&[&["sign", "--key", "default", "--out", "signatures"][..], &files].concat());
+        assert_eq!(report["signatures"].as_array().unwrap().len(), 300);
+        let report =
+            signer.json(&[&["verify", "--key", "default", "--dir", "signatures"][..], &files].concat());
+        assert_eq!((&report["valid"], &report["invalid"]), (&Value::from(300), &Value::from(0)));
+        succeeded(&signer.run(&["sign", "--key", "plain", "file-000.txt"]));
+        succeeded(&signer.run(&["encrypt", "file-001.txt", "--to", "default"]));
+        succeeded(&signer.run(&["decrypt", "file-001.txt.p7", "--out", "opened"]));
+        assert_eq!(fs::read(signer.folder().join("opened")).unwrap(), b"file-001.txt");
+        // A wrong PIN is one attempt, and the next success tells of it.
+        failed(&signer.run_with_pin("314159", &["sign", "--key", "default", "file-002.txt"]), 3);
+        succeeded(&signer.run(&["sign", "--key", "default", "file-002.txt"]));
+    }
+    let listed = folder.admin_json(&["key", "list"]).remove(0);
+    assert_eq!(listed["keys"].as_array().unwrap().iter().filter(|key| key["suite"] == "F2").count(), 4);
+    server.stop();
+    let audit = folder.audit();
+    let of = |act: &str| -> Vec<_> {
+        audit.iter().filter(|entry| entry["act"] == act && entry["result"] == "ok").collect()
+    };
+    let signatures =
+        |act| of(act).iter().map(|entry| entry["signatures"].as_array().unwrap().len()).sum::<usize>();
+    // For each of two signers: two certification requests, two requests of a batch, one more file.
+    assert_eq!((of("commit").len(), of("reveal").len()), (2 * 5, 2 * 5));
+    assert_eq!((signatures("commit"), signatures("reveal")), (0, 2 * (2 + 300 + 1)));
+    assert_eq!(signatures("sign"), 2 * 2);
+}

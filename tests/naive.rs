@@ -1,7 +1,7 @@
 //! The engines and the two parties against SM2 from the textbook.
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
-use cosign_core::{Digest, Error, Purpose, decrypt, sign};
+use cosign_core::{Digest, Error, Purpose, Suite, decrypt, sign};
 use cosign_tests::{
     model::{DEVICE, NOW, PIN, Pair, done},
     naive::{self, G, N, Point},
@@ -160,7 +160,7 @@ fn digests(count: u16) -> Vec<Digest> {
 #[test]
 fn two_parties_decrypt_as_one_would() {
     for seed in 0..3 {
-        let mut pair = Pair::active(Purpose::Encrypt, seed);
+        let mut pair = Pair::active(Suite::D, Purpose::Encrypt, seed);
         let d = joint_key(&pair);
         let messages = [&b"x"[..], &[7; 32], &[9; 300]];
         let ciphertexts =
@@ -177,7 +177,7 @@ fn two_parties_decrypt_as_one_would() {
 
 #[test]
 fn no_changed_answer_gives_a_signature() {
-    let mut pair = Pair::active(Purpose::Sign, 50);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 50);
     let digests = digests(2);
     let Pair { server, key, rng, .. } = &mut pair;
     let (other, _waiting) = sign::start(key, &digests, NOW, 90, rng).unwrap();

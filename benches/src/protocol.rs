@@ -4,10 +4,10 @@
 use std::hint::black_box;
 
 use cosign_core::{
-    DeviceKey, Digest, KeyId, MIN_ITERATIONS, Op, Pin, Progress, Purpose,
+    DeviceKey, Digest, KeyId, MIN_ITERATIONS, Op, Pin, Progress, Purpose, Suite,
     decrypt::{self, AwaitingPlaintexts},
     keygen::{self, AwaitingServerShare},
-    server::{Admission, Incoming, PendingKeygen, ReplayCache, receive},
+    server::{Admission, Incoming, Issued, PendingKeygen, ReplayCache, receive},
     sign::{self, AwaitingSignatures},
 };
 use cosign_tests::{
@@ -39,19 +39,19 @@ pub fn operations() -> Vec<Operation> {
 /// it, so that the frame is computed again the next time.
 fn serve(pair: &mut Pair, cache: &mut ReplayCache, frame: &[u8]) -> Vec<u8> {
     let Incoming::Operation(operation) = receive(frame).unwrap() else { panic!("not an operation") };
-    let (key_id, sid) = (operation.key_id(), operation.sid());
+    let (key_id, sid, op) = (operation.key_id(), operation.sid(), operation.op());
     let record = pair.server.keys.get_mut(&key_id).unwrap();
     record.decrypts = 0;
     let Admission::Job(job) = operation.admit(Some(record), &DEVICE, NOW, cache) else {
         panic!("not admitted")
     };
     let executed = job.run(&NONCE_KEY, &mut pair.rng);
-    cache.abandon(key_id, sid);
+    cache.abandon(key_id, sid, op);
     executed.frame
 }
 
 fn cache() -> ReplayCache {
-    ReplayCache::new(16, 1 << 20)
+    ReplayCache::new(16, 1 << 20, 1 << 12)
 }
 
 /// A session that can be played again: with the same randomness it is the same session and has the same answer.
@@ -64,7 +64,7 @@ struct Signing {
 
 impl Signing {
     fn new(count: usize) -> Self {
-        let mut pair = Pair::active(Purpose::Sign, 1);
+        let mut pair = Pair::active(Suite::D, Purpose::Sign, 1);
         let digests: Vec<_> = (0..count).map(|i| Digest::reduce(&[u8::try_from(i).unwrap(); 32])).collect();
         let (frame, _waiting) = sign::start(&pair.key, &digests, NOW, 1, &mut Seeded::new(2)).unwrap();
         let answer = pair.server.handle(&frame, &DEVICE, NOW, &mut pair.rng);
@@ -113,7 +113,7 @@ struct Decryption {
 
 impl Decryption {
     fn new(count: usize) -> Self {
-        let mut pair = Pair::active(Purpose::Encrypt, 1);
+        let mut pair = Pair::active(Suite::D, Purpose::Encrypt, 1);
         let encrypt = |_| pke::encrypt(pair.key.public_key(), &[7; 16], &mut pair.rng).unwrap();
         let ciphertexts: Vec<_> = (0..count).map(encrypt).collect();
         let (frame, _waiting) = decrypt::start(&pair.key, &ciphertexts, NOW, &mut Seeded::new(2)).unwrap();
@@ -151,12 +151,13 @@ fn decryption(count: usize) -> Vec<Operation> {
 }
 
 fn client_start() -> (Vec<u8>, AwaitingServerShare) {
-    keygen::start(KeyId::from_bytes([9; 16]), Purpose::Sign, &mut Seeded::new(3)).unwrap()
+    keygen::start(KeyId::from_bytes([9; 16]), Suite::D, Purpose::Sign, &mut Seeded::new(3)).unwrap()
 }
 
 fn server_start(frame: &[u8]) -> (Vec<u8>, PendingKeygen) {
     let Ok(Incoming::KeygenStart(start)) = receive(frame) else { panic!("not a key generation") };
-    start.respond(Some((DEVICE, Purpose::Sign)), &DEVICE, NOW, &mut Seeded::new(4)).unwrap()
+    let issued = Issued { device: DEVICE, suite: Suite::D, purpose: Purpose::Sign };
+    start.respond(Some(issued), &DEVICE, NOW, &mut Seeded::new(4)).unwrap()
 }
 
 fn key_generation() -> Vec<Operation> {

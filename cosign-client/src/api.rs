@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cosign_core::Purpose;
+use cosign_core::{Purpose, Suite};
 use serde::{Deserialize, Serialize};
 
 /// What a server says about itself (`GET /v1/server`).
@@ -80,6 +80,9 @@ impl From<KeyPurpose> for Purpose {
 pub struct KeyStatus {
     /// Its id, hexadecimal.
     pub key_id: String,
+    /// How it signs: `D` or `F2`.
+    #[serde(default = "suite_d")]
+    pub suite: String,
     /// What it is for.
     pub purpose: KeyPurpose,
     /// The label given at its making.
@@ -99,6 +102,11 @@ pub struct KeyStatus {
     /// Decryptions so far.
     #[serde(default)]
     pub decrypts: u64,
+}
+
+/// What servers mean that do not name the suite.
+fn suite_d() -> String {
+    Suite::D.as_str().to_owned()
 }
 
 /// The PIN gate of a key.
@@ -209,6 +217,7 @@ mod tests {
                 "pin":{"failures":1,"total":2,"locked":false,"retry_s":0},"decrypts":3}"#,
         )
         .unwrap();
+        assert_eq!(status.suite, "D");
         assert_eq!((status.purpose, status.pin.total, status.decrypts), (KeyPurpose::Encrypt, 2, 3));
         assert!(serde_json::from_str::<KeyStatus>(r#"{"purpose":"both"}"#).is_err());
         let list = format!(r#"{{"keys":[{}]}}"#, serde_json::to_string(&status).unwrap());

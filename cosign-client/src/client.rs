@@ -198,8 +198,7 @@ impl Client {
             let (channel, key) = (channel.clone(), Arc::clone(key));
             let digests = digests.get(range.clone()).unwrap_or_default().to_vec();
             blocking(move || {
-                let counter = channel.next_session();
-                let signed = session::sign(&channel.of(Op::Sign), &key, &digests, counter)?;
+                let signed = session::sign(&channel.of(Op::Sign), &key, &digests, || channel.next_session())?;
                 Ok((range, signed))
             })
         };

@@ -66,6 +66,9 @@ pub enum Error {
     /// A quota of the key is used up.
     #[error("the key's quota is used up")]
     Quota,
+    /// The server does not make keys of this suite.
+    #[error("the server does not offer suite {0}")]
+    SuiteNotOffered(&'static str),
     /// The server stayed busy until the session's deadline.
     #[error("the server is busy")]
     Busy,
@@ -232,7 +235,11 @@ impl Error {
             Self::RefreshUnconfirmed { .. } | Self::RefreshUndone(_) | Self::RefreshRequired(_) => {
                 Category::Key
             }
-            Self::KeyRefused | Self::Epoch { .. } | Self::Quota | Self::NotActive(_) => Category::Key,
+            Self::KeyRefused
+            | Self::Epoch { .. }
+            | Self::Quota
+            | Self::SuiteNotOffered(_)
+            | Self::NotActive(_) => Category::Key,
             Self::Clock { .. } | Self::Busy | Self::Refused(_) => Category::Refused,
             Self::Api(problem) if problem.code == "not_found" => Category::NotFound,
             Self::Api(_) => Category::Refused,
@@ -265,6 +272,7 @@ impl Error {
             Self::RefreshRequired(_) => "refresh_required",
             Self::Clock { .. } => "clock",
             Self::Quota => "quota",
+            Self::SuiteNotOffered(_) => "suite_not_offered",
             Self::Busy => "busy",
             Self::Refused(_) => "refused",
             Self::Api(problem) => &problem.code,
@@ -328,6 +336,7 @@ impl Error {
                 "set this device's clock, then try again; nothing was counted against the PIN"
             }
             Self::Quota => "make a new key with `smsign keygen`",
+            Self::SuiteNotOffered(_) => "make a key of another suite, or ask the operator for a newer server",
             Self::Busy => "try again later",
             Self::Api(problem) => return problem.next_step(),
             Self::Unreachable { .. } => {

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use cosign_core::{
     ClientKey, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose,
-    SessionId, csr, keygen,
-    server::{Admission, Incoming, KeyRecord, PendingKeygen, ReplayCache, receive},
+    SessionId, Suite, csr, keygen,
+    server::{Admission, Incoming, Issued, KeyRecord, PendingKeygen, ReplayCache, receive},
     sign,
 };
 use getrandom::SysRng;
@@ -26,13 +26,13 @@ const NONCE_KEY: [u8; 32] = [9; 32];
 pub(crate) struct Model {
     pub(crate) keys: BTreeMap<KeyId, KeyRecord>,
     keygens: BTreeMap<(KeyId, SessionId), PendingKeygen>,
-    issued: BTreeMap<KeyId, Purpose>,
+    issued: BTreeMap<KeyId, Issued>,
     cache: ReplayCache,
 }
 
 impl Model {
     pub(crate) fn new() -> Self {
-        let cache = ReplayCache::new(1000, 1 << 24);
+        let cache = ReplayCache::new(1000, 1 << 24, 1 << 14);
         Self { keys: BTreeMap::new(), keygens: BTreeMap::new(), issued: BTreeMap::new(), cache }
     }
 
@@ -42,19 +42,18 @@ impl Model {
         match receive(frame) {
             Err(refusal) => refusal,
             Ok(Incoming::Operation(operation)) => {
-                let (key_id, sid) = (operation.key_id(), operation.sid());
+                let key_id = operation.key_id();
                 let executed =
                     match operation.admit(self.keys.get_mut(&key_id), &DEVICE, now, &mut self.cache) {
                         Admission::Answered(answered) => return answered.frame,
                         Admission::Job(job) => job.run(&NONCE_KEY, &mut SysRng),
                         Admission::Refresh(job) => job.run(self.keys.get_mut(&key_id).unwrap(), &mut SysRng),
                     };
-                self.cache.complete(key_id, sid, &executed.frame);
-                executed.frame
+                self.cache.complete(executed)
             }
             Ok(Incoming::KeygenStart(start)) => {
                 let session = (start.key_id(), start.sid());
-                let issued = self.issued.remove(&session.0).map(|purpose| (DEVICE, purpose));
+                let issued = self.issued.remove(&session.0);
                 let (frame, pending) = start.respond(issued, &DEVICE, now, &mut SysRng).unwrap();
                 self.keygens.insert(session, pending);
                 frame
@@ -81,13 +80,14 @@ impl Model {
     pub(crate) fn keygen(
         &mut self,
         id: u8,
+        suite: Suite,
         purpose: Purpose,
         pin: &Pin,
         device: &DeviceKey,
     ) -> (LocalRecord, ClientKey) {
         let key_id = KeyId::from_bytes([id; 16]);
-        self.issued.insert(key_id, purpose);
-        let (frame, waiting) = keygen::start(key_id, purpose, &mut SysRng).unwrap();
+        self.issued.insert(key_id, Issued { device: DEVICE, suite, purpose });
+        let (frame, waiting) = keygen::start(key_id, suite, purpose, &mut SysRng).unwrap();
         let answer = self.answer(&frame);
         let (frame, waiting) = waiting.finish(&answer, pin, device, MIN_ITERATIONS, &mut SysRng).unwrap();
         let answer = self.answer(&frame);
@@ -95,12 +95,17 @@ impl Model {
 
         let info = csr::info("test", key.public_key());
         let digest = Digest::reduce(&DistId::default().digest(key.public_key(), &info));
-        let (frame, waiting) = sign::start(&key, &[digest], clock::now_ms(), 1, &mut SysRng).unwrap();
-        let Progress::Done(signed) = waiting.finish(&self.answer(&frame)).unwrap() else {
-            panic!("not busy")
+        let (_, mut waiting) = sign::start(&key, &[digest], clock::now_ms(), 1, &mut SysRng).unwrap();
+        let signed = loop {
+            let answer = self.answer(waiting.frame());
+            waiting = match waiting.finish(&answer).unwrap() {
+                Progress::Done(signed) => break signed,
+                Progress::Next(next) => next,
+                Progress::Busy(_) => panic!("not busy"),
+            };
         };
         let request = csr::assemble(&info, &signed.signatures[0]);
-        let (frame, waiting) = keygen::activate(key_id, &request, &mut SysRng).unwrap();
+        let (frame, waiting) = keygen::activate(&key, &request, &mut SysRng).unwrap();
         waiting.finish(&self.answer(&frame)).unwrap();
         (record, key)
     }

@@ -16,11 +16,10 @@ use sm_primitives::{
 
 use crate::{
     error::{ApiMisuse, Code, Error, Progress},
-    hash,
     ids::{Op, Purpose, SessionId},
     pin::random_bytes,
     share::{ClientKey, ServerShare},
-    wire::{self, Answer, CLIENT_DEADLINE_MS, RequestHeader},
+    wire::{self, Answer, CLIENT_DEADLINE_MS},
 };
 
 /// Most decryptions of one key over its lifetime, all epochs together: bounds what a static Diffie-Hellman oracle
@@ -84,18 +83,7 @@ pub fn start<'k>(
         body.extend(ciphertext.c1().mul(&blind).to_bytes());
         sealed.push((blind, ciphertext.clone()));
     }
-    let h_req = hash::request(Op::Decrypt, &key.key_id, key.epoch, &key.public_key, &sid, count, &body);
-    let tag = key.auth.tag(&h_req, now_ms);
-    let header = RequestHeader {
-        op: Op::Decrypt,
-        key_id: key.key_id,
-        epoch: key.epoch,
-        sid,
-        ts_ms: now_ms,
-        tag,
-        count,
-    };
-    let frame = header.frame(&body);
+    let (frame, _) = key.tagged_frame(Op::Decrypt, &sid, now_ms, count, &body);
     let deadline_ms = now_ms.saturating_add(CLIENT_DEADLINE_MS);
     Ok((frame.clone(), AwaitingPlaintexts { key, sid, items: sealed, frame, deadline_ms }))
 }
@@ -122,7 +110,7 @@ impl AwaitingPlaintexts<'_> {
     /// was wrong.
     pub fn finish(self, answer: &[u8]) -> Result<Progress<Self, Decrypted>, Error> {
         let count = wire::batch_len(self.items.len())?;
-        let (failures, body) = match wire::read_answer(answer, &self.sid, count, POINT)? {
+        let (failures, body) = match wire::read_answer(answer, self.key.suite, &self.sid, count, POINT)? {
             Answer::Items { failures, body } => (failures, body),
             Answer::Busy => return Ok(Progress::Busy(self)),
         };

@@ -38,6 +38,8 @@ pub enum Code {
     Digest = 0x0e,
     /// A commitment, proof or certification request does not verify.
     Proof = 0x0f,
+    /// There is no such open session: expired, used up, or lost in a restart. A new session may succeed.
+    Session = 0x10,
     /// A scalar of an answer is out of range.
     RespRange = 0x41,
     /// A point of an answer does not decode.
@@ -68,6 +70,7 @@ impl Code {
             Self::Internal => "E_INTERNAL",
             Self::Digest => "E_DIGEST",
             Self::Proof => "E_PROOF",
+            Self::Session => "E_SESSION",
             Self::RespRange => "E_RESP_RANGE",
             Self::RespPoint => "E_RESP_POINT",
             Self::Verify => "E_VERIFY",
@@ -100,6 +103,7 @@ impl Code {
             0x0d => Self::Internal,
             0x0e => Self::Digest,
             0x0f => Self::Proof,
+            0x10 => Self::Session,
             _ => return None,
         })
     }
@@ -195,7 +199,7 @@ impl Error {
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::Refused(refusal) => matches!(refusal.code, Code::Busy | Code::Internal),
+            Self::Refused(refusal) => matches!(refusal.code, Code::Busy | Code::Internal | Code::Session),
             Self::InvalidMessage(_) | Self::PeerMisbehaved(_) | Self::UnknownStatus(_) => false,
             Self::ApiMisuse(_) | Self::InvalidRecord | Self::RandomFailed => false,
         }
@@ -246,14 +250,18 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// What came of an answer: the result, or the waiting state back because the server is busy.
+/// What came of an answer: the result, the next waiting state, or the same one because the server is busy.
 ///
-/// After `Busy` the identical frame may be sent again until the deadline; nothing else may.
+/// The caller goes on until `Done`: it sends the frame of the state that it got back and feeds it the answer, after
+/// `Next` at once, after `Busy` following a pause. Until the deadline the identical frame may be sent again; nothing
+/// else may.
 #[derive(Debug)]
 #[must_use = "a dropped waiting state aborts the session"]
 pub enum Progress<W, T> {
     /// The session is over.
     Done(T),
+    /// The protocol has another round: the frame of this state is to be sent. Only signing with suite F2 has one.
+    Next(W),
     /// The server is still computing, or has no capacity; the session waits on.
     Busy(W),
 }

@@ -1,12 +1,12 @@
-//! Domain separation and the hashes of suite D (SPEC.md, section 3).
+//! Domain separation and the hashes of the protocol (SPEC.md, section 3).
 
 use alloc::vec::Vec;
 
 use sm_primitives::{Scalar, SecretScalar, Zeroizing, point::PublicPoint, sm2::PublicKey, sm3::Sm3};
 
 use crate::{
-    ids::{KeyId, Op, SessionId},
-    wire::{SUITE, VERSION},
+    ids::{KeyId, Op, SessionId, Suite},
+    wire::VERSION,
 };
 
 /// A domain separation tag: one SM3 block, `"SM2-COSIGN-D-V1/" || label || 00`, padded with 00. It is hashed at compile
@@ -40,6 +40,8 @@ const fn block(head: &[u8], label: &[u8]) -> Sm3 {
 
 impl Dst {
     pub(crate) const BIND: Self = Self(&Absorbed::new(b"bind"));
+    pub(crate) const BIND_COMMITTED: Self = Self(&Absorbed::new(b"bindC"));
+    pub(crate) const COMMITMENT: Self = Self(&Absorbed::new(b"com"));
     pub(crate) const POK: Self = Self(&Absorbed::new(b"pok"));
     pub(crate) const KEYGEN_COMMITMENT: Self = Self(&Absorbed::new(b"kgcom"));
     pub(crate) const REFRESH: Self = Self(&Absorbed::new(b"refresh"));
@@ -54,7 +56,10 @@ impl Dst {
             Op::Decrypt => const { Self(&Absorbed::new(b"dec")) },
             Op::Refresh => const { Self(&Absorbed::new(b"ref")) },
             Op::Confirm => const { Self(&Absorbed::new(b"ref3")) },
-            Op::Sign | Op::Keygen | Op::Open | Op::Activate => const { Self(&Absorbed::new(b"req")) },
+            Op::Commit => const { Self(&Absorbed::new(b"reqC")) },
+            Op::Sign | Op::Reveal | Op::Keygen | Op::Open | Op::Activate => {
+                const { Self(&Absorbed::new(b"req")) }
+            }
         }
     }
 
@@ -69,7 +74,7 @@ impl Dst {
     }
 }
 
-/// Prefix of every tag and label of the suite.
+/// Prefix of every tag and label, whatever the suite.
 pub(crate) const PREFIX: &str = "SM2-COSIGN-D-V1/";
 
 /// `"SM2-COSIGN-D-V1/" || name || 00`: the first bytes of an HMAC input.
@@ -110,30 +115,57 @@ fn from_halves(first: &[u8; 32], second: &[u8; 32]) -> SecretScalar {
     SecretScalar::from_wide(&wide)
 }
 
-/// Hash of a request of ops 01, 02, 03, 05; `items` are the frame's bytes after its header.
-pub(crate) fn request(
-    op: Op,
-    key_id: &KeyId,
-    epoch: u32,
-    public_key: &PublicKey,
-    sid: &SessionId,
-    count: u16,
-    items: &[u8],
-) -> [u8; 32] {
-    Dst::request(op)
-        .hasher()
-        .chain(&[VERSION, SUITE])
-        .chain(key_id.as_bytes())
-        .chain(&epoch.to_be_bytes())
-        .chain(&public_key.as_point().to_bytes())
-        .chain(sid.as_bytes())
-        .chain(&count.to_be_bytes())
-        .chain(items)
-        .finalize()
+/// What a request hash covers beside the operation and the items.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) suite: Suite,
+    pub(crate) key_id: &'a KeyId,
+    pub(crate) epoch: u32,
+    pub(crate) public_key: &'a PublicKey,
+    pub(crate) sid: &'a SessionId,
+    pub(crate) count: u16,
+}
+
+impl Request<'_> {
+    fn hasher(&self, dst: Dst) -> Sm3 {
+        dst.hasher()
+            .chain(&[VERSION, self.suite.byte()])
+            .chain(self.key_id.as_bytes())
+            .chain(&self.epoch.to_be_bytes())
+            .chain(&self.public_key.as_point().to_bytes())
+            .chain(self.sid.as_bytes())
+            .chain(&self.count.to_be_bytes())
+    }
+
+    /// Hash of a request of ops 01, 02, 03, 05, 06, 07; `items` are the frame's bytes after its header, for op 07
+    /// without the salt.
+    pub(crate) fn hash(&self, op: Op, items: &[u8]) -> [u8; 32] {
+        self.hasher(Dst::request(op)).chain(items).finalize()
+    }
+
+    /// The commitment to an `opening`: the items and the salt, the bytes after the header of op 07.
+    pub(crate) fn commitment(&self, opening: &[u8]) -> [u8; 32] {
+        self.hasher(Dst::COMMITMENT).chain(opening).finalize()
+    }
 }
 
 /// The two 128-bit binding factors of each of the items `first`, `first + 1`, .. with these `K2`.
 pub(crate) fn binding_factors(h_req: &[u8; 32], first: u16, k2s: &[PublicPoint]) -> Vec<(u128, u128)> {
+    let halves = |hash: [u8; 32]| {
+        let (b1, b2) = hash.split_at(16);
+        (from_be(b1), from_be(b2))
+    };
+    bound(Dst::BIND, h_req, first, k2s).into_iter().map(halves).collect()
+}
+
+/// The 128-bit factor `rho` of each of the items of an opened commitment with these `K2`.
+pub(crate) fn committed_factors(h_req: &[u8; 32], k2s: &[PublicPoint]) -> Vec<u128> {
+    let hashes = bound(Dst::BIND_COMMITTED, h_req, 0, k2s).into_iter();
+    hashes.map(|hash| from_be(&hash[..16])).collect()
+}
+
+/// SM3 over the tag, the request's hash, the item's number and its `K2`, for each item.
+fn bound(dst: Dst, h_req: &[u8; 32], first: u16, k2s: &[PublicPoint]) -> Vec<[u8; 32]> {
     let inputs: Vec<_> = (first..)
         .zip(k2s)
         .map(|(index, k2)| {
@@ -143,12 +175,7 @@ pub(crate) fn binding_factors(h_req: &[u8; 32], first: u16, k2s: &[PublicPoint])
             input
         })
         .collect();
-    let hashes = Dst::BIND.hasher().chain(h_req).finalize_all(&inputs);
-    let factors = hashes.iter().map(|hash| {
-        let (b1, b2) = hash.split_at(16);
-        (from_be(b1), from_be(b2))
-    });
-    factors.collect()
+    dst.hasher().chain(h_req).finalize_all(&inputs)
 }
 
 fn from_be(bytes: &[u8]) -> u128 {

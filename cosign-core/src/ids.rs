@@ -94,6 +94,58 @@ fn decode_hex(text: &str, out: &mut [u8]) -> Option<()> {
     Some(())
 }
 
+/// How the two parties sign with a key. Fixed for each key when it is generated, never negotiated: a frame of another
+/// suite is refused before the share is touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Suite {
+    /// Two bound nonces on the client's side: one round trip.
+    D = 1,
+    /// The client commits to its nonces before it learns the server's: two round trips.
+    F2 = 2,
+}
+
+impl Suite {
+    /// Reads the wire byte: 01 or 02.
+    #[must_use]
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::D),
+            2 => Some(Self::F2),
+            _ => None,
+        }
+    }
+
+    /// The wire byte.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        self as u8
+    }
+
+    /// `D` or `F2`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::D => "D",
+            Self::F2 => "F2",
+        }
+    }
+
+    /// Reads what [`Self::as_str`] gives.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::D, Self::F2].into_iter().find(|suite| suite.as_str() == name)
+    }
+
+    /// Whether the suite has this operation: they differ in how they sign.
+    pub(crate) const fn has(self, op: Op) -> bool {
+        match op {
+            Op::Sign => matches!(self, Self::D),
+            Op::Commit | Op::Reveal => matches!(self, Self::F2),
+            Op::Decrypt | Op::Refresh | Op::Confirm | Op::Keygen | Op::Open | Op::Activate => true,
+        }
+    }
+}
+
 /// What a key is for; a key never serves the other purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
@@ -130,10 +182,10 @@ impl Purpose {
     }
 }
 
-/// The operations of suite D with their wire bytes. 04 (unwrap with a signing share) is not offered.
+/// The operations with their wire bytes. 04 (unwrap with a signing share) is not offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
-    /// Sign 1..=256 digests.
+    /// Sign 1..=256 digests (suite D).
     Sign = 0x01,
     /// Decrypt 1..=256 ciphertexts.
     Decrypt = 0x02,
@@ -141,6 +193,10 @@ pub enum Op {
     Refresh = 0x03,
     /// Refresh, confirmation (R3).
     Confirm = 0x05,
+    /// Sign 1..=256 digests, commitment (suite F2).
+    Commit = 0x06,
+    /// Sign, opening of the commitment (suite F2).
+    Reveal = 0x07,
     /// Key generation, commitment (K1).
     Keygen = 0x10,
     /// Key generation, opening (K3).
@@ -158,6 +214,8 @@ impl Op {
             0x02 => Self::Decrypt,
             0x03 => Self::Refresh,
             0x05 => Self::Confirm,
+            0x06 => Self::Commit,
+            0x07 => Self::Reveal,
             0x10 => Self::Keygen,
             0x11 => Self::Open,
             0x12 => Self::Activate,
@@ -179,6 +237,8 @@ impl Op {
             Self::Decrypt => "decrypt",
             Self::Refresh => "refresh",
             Self::Confirm => "confirm",
+            Self::Commit => "commit",
+            Self::Reveal => "reveal",
             Self::Keygen => "keygen",
             Self::Open => "open",
             Self::Activate => "activate",

@@ -17,7 +17,7 @@ use sm_primitives::{Scalar, SecretScalar, point::PublicPoint, rand_core::TryCryp
 use crate::{
     error::{ApiMisuse, Code, Error},
     hash::Dst,
-    ids::{KeyId, Op, Purpose, RefreshId, SessionId},
+    ids::{KeyId, Op, Purpose, RefreshId, SessionId, Suite},
     local::{Facts, LocalRecord},
     pin::{Derivation, DeviceKey, Pin, random_bytes},
     proof::{Context, Proof, Role},
@@ -79,6 +79,7 @@ pub(crate) fn joint_key(secret: &SecretScalar, point: &PublicPoint) -> Option<Pu
 #[must_use = "dropping this aborts the key generation"]
 pub struct AwaitingServerShare {
     key_id: KeyId,
+    suite: Suite,
     purpose: Purpose,
     sid: SessionId,
     context: Context,
@@ -94,7 +95,8 @@ impl fmt::Debug for AwaitingServerShare {
     }
 }
 
-/// Draws the client's half and commits to it: the frame of op 10. The server issued `key_id` before.
+/// Draws the client's half and commits to it: the frame of op 10. The server issued `key_id` before,
+/// for this suite and purpose.
 ///
 /// Timing: independent of the share.
 ///
@@ -102,21 +104,22 @@ impl fmt::Debug for AwaitingServerShare {
 /// [`Error::RandomFailed`].
 pub fn start(
     key_id: KeyId,
+    suite: Suite,
     purpose: Purpose,
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Vec<u8>, AwaitingServerShare), Error> {
     let sid = SessionId::from_bytes(*random_bytes(rng)?);
-    let context = Context::new(&key_id, purpose, &sid);
+    let context = Context::new(suite, &key_id, purpose, &sid);
     let share = SecretScalar::random(rng)?;
     let witness = share.invert();
     let point = PublicPoint::mul_base(&witness);
     let proof = prove(&context, Role::Client, &witness, &point, rng)?;
     let opening = Opening { point, proof, salt: *random_bytes(rng)? };
 
-    let mut frame = wire::short_request(Op::Keygen, &key_id, &sid);
+    let mut frame = wire::short_request(suite, Op::Keygen, &key_id, &sid);
     frame.push(purpose.byte());
     frame.extend(opening.commitment(&context));
-    Ok((frame, AwaitingServerShare { key_id, purpose, sid, context, share, witness, opening }))
+    Ok((frame, AwaitingServerShare { key_id, suite, purpose, sid, context, share, witness, opening }))
 }
 
 impl AwaitingServerShare {
@@ -135,7 +138,8 @@ impl AwaitingServerShare {
         iterations: u32,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(Vec<u8>, AwaitingConfirmation), Error> {
-        let (point, proof) = read_server_share(wire::read_short_answer(answer, &self.sid, SERVER_SHARE)?)?;
+        let (point, proof) =
+            read_server_share(wire::read_short_answer(answer, self.suite, &self.sid, SERVER_SHARE)?)?;
         let proven =
             point != PublicPoint::generator() && is_proven(&self.context, Role::Server, &point, &proof);
         let public_key = joint_key(&self.witness, &point).filter(|_| proven);
@@ -146,6 +150,7 @@ impl AwaitingServerShare {
         let mask = derivation.mask(pin, device_key, &self.key_id)?;
         let facts = Facts {
             key_id: self.key_id,
+            suite: self.suite,
             purpose: self.purpose,
             epoch: 1,
             rid: RefreshId::KEYGEN,
@@ -154,7 +159,7 @@ impl AwaitingServerShare {
         let record = LocalRecord::new(facts, derivation, &self.share, &mask, device_key);
         let record = record.ok_or(Error::PeerMisbehaved(Code::Verify))?;
 
-        let mut frame = wire::short_request(Op::Open, &self.key_id, &self.sid);
+        let mut frame = wire::short_request(self.suite, Op::Open, &self.key_id, &self.sid);
         frame.extend(self.opening.point.to_bytes());
         frame.extend(self.opening.proof.commitment.to_bytes());
         frame.extend(self.opening.proof.answer.to_bytes());
@@ -163,6 +168,7 @@ impl AwaitingServerShare {
         frame.extend(public_key.as_point().to_bytes());
         let key = ClientKey {
             key_id: self.key_id,
+            suite: self.suite,
             purpose: self.purpose,
             epoch: 1,
             public_key,
@@ -204,7 +210,7 @@ impl AwaitingConfirmation {
     /// # Errors
     /// [`Error::InvalidMessage`] or [`Error::Refused`]; the key id is then used up.
     pub fn finish(self, answer: &[u8]) -> Result<(LocalRecord, ClientKey), Error> {
-        wire::read_short_answer(answer, &self.sid, 0)?;
+        wire::read_short_answer(answer, self.key.suite, &self.sid, 0)?;
         Ok((self.record, self.key))
     }
 }
@@ -213,6 +219,7 @@ impl AwaitingConfirmation {
 #[derive(Debug)]
 #[must_use = "dropping this forgets the activation"]
 pub struct AwaitingActivation {
+    suite: Suite,
     sid: SessionId,
 }
 
@@ -221,7 +228,7 @@ pub struct AwaitingActivation {
 /// # Errors
 /// [`Error::ApiMisuse`] for another length, [`Error::RandomFailed`].
 pub fn activate(
-    key_id: KeyId,
+    key: &ClientKey,
     request: &[u8],
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Vec<u8>, AwaitingActivation), Error> {
@@ -231,10 +238,10 @@ pub fn activate(
     }
     let length = u32::try_from(request.len()).map_err(|_| misuse)?;
     let sid = SessionId::from_bytes(*random_bytes(rng)?);
-    let mut frame = wire::short_request(Op::Activate, &key_id, &sid);
+    let mut frame = wire::short_request(key.suite, Op::Activate, &key.key_id, &sid);
     frame.extend(length.to_be_bytes());
     frame.extend(request);
-    Ok((frame, AwaitingActivation { sid }))
+    Ok((frame, AwaitingActivation { suite: key.suite, sid }))
 }
 
 impl AwaitingActivation {
@@ -243,7 +250,7 @@ impl AwaitingActivation {
     /// # Errors
     /// [`Error::InvalidMessage`] or [`Error::Refused`].
     pub fn finish(self, answer: &[u8]) -> Result<(), Error> {
-        wire::read_short_answer(answer, &self.sid, 0).map(drop)
+        wire::read_short_answer(answer, self.suite, &self.sid, 0).map(drop)
     }
 }
 
@@ -257,7 +264,8 @@ impl AwaitingServerShare {
         share: SecretScalar,
         opening: Opening,
     ) -> Self {
-        let context = Context::new(&key_id, purpose, &sid);
-        Self { key_id, purpose, sid, context, witness: share.invert(), share, opening }
+        let suite = Suite::D;
+        let context = Context::new(suite, &key_id, purpose, &sid);
+        Self { key_id, suite, purpose, sid, context, witness: share.invert(), share, opening }
     }
 }

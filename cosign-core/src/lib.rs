@@ -1,7 +1,8 @@
-//! The two-party SM2 protocol, suite D, sans-IO. `SPEC.md` beside this crate specifies it.
+//! The two-party SM2 protocol, suites D and F2, sans-IO. `SPEC.md` beside this crate specifies it.
 //!
 //! Two parties hold one SM2 key. The client holds `dA`, the server holds `dB`, with `(1 + d)^-1 = dA * dB mod n`;
-//! nobody ever holds `d`. In one round trip they make an ordinary SM2 signature or open an ordinary SM2 ciphertext.
+//! nobody ever holds `d`. In one round trip, or with suite F2 in two, they make an ordinary SM2 signature; in one they
+//! open an ordinary SM2 ciphertext.
 //!
 //! Each step of a protocol takes the state before it by value and gives the message to send with the state that
 //! waits for the answer. The single-use nonce lives in that waiting state, which has no `Clone` and no encoding and
@@ -63,7 +64,7 @@ mod tests;
 
 pub use digest::Digest;
 pub use error::{ApiMisuse, Code, Detail, Error, Progress, Refusal};
-pub use ids::{DeviceId, KeyId, Op, Purpose, RefreshId, SessionId};
+pub use ids::{DeviceId, KeyId, Op, Purpose, RefreshId, SessionId, Suite};
 pub use local::LocalRecord;
 pub use pin::{DeviceKey, MIN_ITERATIONS, Pin};
 pub use share::ClientKey;

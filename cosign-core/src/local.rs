@@ -6,10 +6,10 @@ use sm_primitives::{SecretScalar, Zeroizing, point::PublicPoint, sm2::PublicKey}
 
 use crate::{
     error::Error,
-    ids::{KeyId, Purpose, RefreshId},
+    ids::{KeyId, Purpose, RefreshId, Suite},
     pin::{Derivation, DeviceKey, MIN_ITERATIONS, Mask, Pin, tags_equal},
     share::{self, ClientKey},
-    wire::{Fields, SUITE, VERSION},
+    wire::{Fields, VERSION},
 };
 
 /// Key derivation 01: PBKDF2-HMAC-SM3.
@@ -22,13 +22,14 @@ const TAG: usize = LocalRecord::LEN - 32;
 /// | offset | field | | offset | field |
 /// |---|---|---|---|---|
 /// | 0 | version 01 | | 39 | `P`, 64 |
-/// | 1 | suite 01 | | 103 | salt, 16 |
+/// | 1 | suite | | 103 | salt, 16 |
 /// | 2 | purpose | | 119 | derivation 01 |
 /// | 3 | key id, 16 | | 120 | iterations, 4 |
 /// | 19 | epoch, 4 | | 124 | masked share `u`, 32 |
 /// | 23 | refresh id, 16 | | 156 | HMAC-SM3 under the device secret, 32 |
 pub struct LocalRecord {
     key_id: KeyId,
+    suite: Suite,
     purpose: Purpose,
     epoch: u32,
     rid: RefreshId,
@@ -43,6 +44,7 @@ pub struct LocalRecord {
 #[derive(Clone, Copy)]
 pub(crate) struct Facts {
     pub(crate) key_id: KeyId,
+    pub(crate) suite: Suite,
     pub(crate) purpose: Purpose,
     pub(crate) epoch: u32,
     pub(crate) rid: RefreshId,
@@ -63,6 +65,7 @@ impl LocalRecord {
     ) -> Option<Self> {
         let mut record = Self {
             key_id: facts.key_id,
+            suite: facts.suite,
             purpose: facts.purpose,
             epoch: facts.epoch,
             rid: facts.rid,
@@ -79,7 +82,7 @@ impl LocalRecord {
     /// Reads a stored record. Whether it belongs to this device shows in [`Self::unlock`].
     ///
     /// # Errors
-    /// [`Error::InvalidRecord`] for any length, version, purpose, point, derivation or scalar out of range.
+    /// [`Error::InvalidRecord`] for any length, version, suite, purpose, point, derivation or scalar out of range.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         Self::read(bytes).ok_or(Error::InvalidRecord)
     }
@@ -87,7 +90,7 @@ impl LocalRecord {
     fn read(bytes: &[u8]) -> Option<Self> {
         let mut fields = Fields(bytes);
         let &[version, suite, purpose] = fields.take()?;
-        let purpose = Purpose::from_byte(purpose)?;
+        let (suite, purpose) = (Suite::from_byte(suite)?, Purpose::from_byte(purpose)?);
         let key_id = KeyId::from_bytes(*fields.take()?);
         let epoch = fields.u32()?;
         let rid = RefreshId::from_bytes(*fields.take()?);
@@ -97,10 +100,11 @@ impl LocalRecord {
         let iterations = fields.u32()?;
         let masked = SecretScalar::from_bytes(fields.take()?)?;
         let tag = *fields.take()?;
-        let known = version == VERSION && suite == SUITE && kdf == KDF_PBKDF2_SM3;
+        let known = version == VERSION && kdf == KDF_PBKDF2_SM3;
         let whole = fields.0.is_empty() && epoch >= 1 && iterations >= MIN_ITERATIONS;
         (known && whole).then_some(Self {
             key_id,
+            suite,
             purpose,
             epoch,
             rid,
@@ -124,7 +128,7 @@ impl LocalRecord {
         let mut bytes = Zeroizing::new([0; Self::LEN]);
         let masked = self.masked.expose_bytes();
         let fields: [&[u8]; 10] = [
-            &[VERSION, SUITE, self.purpose.byte()],
+            &[VERSION, self.suite.byte(), self.purpose.byte()],
             self.key_id.as_bytes(),
             &self.epoch.to_be_bytes(),
             self.rid.as_bytes(),
@@ -161,6 +165,7 @@ impl LocalRecord {
         let Mask { mask, auth } = self.derivation.mask(pin, device_key, &self.key_id)?;
         Ok(ClientKey {
             key_id: self.key_id,
+            suite: self.suite,
             purpose: self.purpose,
             epoch: self.epoch,
             public_key: self.public_key,
@@ -174,6 +179,12 @@ impl LocalRecord {
     #[must_use]
     pub const fn key_id(&self) -> KeyId {
         self.key_id
+    }
+
+    /// How it signs.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        self.suite
     }
 
     /// What it is for.

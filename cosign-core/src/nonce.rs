@@ -21,14 +21,15 @@ pub(crate) struct ClientBinding<'a> {
     pub(crate) counter: u64,
 }
 
-/// Which of the two nonces of an item.
+/// Which of the nonces of an item: one of the two of suite D, or the one of suite F2.
 #[derive(Clone, Copy)]
 pub(crate) enum Which {
     A = b'a' as isize,
     B = b'b' as isize,
+    Only = b'n' as isize,
 }
 
-/// What one client nonce is for: item, its digest, which of its two.
+/// What one client nonce is for: item, its digest, which of its nonces.
 pub(crate) type Wanted<'a> = (u16, &'a Digest, Which);
 
 /// Client nonces: fresh randomness hedged with the share, the session and the digest, so that neither a repeating

@@ -5,8 +5,8 @@ use sm_primitives::{Scalar, SecretScalar, point::PublicPoint, rand_core::TryCryp
 use crate::{
     error::Error,
     hash,
-    ids::{KeyId, Purpose, SessionId},
-    wire::{SUITE, VERSION},
+    ids::{KeyId, Purpose, SessionId, Suite},
+    wire::VERSION,
 };
 
 /// What a key generation proof is bound to: `VER || SUITE || key_id || purpose || sid`.
@@ -14,9 +14,9 @@ use crate::{
 pub(crate) struct Context([u8; 35]);
 
 impl Context {
-    pub(crate) fn new(key_id: &KeyId, purpose: Purpose, sid: &SessionId) -> Self {
+    pub(crate) fn new(suite: Suite, key_id: &KeyId, purpose: Purpose, sid: &SessionId) -> Self {
         let mut bytes = [0; 35];
-        bytes[..2].copy_from_slice(&[VERSION, SUITE]);
+        bytes[..2].copy_from_slice(&[VERSION, suite.byte()]);
         bytes[2..18].copy_from_slice(key_id.as_bytes());
         bytes[18] = purpose.byte();
         bytes[19..].copy_from_slice(sid.as_bytes());

@@ -18,12 +18,12 @@ use sm_primitives::{Scalar, SecretScalar, Zeroizing, point::PublicPoint, rand_co
 use crate::{
     error::{Code, Error, Progress},
     hash::{self, Dst, Label},
-    ids::{KeyId, Op, RefreshId, SessionId},
+    ids::{KeyId, Op, RefreshId, SessionId, Suite},
     local::{Facts, LocalRecord},
     pin::{AuthKey, Derivation, DeviceKey, Mask, Pin, random_bytes},
     proof::Proof,
     share::{ClientKey, ServerShare},
-    wire::{self, Answer, CLIENT_DEADLINE_MS, Fields, RequestHeader},
+    wire::{self, Answer, CLIENT_DEADLINE_MS, Fields},
 };
 
 /// How long a pending refresh waits for its confirmation, milliseconds.
@@ -105,18 +105,7 @@ pub fn start<'k>(
     let sid = SessionId::from_bytes(*random_bytes(rng)?);
     let r_a = random_bytes::<32>(rng)?;
     let item = Zeroizing::new([&r_a[..], mask.auth.expose_bytes()].concat());
-    let h_req = hash::request(Op::Refresh, &key.key_id, key.epoch, &key.public_key, &sid, 1, &item);
-    let tag = key.auth.tag(&h_req, now_ms);
-    let header = RequestHeader {
-        op: Op::Refresh,
-        key_id: key.key_id,
-        epoch: key.epoch,
-        sid,
-        ts_ms: now_ms,
-        tag,
-        count: 1,
-    };
-    let frame = header.frame(&item);
+    let (frame, h_req) = key.tagged_frame(Op::Refresh, &sid, now_ms, 1, &item);
     let deadline_ms = now_ms.saturating_add(CLIENT_DEADLINE_MS);
     Ok((frame.clone(), AwaitingShare { key, sid, h_req, r_a, derivation, mask, frame, deadline_ms }))
 }
@@ -139,7 +128,7 @@ impl AwaitingShare<'_> {
     /// # Errors
     /// As [`crate::sign::AwaitingSignatures::finish`]; the old record stays the only one.
     pub fn finish(self, answer: &[u8], device_key: &DeviceKey) -> Result<Progress<Self, NewShare>, Error> {
-        let (failures, body) = match wire::read_answer(answer, &self.sid, 1, SERVER_ITEM)? {
+        let (failures, body) = match wire::read_answer(answer, self.key.suite, &self.sid, 1, SERVER_ITEM)? {
             Answer::Items { failures, body } => (failures, body),
             Answer::Busy => return Ok(Progress::Busy(self)),
         };
@@ -156,6 +145,7 @@ impl AwaitingShare<'_> {
         }
         let facts = Facts {
             key_id: key.key_id,
+            suite: key.suite,
             purpose: key.purpose,
             epoch: key.epoch.checked_add(1).ok_or(verify)?,
             rid: refresh_id(&self.h_req, r_b),
@@ -240,22 +230,15 @@ fn confirm_key(
         &confirmation_mac(&key.auth, &rid, &proof),
     ]
     .concat();
-    let header = RequestHeader {
-        op: Op::Confirm,
-        key_id: key.key_id,
-        epoch: key.epoch,
-        sid,
-        ts_ms: now_ms,
-        tag: [0; 32],
-        count: 1,
-    };
-    Ok((header.frame(&item), AwaitingActivation { sid }))
+    let frame = key.header(Op::Confirm, &sid, now_ms, 1, [0; 32]).frame(&item);
+    Ok((frame, AwaitingActivation { suite: key.suite, sid }))
 }
 
 /// R3 was sent; waits for ACK or NAK.
 #[derive(Debug)]
 #[must_use = "dropping this leaves both records in place"]
 pub struct AwaitingActivation {
+    suite: Suite,
     sid: SessionId,
 }
 
@@ -277,7 +260,7 @@ impl AwaitingActivation {
     /// # Errors
     /// As [`crate::sign::AwaitingSignatures::finish`].
     pub fn finish(self, answer: &[u8]) -> Result<Progress<Self, Confirmation>, Error> {
-        match wire::read_answer(answer, &self.sid, 1, 1)? {
+        match wire::read_answer(answer, self.suite, &self.sid, 1, 1)? {
             Answer::Busy => Ok(Progress::Busy(self)),
             Answer::Items { failures, body: [ACK] } => Ok(Progress::Done(Confirmation::Active { failures })),
             Answer::Items { failures: 0, body: [NAK] } => Ok(Progress::Done(Confirmation::Unknown)),
@@ -448,6 +431,6 @@ impl<'k> AwaitingShare<'k> {
 #[cfg(test)]
 impl AwaitingActivation {
     pub(crate) fn with_sid(sid: SessionId) -> Self {
-        Self { sid }
+        Self { suite: Suite::D, sid }
     }
 }

@@ -5,12 +5,31 @@ use alloc::{
     vec::Vec,
 };
 
-use crate::ids::{KeyId, SessionId};
+use crate::{
+    ids::{KeyId, Op, SessionId},
+    server::{Executed, OpenSessions},
+};
 
 /// A request's time may be this far from the server's, milliseconds, inclusive.
 pub(crate) const WINDOW_MS: u64 = 120_000;
 
-type Session = (KeyId, SessionId);
+/// Which of the requests of a session: only signing with suite F2 has a second one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Step {
+    First,
+    Second,
+}
+
+impl Step {
+    const fn of(op: Op) -> Self {
+        match op {
+            Op::Reveal => Self::Second,
+            _ => Self::First,
+        }
+    }
+}
+
+type Session = (KeyId, SessionId, Step);
 
 /// What became of a frame.
 enum State {
@@ -30,8 +49,10 @@ struct Entry {
 
 /// Sessions of the last minutes, in memory, bounded in number and bytes.
 ///
-/// An entry lives until nobody can send a frame of its session that passes the time check.
+/// An entry lives until nobody can send a frame of its session that passes the time check. With them are kept the open
+/// sessions of suite F2, whose nonces live for half a minute and are lost in a restart.
 pub struct ReplayCache {
+    pub(crate) open: OpenSessions,
     entries: BTreeMap<Session, Entry>,
     expiry: BTreeSet<(u64, Session)>,
     bytes: usize,
@@ -47,37 +68,49 @@ pub(crate) enum Seen {
     Answered(Vec<u8>),
     /// The identical frame, being computed.
     InProgress,
+    /// The identical frame, answered before a restart.
+    Forgotten,
     /// Another frame of this session.
     Other,
 }
 
 impl ReplayCache {
-    /// A cache of at most `max_entries` sessions and `max_bytes` bytes of answers.
+    /// A cache of at most `max_entries` requests, `max_bytes` bytes of answers and `max_nonces` nonces of open
+    /// sessions.
     #[must_use]
-    pub const fn new(max_entries: usize, max_bytes: usize) -> Self {
-        Self { entries: BTreeMap::new(), expiry: BTreeSet::new(), bytes: 0, max_entries, max_bytes }
+    pub const fn new(max_entries: usize, max_bytes: usize, max_nonces: usize) -> Self {
+        let open = OpenSessions::new(max_nonces);
+        Self { open, entries: BTreeMap::new(), expiry: BTreeSet::new(), bytes: 0, max_entries, max_bytes }
     }
 
-    /// Number of sessions kept.
+    /// Number of open sessions: committed to, not opened yet.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Number of requests kept.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether no session is kept.
+    /// Whether no request is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// Puts back a session that was answered before a restart. The identical frame is then computed anew, which is
-    /// safe; any other frame of the session is a conflict.
+    /// safe; any other frame of the session is a conflict. A commitment is not computed anew: its session is over.
     pub fn restore(&mut self, key_id: KeyId, sid: SessionId, fingerprint: [u8; 32], until_ms: u64) {
-        self.insert((key_id, sid), Entry { fingerprint, until_ms, state: State::Forgotten });
+        let session = (key_id, sid, Step::First);
+        self.insert(session, Entry { fingerprint, until_ms, state: State::Forgotten });
     }
 
     /// Drops what has expired.
     pub fn purge(&mut self, now_ms: u64) {
+        self.open.purge(now_ms);
         while let Some(&(until_ms, session)) = self.expiry.first() {
             if until_ms >= now_ms {
                 break;
@@ -86,52 +119,70 @@ impl ReplayCache {
         }
     }
 
-    /// Keeps the answer of a session that [`crate::server::Operation::admit`] opened. Call it once the operation is
-    /// durable.
-    pub fn complete(&mut self, key_id: KeyId, sid: SessionId, answer: &[u8]) {
-        if let Some(entry) = self.entries.get_mut(&(key_id, sid)) {
+    /// Keeps what was computed for a request that [`crate::server::Operation::admit`] let pass, and gives the answer.
+    /// Call it once the operation is durable.
+    pub fn complete(&mut self, executed: Executed) -> Vec<u8> {
+        let Executed { frame, audit, opened, .. } = executed;
+        match opened {
+            Some(session) => self.open.fill(session),
+            // A commitment that failed after its room was kept.
+            None if audit.op == Op::Commit => self.open.abandon(audit.key_id, audit.sid),
+            None => {}
+        }
+        self.keep(audit.key_id, audit.sid, Step::of(audit.op), &frame);
+        frame
+    }
+
+    /// Forgets a request whose operation could not be made durable. What an opening used up stays used up.
+    pub fn abandon(&mut self, key_id: KeyId, sid: SessionId, op: Op) {
+        if op == Op::Commit {
+            self.open.abandon(key_id, sid);
+        }
+        self.remove((key_id, sid, Step::of(op)));
+    }
+
+    /// Keeps the answer of a request.
+    pub(crate) fn keep(&mut self, key_id: KeyId, sid: SessionId, step: Step, answer: &[u8]) {
+        if let Some(entry) = self.entries.get_mut(&(key_id, sid, step)) {
             self.bytes += answer.len();
             entry.state = State::Answered(answer.to_vec());
         }
-    }
-
-    /// Forgets a session whose operation could not be made durable.
-    pub fn abandon(&mut self, key_id: KeyId, sid: SessionId) {
-        self.remove((key_id, sid));
     }
 
     pub(crate) fn seen(
         &mut self,
         key_id: KeyId,
         sid: SessionId,
+        step: Step,
         fingerprint: &[u8; 32],
         now_ms: u64,
     ) -> Seen {
         self.purge(now_ms);
-        match self.entries.get(&(key_id, sid)) {
+        match self.entries.get(&(key_id, sid, step)) {
             None => Seen::Never,
             Some(entry) if entry.fingerprint != *fingerprint => Seen::Other,
             Some(entry) => match &entry.state {
                 State::Answered(answer) => Seen::Answered(answer.clone()),
                 State::InProgress => Seen::InProgress,
-                State::Forgotten => Seen::Never,
+                State::Forgotten => Seen::Forgotten,
             },
         }
     }
 
-    /// Opens a session; `false` when the cache is full.
+    /// Begins with a request; `false` when the cache is full.
     pub(crate) fn begin(
         &mut self,
         key_id: KeyId,
         sid: SessionId,
+        step: Step,
         fingerprint: [u8; 32],
         until_ms: u64,
     ) -> bool {
-        let known = self.entries.contains_key(&(key_id, sid));
+        let known = self.entries.contains_key(&(key_id, sid, step));
         if !known && (self.entries.len() >= self.max_entries || self.bytes >= self.max_bytes) {
             return false;
         }
-        self.insert((key_id, sid), Entry { fingerprint, until_ms, state: State::InProgress });
+        self.insert((key_id, sid, step), Entry { fingerprint, until_ms, state: State::InProgress });
         true
     }
 

@@ -11,21 +11,30 @@ use sm_primitives::sm2::PublicKey;
 use crate::{
     digest::Digest,
     error::{Code, Refusal},
-    ids::{DeviceId, KeyId, Op, Purpose, RefreshId, SessionId},
-    wire::{self, Fields, RequestHeader, SUITE, VERSION},
+    ids::{DeviceId, KeyId, Op, Purpose, RefreshId, SessionId, Suite},
+    wire::{self, Fields, RequestHeader, VERSION},
 };
 
 mod admit;
+mod confirm;
+mod job;
+mod open;
+mod reveal;
 
 pub use crate::{
     decrypt::LIFETIME_QUOTA,
     gate::Gate,
-    keygen::server::{Activate, KEYGEN_TTL_MS, KeygenOpen, KeygenStart, PendingKeygen},
+    keygen::server::{Activate, Issued, KEYGEN_TTL_MS, KeygenOpen, KeygenStart, PendingKeygen},
     refresh::PendingRefresh,
     replay::ReplayCache,
     share::ServerShare,
 };
-pub use admit::{Admission, Answered, Job, Operation, RefreshJob};
+pub(crate) use open::{OpenSession, OpenSessions};
+pub use {
+    admit::{Admission, Answered, Operation},
+    job::{Job, RefreshJob},
+    open::{MAX_OPEN, OPEN_TTL_MS},
+};
 
 /// How long a pending key waits for its certification request, milliseconds.
 pub const PENDING_TTL_MS: u64 = 24 * 3_600_000;
@@ -71,6 +80,8 @@ pub struct KeyRecord {
     pub key_id: KeyId,
     /// The one device that may use it.
     pub device: DeviceId,
+    /// How it signs.
+    pub suite: Suite,
     /// What it is for.
     pub purpose: Purpose,
     /// Where it is in its life.
@@ -98,7 +109,7 @@ pub struct KeyRecord {
 /// A frame that has the shape of its operation.
 #[derive(Debug)]
 pub enum Incoming {
-    /// Ops 01, 02, 03, 05.
+    /// Ops 01, 02, 03, 05, 06, 07.
     Operation(Operation),
     /// Op 10.
     KeygenStart(KeygenStart),
@@ -117,6 +128,17 @@ impl Incoming {
             Self::KeygenStart(_) => Op::Keygen,
             Self::KeygenOpen(_) => Op::Open,
             Self::Activate(_) => Op::Activate,
+        }
+    }
+
+    /// The suite that the frame names.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        match self {
+            Self::Operation(operation) => operation.suite(),
+            Self::KeygenStart(start) => start.suite(),
+            Self::KeygenOpen(open) => open.suite(),
+            Self::Activate(activate) => activate.suite(),
         }
     }
 
@@ -151,36 +173,37 @@ pub fn receive(frame: &[u8]) -> Result<Incoming, Vec<u8>> {
     const OP_UNWRAP: u8 = 0x04;
     let no_session = SessionId::from_bytes([0; 16]);
     let Some(&[version, suite, op, flags]) = Fields(frame).take() else {
-        return Err(refuse(&no_session, Code::Length));
+        return Err(refuse(Suite::D, &no_session, Code::Length));
     };
     let known = Op::from_byte(op);
-    if version != VERSION || suite != SUITE || (known.is_none() && op != OP_UNWRAP) {
-        return Err(refuse(&no_session, Code::Version));
-    }
+    let suite = Suite::from_byte(suite).filter(|_| version == VERSION);
+    let Some(suite) = suite.filter(|suite| known.map_or(op == OP_UNWRAP, |op| suite.has(op))) else {
+        return Err(refuse(Suite::D, &no_session, Code::Version));
+    };
     let offset = if matches!(known, Some(Op::Keygen | Op::Open | Op::Activate)) { 20 } else { 24 };
     let sid = Fields(frame.get(offset..).unwrap_or_default()).take().map(|sid| SessionId::from_bytes(*sid));
     let Some(op) = known.filter(|_| flags == 0) else {
-        return Err(refuse(&sid.unwrap_or(no_session), Code::Version));
+        return Err(refuse(suite, &sid.unwrap_or(no_session), Code::Version));
     };
     let key_id = Fields(frame.get(4..).unwrap_or_default()).take().map(|id| KeyId::from_bytes(*id));
     let (Some(sid), Some(key_id)) = (sid, key_id) else {
-        return Err(refuse(&no_session, Code::Length));
+        return Err(refuse(suite, &no_session, Code::Length));
     };
     match op {
-        Op::Keygen => KeygenStart::read(key_id, sid, frame).map(Incoming::KeygenStart),
-        Op::Open => KeygenOpen::read(key_id, sid, frame).map(Incoming::KeygenOpen),
-        Op::Activate => Activate::read(key_id, sid, frame).map(Incoming::Activate),
-        Op::Sign | Op::Decrypt | Op::Refresh | Op::Confirm => {
-            Operation::read(op, frame).map(Incoming::Operation)
+        Op::Keygen => KeygenStart::read(suite, key_id, sid, frame).map(Incoming::KeygenStart),
+        Op::Open => KeygenOpen::read(suite, key_id, sid, frame).map(Incoming::KeygenOpen),
+        Op::Activate => Activate::read(suite, key_id, sid, frame).map(Incoming::Activate),
+        Op::Sign | Op::Decrypt | Op::Refresh | Op::Confirm | Op::Commit | Op::Reveal => {
+            Operation::read(suite, op, frame).map(Incoming::Operation)
         }
     }
-    .map_err(|code| refuse(&sid, code))
+    .map_err(|code| refuse(suite, &sid, code))
 }
 
 /// An error frame for a session.
 #[must_use]
-pub fn refuse(sid: &SessionId, refusal: impl Into<Refusal>) -> Vec<u8> {
-    wire::refusal(sid.as_bytes(), &refusal.into())
+pub fn refuse(suite: Suite, sid: &SessionId, refusal: impl Into<Refusal>) -> Vec<u8> {
+    wire::refusal(suite, sid.as_bytes(), &refusal.into())
 }
 
 /// What the audit log keeps of an operation whose device was known; no secret, no tag, no `s2`.
@@ -198,7 +221,7 @@ pub struct Audit {
     pub h_req: [u8; 32],
     /// Fingerprint of the whole frame.
     pub fingerprint: [u8; 32],
-    /// Number of items asked for.
+    /// Number of items asked for or, with a commitment, announced.
     pub count: u16,
     /// `(e, r)` of every signature that was made.
     pub signatures: Vec<(Digest, [u8; 32])>,
@@ -208,7 +231,8 @@ pub struct Audit {
     pub code: Option<Code>,
 }
 
-/// A computed answer. It leaves after `audit`, the spent session and any changed record are durable.
+/// A computed answer. It leaves after `audit`, the spent session and any changed record are durable, by way of
+/// [`ReplayCache::complete`].
 pub struct Executed {
     /// The answer.
     pub frame: Vec<u8>,
@@ -216,6 +240,8 @@ pub struct Executed {
     pub audit: Audit,
     /// Whether the record handed in was changed.
     pub record_changed: bool,
+    /// The nonces of a commitment, for its opening.
+    pub(crate) opened: Option<OpenSession>,
 }
 
 /// Shows no frame: `K2` and `s2` together must not be logged.
@@ -225,9 +251,10 @@ impl core::fmt::Debug for Executed {
     }
 }
 
-pub(crate) fn read_header(op: Op, frame: &[u8]) -> Option<RequestHeader> {
+pub(crate) fn read_header(suite: Suite, op: Op, frame: &[u8]) -> Option<RequestHeader> {
     let mut fields = Fields(frame.get(4..)?);
     Some(RequestHeader {
+        suite,
         op,
         key_id: KeyId::from_bytes(*fields.take()?),
         epoch: fields.u32()?,

@@ -1,12 +1,15 @@
 //! The two shares of a key, unlocked.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use sm_primitives::{SecretScalar, Zeroizing, point::PublicPoint, sm2::PublicKey};
 
 use crate::{
-    ids::{KeyId, Purpose},
+    hash,
+    ids::{KeyId, Op, Purpose, SessionId, Suite},
     pin::AuthKey,
+    wire::RequestHeader,
 };
 
 /// `B = P + G`; `None` if it is the identity, which no honest key generation gives.
@@ -17,6 +20,7 @@ pub(crate) fn base(public_key: &PublicKey) -> Option<PublicPoint> {
 /// The client's share `dA` of one key in one epoch, unlocked by a PIN that nobody has checked yet. Wiped on drop.
 pub struct ClientKey {
     pub(crate) key_id: KeyId,
+    pub(crate) suite: Suite,
     pub(crate) purpose: Purpose,
     pub(crate) epoch: u32,
     pub(crate) public_key: PublicKey,
@@ -30,6 +34,12 @@ impl ClientKey {
     #[must_use]
     pub const fn key_id(&self) -> KeyId {
         self.key_id
+    }
+
+    /// How it signs.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        self.suite
     }
 
     /// What it is for.
@@ -48,6 +58,44 @@ impl ClientKey {
     #[must_use]
     pub const fn public_key(&self) -> &PublicKey {
         &self.public_key
+    }
+
+    /// What the hashes of a request cover beside its items.
+    pub(crate) const fn request<'a>(&'a self, sid: &'a SessionId, count: u16) -> hash::Request<'a> {
+        hash::Request {
+            suite: self.suite,
+            key_id: &self.key_id,
+            epoch: self.epoch,
+            public_key: &self.public_key,
+            sid,
+            count,
+        }
+    }
+
+    /// The frame of a request under the tag of this PIN, and its hash.
+    pub(crate) fn tagged_frame(
+        &self,
+        op: Op,
+        sid: &SessionId,
+        ts_ms: u64,
+        count: u16,
+        items: &[u8],
+    ) -> (Vec<u8>, [u8; 32]) {
+        let h_req = self.request(sid, count).hash(op, items);
+        let tag = self.auth.tag(&h_req, ts_ms);
+        (self.header(op, sid, ts_ms, count, tag).frame(items), h_req)
+    }
+
+    pub(crate) const fn header(
+        &self,
+        op: Op,
+        sid: &SessionId,
+        ts_ms: u64,
+        count: u16,
+        tag: [u8; 32],
+    ) -> RequestHeader {
+        let Self { suite, key_id, epoch, .. } = *self;
+        RequestHeader { suite, op, key_id, epoch, sid: *sid, ts_ms, tag, count }
     }
 }
 

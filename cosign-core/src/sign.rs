@@ -1,13 +1,7 @@
-//! Signing in suite D ("dual bound nonce", SPEC.md, section 9.1), one round trip for 1..=256 digests.
+//! Signing 1..=256 digests: in one round trip with a key of suite D, in two with one of suite F2 (SPEC.md, section 9).
 //!
-//! ```text
-//! client                                             server
-//! na, nb; QA = na*B, QB = nb*B       -- e, QA, QB ->  k2; K2 = k2*G; b1 || b2 = SM3(bind || h_req || i || K2)
-//!                                                     R = b1*QA + b2*QB + K2;  r = e + x(R)
-//!                                    <-- K2, s2 ----  s2 = dB*(k2 + r)
-//! v = b1*na + b2*nb;  R = v*B + K2
-//! r = e + x(R);  t = v + dA*s2;  s = t - r;  verify (r, s)
-//! ```
+//! The caller drives both alike: it sends [`AwaitingSignatures::frame`], feeds the answer to
+//! [`AwaitingSignatures::finish`], and goes on while that gives [`Progress::Next`].
 
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::fmt;
@@ -25,38 +19,51 @@ use sm_primitives::{
 use crate::{
     digest::Digest,
     error::{Code, Error, Progress},
-    hash,
-    ids::{Op, SessionId},
-    nonce::{self, ClientBinding, Which},
+    ids::{SessionId, Suite},
+    nonce::{self, ClientBinding, Wanted},
     pin::random_bytes,
     share::{ClientKey, ServerShare},
-    wire::{self, Answer, CLIENT_DEADLINE_MS, Fields, RequestHeader},
+    wire::{self, Answer, CLIENT_DEADLINE_MS, Fields},
 };
 
-/// Bytes of one item of an answer: `K2 || s2`.
-const ANSWER_ITEM: usize = 96;
+pub(crate) mod commit;
+pub(crate) mod dual;
+
 /// A random source that repeats itself this often within one request is broken.
 const MAX_REDRAWS: u8 = 8;
 
 /// Signatures from which on it pays to prepare the key for verifying them.
 const WORTH_PREPARING: usize = 40;
 
-/// The two nonces of one item.
-struct NoncePair {
-    a: SecretScalar,
-    b: SecretScalar,
-}
-
-/// A signing session whose request was sent. Owns the nonces; dropping it aborts the session.
+/// A signing session that waits for an answer. Owns the nonces; dropping it aborts the session.
 #[must_use = "dropping this aborts the session"]
 pub struct AwaitingSignatures<'k> {
     key: &'k ClientKey,
     sid: SessionId,
-    h_req: [u8; 32],
     digests: Vec<Digest>,
-    nonces: Vec<NoncePair>,
+    round: Round,
     frame: Vec<u8>,
     deadline_ms: u64,
+}
+
+/// Which answer is waited for, with the nonces.
+enum Round {
+    /// Suite D: the answer that completes the signatures.
+    Dual(dual::Sent),
+    /// Suite F2: the answer to the commitment.
+    Committed(commit::Committed),
+    /// Suite F2: the answer that completes the signatures.
+    Revealed(commit::Revealed),
+}
+
+impl Round {
+    const fn answer_item(&self) -> usize {
+        match self {
+            Self::Dual(_) => dual::ANSWER_ITEM,
+            Self::Committed(_) => commit::POINT_ITEM,
+            Self::Revealed(_) => commit::SCALAR_ITEM,
+        }
+    }
 }
 
 impl fmt::Debug for AwaitingSignatures<'_> {
@@ -88,57 +95,47 @@ pub fn start<'k>(
     counter: u64,
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Vec<u8>, AwaitingSignatures<'k>), Error> {
-    let count = wire::batch_len(digests.len())?;
+    wire::batch_len(digests.len())?;
     let sid = SessionId::from_bytes(*random_bytes(rng)?);
     let binding = ClientBinding { share: &key.share, sid: &sid, ts_ms: now_ms, counter };
-    let (nonces, points) = draw_nonces(key, &binding, digests, rng)?;
-
-    let mut items = Vec::with_capacity(digests.len() * wire::item_len(Op::Sign));
-    for (digest, pair) in digests.iter().zip(points.chunks_exact(2)) {
-        items.extend(digest.as_bytes());
-        pair.iter().for_each(|point| items.extend(point.to_bytes()));
-    }
-    let h_req = hash::request(Op::Sign, &key.key_id, key.epoch, &key.public_key, &sid, count, &items);
-    let tag = key.auth.tag(&h_req, now_ms);
-    let header =
-        RequestHeader { op: Op::Sign, key_id: key.key_id, epoch: key.epoch, sid, ts_ms: now_ms, tag, count };
-    let frame = header.frame(&items);
+    let (frame, round) = match key.suite {
+        Suite::D => {
+            let (frame, sent) = dual::start(key, &binding, digests, rng)?;
+            (frame, Round::Dual(sent))
+        }
+        Suite::F2 => {
+            let (frame, committed) = commit::start(key, &binding, digests, rng)?;
+            (frame, Round::Committed(committed))
+        }
+    };
     let waiting = AwaitingSignatures {
         key,
         sid,
-        h_req,
         digests: digests.to_vec(),
-        nonces,
+        round,
         frame: frame.clone(),
         deadline_ms: now_ms.saturating_add(CLIENT_DEADLINE_MS),
     };
     Ok((frame, waiting))
 }
 
-/// Draws the nonces of all items and their points `QA_0, QB_0, QA_1, ...`, all with different x.
+/// Draws the nonces that are wanted and their multiples of B, all with different x.
 ///
-/// Equal points would make the two nonces one, which a server with many open sessions can exploit; only a broken
-/// random source gets here.
+/// With equal points two nonces are one, which a server with many open sessions can exploit; only a broken random
+/// source gets here.
 fn draw_nonces(
     key: &ClientKey,
     binding: &ClientBinding<'_>,
-    digests: &[Digest],
+    wanted: &[Wanted<'_>],
     rng: &mut (impl TryCryptoRng + ?Sized),
-) -> Result<(Vec<NoncePair>, Vec<PublicPoint>), Error> {
-    let both = |(index, digest)| [(index, digest, Which::A), (index, digest, Which::B)];
-    let wanted: Vec<_> = (0..).zip(digests).flat_map(both).collect();
-    let mut scalars = nonce::client(binding, &wanted, rng)?;
+) -> Result<(Vec<SecretScalar>, Vec<PublicPoint>), Error> {
+    let mut scalars = nonce::client(binding, wanted, rng)?;
     let mut points = batch::mul_each(&key.base, &scalars);
     separate(&key.base, &mut scalars, &mut points, |position| {
         let repeated = wanted.get(position..=position).ok_or(Error::RandomFailed)?;
         nonce::client(binding, repeated, rng)
     })?;
-    let mut scalars = scalars.into_iter();
-    let mut nonces = Vec::with_capacity(digests.len());
-    while let (Some(a), Some(b)) = (scalars.next(), scalars.next()) {
-        nonces.push(NoncePair { a, b });
-    }
-    Ok((nonces, points))
+    Ok((scalars, points))
 }
 
 /// Draws again, by position, each nonce whose point has the x of an earlier one.
@@ -171,7 +168,7 @@ pub(crate) fn first_repeated_x(points: &[PublicPoint]) -> Option<usize> {
 }
 
 impl AwaitingSignatures<'_> {
-    /// The frame, for sending the identical bytes again before the deadline.
+    /// The frame to send, and until the deadline the only one that may be sent again.
     #[must_use]
     pub fn frame(&self) -> &[u8] {
         &self.frame
@@ -183,7 +180,8 @@ impl AwaitingSignatures<'_> {
         self.deadline_ms
     }
 
-    /// Takes the answer, consumes the nonces, and releases the signatures only if every one of them verifies.
+    /// Takes the answer. The last one consumes the nonces, and releases the signatures only if every one of them
+    /// verifies.
     ///
     /// Timing: independent of the share and the nonces.
     ///
@@ -193,17 +191,28 @@ impl AwaitingSignatures<'_> {
     /// the session is over and nothing is released.
     pub fn finish(self, answer: &[u8]) -> Result<Progress<Self, Signed>, Error> {
         let count = wire::batch_len(self.digests.len())?;
-        let (failures, body) = match wire::read_answer(answer, &self.sid, count, ANSWER_ITEM)? {
+        let item = self.round.answer_item();
+        let (failures, body) = match wire::read_answer(answer, self.key.suite, &self.sid, count, item)? {
             Answer::Items { failures, body } => (failures, body),
             Answer::Busy => return Ok(Progress::Busy(self)),
         };
-        let answers =
-            body.chunks_exact(ANSWER_ITEM).map(PartialSignature::read).collect::<Result<Vec<_>, _>>()?;
-        let points: Vec<_> = answers.iter().map(|answer| answer.point).collect();
-        let factors = hash::binding_factors(&self.h_req, 0, &points);
-        let signatures = complete(self.key, &self.digests, &self.nonces, &factors, &answers);
-        let signatures = signatures.ok_or(Error::PeerMisbehaved(Code::Verify))?;
-        Ok(Progress::Done(Signed { signatures, failures }))
+        match self.round {
+            Round::Dual(sent) => {
+                let signatures = sent.finish(self.key, &self.digests, body)?;
+                Ok(Progress::Done(Signed { signatures, failures }))
+            }
+            Round::Committed(committed) => {
+                let (frame, revealed) = committed.reveal(self.key, &self.sid, body, failures)?;
+                Ok(Progress::Next(Self { round: Round::Revealed(revealed), frame, ..self }))
+            }
+            // The PIN was judged with the commitment; this answer has no more to say of it.
+            Round::Revealed(_) if failures != 0 => Err(Error::InvalidMessage(Code::Version)),
+            Round::Revealed(revealed) => {
+                let failures = revealed.failures;
+                let signatures = revealed.finish(self.key, &self.digests, body)?;
+                Ok(Progress::Done(Signed { signatures, failures }))
+            }
+        }
     }
 }
 
@@ -213,34 +222,23 @@ struct PartialSignature {
     s2: Scalar,
 }
 
-impl PartialSignature {
-    fn read(bytes: &[u8]) -> Result<Self, Error> {
-        let mut fields = Fields(bytes);
-        let point = fields.take().and_then(PublicPoint::from_bytes);
-        let point = point.ok_or(Error::InvalidMessage(Code::RespPoint))?;
-        let s2 = fields.take().and_then(Scalar::from_bytes).filter(|s2| !s2.is_zero());
-        Ok(Self { point, s2: s2.ok_or(Error::InvalidMessage(Code::RespRange))? })
-    }
+/// Reads `s2`, which is not zero.
+fn read_s2(fields: &mut Fields<'_>) -> Result<Scalar, Error> {
+    let s2 = fields.take().and_then(Scalar::from_bytes).filter(|s2| !s2.is_zero());
+    s2.ok_or(Error::InvalidMessage(Code::RespRange))
 }
 
-/// Completes and verifies all signatures; `None` if any check of any of them fails.
+/// Completes and verifies all signatures from the client's parts `v` of the nonces; `None` if any check of any of them
+/// fails.
 ///
-/// The types carry half of the checks: a product or sum that is zero (`b1 = 0`, `v = 0`, `t = 0`) is no
-/// `SecretScalar`, an identity (`R = O`) is no `PublicPoint`, a zero `r` or `s` is no `Signature`.
+/// The types carry half of the checks: a sum that is zero (`t = 0`) is no `SecretScalar`, an identity (`R = O`) is no
+/// `PublicPoint`, a zero `r` or `s` is no `Signature`.
 fn complete(
     key: &ClientKey,
     digests: &[Digest],
-    nonces: &[NoncePair],
-    factors: &[(u128, u128)],
+    vs: Vec<SecretScalar>,
     answers: &[PartialSignature],
 ) -> Option<Vec<Signature>> {
-    // Never grows, so that no copy of a secret stays behind.
-    let mut vs = Vec::with_capacity(nonces.len());
-    for (nonces, &(b1, b2)) in nonces.iter().zip(factors) {
-        let a = nonces.a.mul_public(&Scalar::from_u128(b1))?;
-        let b = nonces.b.mul_public(&Scalar::from_u128(b2))?;
-        vs.push(a.add(&b)?);
-    }
     let points = batch::mul_each(&key.base, &vs);
     let mut signatures = Vec::with_capacity(digests.len());
     for (((digest, answer), v), point) in digests.iter().zip(answers).zip(vs).zip(points) {
@@ -264,92 +262,33 @@ fn verify(key: &PublicKey, digests: &[Digest], signatures: &[Signature]) -> bool
     outcomes.len() == digests.len() && outcomes.iter().all(Result::is_ok)
 }
 
-/// One item of a request as the server decoded it.
-pub(crate) struct Item {
-    pub(crate) digest: Digest,
-    pub(crate) qa: PublicPoint,
-    pub(crate) qb: PublicPoint,
-}
-
-impl Item {
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Code> {
-        let mut fields = Fields(bytes);
-        let digest = fields.take().and_then(Digest::from_bytes).ok_or(Code::Digest)?;
-        let qa = fields.take().and_then(PublicPoint::from_bytes).ok_or(Code::Point)?;
-        let qb = fields.take().and_then(PublicPoint::from_bytes).ok_or(Code::Point)?;
-        Ok(Self { digest, qa, qb })
-    }
-}
-
-/// What the server sends and what its audit log keeps of one item.
+/// What the server sends and what its audit log keeps of the items of one request.
 pub(crate) struct Respond {
-    /// `K2 || s2` of all items.
+    /// The items of the answer.
     pub(crate) body: Vec<u8>,
     /// `(e, r)` of all items; `s2` is never kept.
     pub(crate) log: Vec<(Digest, [u8; 32])>,
 }
 
-/// The server's step for all items of a request.
-///
-/// Timing: independent of the share and the nonces. `E_INTERNAL` if the random source fails or the self-check finds
-/// a fault; then nothing of the request may leave.
-pub(crate) fn respond(
-    share: &ServerShare,
-    h_req: &[u8; 32],
-    items: &[Item],
-    nonce_key: &[u8; 32],
-    rng: &mut (impl TryCryptoRng + ?Sized),
-) -> Result<Respond, Code> {
-    let count = u16::try_from(items.len()).map_err(|_| Code::Internal)?;
-    let nonces = nonce::server(nonce_key, h_req, 0..count, 0, rng).map_err(|_| Code::Internal)?;
-    let sums = sums(h_req, 0, items, &batch::mul_base(&nonces));
-    let totals = batch::nonce_sums_vartime(&sums);
-
-    let mut out =
-        Respond { body: Vec::with_capacity(items.len() * ANSWER_ITEM), log: Vec::with_capacity(items.len()) };
-    for (index, (((item, nonce), sum), total)) in (0..).zip(items.iter().zip(nonces).zip(&sums).zip(totals)) {
-        let answer = match answer(share, item, nonce, sum, total)? {
-            Some(answer) => answer,
-            None => redraw(share, h_req, index, item, nonce_key, rng)?,
-        };
-        out.body.extend(answer.point.to_bytes());
-        out.body.extend(answer.s2.to_bytes());
-        out.log.push((item.digest, answer.r.to_bytes()));
-    }
-    Ok(out)
-}
-
-/// The sums `R` of `items`, the first of which is item `first` of the request.
-fn sums(h_req: &[u8; 32], first: u16, items: &[Item], k2s: &[PublicPoint]) -> Vec<batch::NonceSum> {
-    let factors = hash::binding_factors(h_req, first, k2s);
-    let sum = |((item, k2), (b1, b2)): ((&Item, &PublicPoint), _)| batch::NonceSum {
-        b1,
-        qa: item.qa,
-        b2,
-        qb: item.qb,
-        k2: *k2,
-    };
-    items.iter().zip(k2s).zip(factors).map(sum).collect()
-}
-
-struct ServerAnswer {
-    point: PublicPoint,
+/// The server's `r` and `s2` of one item.
+struct ServerPart {
     r: Scalar,
     s2: Scalar,
 }
 
-/// `r` and `s2` of one item; `None` asks for another nonce (probability about 2^-127 for a hostile request).
-fn answer(
+/// `r = e + x(R)` and `s2 = dB*(k2 + r)`; `None` if a value is zero or `R` is the identity.
+///
+/// `E_INTERNAL` if the self-check finds a fault.
+fn server_part(
     share: &ServerShare,
-    item: &Item,
+    digest: &Digest,
     nonce: SecretScalar,
-    sum: &batch::NonceSum,
     total: Option<PublicPoint>,
-) -> Result<Option<ServerAnswer>, Code> {
-    let Some(total) = total.filter(|_| sum.b1 != 0 && sum.b2 != 0) else {
+) -> Result<Option<ServerPart>, Code> {
+    let Some(total) = total else {
         return Ok(None);
     };
-    let r = item.digest.scalar() + total.x_scalar();
+    let r = digest.scalar() + total.x_scalar();
     if r.is_zero() {
         return Ok(None);
     }
@@ -360,60 +299,9 @@ fn answer(
     // s2 * dB^-1 - r = k2 with the inverse that was stored on its own: a fault in dB, r, k2 or the product stops here.
     let recovered = share.inverse.mul_public(&s2).and_then(|sum| sum.add_public(&-r));
     match recovered {
-        Some(recovered) if bool::from(recovered.ct_eq(&nonce)) => {
-            Ok(Some(ServerAnswer { point: sum.k2, r, s2 }))
-        }
+        Some(recovered) if bool::from(recovered.ct_eq(&nonce)) => Ok(Some(ServerPart { r, s2 })),
         _ => Err(Code::Internal),
     }
-}
-
-fn redraw(
-    share: &ServerShare,
-    h_req: &[u8; 32],
-    index: u16,
-    item: &Item,
-    nonce_key: &[u8; 32],
-    rng: &mut (impl TryCryptoRng + ?Sized),
-) -> Result<ServerAnswer, Code> {
-    for retry in 1..=MAX_REDRAWS {
-        let nonces =
-            nonce::server(nonce_key, h_req, index..index + 1, retry, rng).map_err(|_| Code::Internal)?;
-        let sums = sums(h_req, index, core::slice::from_ref(item), &batch::mul_base(&nonces));
-        let totals = batch::nonce_sums_vartime(&sums);
-        for ((nonce, sum), total) in nonces.into_iter().zip(&sums).zip(totals) {
-            if let Some(answer) = answer(share, item, nonce, sum, total)? {
-                return Ok(answer);
-            }
-        }
-    }
-    Err(Code::Internal)
-}
-
-/// Ways in for the vectors, which give nonces instead of the randomness behind them.
-#[cfg(test)]
-impl<'k> AwaitingSignatures<'k> {
-    pub(crate) fn with_nonces(
-        key: &'k ClientKey,
-        sid: SessionId,
-        h_req: [u8; 32],
-        digests: Vec<Digest>,
-        nonces: Vec<(SecretScalar, SecretScalar)>,
-    ) -> Self {
-        let nonces = nonces.into_iter().map(|(a, b)| NoncePair { a, b }).collect();
-        Self { key, sid, h_req, digests, nonces, frame: Vec::new(), deadline_ms: 0 }
-    }
-}
-
-/// [`complete`] with everything given.
-#[cfg(test)]
-pub(crate) fn complete_with(
-    key: &ClientKey,
-    digest: &Digest,
-    (a, b): (SecretScalar, SecretScalar),
-    factors: (u128, u128),
-    (point, s2): (PublicPoint, Scalar),
-) -> Option<Signature> {
-    complete(key, &[*digest], &[NoncePair { a, b }], &[factors], &[PartialSignature { point, s2 }])?.pop()
 }
 
 #[cfg(test)]

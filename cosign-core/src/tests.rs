@@ -2,6 +2,7 @@
 
 mod adversary;
 mod checks;
+mod commit;
 mod edges;
 mod errors;
 mod life;
@@ -9,4 +10,5 @@ mod model;
 mod negative_client;
 mod negative_server;
 mod script;
+mod suites;
 mod transcripts;

@@ -1,14 +1,13 @@
-//! Byte layouts of suite D (SPEC.md, section 5). All integers big-endian; a frame carries no length of its own.
+//! Byte layouts of the frames (SPEC.md, section 5). All integers big-endian; a frame carries no length of its own.
 
 use alloc::vec::Vec;
 
 use crate::{
     error::{ApiMisuse, Code, Detail, Error, Refusal},
-    ids::{KeyId, Op, SessionId},
+    ids::{KeyId, Op, SessionId, Suite},
 };
 
 pub(crate) const VERSION: u8 = 1;
-pub(crate) const SUITE: u8 = 1;
 
 /// Most items of one signing or decryption request.
 pub const MAX_BATCH: usize = 256;
@@ -16,9 +15,9 @@ pub const MAX_BATCH: usize = 256;
 /// How long a client may wait for, and ask again for, the answer to a frame, in milliseconds.
 pub const CLIENT_DEADLINE_MS: u64 = 60_000;
 
-/// Request header of ops 01, 02, 03, 05.
+/// Request header of ops 01, 02, 03, 05, 06, 07.
 pub(crate) const REQUEST_HEADER: usize = 82;
-/// Answer header of ops 01, 02, 03, 05, and an error answer without detail.
+/// Answer header of ops 01, 02, 03, 05, 06, 07, and an error answer without detail.
 pub(crate) const ANSWER_HEADER: usize = 22;
 /// Answer header of ops 10, 11, 12.
 pub(crate) const SHORT_HEADER: usize = 20;
@@ -31,7 +30,18 @@ pub(crate) const fn item_len(op: Op) -> usize {
         Op::Sign => 160,
         Op::Decrypt | Op::Refresh => 64,
         Op::Confirm => 144,
-        Op::Keygen | Op::Open | Op::Activate => 0,
+        Op::Reveal => 96,
+        Op::Commit | Op::Keygen | Op::Open | Op::Activate => 0,
+    }
+}
+
+/// Bytes after the header of a request with `count` items.
+pub(crate) const fn body_len(op: Op, count: u16) -> usize {
+    let items = count as usize * item_len(op);
+    match op {
+        // The commitment; the salt.
+        Op::Commit | Op::Reveal => items + 32,
+        _ => items,
     }
 }
 
@@ -68,9 +78,10 @@ pub(crate) fn batch_len(len: usize) -> Result<u16, Error> {
     }
 }
 
-/// The header of a request of ops 01, 02, 03, 05.
+/// The header of a request of ops 01, 02, 03, 05, 06, 07.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestHeader {
+    pub(crate) suite: Suite,
     pub(crate) op: Op,
     pub(crate) key_id: KeyId,
     pub(crate) epoch: u32,
@@ -84,7 +95,7 @@ impl RequestHeader {
     /// The whole frame.
     pub(crate) fn frame(&self, items: &[u8]) -> Vec<u8> {
         let mut frame = Vec::with_capacity(REQUEST_HEADER + items.len());
-        frame.extend([VERSION, SUITE, self.op.byte(), 0]);
+        frame.extend([VERSION, self.suite.byte(), self.op.byte(), 0]);
         frame.extend(self.key_id.as_bytes());
         frame.extend(self.epoch.to_be_bytes());
         frame.extend(self.sid.as_bytes());
@@ -98,30 +109,30 @@ impl RequestHeader {
 }
 
 /// First 36 bytes of the frames of ops 10, 11, 12.
-pub(crate) fn short_request(op: Op, key_id: &KeyId, sid: &SessionId) -> Vec<u8> {
-    let mut frame = Vec::from([VERSION, SUITE, op.byte(), 0]);
+pub(crate) fn short_request(suite: Suite, op: Op, key_id: &KeyId, sid: &SessionId) -> Vec<u8> {
+    let mut frame = Vec::from([VERSION, suite.byte(), op.byte(), 0]);
     frame.extend(key_id.as_bytes());
     frame.extend(sid.as_bytes());
     frame
 }
 
 /// Header of an answer with status 00 of ops 10, 11, 12.
-pub(crate) fn short_answer(sid: &SessionId) -> Vec<u8> {
-    let mut frame = Vec::from([VERSION, SUITE, 0, 0]);
+pub(crate) fn short_answer(suite: Suite, sid: &SessionId) -> Vec<u8> {
+    let mut frame = Vec::from([VERSION, suite.byte(), 0, 0]);
     frame.extend(sid.as_bytes());
     frame
 }
 
-/// Header of an answer with status 00 of ops 01, 02, 03, 05.
-pub(crate) fn answer(sid: &SessionId, failures: u8, count: u16) -> Vec<u8> {
-    let mut frame = Vec::from([VERSION, SUITE, 0, failures]);
+/// Header of an answer with status 00 of ops 01, 02, 03, 05, 06, 07.
+pub(crate) fn answer(suite: Suite, sid: &SessionId, failures: u8, count: u16) -> Vec<u8> {
+    let mut frame = Vec::from([VERSION, suite.byte(), 0, failures]);
     frame.extend(sid.as_bytes());
     frame.extend(count.to_be_bytes());
     frame
 }
 
 /// An error answer.
-pub(crate) fn refusal(sid: &[u8; 16], refusal: &Refusal) -> Vec<u8> {
+pub(crate) fn refusal(suite: Suite, sid: &[u8; 16], refusal: &Refusal) -> Vec<u8> {
     let mut detail = Vec::new();
     match refusal.detail {
         Detail::None => {}
@@ -132,7 +143,7 @@ pub(crate) fn refusal(sid: &[u8; 16], refusal: &Refusal) -> Vec<u8> {
             detail.extend(retry_s.to_be_bytes());
         }
     }
-    let mut frame = Vec::from([VERSION, SUITE, refusal.code.byte(), 0]);
+    let mut frame = Vec::from([VERSION, suite.byte(), refusal.code.byte(), 0]);
     frame.extend(sid);
     frame.extend(u16::try_from(detail.len()).unwrap_or(u16::MAX).to_be_bytes());
     frame.extend(detail);
@@ -143,7 +154,7 @@ pub(crate) fn refusal(sid: &[u8; 16], refusal: &Refusal) -> Vec<u8> {
 pub(crate) enum Answer<'a> {
     /// Status 00.
     Items {
-        /// Failures since the last success (ops 01, 02, 03, 05).
+        /// Failures since the last success (ops 01, 02, 03, 05, 06).
         failures: u8,
         /// The bytes after the header.
         body: &'a [u8],
@@ -152,14 +163,15 @@ pub(crate) enum Answer<'a> {
     Busy,
 }
 
-/// Reads an answer of ops 01, 02, 03, 05: `count` items of `item_len` bytes.
+/// Reads an answer of ops 01, 02, 03, 05, 06, 07: `count` items of `item_len` bytes.
 pub(crate) fn read_answer<'a>(
     frame: &'a [u8],
+    suite: Suite,
     sid: &SessionId,
     count: u16,
     item_len: usize,
 ) -> Result<Answer<'a>, Error> {
-    let (failures, fields) = match read_start(frame, sid, ANSWER_HEADER, 9)? {
+    let (failures, fields) = match read_start(frame, suite, sid, ANSWER_HEADER, 9)? {
         Start::Ok { failures, fields } => (failures, fields),
         Start::Busy => return Ok(Answer::Busy),
     };
@@ -174,8 +186,13 @@ pub(crate) fn read_answer<'a>(
 }
 
 /// Reads an answer of ops 10, 11, 12 with a body of `len` bytes. `E_BUSY` is an ordinary refusal here.
-pub(crate) fn read_short_answer<'a>(frame: &'a [u8], sid: &SessionId, len: usize) -> Result<&'a [u8], Error> {
-    match read_start(frame, sid, SHORT_HEADER, 0)? {
+pub(crate) fn read_short_answer<'a>(
+    frame: &'a [u8],
+    suite: Suite,
+    sid: &SessionId,
+    len: usize,
+) -> Result<&'a [u8], Error> {
+    match read_start(frame, suite, sid, SHORT_HEADER, 0)? {
         Start::Ok { fields, .. } if fields.0.len() == len => Ok(fields.0),
         Start::Ok { .. } => Err(Error::InvalidMessage(Code::Length)),
         Start::Busy => Err(Error::Refused(Code::Busy.into())),
@@ -189,15 +206,16 @@ enum Start<'a> {
 
 fn read_start<'a>(
     frame: &'a [u8],
+    suite: Suite,
     sid: &SessionId,
     header: usize,
     max_failures: u8,
 ) -> Result<Start<'a>, Error> {
     let length = Error::InvalidMessage(Code::Length);
     let mut fields = Fields(frame);
-    let &[version, suite, status, failures] = fields.take().ok_or(length)?;
+    let &[version, other, status, failures] = fields.take().ok_or(length)?;
     let max_failures = if status == 0 { max_failures } else { 0 };
-    if version != VERSION || suite != SUITE || failures > max_failures {
+    if version != VERSION || other != suite.byte() || failures > max_failures {
         return Err(Error::InvalidMessage(Code::Version));
     }
     if frame.len() < if status == 0 { header } else { ANSWER_HEADER } {

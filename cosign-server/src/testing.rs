@@ -11,7 +11,7 @@ use std::{
 use axum::{Router, body::Body, http::Request};
 use cosign_core::{
     ClientKey, Code, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose,
-    csr, keygen, sign,
+    Suite, csr, keygen, sign,
     sm_primitives::sm2::{DistId, Signature},
 };
 use http_body_util::BodyExt as _;
@@ -172,9 +172,18 @@ impl Phone {
 
     /// A generated key that is not active yet.
     pub(crate) async fn pending_key(&self, world: &World, purpose: Purpose) -> (LocalRecord, ClientKey) {
-        let issued = world.keys.issue(&self.device, purpose, name("key"), None).await.unwrap();
+        self.pending_key_of(world, Suite::D, purpose).await
+    }
+
+    async fn pending_key_of(
+        &self,
+        world: &World,
+        suite: Suite,
+        purpose: Purpose,
+    ) -> (LocalRecord, ClientKey) {
+        let issued = world.keys.issue(&self.device, suite, purpose, name("key"), None).await.unwrap();
         let mut rng = world.rng();
-        let (frame, awaiting) = keygen::start(issued.key_id, purpose, &mut rng).unwrap();
+        let (frame, awaiting) = keygen::start(issued.key_id, suite, purpose, &mut rng).unwrap();
         let answer = self.ask(world, &frame).await;
         let pin = Pin::new(PIN).unwrap();
         let (frame, awaiting) =
@@ -184,7 +193,17 @@ impl Phone {
 
     /// An active key.
     pub(crate) async fn key(&self, world: &World, purpose: Purpose) -> (LocalRecord, ClientKey) {
-        let (record, key) = self.pending_key(world, purpose).await;
+        self.key_of(world, Suite::D, purpose).await
+    }
+
+    /// An active key of a suite.
+    pub(crate) async fn key_of(
+        &self,
+        world: &World,
+        suite: Suite,
+        purpose: Purpose,
+    ) -> (LocalRecord, ClientKey) {
+        let (record, key) = self.pending_key_of(world, suite, purpose).await;
         let frame = self.activation(world, &key).await;
         assert_eq!(status(&self.ask(world, &frame).await), None);
         (record, key)
@@ -195,7 +214,7 @@ impl Phone {
         let info = csr::info("test", key.public_key());
         let digest = Digest::reduce(&DistId::default().digest(key.public_key(), &info));
         let signature = self.sign(world, key, digest).await.unwrap();
-        keygen::activate(key.key_id(), &csr::assemble(&info, &signature), &mut world.rng()).unwrap().0
+        keygen::activate(key, &csr::assemble(&info, &signature), &mut world.rng()).unwrap().0
     }
 
     pub(crate) fn unlock(&self, record: &LocalRecord, pin: &str) -> ClientKey {
@@ -222,10 +241,14 @@ impl Phone {
         key: &ClientKey,
         digest: Digest,
     ) -> Result<Signature, cosign_core::Error> {
-        let (frame, awaiting) = self.start(world, key, &[digest]);
-        match awaiting.finish(&self.ask(world, &frame).await)? {
-            Progress::Done(signed) => Ok(signed.signatures[0]),
-            Progress::Busy(_) => panic!("the server was busy"),
+        let (_, mut awaiting) = self.start(world, key, &[digest]);
+        loop {
+            let answer = self.ask(world, awaiting.frame()).await;
+            awaiting = match awaiting.finish(&answer)? {
+                Progress::Done(signed) => return Ok(signed.signatures[0]),
+                Progress::Next(next) => next,
+                Progress::Busy(_) => panic!("the server was busy"),
+            };
         }
     }
 }

@@ -1,7 +1,7 @@
 //! M9 and M10: a client that decrypts without end, and a server that wants to read.
 
 use cosign_core::{
-    Code, Purpose, decrypt,
+    Code, Purpose, Suite, decrypt,
     server::{LIFETIME_QUOTA, ReplayCache},
 };
 use cosign_tests::{
@@ -105,7 +105,7 @@ fn set_decrypts(pair: &mut Pair, count: u32) {
 
 #[test]
 fn m9_a_key_decrypts_so_often_and_never_again() {
-    let mut pair = Pair::active(Purpose::Encrypt, 901);
+    let mut pair = Pair::active(Suite::D, Purpose::Encrypt, 901);
     let mut facts_now = facts(&pair);
     let (ok, quota) = (0, Code::Quota.byte());
     set_decrypts(&mut pair, LIFETIME_QUOTA - 5);
@@ -122,7 +122,7 @@ fn m9_a_key_decrypts_so_often_and_never_again() {
         assert_eq!(oracle(&mut pair, &facts_now, 1), quota);
         pair.refresh(PIN);
         facts_now = facts(&pair);
-        pair.server.cache = ReplayCache::new(1000, 1 << 20);
+        pair.server.cache = ReplayCache::new(1000, 1 << 20, 1000);
         assert_eq!(oracle(&mut pair, &facts_now, 1), quota);
     }
     pair.server.keys.values_mut().for_each(|record| record.gate.unlock());

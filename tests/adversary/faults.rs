@@ -199,7 +199,7 @@ fn m12_faulty_answers_to_one_request_do_not_fix_the_share() {
     let request = Request::read(&frame, &keys.public);
     let (mut collector, mut nonces) = (Collector::default(), BTreeSet::new());
     for life in 0..64u64 {
-        pair.server.cache = cosign_core::server::ReplayCache::new(1000, 1 << 20);
+        pair.server.cache = cosign_core::server::ReplayCache::new(1000, 1 << 20, 1000);
         pair.rng = Seeded::new(life);
         let frame = ask(&mut pair, &frame);
         for (index, (k2, s2)) in read_answer(&frame).into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Guessers of PINs and replayers at the edges of the rules.
 
-use cosign_core::{Code, Digest, Purpose, server::ReplayCache, sign};
+use cosign_core::{Code, Digest, Purpose, Suite, server::ReplayCache, sign};
 use cosign_tests::{
     frames::{self, Facts},
     model::{DEVICE, NOW, Pair},
@@ -21,7 +21,7 @@ fn gate(pair: &Pair) -> (u8, u8) {
 /// any other tag is compared, and counts.
 #[test]
 fn a_tag_guess_in_a_known_session_counts() {
-    let mut pair = Pair::active(Purpose::Sign, 1301);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 1301);
     let facts_now = facts(&pair);
     let (frame, _waiting) = sign::start(&pair.key, &digests(1), NOW, 1, &mut pair.rng).unwrap();
     let answered = ask(&mut pair, &frame);
@@ -48,7 +48,7 @@ fn a_tag_guess_in_a_known_session_counts() {
 /// A clone that guesses between the owner's logins never meets the ten in a row; it meets the thirty in all.
 #[test]
 fn a_clone_that_guesses_between_logins_locks_at_thirty() {
-    let mut pair = Pair::active(Purpose::Sign, 1302);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 1302);
     let clone = Facts { auth: [7; 32], ..facts(&pair) };
     let mut guesses = 0;
     let mut rng = Seeded::new(1303);
@@ -79,7 +79,7 @@ fn a_clone_that_guesses_between_logins_locks_at_thirty() {
 /// The gate without the count in all: the clone goes on for ever.
 #[test]
 fn mutant_that_counts_in_a_row_only_never_locks() {
-    let mut pair = Pair::active(Purpose::Sign, 1304);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 1304);
     let clone = Facts { auth: [7; 32], ..facts(&pair) };
     for round in 0..30u8 {
         for guess in 0..4 {
@@ -102,7 +102,7 @@ fn item() -> Vec<u8> {
 fn replays_at_the_edges_of_the_window_make_no_second_answer() {
     // How far the client's clock is ahead of the server's at the first sending.
     for ahead in [-120_000i64, -60_000, 0, 60_000, 120_000] {
-        let mut pair = Pair::active(Purpose::Sign, 1305);
+        let mut pair = Pair::active(Suite::D, Purpose::Sign, 1305);
         let mut rng = Seeded::new(1306);
         let ts = NOW.saturating_add_signed(ahead);
         let (frame, _waiting) = sign::start(&pair.key, &digests(1), ts, 1, &mut rng).unwrap();
@@ -126,7 +126,7 @@ fn replays_at_the_edges_of_the_window_make_no_second_answer() {
         }
         // A clock that goes back meets the frame again only if the cache is gone; then it is a new answer to the same
         // digest, with a new nonce, which harms nobody.
-        pair.server.cache = ReplayCache::new(10, 1 << 16);
+        pair.server.cache = ReplayCache::new(10, 1 << 16, 1000);
         let (again, made) = send(&mut pair, NOW);
         assert_eq!((again[2], made), (0, 2));
         assert_ne!(again[22..86], first[22..86], "K2");
@@ -136,7 +136,7 @@ fn replays_at_the_edges_of_the_window_make_no_second_answer() {
 /// Times just outside are refused, whatever the digest.
 #[test]
 fn requests_outside_the_window_are_refused() {
-    let mut pair = Pair::active(Purpose::Sign, 1307);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 1307);
     let facts = facts(&pair);
     let digest = Digest::reduce(&[5; 32]);
     assert_eq!(item()[..32], *digest.as_bytes());

@@ -1,7 +1,7 @@
 //! The product's two parties with the secrets of both laid open, and the two places that an attacker can take: the
 //! server in front of a real client, the client in front of a real server.
 
-use cosign_core::{Digest, Purpose};
+use cosign_core::{Digest, Purpose, Suite};
 use cosign_tests::{
     frames::{self, Facts},
     model::{DEVICE, NOW, PIN, Pair},
@@ -38,7 +38,7 @@ impl Shares {
 
 /// A pair with an active key, and what it hides.
 pub(crate) fn laid_open(purpose: Purpose, seed: u64) -> (Pair, Shares) {
-    let pair = Pair::active(purpose, seed);
+    let pair = Pair::active(Suite::D, purpose, seed);
     let shares = Shares::of(&pair);
     (pair, shares)
 }

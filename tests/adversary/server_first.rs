@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use cosign_core::{
-    DeviceId, Purpose,
+    DeviceId, Purpose, Suite,
     server::{Gate, KeyRecord, LIFETIME_QUOTA, PendingRefresh, ReplayCache, Status},
     sign,
 };
@@ -90,7 +90,7 @@ impl Provocation {
     fn provoke(&self, seed: u64) -> (Vec<u8>, usize) {
         let mut rng = Metered { source: Seeded::new(seed), drawn: 0, limit: self.limit };
         let mut server = Server::new();
-        server.cache = ReplayCache::new(self.room, 1 << 20);
+        server.cache = ReplayCache::new(self.room, 1 << 20, 1000);
         server.keys.insert(self.record.key_id, copy(&self.record));
         let mut last = (Vec::new(), 0);
         for frame in &self.frames {
@@ -193,7 +193,7 @@ fn early_point(one: &[u8], two: &[u8]) -> Option<PublicPoint> {
 
 #[test]
 fn m4_no_byte_of_an_error_depends_on_a_nonce() {
-    let pair = Pair::active(Purpose::Sign, 402);
+    let pair = Pair::active(Suite::D, Purpose::Sign, 402);
     let all = provocations(&pair);
     assert!(all.len() > 600);
     for provocation in &all {

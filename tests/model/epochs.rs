@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use cosign_core::{ClientKey, Code, Digest, Error, LocalRecord, Pin, Purpose, server::KeyRecord, sign};
+use cosign_core::{
+    ClientKey, Code, Digest, Error, LocalRecord, Pin, Purpose, Suite, server::KeyRecord, sign,
+};
 use cosign_tests::model::{DEVICE, NOW, PIN, Pair};
 
 fn unlocked(pair: &Pair, record: &LocalRecord) -> ClientKey {
@@ -24,7 +26,7 @@ fn copy(record: &KeyRecord) -> KeyRecord {
 
 #[test]
 fn an_old_phone_and_an_old_server_are_told_by_their_epoch() {
-    let mut pair = Pair::active(Purpose::Sign, 11);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 11);
     let key_id = pair.key.key_id();
     let old_server = copy(pair.server_record());
     let old_record = pair.refresh(PIN);
@@ -46,13 +48,13 @@ fn an_old_phone_and_an_old_server_are_told_by_their_epoch() {
 /// Even if somebody relabels a share with the other's epoch, what the two make together is no signature.
 #[test]
 fn shares_of_two_epochs_sign_nothing() {
-    let mut pair = Pair::active(Purpose::Sign, 12);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 12);
     let old_record = pair.refresh(PIN);
     let old = unlocked(&pair, &old_record);
     let key_id = pair.key.key_id();
     // The new share under the epoch and the MAC key of the old.
     let auth_of_old = {
-        let other = Pair::active(Purpose::Sign, 12);
+        let other = Pair::active(Suite::D, Purpose::Sign, 12);
         other.server_record().share.expose_bytes()[64..].to_vec()
     };
     let bytes = [&pair.server_record().share.expose_bytes()[..64], &auth_of_old].concat();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cosign_core::{
-    Code, Digest, Error, Progress, Purpose, SessionId,
+    Code, Digest, Error, Progress, Purpose, SessionId, Suite,
     server::{ReplayCache, refuse},
     sign,
 };
@@ -42,7 +42,7 @@ fn play(pair: &mut Pair, schedule: &[Event], seed: u64) -> usize {
     let mut rng = Seeded::new(seed);
     let digest = Digest::reduce(&[3; 32]);
     let (server, key) = (&mut pair.server, &pair.key);
-    server.cache = ReplayCache::new(16, 1 << 16);
+    server.cache = ReplayCache::new(16, 1 << 16, 1000);
     server.audit.clear();
     let (frame, waiting) = sign::start(key, &[digest], NOW, seed, &mut rng).unwrap();
     let mut waiting = Some(waiting);
@@ -59,14 +59,14 @@ fn play(pair: &mut Pair, schedule: &[Event], seed: u64) -> usize {
                 answers.push(answer);
             }
             Event::ServerDies => {
-                server.cache = ReplayCache::new(16, 1 << 16);
+                server.cache = ReplayCache::new(16, 1 << 16, 1000);
                 lives += 1;
                 answered_in_this_life = None;
             }
             Event::ClientDies => waiting = None,
             Event::FirstAnswer | Event::LastAnswer | Event::Busy => {
                 let sid = SessionId::from_bytes(frame[24..40].try_into().unwrap());
-                let busy = refuse(&sid, Code::Busy);
+                let busy = refuse(Suite::D, &sid, Code::Busy);
                 let answer = match event {
                     Event::FirstAnswer => answers.first(),
                     Event::LastAnswer => answers.last(),
@@ -77,6 +77,7 @@ fn play(pair: &mut Pair, schedule: &[Event], seed: u64) -> usize {
                 let Some(session) = waiting.take() else { continue };
                 match session.finish(answer).unwrap() {
                     Progress::Done(signed) => released += signed.signatures.len(),
+                    Progress::Next(_) => unreachable!("suite D has one round"),
                     Progress::Busy(session) => {
                         assert_eq!((*event, session.frame()), (Event::Busy, &frame[..]));
                         waiting = Some(session);
@@ -95,7 +96,7 @@ fn play(pair: &mut Pair, schedule: &[Event], seed: u64) -> usize {
 #[test]
 fn every_schedule_of_five_events_releases_one_signature_at_most() {
     const LENGTH: u32 = 5;
-    let mut pair = Pair::active(Purpose::Sign, 1);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 1);
     let mut outcomes = [0usize; 2];
     for number in 0..EVENTS.len().pow(LENGTH) {
         let schedule: Vec<_> =
@@ -118,7 +119,7 @@ fn every_schedule_of_five_events_releases_one_signature_at_most() {
 /// Any answer but busy is the last thing that a session sees; of every status the client says what it is.
 #[test]
 fn every_status_but_busy_ends_the_session() {
-    let pair = Pair::active(Purpose::Sign, 2);
+    let pair = Pair::active(Suite::D, Purpose::Sign, 2);
     let mut rng = Seeded::new(3);
     for status in 1..=0xff {
         let digest = Digest::reduce(&[1; 32]);
@@ -133,7 +134,7 @@ fn every_status_but_busy_ends_the_session() {
         // `finish` took the session; only busy gives it back.
         match waiting.finish(&answer) {
             Ok(Progress::Busy(again)) => assert_eq!((status, again.frame()), (Code::Busy.byte(), &frame[..])),
-            Ok(Progress::Done(_)) => unreachable!("a refusal signs nothing"),
+            Ok(Progress::Done(_) | Progress::Next(_)) => unreachable!("a refusal signs nothing"),
             Err(Error::Refused(refusal)) => assert_eq!(refusal.code.byte(), status),
             Err(error) => assert_eq!(error, Error::UnknownStatus(status)),
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use cosign_core::{
-    ClientKey, Code, Digest, Error, KeyId, Progress, Purpose, SessionId,
+    ClientKey, Code, Digest, Error, KeyId, Progress, Purpose, SessionId, Suite,
     server::{Gate, KeyRecord, ReplayCache},
     sign::{self, AwaitingSignatures},
 };
@@ -104,9 +104,9 @@ fn copy(record: &KeyRecord) -> KeyRecord {
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
-        let Pair { mut server, key, rng, .. } = Pair::active(Purpose::Sign, seed);
+        let Pair { mut server, key, rng, .. } = Pair::active(Suite::D, Purpose::Sign, seed);
         server.audit.clear();
-        server.cache = ReplayCache::new(1000, 1 << 22);
+        server.cache = ReplayCache::new(1000, 1 << 22, 1000);
         let wrong = Facts {
             key_id: *key.key_id().as_bytes(),
             epoch: 1,
@@ -247,6 +247,7 @@ impl World {
                     self.released.insert((*digest, signature.r().to_bytes()));
                 }
             }
+            Ok(Progress::Next(_)) => unreachable!("suite D has one round"),
             Ok(Progress::Busy(_)) => unreachable!("nothing here is busy"),
             Err(Error::Refused(refusal)) => assert!(own && refusal.code.byte() == answer[2]),
             Err(error) => assert!(!own, "{error:?}"),
@@ -255,7 +256,7 @@ impl World {
 
     /// The server's process dies. Its database says which sessions are spent; now and then that is lost as well.
     fn server_dies(&mut self) {
-        self.server.cache = ReplayCache::new(1000, 1 << 22);
+        self.server.cache = ReplayCache::new(1000, 1 << 22, 1000);
         if self.rng.below(2) == 0 {
             for audit in self.server.audit.iter().filter(|audit| audit.code.is_none()) {
                 self.server.cache.restore(audit.key_id, audit.sid, audit.fingerprint, audit.until_ms);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cosign_core::{Code, Error, Purpose, decrypt};
+use cosign_core::{Code, Error, Purpose, Suite, decrypt};
 use cosign_tests::model::{DEVICE, NOW, Pair, done};
 use proptest::{prelude::*, test_runner::TestRunner};
 use sm_primitives::sm2::{Ciphertext, pke};
@@ -11,7 +11,7 @@ use crate::cases;
 
 #[test]
 fn what_was_encrypted_comes_back_and_requests_differ() {
-    let mut pair = Pair::active(Purpose::Encrypt, 5);
+    let mut pair = Pair::active(Suite::D, Purpose::Encrypt, 5);
     let lengths = prop_oneof![1usize..=100, Just(65_536), 1usize..=65_536];
     let messages = lengths.prop_flat_map(|length| prop::collection::vec(any::<u8>(), length));
     let strategy = (prop::collection::vec(messages, 1..4), any::<prop::sample::Index>());

@@ -1,6 +1,6 @@
 //! P8.
 
-use cosign_core::{Digest, LocalRecord, Purpose, server::ServerShare};
+use cosign_core::{Digest, LocalRecord, Purpose, Suite, server::ServerShare};
 use cosign_tests::{model::Pair, naive};
 use proptest::prelude::*;
 use sm_primitives::{PublicPoint, Scalar, SecretScalar};
@@ -39,7 +39,7 @@ proptest! {
 /// What is stored is read back to the same bytes, and not from any other length.
 #[test]
 fn records_are_read_as_they_were_written() {
-    let pair = Pair::active(Purpose::Sign, 6);
+    let pair = Pair::active(Suite::D, Purpose::Sign, 6);
     let record = pair.record.to_bytes();
     assert_eq!(*LocalRecord::from_bytes(&record[..]).unwrap().to_bytes(), *record);
     for length in 0..record.len() {

@@ -1,6 +1,6 @@
 //! P4, P5, P7.
 
-use cosign_core::{Code, Digest, Error, Pin, Purpose, sign};
+use cosign_core::{Code, Digest, Error, Pin, Purpose, Suite, sign};
 use cosign_tests::{
     model::{DEVICE, NOW, PIN, Pair},
     naive::{self, G, int},
@@ -21,7 +21,7 @@ fn both_sides_generate_the_same_key() {
     TestRunner::new(cases(6))
         .run(&any::<u64>(), |seed| {
             for purpose in [Purpose::Sign, Purpose::Encrypt] {
-                let pair = Pair::active(purpose, seed);
+                let pair = Pair::active(Suite::D, purpose, seed);
                 prop_assert_eq!(pair.server_record().public_key, *pair.key.public_key());
                 let point = pair.key.public_key().as_point().to_bytes();
                 prop_assert_eq!(G.mul(&joint_key(&pair, PIN)).to_bytes(), point);
@@ -34,7 +34,7 @@ fn both_sides_generate_the_same_key() {
 /// P5: refreshes compose; after each the old and the new half of different epochs are not halves of the key.
 #[test]
 fn refreshes_compose_and_halves_of_two_epochs_do_not() {
-    let mut pair = Pair::active(Purpose::Sign, 3);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 3);
     let d = joint_key(&pair, PIN);
     let mut old_pin = PIN;
     for (epoch, pin) in (2..).zip([PIN, "864209", "000000"]) {
@@ -56,7 +56,7 @@ fn refreshes_compose_and_halves_of_two_epochs_do_not() {
 /// P7: the PIN gives the share back; any other gives another share, without an error, and the server says so.
 #[test]
 fn only_the_server_tells_a_wrong_pin() {
-    let mut pair = Pair::active(Purpose::Sign, 4);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 4);
     let pins = prop_oneof!["[0-9]{6}", "[0-9]{7,32}", Just(String::new())];
     let pair = std::cell::RefCell::new(&mut pair);
     TestRunner::new(cases(16))

@@ -1,6 +1,6 @@
 //! P10.
 
-use cosign_core::{Digest, MIN_ITERATIONS, Pin, Purpose, decrypt, refresh, sign};
+use cosign_core::{Digest, MIN_ITERATIONS, Pin, Purpose, Suite, decrypt, refresh, sign};
 use cosign_tests::model::{DEVICE, NOW, PIN, Pair, done};
 use sm_primitives::{sm2::pke, sm3};
 
@@ -15,7 +15,7 @@ fn again(pair: &mut Pair, frame: &[u8]) -> (Vec<Vec<u8>>, usize) {
 #[test]
 fn the_same_frame_acts_once() {
     for count in [1, 7, 256] {
-        let mut pair = Pair::active(Purpose::Sign, 7);
+        let mut pair = Pair::active(Suite::D, Purpose::Sign, 7);
         let digests: Vec<_> =
             (0..count).map(|i: usize| Digest::reduce(&sm3::digest(&i.to_be_bytes()))).collect();
         let (frame, _waiting) = sign::start(&pair.key, &digests, NOW, 1, &mut pair.rng).unwrap();
@@ -23,7 +23,7 @@ fn the_same_frame_acts_once() {
         assert!(answers[0][2] == 0 && answers.iter().all(|answer| *answer == answers[0]));
         assert_eq!(records, 1);
 
-        let mut pair = Pair::active(Purpose::Encrypt, 8);
+        let mut pair = Pair::active(Suite::D, Purpose::Encrypt, 8);
         let sealed = pke::encrypt(pair.key.public_key(), b"once", &mut pair.rng).unwrap();
         let (frame, _waiting) = decrypt::start(&pair.key, &vec![sealed; count], NOW, &mut pair.rng).unwrap();
         let (answers, records) = again(&mut pair, &frame);
@@ -35,14 +35,14 @@ fn the_same_frame_acts_once() {
 /// R1 acts once also where the cache is lost; R3 is answered each time and activates once.
 #[test]
 fn a_refresh_acts_once() {
-    let mut pair = Pair::active(Purpose::Sign, 9);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 9);
     let pin = Pin::new(PIN).unwrap();
     let Pair { server, key, device_key, rng, .. } = &mut pair;
     let (r1, waiting) = refresh::start(key, &pin, device_key, MIN_ITERATIONS, NOW, rng).unwrap();
     let r2 = server.handle(&r1, &DEVICE, NOW, rng);
     for delay in 0..4 {
         if delay % 2 == 0 {
-            server.cache = cosign_core::server::ReplayCache::new(10, 1 << 16);
+            server.cache = cosign_core::server::ReplayCache::new(10, 1 << 16, 1000);
         }
         assert_eq!(server.handle(&r1, &DEVICE, NOW + delay, rng), r2);
     }

@@ -1,6 +1,6 @@
 //! P1, P2, P3, P9.
 
-use cosign_core::{Digest, Purpose, sign};
+use cosign_core::{Digest, Purpose, Suite, sign};
 use cosign_tests::{
     model::{DEVICE, NOW, PIN, Pair, done},
     naive::{self, G, N, Point, int},
@@ -25,7 +25,7 @@ fn rng(seed: u64) -> Seeded {
 /// `PB = dB^-1*G`.
 #[test]
 fn signatures_are_valid_and_answers_satisfy_the_servers_equation() {
-    let mut pair = Pair::active(Purpose::Sign, 1);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 1);
     let share = pair.server_record().share.expose_bytes();
     let inverse = Scalar::from_bytes(share[32..64].try_into().unwrap()).unwrap();
     let pb = PublicPoint::generator().mul_vartime(&inverse).unwrap();
@@ -83,7 +83,7 @@ fn factors(h_req: &[u8; 32], index: u16, k2: &[u8]) -> (BigUint, BigUint) {
 /// that of one signer with `d` and the nonce `k = (b1*na + b2*nb)*(1 + d) + k2`.
 #[test]
 fn two_parties_sign_as_one_with_the_joint_nonce() {
-    let mut pair = Pair::active(Purpose::Sign, 2);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign, 2);
     let client = naive::client_share(&pair.record.to_bytes()[..], PIN, &pair.device_key.expose_bytes());
     let server_share = int(&pair.server_record().share.expose_bytes()[..32]);
     let d = naive::joint_key(&client, &server_share);

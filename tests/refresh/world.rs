@@ -1,7 +1,7 @@
 //! The product's two parties, a network that forgets nothing, and the state that the rules are in.
 
 use cosign_core::{
-    ClientKey, Code, DeviceKey, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose, RefreshId,
+    ClientKey, Code, DeviceKey, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose, RefreshId, Suite,
     refresh::{self, AwaitingActivation, AwaitingShare, Confirmation, NewShare},
     server::{PendingRefresh, ReplayCache},
     sign,
@@ -48,7 +48,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
-        let Pair { server, record, key, device_key, rng, .. } = Pair::active(Purpose::Sign, seed);
+        let Pair { server, record, key, device_key, rng, .. } = Pair::active(Suite::D, Purpose::Sign, seed);
         Self {
             rules: State::default(),
             key_id: key.key_id(),
@@ -156,7 +156,7 @@ impl World {
                 (self.started, self.renewed) = (None, None);
                 self.r3s.iter_mut().for_each(|sent| sent.waiting = None);
             }
-            Event::ServerDies => self.server.cache = ReplayCache::new(1000, 1 << 20),
+            Event::ServerDies => self.server.cache = ReplayCache::new(1000, 1 << 20, 1000),
             Event::Expire => {
                 let mut bytes = self.pending().unwrap();
                 let created = bytes.len() - 8;

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, mem, sync::Arc};
 
 use cosign_core::{
     ClientKey, Code, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress,
-    Purpose, RefreshId, SessionId, csr, keygen,
+    Purpose, RefreshId, SessionId, Suite, csr, keygen,
     refresh::{self, Confirmation},
     server::{
-        Admission, Audit, Gate, Incoming, KeyRecord, PendingKeygen, ReplayCache, ServerShare, Status,
+        Admission, Audit, Gate, Incoming, Issued, KeyRecord, PendingKeygen, ReplayCache, ServerShare, Status,
         receive, refuse,
     },
     sign,
@@ -21,6 +21,8 @@ use crate::{random::Seeded, vectors::Leaves};
 
 /// The device that owns the keys here.
 pub const DEVICE: DeviceId = DeviceId::from_bytes([0x11; 32]);
+/// The server's own key for its nonces.
+pub const NONCE_KEY: [u8; 32] = [5; 32];
 /// A time.
 pub const NOW: u64 = 1_800_000_000_000;
 
@@ -29,7 +31,7 @@ pub struct Server {
     /// Keys by id.
     pub keys: BTreeMap<KeyId, KeyRecord>,
     /// Key ids that were issued and not used.
-    pub issued: BTreeMap<KeyId, (DeviceId, Purpose)>,
+    pub issued: BTreeMap<KeyId, Issued>,
     /// Halves that wait for their opening.
     pub keygens: BTreeMap<(KeyId, SessionId), PendingKeygen>,
     /// Answered sessions.
@@ -48,9 +50,9 @@ impl Server {
             keys: BTreeMap::new(),
             issued: BTreeMap::new(),
             keygens: BTreeMap::new(),
-            cache: ReplayCache::new(1000, 1 << 24),
+            cache: ReplayCache::new(1000, 1 << 24, 1 << 14),
             audit: Vec::new(),
-            nonce_key: [5; 32],
+            nonce_key: NONCE_KEY,
         }
     }
 
@@ -65,7 +67,7 @@ impl Server {
         match receive(frame) {
             Err(refusal) => refusal,
             Ok(Incoming::Operation(operation)) => {
-                let (key_id, sid) = (operation.key_id(), operation.sid());
+                let key_id = operation.key_id();
                 let executed =
                     match operation.admit(self.keys.get_mut(&key_id), device, now_ms, &mut self.cache) {
                         Admission::Answered(answered) => {
@@ -75,9 +77,8 @@ impl Server {
                         Admission::Job(job) => job.run(&self.nonce_key, rng),
                         Admission::Refresh(job) => job.run(self.keys.get_mut(&key_id).unwrap(), rng),
                     };
-                self.audit.push(executed.audit);
-                self.cache.complete(key_id, sid, &executed.frame);
-                executed.frame
+                self.audit.push(executed.audit.clone());
+                self.cache.complete(executed)
             }
             Ok(Incoming::KeygenStart(start)) => {
                 let session = (start.key_id(), start.sid());
@@ -97,7 +98,7 @@ impl Server {
                 let pending = if mine { self.keygens.remove(&session) } else { None };
                 match open.respond(pending, device, now_ms) {
                     Ok((_, record)) if self.keys.values().any(|key| key.public_key == record.public_key) => {
-                        refuse(&session.1, Code::Proof)
+                        refuse(record.suite, &session.1, Code::Proof)
                     }
                     Ok((frame, record)) => {
                         self.keys.insert(record.key_id, record);
@@ -141,13 +142,13 @@ pub const PIN: &str = "258013";
 impl Pair {
     /// Generates a key over the protocol. It is pending.
     #[must_use]
-    pub fn pending(purpose: Purpose, seed: u64) -> Self {
+    pub fn pending(suite: Suite, purpose: Purpose, seed: u64) -> Self {
         let mut rng = Seeded::new(seed);
         let mut server = Server::new();
         let key_id = KeyId::from_bytes([9; 16]);
-        server.issued.insert(key_id, (DEVICE, purpose));
+        server.issued.insert(key_id, Issued { device: DEVICE, suite, purpose });
         let device_key = DeviceKey::random(&mut rng).unwrap();
-        let (k1, waiting) = keygen::start(key_id, purpose, &mut rng).unwrap();
+        let (k1, waiting) = keygen::start(key_id, suite, purpose, &mut rng).unwrap();
         let k2 = server.handle(&k1, &DEVICE, NOW, &mut rng);
         let pin = Pin::new(PIN).unwrap();
         let (k3, waiting) = waiting.finish(&k2, &pin, &device_key, MIN_ITERATIONS, &mut rng).unwrap();
@@ -158,13 +159,13 @@ impl Pair {
 
     /// Generates a key over the protocol and activates it.
     #[must_use]
-    pub fn active(purpose: Purpose, seed: u64) -> Self {
-        let mut pair = Self::pending(purpose, seed);
+    pub fn active(suite: Suite, purpose: Purpose, seed: u64) -> Self {
+        let mut pair = Self::pending(suite, purpose, seed);
         let info = csr::info("somebody", pair.key.public_key());
         let digest = Digest::reduce(&DistId::default().digest(pair.key.public_key(), &info));
         let signature = pair.sign(&[digest]).unwrap().remove(0);
         let request = csr::assemble(&info, &signature);
-        let (frame, waiting) = keygen::activate(pair.key.key_id(), &request, &mut pair.rng).unwrap();
+        let (frame, waiting) = keygen::activate(&pair.key, &request, &mut pair.rng).unwrap();
         let answer = pair.server.handle(&frame, &DEVICE, NOW, &mut pair.rng);
         waiting.finish(&answer).unwrap();
         pair
@@ -176,9 +177,14 @@ impl Pair {
     /// What the protocol says.
     pub fn sign(&mut self, digests: &[Digest]) -> Result<Vec<Signature>, Error> {
         self.counter += 1;
-        let (frame, waiting) = sign::start(&self.key, digests, NOW, self.counter, &mut self.rng)?;
-        let answer = self.server.handle(&frame, &DEVICE, NOW, &mut self.rng);
-        waiting.finish(&answer).map(done).map(|signed| signed.signatures)
+        let (_, mut waiting) = sign::start(&self.key, digests, NOW, self.counter, &mut self.rng)?;
+        loop {
+            let answer = self.server.handle(waiting.frame(), &DEVICE, NOW, &mut self.rng);
+            waiting = match waiting.finish(&answer)? {
+                Progress::Next(next) => next,
+                last => return Ok(done(last).signatures),
+            };
+        }
     }
 
     /// Moves to new shares under a PIN: the client's record of before.
@@ -208,7 +214,7 @@ impl Pair {
 pub fn done<W, T>(progress: Progress<W, T>) -> T {
     match progress {
         Progress::Done(outcome) => outcome,
-        Progress::Busy(_) => panic!("the server is busy"),
+        Progress::Busy(_) | Progress::Next(_) => panic!("the session goes on"),
     }
 }
 
@@ -221,6 +227,7 @@ pub fn vector_record(key: &impl Leaves) -> KeyRecord {
     KeyRecord {
         key_id: KeyId::from_bytes(key.array("/key_id")),
         device: DEVICE,
+        suite: Suite::D,
         purpose: Purpose::from_byte(purpose).unwrap(),
         status: Status::Active,
         epoch: u32::from_be_bytes(key.array("/epoch")),

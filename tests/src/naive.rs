@@ -3,6 +3,8 @@
 //! It shares no code with the engines (SM3, HMAC and PBKDF2 are RustCrypto's), it is slow, its timing tells every
 //! secret: a model for tests and nothing else.
 
+pub mod commit;
+
 use std::sync::LazyLock;
 
 use hmac::{KeyInit, Mac};
@@ -181,11 +183,17 @@ pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     parts.iter().fold(mac, |mac, part| mac.chain_update(part)).finalize().into_bytes().into()
 }
 
-/// `H2S` of suite D: a scalar in [1, n-1].
-#[must_use]
-pub fn to_scalar(label: &str, message: &[u8]) -> BigUint {
+/// The domain separation tag of a label: one block of SM3.
+fn tag(label: &str) -> Vec<u8> {
     let mut tag = format!("SM2-COSIGN-D-V1/{label}\0").into_bytes();
     tag.resize(64, 0);
+    tag
+}
+
+/// `H2S` of the protocol: a scalar in [1, n-1].
+#[must_use]
+pub fn to_scalar(label: &str, message: &[u8]) -> BigUint {
+    let tag = tag(label);
     let (first, second) = (sm3(&[&[1], &tag, message]), sm3(&[&[2], &tag, message]));
     int(&[&first[..], &second[..16]].concat()) % (&*N - 1u32) + 1u32
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cosign_core::{KeyId, MIN_ITERATIONS, Purpose, decrypt, framing, keygen, refresh, sign};
+use cosign_core::{KeyId, MIN_ITERATIONS, Purpose, Suite, decrypt, framing, keygen, refresh, sign};
 use envelope::{Recipient, Sm2Recipient, simple};
 use sm_primitives::sm2::{PrivateKey, PublicKey};
 
@@ -93,7 +93,7 @@ fn sessions(seeds: &mut Vec<Seed>) {
         refresh::start(sign_key, pin, device_key, MIN_ITERATIONS, AT, &mut draws).unwrap();
     both("client_refresh", 22, &[], &server.handle(&frame, &DEVICE, AT, &mut rng));
     let key_id = KeyId::from_bytes(OPENING_KEY);
-    let (frame, _waiting) = keygen::start(key_id, Purpose::Sign, &mut Seeded::new(13)).unwrap();
+    let (frame, _waiting) = keygen::start(key_id, Suite::D, Purpose::Sign, &mut Seeded::new(13)).unwrap();
     both("client_keygen", 20, &[0], &server.handle(&frame, &DEVICE, AT, &mut rng));
 
     let sid = &frame[20..36];
@@ -119,7 +119,7 @@ fn opening() -> Vec<u8> {
     let Fixture { pin, device_key, .. } = fixture();
     let key_id = KeyId::from_bytes(OPENING_KEY);
     let mut draws = Seeded::after(&KEYGEN_SID, 15);
-    let (k1, waiting) = keygen::start(key_id, Purpose::Sign, &mut draws).unwrap();
+    let (k1, waiting) = keygen::start(key_id, Suite::D, Purpose::Sign, &mut draws).unwrap();
     let mut server: Server = fixture().server();
     let k2 = server.handle(&k1, &DEVICE, AT, &mut Seeded::new(1));
     let (k3, _waiting) = waiting.finish(&k2, pin, device_key, MIN_ITERATIONS, &mut draws).unwrap();

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use cosign_core::{
-    CLIENT_DEADLINE_MS, ClientKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Op, Purpose, csr, keygen,
+    CLIENT_DEADLINE_MS, ClientKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Op, Purpose, Suite, csr,
+    keygen,
 };
 use getrandom::SysRng;
 use http::Method;
@@ -24,6 +25,8 @@ pub const ITERATIONS: u32 = 400_000;
 /// What the new key shall be.
 #[derive(Clone, Debug)]
 pub struct KeygenRequest {
+    /// How it signs, for its whole life.
+    pub suite: Suite,
     /// What it is for.
     pub purpose: Purpose,
     /// What the server calls it in its lists; it also names the subject of the certification request.
@@ -42,6 +45,9 @@ pub enum Step {
 
 #[derive(Serialize)]
 struct KeyOrder<'a> {
+    /// Left out for suite D, which servers take that know no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suite: Option<&'static str>,
     purpose: KeyPurpose,
     label: &'a str,
 }
@@ -54,7 +60,7 @@ impl Client {
     /// whether the key became active.
     ///
     /// # Errors
-    /// Those of `keep`; [`Error::Api`] if the device is not enrolled; [`Error::ServerMisbehaved`]; network errors.
+    /// Those of `keep`; [`Error::SuiteNotOffered`]; [`Error::Api`] if the device is not enrolled; [`Error::ServerMisbehaved`]; network errors.
     pub async fn keygen(
         &self,
         request: KeygenRequest,
@@ -62,11 +68,15 @@ impl Client {
         mut keep: impl FnMut(Step) -> Result<(), Error> + Send + 'static,
     ) -> Result<KeyId, Error> {
         let server = self.server().await?;
+        let suite = request.suite.as_str();
+        if !server.suites.iter().any(|offered| offered == suite) {
+            return Err(Error::SuiteNotOffered(suite));
+        }
         let iterations = ITERATIONS.max(server.pbkdf2_iterations_min).max(MIN_ITERATIONS);
         let key_id = self.order_key(&request).await?;
         let channel = self.channel(key_id);
         blocking(move || {
-            let (record, key) = generate(&channel, key_id, request.purpose, &credentials, iterations)?;
+            let (record, key) = generate(&channel, key_id, &request, &credentials, iterations)?;
             keep(Step::Generated(Box::new(record)))?;
             activate(&channel, &key, &request.label)
                 .inspect_err(|error| {
@@ -82,7 +92,8 @@ impl Client {
     }
 
     async fn order_key(&self, request: &KeygenRequest) -> Result<KeyId, Error> {
-        let order = KeyOrder { purpose: request.purpose.into(), label: &request.label };
+        let suite = Some(request.suite).filter(|suite| *suite != Suite::D).map(Suite::as_str);
+        let order = KeyOrder { suite, purpose: request.purpose.into(), label: &request.label };
         let issued: NewKey = self.connection().call(Method::POST, "/v1/keys", Some(&order)).await?;
         issued.key_id.parse().map_err(|_| Error::BadAnswer("not a key id"))
     }
@@ -92,11 +103,12 @@ impl Client {
 fn generate(
     channel: &Channel,
     key_id: KeyId,
-    purpose: Purpose,
+    request: &KeygenRequest,
     credentials: &Credentials,
     iterations: u32,
 ) -> Result<(LocalRecord, ClientKey), Error> {
-    let (frame, waiting) = keygen::start(key_id, purpose, &mut SysRng).map_err(session::local)?;
+    let (frame, waiting) =
+        keygen::start(key_id, request.suite, request.purpose, &mut SysRng).map_err(session::local)?;
     let answer = send_once(channel, Op::Keygen, &frame)?;
     let (frame, waiting) = waiting
         .finish(&answer, &credentials.pin, &credentials.device, iterations, &mut SysRng)
@@ -110,13 +122,13 @@ fn activate(channel: &Channel, key: &ClientKey, label: &str) -> Result<(), Error
     let info = csr::info(label, key.public_key());
     // A request is checked under the default id, whatever id the key will sign other messages with.
     let digest = Digest::reduce(&DistId::default().digest(key.public_key(), &info));
-    let signed = session::sign(&channel.of(Op::Sign), key, &[digest], channel.next_session())?;
+    let signed = session::sign(&channel.of(Op::Sign), key, &[digest], || channel.next_session())?;
     let signature: &Signature = signed.signatures.first().ok_or(Error::BadAnswer("no signature"))?;
     let request = csr::assemble(&info, signature);
-    match hand_in(channel, key.key_id(), &request) {
+    match hand_in(channel, key, &request) {
         Err(Error::NoAnswer) if is_active(channel)? => Ok(()),
         // The frame got lost, or the server is at it: it takes the request again while the key is pending.
-        Err(Error::NoAnswer) => match hand_in(channel, key.key_id(), &request) {
+        Err(Error::NoAnswer) => match hand_in(channel, key, &request) {
             Err(_) if is_active(channel)? => Ok(()),
             Err(Error::NoAnswer) => Err(Error::NotActive(key.key_id())),
             outcome => outcome,
@@ -126,8 +138,8 @@ fn activate(channel: &Channel, key: &ClientKey, label: &str) -> Result<(), Error
 }
 
 /// Op 12.
-fn hand_in(channel: &Channel, key_id: KeyId, request: &[u8]) -> Result<(), Error> {
-    let (frame, waiting) = keygen::activate(key_id, request, &mut SysRng).map_err(session::local)?;
+fn hand_in(channel: &Channel, key: &ClientKey, request: &[u8]) -> Result<(), Error> {
+    let (frame, waiting) = keygen::activate(key, request, &mut SysRng).map_err(session::local)?;
     let answer = send_once(channel, Op::Activate, &frame)?;
     waiting.finish(&answer).map_err(session::local)
 }

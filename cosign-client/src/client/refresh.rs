@@ -139,7 +139,8 @@ fn new_share(
         let answer = link.exchange(&frame, retry.deadline())?;
         match waiting.finish(&answer, &new.device).map_err(local)? {
             Progress::Done(share) => return Ok(share),
-            Progress::Busy(same) => waiting = same,
+            // A refresh has one round for each of its messages.
+            Progress::Next(same) | Progress::Busy(same) => waiting = same,
         }
         retry.wait(pause)?;
     }
@@ -176,7 +177,7 @@ fn ask(link: &impl Exchange, mut frame: impl FnMut() -> Frame, repeat: bool) -> 
         match link.exchange(&frame, retry.deadline()) {
             Ok(answer) => match waiting.finish(&answer).map_err(local)? {
                 Progress::Done(confirmation) => return Ok(confirmation),
-                Progress::Busy(_) => outcome = Error::Busy,
+                Progress::Next(_) | Progress::Busy(_) => outcome = Error::Busy,
             },
             Err(Error::NoAnswer) if repeat => outcome = Error::NoAnswer,
             Err(error) => return Err(error),

@@ -1,4 +1,4 @@
-use cosign_core::Purpose;
+use cosign_core::{Purpose, Suite};
 use sm_primitives::sm2::dsa;
 
 use super::*;
@@ -8,7 +8,7 @@ use crate::testing::{FrameServer, Model, Reaction, device_key, pin};
 /// and how many digests each request had.
 async fn sign_600(pin_digits: &str, reactions: &[Reaction]) -> (Result<u8, Error>, Vec<usize>, Vec<usize>) {
     let mut model = Model::new();
-    let (record, _) = model.keygen(1, Purpose::Sign, &pin("271828"), &device_key());
+    let (record, _) = model.keygen(1, Suite::D, Purpose::Sign, &pin("271828"), &device_key());
     let public_key = *record.public_key();
     let server = FrameServer::start(reactions, model.into_respond());
     let client = Client::new(server.connection());
@@ -71,7 +71,7 @@ async fn a_lost_answer_is_asked_for_again_and_signed_once() {
 #[tokio::test]
 async fn nothing_to_sign_asks_nobody() {
     let mut model = Model::new();
-    let (record, key) = model.keygen(1, Purpose::Sign, &pin("271828"), &device_key());
+    let (record, key) = model.keygen(1, Suite::D, Purpose::Sign, &pin("271828"), &device_key());
     drop(record);
     let server = FrameServer::start(&[], model.into_respond());
     let client = Client::new(server.connection());

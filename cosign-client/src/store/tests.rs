@@ -1,5 +1,7 @@
 use std::sync::Barrier;
 
+use cosign_core::Suite;
+
 use super::*;
 use crate::testing::{Model, ServerIdentity, pin};
 
@@ -22,7 +24,7 @@ impl Fixture {
 
     /// A key made in memory, not stored yet.
     fn key(&mut self, id: u8, purpose: Purpose, label: &str) -> StoredKey {
-        let (record, _) = self.model.keygen(id, purpose, &pin("271828"), &self.device.secret);
+        let (record, _) = self.model.keygen(id, Suite::D, purpose, &pin("271828"), &self.device.secret);
         let info = NewKeyInfo {
             label,
             server: &"localhost:8443".parse().unwrap(),
@@ -159,7 +161,7 @@ fn damage_is_found() {
         fs::write(&info, changed).unwrap();
         assert!(is_damaged(), "{from}");
     }
-    let other = fixture.model.keygen(9, Purpose::Sign, &pin("271828"), &fixture.device.secret).0;
+    let other = fixture.model.keygen(9, Suite::D, Purpose::Sign, &pin("271828"), &fixture.device.secret).0;
     let mut changed: KeyInfo = serde_json::from_str(&good_info).unwrap();
     changed.public_key = other.public_key().to_spki_pem();
     fs::write(&info, serde_json::to_string(&changed).unwrap()).unwrap();

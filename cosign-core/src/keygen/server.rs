@@ -17,7 +17,7 @@ use crate::{
     digest::Digest,
     error::Code,
     gate::Gate,
-    ids::{DeviceId, KeyId, Purpose, RefreshId, SessionId},
+    ids::{DeviceId, KeyId, Purpose, RefreshId, SessionId, Suite},
     pin::AuthKey,
     proof::{Context, Proof, Role},
     server::{KeyRecord, PENDING_TTL_MS, Status, refuse},
@@ -35,9 +35,21 @@ const REQUEST: usize = 40;
 /// Bytes before the body: the four of the start, key id, sid.
 const BODY: usize = 16 + SHORT_HEADER;
 
+/// Whom a key id was issued to, and for what: key generation fixes it for the life of the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// The one device that may use it.
+    pub device: DeviceId,
+    /// How the key will sign.
+    pub suite: Suite,
+    /// What the key will be for.
+    pub purpose: Purpose,
+}
+
 /// K1: a commitment.
 #[derive(Debug)]
 pub struct KeygenStart {
+    suite: Suite,
     key_id: KeyId,
     sid: SessionId,
     purpose: Purpose,
@@ -45,14 +57,14 @@ pub struct KeygenStart {
 }
 
 impl KeygenStart {
-    pub(crate) fn read(key_id: KeyId, sid: SessionId, frame: &[u8]) -> Result<Self, Code> {
+    pub(crate) fn read(suite: Suite, key_id: KeyId, sid: SessionId, frame: &[u8]) -> Result<Self, Code> {
         if frame.len() != KEYGEN_FRAME {
             return Err(Code::Length);
         }
         let mut fields = Fields(frame.get(BODY..).unwrap_or_default());
         let &[purpose] = fields.take().ok_or(Code::Length)?;
         let purpose = Purpose::from_byte(purpose).ok_or(Code::Version)?;
-        Ok(Self { key_id, sid, purpose, commitment: *fields.take().ok_or(Code::Length)? })
+        Ok(Self { suite, key_id, sid, purpose, commitment: *fields.take().ok_or(Code::Length)? })
     }
 
     /// The key id, issued before.
@@ -67,13 +79,19 @@ impl KeygenStart {
         self.sid
     }
 
+    /// How the key will sign.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        self.suite
+    }
+
     /// What the key will be for.
     #[must_use]
     pub const fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// Draws the server's half and answers with K2. `issued` is whom the key id was issued to, for which purpose;
+    /// Draws the server's half and answers with K2. `issued` is whom the key id was issued to, for what;
     /// `None` if it is unknown or used up. The caller has made its use durable.
     ///
     /// Timing: independent of the share.
@@ -82,25 +100,27 @@ impl KeygenStart {
     /// The error frame to answer with.
     pub fn respond(
         self,
-        issued: Option<(DeviceId, Purpose)>,
+        issued: Option<Issued>,
         device: &DeviceId,
         now_ms: u64,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(Vec<u8>, PendingKeygen), Vec<u8>> {
-        if issued != Some((*device, self.purpose)) {
-            return Err(refuse(&self.sid, Code::Key));
+        let refuse = |code| refuse(self.suite, &self.sid, code);
+        if issued != Some(Issued { device: *device, suite: self.suite, purpose: self.purpose }) {
+            return Err(refuse(Code::Key));
         }
-        let context = Context::new(&self.key_id, self.purpose, &self.sid);
-        let internal = |_| refuse(&self.sid, Code::Internal);
-        let share = SecretScalar::random(rng).map_err(|_| refuse(&self.sid, Code::Internal))?;
+        let context = Context::new(self.suite, &self.key_id, self.purpose, &self.sid);
+        let share = SecretScalar::random(rng).map_err(|_| refuse(Code::Internal))?;
         let witness = share.invert();
         let point = PublicPoint::mul_base(&witness);
-        let proof = prove(&context, Role::Server, &witness, &point, rng).map_err(internal)?;
-        let mut frame = wire::short_answer(&self.sid);
+        let proof = prove(&context, Role::Server, &witness, &point, rng);
+        let proof = proof.map_err(|_| refuse(Code::Internal))?;
+        let mut frame = wire::short_answer(self.suite, &self.sid);
         frame.extend(point.to_bytes());
         frame.extend(proof.commitment.to_bytes());
         frame.extend(proof.answer.to_bytes());
         let pending = PendingKeygen {
+            suite: self.suite,
             key_id: self.key_id,
             sid: self.sid,
             device: *device,
@@ -115,6 +135,7 @@ impl KeygenStart {
 
 /// The server's half of a key generation that is not opened yet. In memory only; wiped on drop.
 pub struct PendingKeygen {
+    pub(crate) suite: Suite,
     pub(crate) key_id: KeyId,
     pub(crate) sid: SessionId,
     pub(crate) device: DeviceId,
@@ -134,7 +155,8 @@ impl PendingKeygen {
     /// Whether an opening by this device in this session is for it. Another's attempt leaves it in its table.
     #[must_use]
     pub fn is_for(&self, open: &KeygenOpen, device: &DeviceId) -> bool {
-        self.key_id == open.key_id && self.sid == open.sid && self.device == *device
+        let session = self.key_id == open.key_id && self.sid == open.sid;
+        session && self.suite == open.suite && self.device == *device
     }
 }
 
@@ -146,6 +168,7 @@ impl fmt::Debug for PendingKeygen {
 
 /// K3: the opening of a commitment.
 pub struct KeygenOpen {
+    suite: Suite,
     key_id: KeyId,
     sid: SessionId,
     /// Holds `K_auth`.
@@ -159,13 +182,19 @@ impl fmt::Debug for KeygenOpen {
 }
 
 impl KeygenOpen {
-    pub(crate) fn read(key_id: KeyId, sid: SessionId, frame: &[u8]) -> Result<Self, Code> {
+    pub(crate) fn read(suite: Suite, key_id: KeyId, sid: SessionId, frame: &[u8]) -> Result<Self, Code> {
         match frame.get(BODY..) {
             Some(body) if frame.len() == OPEN_FRAME => {
-                Ok(Self { key_id, sid, body: Zeroizing::new(body.to_vec()) })
+                Ok(Self { suite, key_id, sid, body: Zeroizing::new(body.to_vec()) })
             }
             _ => Err(Code::Length),
         }
+    }
+
+    /// The suite of the frame.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        self.suite
     }
 
     /// The key id.
@@ -183,7 +212,7 @@ impl KeygenOpen {
     /// Checks the opening against the half that was taken out of the table for `(key_id, sid)`, whatever comes of it.
     ///
     /// The record is pending; storing it must fail if the public key is known, and the answer is then
-    /// [`refuse`]`(sid, E_PROOF)`. Timing: independent of the share.
+    /// [`refuse`]`(suite, sid, E_PROOF)`. Timing: independent of the share.
     ///
     /// # Errors
     /// The error frame to answer with; the key id is used up.
@@ -198,8 +227,8 @@ impl KeygenOpen {
             Some(pending) => self.check(pending, now_ms),
             None => Err(Code::Key),
         };
-        let record = record.map_err(|code| refuse(&self.sid, code))?;
-        Ok((wire::short_answer(&self.sid), record))
+        let record = record.map_err(|code| refuse(self.suite, &self.sid, code))?;
+        Ok((wire::short_answer(self.suite, &self.sid), record))
     }
 
     fn check(&self, pending: PendingKeygen, now_ms: u64) -> Result<KeyRecord, Code> {
@@ -213,7 +242,7 @@ impl KeygenOpen {
 
         let answer = Scalar::from_bytes(answer).ok_or(Code::Proof)?;
         let opening = Opening { point, proof: Proof { commitment, answer }, salt };
-        let context = Context::new(&self.key_id, pending.purpose, &self.sid);
+        let context = Context::new(pending.suite, &self.key_id, pending.purpose, &self.sid);
         let opened = opening.commitment(&context).ct_eq(&pending.commitment);
         if !bool::from(opened)
             || !is_proven(&context, Role::Client, &point, &opening.proof)
@@ -226,6 +255,7 @@ impl KeygenOpen {
         Ok(KeyRecord {
             key_id: self.key_id,
             device: pending.device,
+            suite: pending.suite,
             purpose: pending.purpose,
             status: Status::Pending,
             epoch: 1,
@@ -244,20 +274,27 @@ impl KeygenOpen {
 /// Op 12: the certification request that the pending key signed.
 #[derive(Debug)]
 pub struct Activate {
+    suite: Suite,
     key_id: KeyId,
     sid: SessionId,
     request: Vec<u8>,
 }
 
 impl Activate {
-    pub(crate) fn read(key_id: KeyId, sid: SessionId, frame: &[u8]) -> Result<Self, Code> {
+    pub(crate) fn read(suite: Suite, key_id: KeyId, sid: SessionId, frame: &[u8]) -> Result<Self, Code> {
         let length = Fields(frame.get(BODY..).unwrap_or_default()).u32().ok_or(Code::Length)?;
         match (usize::try_from(length), frame.get(REQUEST..)) {
             (Ok(length @ 1..=MAX_REQUEST), Some(request)) if request.len() == length => {
-                Ok(Self { key_id, sid, request: request.to_vec() })
+                Ok(Self { suite, key_id, sid, request: request.to_vec() })
             }
             _ => Err(Code::Length),
         }
+    }
+
+    /// The suite of the frame.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        self.suite
     }
 
     /// The key id.
@@ -289,8 +326,8 @@ impl Activate {
         now_ms: u64,
         id: &DistId,
     ) -> Result<Vec<u8>, Vec<u8>> {
-        self.check(record, device, now_ms, id).map_err(|code| refuse(&self.sid, code))?;
-        Ok(wire::short_answer(&self.sid))
+        self.check(record, device, now_ms, id).map_err(|code| refuse(self.suite, &self.sid, code))?;
+        Ok(wire::short_answer(self.suite, &self.sid))
     }
 
     fn check(
@@ -300,7 +337,8 @@ impl Activate {
         now_ms: u64,
         id: &DistId,
     ) -> Result<(), Code> {
-        let record = record.filter(|record| record.device == *device && record.status == Status::Pending);
+        let record = record.filter(|record| record.device == *device && record.suite == self.suite);
+        let record = record.filter(|record| record.status == Status::Pending);
         let record = record.filter(|record| now_ms.saturating_sub(record.created_ms) <= PENDING_TTL_MS);
         let record = record.ok_or(Code::Key)?;
         let request =

@@ -1,31 +1,34 @@
-//! Ops 01, 02, 03, 05: the order of checks (SPEC.md, section 7.1), and what is computed behind it.
+//! Ops 01, 02, 03, 05, 06: the order of checks (SPEC.md, section 7.1), from the bytes to the PIN gate.
 
 use alloc::{sync::Arc, vec::Vec};
 
-use sm_primitives::{Zeroizing, point::PublicPoint, rand_core::TryCryptoRng};
+use sm_primitives::{Zeroizing, point::PublicPoint};
 
 use super::{
-    Audit, Executed, KeyRecord, LIFETIME_QUOTA, PENDING_TTL_MS, ReplayCache, Status, read_header, refuse,
+    Audit, KeyRecord, LIFETIME_QUOTA, PENDING_TTL_MS, ReplayCache, Status,
+    job::{Admitted, Job, RefreshJob, Work},
+    read_header, refuse,
 };
 use crate::{
     decrypt,
+    digest::Digest,
     error::{Code, Detail, Refusal},
     gate::Passage,
     hash,
-    ids::{DeviceId, KeyId, Op, Purpose, SessionId},
+    ids::{DeviceId, KeyId, Op, Purpose, SessionId, Suite},
     pin::tags_equal,
-    refresh::{self, Confirm, PendingRefresh},
-    replay::{Seen, WINDOW_MS},
-    share::{self, ServerShare},
+    refresh::{self, Confirm},
+    replay::{Seen, Step, WINDOW_MS},
     sign,
     wire::{self, MAX_BATCH, REQUEST_HEADER, RequestHeader},
 };
 
-/// A request of op 01, 02, 03 or 05 with the right lengths.
+/// A request of op 01, 02, 03, 05, 06 or 07 with the right lengths.
 pub struct Operation {
-    header: RequestHeader,
-    items: Zeroizing<Vec<u8>>,
-    fingerprint: [u8; 32],
+    pub(super) header: RequestHeader,
+    /// The bytes after the header.
+    pub(super) body: Zeroizing<Vec<u8>>,
+    pub(super) fingerprint: [u8; 32],
 }
 
 impl core::fmt::Debug for Operation {
@@ -42,7 +45,7 @@ impl core::fmt::Debug for Operation {
 pub enum Admission {
     /// It is answered already.
     Answered(Answered),
-    /// Ops 01 and 02: computed without the key's lock.
+    /// Ops 01, 02, 06, 07: computed without the key's lock.
     Job(Job),
     /// Op 03: computed under the key's lock.
     Refresh(RefreshJob),
@@ -67,9 +70,10 @@ impl core::fmt::Debug for Answered {
 
 /// The items of a request, decoded.
 enum Items {
-    Sign(Vec<sign::Item>),
+    Sign(Vec<sign::dual::Item>),
     Decrypt(Vec<PublicPoint>),
     Refresh(refresh::Request),
+    Commit([u8; 32]),
 }
 
 /// What a request asks for: op 05 has an order of checks of its own.
@@ -79,22 +83,27 @@ enum Body {
 }
 
 impl Operation {
-    /// Checks 3 to 6: lengths, number of items, the empty tag of op 05.
-    pub(super) fn read(op: Op, frame: &[u8]) -> Result<Self, Code> {
-        let (header, items) = frame.split_at_checked(REQUEST_HEADER).ok_or(Code::Length)?;
-        let header = read_header(op, header).ok_or(Code::Length)?;
-        let max = if matches!(op, Op::Sign | Op::Decrypt) { MAX_BATCH } else { 1 };
-        let count = usize::from(header.count);
-        if !(1..=max).contains(&count) {
+    /// Checks 3 to 6: lengths, number of items, the empty tag of ops 05 and 07.
+    pub(super) fn read(suite: Suite, op: Op, frame: &[u8]) -> Result<Self, Code> {
+        let (header, body) = frame.split_at_checked(REQUEST_HEADER).ok_or(Code::Length)?;
+        let header = read_header(suite, op, header).ok_or(Code::Length)?;
+        let max = if matches!(op, Op::Refresh | Op::Confirm) { 1 } else { MAX_BATCH };
+        if !(1..=max).contains(&usize::from(header.count)) {
             return Err(Code::Batch);
         }
-        if items.len() != count * wire::item_len(op) {
+        if body.len() != wire::body_len(op, header.count) {
             return Err(Code::Length);
         }
-        if op == Op::Confirm && header.tag != [0; 32] {
+        if matches!(op, Op::Confirm | Op::Reveal) && header.tag != [0; 32] {
             return Err(Code::Version);
         }
-        Ok(Self { header, items: Zeroizing::new(items.to_vec()), fingerprint: hash::fingerprint(frame) })
+        Ok(Self { header, body: Zeroizing::new(body.to_vec()), fingerprint: hash::fingerprint(frame) })
+    }
+
+    /// The suite that the frame names.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        self.header.suite
     }
 
     /// The operation.
@@ -132,16 +141,19 @@ impl Operation {
         cache: &mut ReplayCache,
     ) -> Admission {
         let answered = |refusal: Refusal| {
-            let frame = refuse(&self.header.sid, refusal);
+            let frame = refuse(self.header.suite, &self.header.sid, refusal);
             Admission::Answered(Answered { frame, record_changed: false, audit: None })
         };
-        let Some(record) = record else {
+        let Some(record) = record.filter(|record| self.is_about(record, device)) else {
             return answered(Code::Key.into());
         };
-        if let Err(refusal) = self.check_key(record, device, now_ms) {
+        if self.header.op == Op::Reveal {
+            return self.reveal(record, now_ms, cache);
+        }
+        if let Err(refusal) = self.check_key(record, now_ms) {
             return answered(refusal);
         }
-        let h_req = self.request_hash(record);
+        let h_req = self.request(record).hash(self.header.op, &self.body);
         let body = match self.decode(h_req) {
             Ok(body) => body,
             Err(code) => return answered(code.into()),
@@ -157,19 +169,30 @@ impl Operation {
         }
     }
 
-    /// Checks 7 and 8: the key, its device, status and purpose, then the epoch.
-    fn check_key(&self, record: &KeyRecord, device: &DeviceId, now_ms: u64) -> Result<(), Refusal> {
+    /// Check 7, first half: the key, its device, its suite.
+    fn is_about(&self, record: &KeyRecord, device: &DeviceId) -> bool {
+        let RequestHeader { suite, key_id, .. } = &self.header;
+        record.key_id == *key_id && record.device == *device && record.suite == *suite
+    }
+
+    /// Checks 7 and 8: status and purpose, then the epoch.
+    pub(super) fn check_key(&self, record: &KeyRecord, now_ms: u64) -> Result<(), Refusal> {
         let op = self.header.op;
         let usable = match record.status {
             Status::Active => match op {
-                Op::Sign => record.purpose == Purpose::Sign && !record.gate.refresh_required,
+                Op::Sign | Op::Commit | Op::Reveal => {
+                    record.purpose == Purpose::Sign && !record.gate.refresh_required
+                }
                 Op::Decrypt => record.purpose == Purpose::Encrypt && !record.gate.refresh_required,
                 _ => true,
             },
-            Status::Pending => op == Op::Sign && now_ms.saturating_sub(record.created_ms) <= PENDING_TTL_MS,
+            Status::Pending => {
+                matches!(op, Op::Sign | Op::Commit | Op::Reveal)
+                    && now_ms.saturating_sub(record.created_ms) <= PENDING_TTL_MS
+            }
             Status::Suspended | Status::Revoked => false,
         };
-        if record.key_id != self.header.key_id || record.device != *device || !usable {
+        if !usable {
             return Err(Code::Key.into());
         }
         if record.status == Status::Pending && self.header.count != 1 {
@@ -181,9 +204,9 @@ impl Operation {
         Ok(())
     }
 
-    fn request_hash(&self, record: &KeyRecord) -> [u8; 32] {
-        let RequestHeader { op, key_id, epoch, sid, count, .. } = &self.header;
-        hash::request(*op, key_id, *epoch, &record.public_key, sid, *count, &self.items)
+    pub(super) const fn request<'a>(&'a self, record: &'a KeyRecord) -> hash::Request<'a> {
+        let RequestHeader { suite, ref key_id, epoch, ref sid, count, .. } = self.header;
+        hash::Request { suite, key_id, epoch, public_key: &record.public_key, sid, count }
     }
 
     /// Check 9: items in order, fields in order.
@@ -191,7 +214,7 @@ impl Operation {
         let RequestHeader { op, key_id, epoch, .. } = self.header;
         match op {
             Op::Sign => {
-                let items = self.items.chunks_exact(wire::item_len(op)).map(sign::Item::read);
+                let items = self.body.chunks_exact(wire::item_len(op)).map(sign::dual::Item::read);
                 let items = items.collect::<Result<Vec<_>, _>>()?;
                 let points: Vec<_> = items.iter().flat_map(|item| [item.qa, item.qb]).collect();
                 match sign::first_repeated_x(&points) {
@@ -200,36 +223,40 @@ impl Operation {
                 }
             }
             Op::Decrypt => {
-                let points = decrypt::read_points(&self.items).ok_or(Code::Point)?;
+                let points = decrypt::read_points(&self.body).ok_or(Code::Point)?;
                 Ok(Body::Items(Items::Decrypt(points)))
             }
             Op::Refresh => {
-                let (r_a, auth) = self.items.split_first_chunk().ok_or(Code::Length)?;
+                let (r_a, auth) = self.body.split_first_chunk().ok_or(Code::Length)?;
                 let auth = *auth.first_chunk().ok_or(Code::Length)?;
                 let (r_a, auth) = (Zeroizing::new(*r_a), Zeroizing::new(auth));
                 Ok(Body::Items(Items::Refresh(refresh::Request { key_id, epoch, h_req, r_a, auth })))
             }
-            Op::Confirm => Confirm::read(&self.items).map(Body::Confirm),
-            Op::Keygen | Op::Open | Op::Activate => Err(Code::Version),
+            Op::Confirm => Confirm::read(&self.body).map(Body::Confirm),
+            Op::Commit => {
+                let commitment = self.body.first_chunk().ok_or(Code::Length)?;
+                Ok(Body::Items(Items::Commit(*commitment)))
+            }
+            Op::Reveal | Op::Keygen | Op::Open | Op::Activate => Err(Code::Version),
         }
     }
 }
 
 /// A request that decodes and is in time; `dropped` if it found an expired refresh.
-struct Gated {
-    header: RequestHeader,
-    fingerprint: [u8; 32],
-    h_req: [u8; 32],
-    now_ms: u64,
-    dropped: bool,
+pub(super) struct Gated {
+    pub(super) header: RequestHeader,
+    pub(super) fingerprint: [u8; 32],
+    pub(super) h_req: [u8; 32],
+    pub(super) now_ms: u64,
+    pub(super) dropped: bool,
 }
 
 impl Gated {
-    fn until_ms(&self) -> u64 {
+    pub(super) fn until_ms(&self) -> u64 {
         self.now_ms.max(self.header.ts_ms).saturating_add(2 * WINDOW_MS)
     }
 
-    fn audit(&self, code: Option<Code>) -> Audit {
+    pub(super) fn audit(&self, code: Option<Code>) -> Audit {
         Audit {
             op: self.header.op,
             key_id: self.header.key_id,
@@ -244,25 +271,35 @@ impl Gated {
         }
     }
 
-    fn refused(&self, refusal: Refusal, record_changed: bool) -> Answered {
+    pub(super) fn refused(&self, refusal: Refusal, record_changed: bool) -> Answered {
         Answered {
-            frame: refuse(&self.header.sid, refusal),
+            frame: refuse(self.header.suite, &self.header.sid, refusal),
             record_changed: record_changed || self.dropped,
             audit: Some(self.audit(Some(refusal.code))),
         }
     }
 
-    /// Checks 11 to 14 for ops 01, 02, 03: replay, PIN gate, session conflict, quotas.
+    /// Checks 11 to 14 for ops 01, 02, 03, 06: replay, PIN gate, session conflict, quotas.
     fn pass(self, items: Items, record: &mut KeyRecord, cache: &mut ReplayCache) -> Admission {
         let (key_id, sid) = (self.header.key_id, self.header.sid);
-        let seen = cache.seen(key_id, sid, &self.fingerprint, self.now_ms);
-        let busy = || Answered { frame: refuse(&sid, Code::Busy), record_changed: self.dropped, audit: None };
+        let seen = cache.seen(key_id, sid, Step::First, &self.fingerprint, self.now_ms);
+        let busy = || Answered {
+            frame: refuse(self.header.suite, &sid, Code::Busy),
+            record_changed: self.dropped,
+            audit: None,
+        };
         match seen {
             Seen::Answered(frame) => {
                 return Admission::Answered(Answered { frame, record_changed: self.dropped, audit: None });
             }
             Seen::InProgress => return Admission::Answered(busy()),
-            Seen::Never | Seen::Other => {}
+            // Its nonces are gone, and no others may answer the same commitment.
+            Seen::Forgotten if self.header.op == Op::Commit => {
+                let frame = refuse(self.header.suite, &sid, Code::Session);
+                let record_changed = self.dropped;
+                return Admission::Answered(Answered { frame, record_changed, audit: None });
+            }
+            Seen::Never | Seen::Forgotten | Seen::Other => {}
         }
         let before = record.gate;
         let expected = record.share.auth.tag(&self.h_req, self.header.ts_ms);
@@ -276,94 +313,43 @@ impl Gated {
             (Passage::Locked, _) => return Admission::Answered(self.refused(Code::Key.into(), gate_changed)),
             (Passage::Open { failures }, _) => failures,
         };
-        if !cache.begin(key_id, sid, self.fingerprint, self.until_ms()) {
+        if !cache.begin(key_id, sid, Step::First, self.fingerprint, self.until_ms()) {
             return Admission::Answered(Answered { record_changed: gate_changed || self.dropped, ..busy() });
         }
         if let Err(code) = spend_quota(&items, record) {
             let answered = self.refused(code.into(), gate_changed);
-            cache.complete(key_id, sid, &answered.frame);
+            cache.keep(key_id, sid, Step::First, &answered.frame);
             return Admission::Answered(answered);
         }
-        let record_changed = gate_changed || self.dropped || record.status == Status::Pending;
+        let busy = Answered { record_changed: gate_changed || self.dropped, ..busy() };
+        if matches!(items, Items::Commit(_))
+            && !cache.open.reserve(key_id, sid, self.header.count, self.now_ms)
+        {
+            cache.abandon(key_id, sid, self.header.op);
+            return Admission::Answered(busy);
+        }
+        let spends = record.status == Status::Pending && !matches!(items, Items::Commit(_));
+        let record_changed = gate_changed || self.dropped || spends;
         let share = Arc::clone(&record.share);
         let admitted = Admitted { request: self, failures, share, record_changed };
         match items {
-            Items::Sign(items) => Admission::Job(Job { admitted, work: Work::Sign(items) }),
-            Items::Decrypt(points) => Admission::Job(Job { admitted, work: Work::Decrypt(points) }),
-            Items::Refresh(refresh) => Admission::Refresh(RefreshJob { admitted, refresh }),
+            Items::Sign(items) => Admission::Job(Job::new(admitted, Work::Sign(items))),
+            Items::Decrypt(points) => Admission::Job(Job::new(admitted, Work::Decrypt(points))),
+            Items::Commit(commitment) => Admission::Job(Job::new(admitted, Work::Commit(commitment))),
+            Items::Refresh(refresh) => Admission::Refresh(RefreshJob::new(admitted, refresh)),
         }
     }
-
-    /// Op 05: which refresh it confirms, its MAC through the gate, its proof, then activation.
-    fn confirm(self, confirm: &Confirm, record: &mut KeyRecord) -> Answered {
-        let epoch = match &record.pending {
-            _ if confirm.rid == record.rid => record.epoch,
-            Some(pending) if confirm.rid == pending.rid => pending.epoch,
-            _ => {
-                let mut frame = wire::answer(&self.header.sid, 0, 1);
-                frame.push(refresh::acknowledgement(false));
-                let audit = Some(self.audit(Some(Code::Key)));
-                return Answered { frame, record_changed: self.dropped, audit };
-            }
-        };
-        if self.header.epoch != epoch {
-            let detail = Detail::Epoch(record.epoch);
-            return self.refused(Refusal { code: Code::Epoch, detail }, false);
-        }
-        let pending =
-            record.pending.take_if(|pending| pending.rid == confirm.rid && confirm.rid != record.rid);
-        let share = pending.as_ref().map_or(&record.share, |pending| &pending.share);
-        let before = record.gate;
-        let passage = record.gate.pass(self.now_ms, || confirm.is_authentic(&share.auth));
-        let gate_changed = record.gate != before;
-        let refusal = match passage {
-            Passage::Shut(refusal) => Err(refusal),
-            Passage::Locked => Err(Code::Key.into()),
-            Passage::Open { failures } => match &pending {
-                Some(pending) => {
-                    check_activation(pending, record, confirm).map(|()| failures).map_err(Refusal::from)
-                }
-                None => Ok(failures),
-            },
-        };
-        let failures = match refusal {
-            Ok(failures) => failures,
-            Err(refusal) => {
-                record.pending = pending.or(record.pending.take());
-                return self.refused(refusal, gate_changed);
-            }
-        };
-        let activates = pending.is_some();
-        if let Some(PendingRefresh { epoch, rid, share, .. }) = pending {
-            (record.epoch, record.rid, record.share) = (epoch, rid, share);
-            record.gate.refreshed();
-        }
-        let mut frame = wire::answer(&self.header.sid, failures, 1);
-        frame.push(refresh::acknowledgement(true));
-        Answered {
-            frame,
-            record_changed: activates || gate_changed || self.dropped,
-            audit: Some(self.audit(None)),
-        }
-    }
-}
-
-fn check_activation(pending: &PendingRefresh, record: &KeyRecord, confirm: &Confirm) -> Result<(), Code> {
-    let base = share::base(&record.public_key).ok_or(Code::Internal)?;
-    if !pending.is_proven(&record.key_id, &base, confirm) {
-        return Err(Code::Proof);
-    }
-    pending.is_consistent().then_some(()).ok_or(Code::Internal)
 }
 
 /// Check 14: a pending key signs once, a key decrypts 2^20 times in its life.
 fn spend_quota(items: &Items, record: &mut KeyRecord) -> Result<(), Code> {
     match items {
         Items::Sign(items) if record.status == Status::Pending => {
-            if record.pending_sign.is_some() {
-                return Err(Code::Quota);
-            }
-            record.pending_sign = items.first().map(|item| item.digest);
+            spend_pending(record, items.first().map(|item| item.digest))?;
+        }
+        // Spent by the opening, which tells what is signed.
+        Items::Commit(_) if record.status == Status::Pending && record.pending_sign.is_some() => {
+            return Err(Code::Quota);
         }
         Items::Decrypt(points) => {
             let count = u32::try_from(points.len()).map_err(|_| Code::Quota)?;
@@ -375,123 +361,11 @@ fn spend_quota(items: &Items, record: &mut KeyRecord) -> Result<(), Code> {
     Ok(())
 }
 
-/// A request behind the gate.
-struct Admitted {
-    request: Gated,
-    failures: u8,
-    share: Arc<ServerShare>,
-    record_changed: bool,
-}
-
-impl Admitted {
-    fn executed(self, outcome: Result<(Vec<u8>, Audit), Code>, record_changed: bool) -> Executed {
-        let header = &self.request.header;
-        match outcome {
-            Ok((body, audit)) => {
-                let mut frame = wire::answer(&header.sid, self.failures, header.count);
-                frame.extend(body);
-                Executed { frame, audit, record_changed }
-            }
-            Err(code) => Executed {
-                frame: refuse(&header.sid, code),
-                audit: self.request.audit(Some(code)),
-                record_changed,
-            },
-        }
+/// The one signature of a pending key.
+pub(super) fn spend_pending(record: &mut KeyRecord, digest: Option<Digest>) -> Result<(), Code> {
+    if record.pending_sign.is_some() {
+        return Err(Code::Quota);
     }
-}
-
-enum Work {
-    Sign(Vec<sign::Item>),
-    Decrypt(Vec<PublicPoint>),
-}
-
-/// A signing or decryption request behind the gate. Computing needs no lock; dropping it releases nothing.
-#[must_use = "a request behind the gate is computed or given up with ReplayCache::abandon"]
-pub struct Job {
-    admitted: Admitted,
-    work: Work,
-}
-
-impl core::fmt::Debug for Job {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Job").field("sid", &self.admitted.request.header.sid).finish_non_exhaustive()
-    }
-}
-
-impl Job {
-    /// Whether the record was changed: then it is durable before the key is unlocked.
-    #[must_use]
-    pub const fn record_changed(&self) -> bool {
-        self.admitted.record_changed
-    }
-
-    /// How much the lifetime counter of decryptions grew; durable together with the audit record.
-    #[must_use]
-    pub fn decrypts(&self) -> u32 {
-        match &self.work {
-            Work::Sign(_) => 0,
-            Work::Decrypt(points) => u32::try_from(points.len()).unwrap_or(u32::MAX),
-        }
-    }
-
-    /// Number of items, 1..=256: what the computation costs.
-    #[must_use]
-    pub const fn count(&self) -> u16 {
-        self.admitted.request.header.count
-    }
-
-    /// Computes all items or none. `nonce_key` is 32 random bytes of this process.
-    ///
-    /// Timing: independent of the share and the nonces.
-    pub fn run(self, nonce_key: &[u8; 32], rng: &mut (impl TryCryptoRng + ?Sized)) -> Executed {
-        let Self { admitted, work } = self;
-        let mut audit = admitted.request.audit(None);
-        let outcome = match work {
-            Work::Sign(items) => {
-                sign::respond(&admitted.share, &audit.h_req, &items, nonce_key, rng).map(|answer| {
-                    audit.signatures = answer.log;
-                    (answer.body, audit)
-                })
-            }
-            Work::Decrypt(points) => Ok((decrypt::respond(&admitted.share, &points), audit)),
-        };
-        admitted.executed(outcome, false)
-    }
-}
-
-/// A refresh request behind the gate, computed under the key's lock.
-#[must_use = "a request behind the gate is computed or given up with ReplayCache::abandon"]
-pub struct RefreshJob {
-    admitted: Admitted,
-    refresh: refresh::Request,
-}
-
-impl core::fmt::Debug for RefreshJob {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("RefreshJob").field("sid", &self.admitted.request.header.sid).finish_non_exhaustive()
-    }
-}
-
-impl RefreshJob {
-    /// Makes the pending share, or repeats the answer of the identical request.
-    ///
-    /// Timing: independent of the share.
-    pub fn run(self, record: &mut KeyRecord, rng: &mut (impl TryCryptoRng + ?Sized)) -> Executed {
-        let Self { admitted, refresh } = self;
-        let known = record.pending.as_ref().filter(|pending| pending.h_req == refresh.h_req);
-        if let Some(pending) = known {
-            let outcome = Ok((pending.answer(), admitted.request.audit(None)));
-            let record_changed = admitted.record_changed;
-            return admitted.executed(outcome, record_changed);
-        }
-        let outcome =
-            PendingRefresh::make(&admitted.share, &refresh, admitted.request.now_ms, rng).map(|pending| {
-                let body = pending.answer();
-                record.pending = Some(pending);
-                (body, admitted.request.audit(None))
-            });
-        let record_changed = outcome.is_ok() || admitted.record_changed;
-        admitted.executed(outcome, record_changed)
-    }
+    record.pending_sign = digest;
+    Ok(())
 }

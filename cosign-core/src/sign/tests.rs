@@ -2,7 +2,10 @@
 
 use std::vec;
 
-use super::*;
+use super::{
+    dual::{Item, answer},
+    *,
+};
 use crate::pin::AuthKey;
 
 fn secret(byte: u8) -> SecretScalar {

@@ -10,7 +10,7 @@ use super::{
     model::{OTHER, OWN},
     script::Script,
 };
-use crate::{Code, Digest, Error, KeyId, Purpose, keygen, sign};
+use crate::{Code, Digest, Error, KeyId, Purpose, Suite, keygen, sign};
 
 /// Gives the same byte for ever.
 struct Constant(u8);
@@ -41,12 +41,12 @@ fn a_broken_random_source_makes_no_key() {
     let key_id = KeyId::from_bytes([1; 16]);
     for byte in [0, 0xff] {
         assert_eq!(
-            keygen::start(key_id, Purpose::Sign, &mut Constant(byte)).err(),
+            keygen::start(key_id, Suite::D, Purpose::Sign, &mut Constant(byte)).err(),
             Some(Error::RandomFailed)
         );
     }
     assert_eq!(
-        keygen::start(key_id, Purpose::Sign, &mut Script::new(Vec::new())).err(),
+        keygen::start(key_id, Suite::D, Purpose::Sign, &mut Script::new(Vec::new())).err(),
         Some(Error::RandomFailed)
     );
 }
@@ -54,7 +54,7 @@ fn a_broken_random_source_makes_no_key() {
 /// A random source that repeats itself: hedging keeps all nonces apart all the same.
 #[test]
 fn repeated_randomness_repeats_no_nonce() {
-    let pair = Pair::active(Purpose::Sign);
+    let pair = Pair::active(Suite::D, Purpose::Sign);
     let mut points = Vec::new();
     for counter in 0..3 {
         let digests = [digest(1), digest(1), digest(2)];
@@ -72,7 +72,7 @@ fn repeated_randomness_repeats_no_nonce() {
 /// A failing source on the server answers `E_INTERNAL` and gives nothing away.
 #[test]
 fn a_server_without_randomness_answers_internal() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let (frame, waiting) = sign::start(&pair.key, &[digest(1)], NOW, 1, &mut SysRng).unwrap();
     let answer = pair.model.handle(&frame, &OWN, NOW, &mut Script::new(Vec::new()));
     assert_eq!(answer.len(), 22);
@@ -82,7 +82,7 @@ fn a_server_without_randomness_answers_internal() {
 /// The self-check: a share whose two stored halves no longer match releases nothing.
 #[test]
 fn a_faulty_share_releases_nothing() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let key_id = pair.key.key_id();
     let record = pair.model.keys.get_mut(&key_id).unwrap();
     let faulty = crate::server::ServerShare {
@@ -98,7 +98,7 @@ fn a_faulty_share_releases_nothing() {
 /// Every byte of a request is bound: no change of one bit is answered with a signature.
 #[test]
 fn no_changed_request_is_signed() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let (frame, _waiting) = sign::start(&pair.key, &[digest(1)], NOW, 1, &mut SysRng).unwrap();
     for position in 0..frame.len() {
         let mut changed = frame.clone();
@@ -114,7 +114,7 @@ fn no_changed_request_is_signed() {
 /// A foreign channel, however often, neither signs nor counts.
 #[test]
 fn another_device_cannot_lock_the_key() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let (frame, waiting) = sign::start(&pair.key, &[digest(1)], NOW, 1, &mut SysRng).unwrap();
     for _ in 0..1000 {
         let answer = pair.model.handle(&frame, &OTHER, NOW, &mut SysRng);
@@ -129,7 +129,7 @@ fn another_device_cannot_lock_the_key() {
 #[test]
 fn arbitrary_bytes_are_refused() {
     use proptest::prelude::*;
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let (frame, _waiting) = sign::start(&pair.key, &[digest(1), digest(2)], NOW, 1, &mut SysRng).unwrap();
     let mut runner =
         proptest::test_runner::TestRunner::new(ProptestConfig { cases: 300, ..Default::default() });

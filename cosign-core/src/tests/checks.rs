@@ -10,7 +10,7 @@ use super::{
     model::OWN,
 };
 use crate::{
-    Code, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Purpose, SessionId, decrypt,
+    Code, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Purpose, SessionId, Suite, decrypt,
     pin::AuthKey,
     refresh,
     server::{Admission, Incoming, LIFETIME_QUOTA, ReplayCache, ServerShare, receive},
@@ -29,12 +29,12 @@ pub(super) fn frame(pair: &Pair, counter: u64, now_ms: u64) -> Vec<u8> {
 /// A record that was looked up for another key is no record of this one.
 #[test]
 fn a_record_of_another_key_is_refused() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let frame = frame(&pair, 1, NOW);
     let record = pair.model.keys.get_mut(&pair.key.key_id()).unwrap();
     record.key_id = KeyId::from_bytes([8; 16]);
     let Ok(Incoming::Operation(operation)) = receive(&frame) else { panic!() };
-    let mut cache = ReplayCache::new(10, 1000);
+    let mut cache = ReplayCache::new(10, 1000, 0);
     let Admission::Answered(answered) = operation.admit(Some(record), &OWN, NOW, &mut cache) else {
         panic!("a record of another key was used");
     };
@@ -45,7 +45,7 @@ fn a_record_of_another_key_is_refused() {
 /// After an unlock by the registration authority nothing but a refresh goes through, until one was activated.
 #[test]
 fn an_unlocked_key_must_be_refreshed_first() {
-    let mut signing = Pair::active(Purpose::Sign);
+    let mut signing = Pair::active(Suite::D, Purpose::Sign);
     let key_id = signing.key.key_id();
     signing.model.keys.get_mut(&key_id).unwrap().gate.unlock();
     assert_eq!(signing.sign(&[digest(1)]).unwrap_err().code(), Some(Code::Key));
@@ -54,7 +54,7 @@ fn an_unlocked_key_must_be_refreshed_first() {
     assert_eq!((new.epoch(), signing.key.epoch()), (2, 2));
     signing.sign(&[digest(1)]).unwrap();
 
-    let mut decrypting = Pair::active(Purpose::Encrypt);
+    let mut decrypting = Pair::active(Suite::D, Purpose::Encrypt);
     decrypting.model.keys.get_mut(&key_id).unwrap().gate.unlock();
     let ciphertext = pke::encrypt(decrypting.key.public_key(), b"bid", &mut SysRng).unwrap();
     let (frame, waiting) = decrypt::start(&decrypting.key, &[ciphertext], NOW, &mut SysRng).unwrap();
@@ -80,8 +80,8 @@ fn refresh(pair: &mut Pair) -> LocalRecord {
 #[test]
 fn a_full_replay_cache_is_busy() {
     for (entries, bytes) in [(1, 1 << 20), (100, 1)] {
-        let mut pair = Pair::active(Purpose::Sign);
-        pair.model.cache = Some(ReplayCache::new(entries, bytes));
+        let mut pair = Pair::active(Suite::D, Purpose::Sign);
+        pair.model.cache = Some(ReplayCache::new(entries, bytes, 0));
         let first = frame(&pair, 1, NOW);
         let answer = pair.model.handle(&first, &OWN, NOW, &mut SysRng);
         assert_eq!(answer[2], 0);
@@ -102,7 +102,7 @@ fn a_full_replay_cache_is_busy() {
 /// An entry lives `2W` beyond the later of both clocks, whichever that is.
 #[test]
 fn an_entry_outlives_every_frame_of_its_session() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     for (ts_ms, until_ms) in [(NOW - 120_000, NOW + 240_000), (NOW + 120_000, NOW + 360_000)] {
         pair.model.audit.clear();
         pair.model.handle(&frame(&pair, 1, ts_ms), &OWN, NOW, &mut SysRng);
@@ -113,7 +113,7 @@ fn an_entry_outlives_every_frame_of_its_session() {
 /// After a restart the identical frame is computed anew; any other frame of its session is a conflict.
 #[test]
 fn a_restored_session_takes_its_own_frame_only() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let frame = frame(&pair, 1, NOW);
     let sid = SessionId::from_bytes(frame[24..40].try_into().unwrap());
     let key_id = pair.key.key_id();
@@ -131,7 +131,7 @@ fn a_restored_session_takes_its_own_frame_only() {
 /// A refused quota is an answer like others: the identical frame gets it again, whatever the quota is then.
 #[test]
 fn a_used_up_quota_is_answered_the_same_twice() {
-    let mut pair = Pair::active(Purpose::Encrypt);
+    let mut pair = Pair::active(Suite::D, Purpose::Encrypt);
     let key_id = pair.key.key_id();
     let ciphertext = pke::encrypt(pair.key.public_key(), b"bid", &mut SysRng).unwrap();
     let ask = |pair: &mut Pair, decrypts: u32| {
@@ -151,7 +151,7 @@ fn a_used_up_quota_is_answered_the_same_twice() {
 /// A fault in a share makes no pending refresh, and activates none.
 #[test]
 fn a_faulty_share_is_neither_refreshed_nor_activated() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let key_id = pair.key.key_id();
     let faulty = |share: &ServerShare| ServerShare {
         share: share.share.mul(&share.share),
@@ -187,7 +187,7 @@ fn a_faulty_share_is_neither_refreshed_nor_activated() {
 /// What the gate counted before an activation is gone after it.
 #[test]
 fn an_activated_refresh_resets_the_counters() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let key_id = pair.key.key_id();
     pair.model.keys.get_mut(&key_id).unwrap().gate.total = 29;
     refresh(&mut pair);
@@ -197,7 +197,7 @@ fn an_activated_refresh_resets_the_counters() {
 /// The lock holds for confirmations too: the right MAC is not looked at, and the pending share stays.
 #[test]
 fn a_locked_gate_confirms_nothing() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let key_id = pair.key.key_id();
     let (r1, waiting) =
         refresh::start(&pair.key, &pin("258013"), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng)
@@ -216,7 +216,7 @@ fn a_locked_gate_confirms_nothing() {
 /// A proof out of range is refused before the gate is asked, so it costs no attempt.
 #[test]
 fn a_confirmation_out_of_range_is_not_counted() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let (mut r3, _waiting) =
         refresh::confirm(&pair.record, &pin("258013"), &pair.device_key, NOW, &mut SysRng).unwrap();
     for z in [[0; 32], [0xff; 32]] {

@@ -15,9 +15,9 @@ use super::{
     model::{OTHER, OWN},
 };
 use crate::{
-    ApiMisuse, Code, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Purpose, SessionId,
-    csr, decrypt, keygen, refresh,
-    server::{Incoming, KEYGEN_TTL_MS, PENDING_TTL_MS, PendingRefresh, Status, receive},
+    ApiMisuse, Code, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Purpose,
+    SessionId, Suite, csr, decrypt, keygen, refresh,
+    server::{Incoming, Issued, KEYGEN_TTL_MS, PENDING_TTL_MS, PendingRefresh, Status, receive},
     sign,
 };
 
@@ -31,15 +31,19 @@ fn request(pair: &mut Pair) -> Vec<u8> {
     csr::assemble(&info, &signature)
 }
 
+fn issued(device: DeviceId, purpose: Purpose) -> Issued {
+    Issued { device, suite: Suite::D, purpose }
+}
+
 /// A lost key generation, refresh or pending key ends at its last millisecond, not before.
 #[test]
 fn waiting_states_end_in_time() {
-    let pair = Pair::pending(Purpose::Sign);
+    let pair = Pair::pending(Suite::D, Purpose::Sign);
     let mut model = pair.model;
     let key_id = KeyId::from_bytes([3; 16]);
     for (late_ms, code) in [(0, None), (1, Some(Code::Key))] {
-        model.issued.insert(key_id, (OWN, Purpose::Sign));
-        let (k1, waiting) = keygen::start(key_id, Purpose::Sign, &mut SysRng).unwrap();
+        model.issued.insert(key_id, issued(OWN, Purpose::Sign));
+        let (k1, waiting) = keygen::start(key_id, Suite::D, Purpose::Sign, &mut SysRng).unwrap();
         let k2 = model.handle(&k1, &OWN, NOW, &mut SysRng);
         let pin = Pin::new("").unwrap();
         let (k3, waiting) = waiting.finish(&k2, &pin, &pair.device_key, MIN_ITERATIONS, &mut SysRng).unwrap();
@@ -52,20 +56,20 @@ fn waiting_states_end_in_time() {
     }
 
     for (late_ms, refused) in [(0, false), (1, true)] {
-        let mut pair = Pair::pending(Purpose::Sign);
+        let mut pair = Pair::pending(Suite::D, Purpose::Sign);
         let now_ms = NOW + PENDING_TTL_MS + late_ms;
         assert_eq!(PENDING_TTL_MS, HOURS_24);
         let answer = pair.model.handle(&frame(&pair, 1, now_ms), &OWN, now_ms, &mut SysRng);
         assert_eq!(answer[2] == Code::Key.byte(), refused);
 
-        let mut pair = Pair::pending(Purpose::Sign);
+        let mut pair = Pair::pending(Suite::D, Purpose::Sign);
         let request = request(&mut pair);
-        let (frame, waiting) = keygen::activate(pair.key.key_id(), &request, &mut SysRng).unwrap();
+        let (frame, waiting) = keygen::activate(&pair.key, &request, &mut SysRng).unwrap();
         let answer = pair.model.handle(&frame, &OWN, now_ms, &mut SysRng);
         assert_eq!(waiting.finish(&answer).is_err(), refused);
     }
 
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let (r1, waiting) =
         refresh::start(&pair.key, &pin("258013"), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng)
             .unwrap();
@@ -82,10 +86,10 @@ fn waiting_states_end_in_time() {
 /// Op 12 by another device, for no key, or of another length.
 #[test]
 fn an_activation_is_of_its_device_and_length() {
-    let mut pair = Pair::pending(Purpose::Sign);
+    let mut pair = Pair::pending(Suite::D, Purpose::Sign);
     let request = request(&mut pair);
     let key_id = pair.key.key_id();
-    let activate = || keygen::activate(key_id, &request, &mut SysRng).unwrap().0;
+    let activate = || keygen::activate(&pair.key, &request, &mut SysRng).unwrap().0;
     let (own, other) = (activate(), activate());
     assert_eq!(pair.model.handle(&other, &OTHER, NOW, &mut SysRng)[2], Code::Key.byte());
 
@@ -109,21 +113,21 @@ fn an_activation_is_of_its_device_and_length() {
 
     let misuse = Some(Error::ApiMisuse(ApiMisuse::RequestLength));
     for length in [0, 16_385] {
-        assert_eq!(keygen::activate(key_id, &std::vec![0; length], &mut SysRng).err(), misuse);
+        assert_eq!(keygen::activate(&pair.key, &std::vec![0; length], &mut SysRng).err(), misuse);
     }
-    assert!(keygen::activate(key_id, &[0; 16_384], &mut SysRng).is_ok());
+    assert!(keygen::activate(&pair.key, &[0; 16_384], &mut SysRng).is_ok());
 }
 
 /// A started key generation answers its device, its key and its session only, and stays for them.
 #[test]
 fn an_opening_is_for_one_generation() {
-    let mut model = Pair::pending(Purpose::Sign).model;
+    let mut model = Pair::pending(Suite::D, Purpose::Sign).model;
     let ids = [1, 2].map(|byte| KeyId::from_bytes([byte; 16]));
     let mut pendings = Vec::new();
     let mut frames = Vec::new();
     for key_id in ids {
-        model.issued.insert(key_id, (OWN, Purpose::Sign));
-        let (k1, waiting) = keygen::start(key_id, Purpose::Sign, &mut SysRng).unwrap();
+        model.issued.insert(key_id, issued(OWN, Purpose::Sign));
+        let (k1, waiting) = keygen::start(key_id, Suite::D, Purpose::Sign, &mut SysRng).unwrap();
         let k2 = model.handle(&k1, &OWN, NOW, &mut SysRng);
         let device_key = DeviceKey::random(&mut SysRng).unwrap();
         let pin = Pin::new("").unwrap();
@@ -146,7 +150,7 @@ fn an_opening_is_for_one_generation() {
 /// A stored record is read whole or not at all, before its tag is looked at.
 #[test]
 fn a_record_with_a_field_out_of_range_is_not_read() {
-    let pair = Pair::pending(Purpose::Sign);
+    let pair = Pair::pending(Suite::D, Purpose::Sign);
     let bytes = pair.record.to_bytes();
     let with = |at: usize, field: &[u8]| {
         let mut changed = *bytes;
@@ -181,7 +185,7 @@ fn minus_one() -> [u8; 32] {
 /// What the server sealed of a refresh comes back whole or not at all.
 #[test]
 fn a_pending_refresh_is_read_back_whole() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let (r1, _waiting) =
         refresh::start(&pair.key, &pin("258013"), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng)
             .unwrap();
@@ -199,7 +203,7 @@ fn a_pending_refresh_is_read_back_whole() {
 
 #[test]
 fn too_few_iterations_are_misuse() {
-    let pair = Pair::active(Purpose::Sign);
+    let pair = Pair::active(Suite::D, Purpose::Sign);
     let few = MIN_ITERATIONS - 1;
     let outcome = refresh::start(&pair.key, &pin("258013"), &pair.device_key, few, NOW, &mut SysRng);
     assert_eq!(outcome.err(), Some(Error::ApiMisuse(ApiMisuse::Iterations)));
@@ -208,7 +212,7 @@ fn too_few_iterations_are_misuse() {
 /// Answers cut anywhere, and a status that this version does not know.
 #[test]
 fn answers_are_read_whole_or_not_at_all() {
-    let pair = Pair::active(Purpose::Sign);
+    let pair = Pair::active(Suite::D, Purpose::Sign);
     let finish = |answer: &dyn Fn(&[u8]) -> Vec<u8>| {
         let (frame, waiting) = sign::start(&pair.key, &[digest(1)], NOW, 1, &mut SysRng).unwrap();
         waiting.finish(&answer(&frame[24..40])).unwrap_err()
@@ -220,8 +224,8 @@ fn answers_are_read_whole_or_not_at_all() {
         let error = finish(&|sid| [&[1, 1, 0, 0], sid, &[0, 1]].concat()[..length].to_vec());
         assert_eq!(error, Error::InvalidMessage(Code::Length), "{length} bytes");
     }
-    let unknown = |sid: &[u8], detail: &[u8]| [&[1, 1, 0x10, 0], sid, &[0, 2], detail].concat();
-    assert_eq!(finish(&|sid| unknown(sid, &[7, 7])), Error::UnknownStatus(0x10));
+    let unknown = |sid: &[u8], detail: &[u8]| [&[1, 1, 0x11, 0], sid, &[0, 2], detail].concat();
+    assert_eq!(finish(&|sid| unknown(sid, &[7, 7])), Error::UnknownStatus(0x11));
     assert_eq!(finish(&|sid| unknown(sid, &[7])), Error::InvalidMessage(Code::Length));
     let with_detail = |sid: &[u8]| [&[1, 1, 0x0b, 0], sid, &[0, 1, 7]].concat();
     assert_eq!(finish(&with_detail), Error::InvalidMessage(Code::Length));
@@ -230,9 +234,9 @@ fn answers_are_read_whole_or_not_at_all() {
 /// Answers to ops 11 and 12 have no body, and `E_BUSY` ends these sessions like any refusal.
 #[test]
 fn answers_of_key_generation_have_one_length() {
-    let key_id = KeyId::from_bytes([1; 16]);
+    let key = Pair::pending(Suite::D, Purpose::Sign).key;
     let finish = |answer: &dyn Fn(&[u8]) -> Vec<u8>| {
-        let (frame, waiting) = keygen::activate(key_id, &[0], &mut SysRng).unwrap();
+        let (frame, waiting) = keygen::activate(&key, &[0], &mut SysRng).unwrap();
         waiting.finish(&answer(&frame[20..36]))
     };
     assert_eq!(finish(&|sid| [&[1, 1, 0, 0], sid].concat()), Ok(()));
@@ -260,7 +264,7 @@ fn a_refusal_to_activate_counts_nothing() {
 /// Every waiting state keeps its frame for sending it again, and says when it is over.
 #[test]
 fn waiting_states_know_their_frame_and_end() {
-    let pair = Pair::active(Purpose::Encrypt);
+    let pair = Pair::active(Suite::D, Purpose::Encrypt);
     let deadline = NOW + 60_000;
     let (frame, waiting) = sign::start(&pair.key, &[digest(1)], NOW, 1, &mut SysRng).unwrap();
     assert_eq!((waiting.frame(), waiting.deadline_ms()), (&frame[..], deadline));
@@ -275,14 +279,18 @@ fn waiting_states_know_their_frame_and_end() {
 /// K1 has one length, and its key id is the device's and for its purpose, whatever a caller looked up.
 #[test]
 fn a_key_id_serves_its_device_and_purpose() {
-    let (k1, _waiting) = keygen::start(KeyId::from_bytes([1; 16]), Purpose::Sign, &mut SysRng).unwrap();
+    let (k1, _waiting) =
+        keygen::start(KeyId::from_bytes([1; 16]), Suite::D, Purpose::Sign, &mut SysRng).unwrap();
     let respond = |issued| match receive(&k1) {
         Ok(Incoming::KeygenStart(start)) => start.respond(issued, &OWN, NOW, &mut SysRng),
         other => panic!("{other:?}"),
     };
-    assert!(respond(Some((OWN, Purpose::Sign))).is_ok());
-    for issued in [None, Some((OTHER, Purpose::Sign)), Some((OWN, Purpose::Encrypt))] {
-        assert_eq!(respond(issued).unwrap_err()[2], Code::Key.byte());
+    assert!(respond(Some(issued(OWN, Purpose::Sign))).is_ok());
+    let of_suite_f2 = Issued { suite: Suite::F2, ..issued(OWN, Purpose::Sign) };
+    for other in
+        [None, Some(issued(OTHER, Purpose::Sign)), Some(issued(OWN, Purpose::Encrypt)), Some(of_suite_f2)]
+    {
+        assert_eq!(respond(other).unwrap_err()[2], Code::Key.byte());
     }
     for frame in [[&k1[..], &[0]].concat(), k1[..68].to_vec()] {
         assert_eq!(receive(&frame).unwrap_err()[2], Code::Length.byte());
@@ -291,7 +299,7 @@ fn a_key_id_serves_its_device_and_purpose() {
 
 #[test]
 fn a_record_tells_what_it_is_of() {
-    let pair = Pair::pending(Purpose::Encrypt);
+    let pair = Pair::pending(Suite::D, Purpose::Encrypt);
     for (key_id, purpose, epoch) in [
         (pair.record.key_id(), pair.record.purpose(), pair.record.epoch()),
         (pair.key.key_id(), pair.key.purpose(), pair.key.epoch()),
@@ -305,7 +313,7 @@ fn a_record_tells_what_it_is_of() {
 /// The pending key signs any one digest, also that of a request for a foreign key, whose own signature would verify.
 #[test]
 fn a_request_names_the_key_that_it_activates() {
-    let mut pair = Pair::pending(Purpose::Sign);
+    let mut pair = Pair::pending(Suite::D, Purpose::Sign);
     let foreign = PrivateKey::generate(&mut SysRng).unwrap();
     let info = csr::info("somebody else", foreign.public_key());
     let digest = Digest::reduce(&DistId::default().digest(foreign.public_key(), &info));
@@ -317,7 +325,7 @@ fn a_request_names_the_key_that_it_activates() {
 /// A request that verifies but is not the one that the pending key signed.
 #[test]
 fn a_request_is_the_one_that_was_signed() {
-    let mut pair = Pair::pending(Purpose::Sign);
+    let mut pair = Pair::pending(Suite::D, Purpose::Sign);
     let request = request(&mut pair);
     let key_id = pair.key.key_id();
     for signed in [None, Some(digest(1))] {
@@ -328,6 +336,6 @@ fn a_request_is_the_one_that_was_signed() {
 
 /// Hands in a request: the status of the answer.
 fn activate(pair: &mut Pair, request: &[u8]) -> u8 {
-    let (frame, _waiting) = keygen::activate(pair.key.key_id(), request, &mut SysRng).unwrap();
+    let (frame, _waiting) = keygen::activate(&pair.key, request, &mut SysRng).unwrap();
     pair.model.handle(&frame, &OWN, NOW, &mut SysRng)[2]
 }

@@ -6,7 +6,7 @@ use super::{
     model::{Model, device},
     script::{Fields, Script, vectors},
 };
-use crate::{Code, KeyId, Refusal, SessionId, server::Gate, wire};
+use crate::{Code, KeyId, Op, Refusal, SessionId, Suite, replay::Step, server::Gate, wire};
 
 #[test]
 fn steps_in_order() {
@@ -20,7 +20,13 @@ fn steps_in_order() {
         let sid = SessionId::from_bytes(frame.get(24..40).map_or([0; 16], |sid| sid.try_into().unwrap()));
         let computing = name == "the same frame is being computed";
         if computing {
-            assert!(model.cache().begin(key_id, sid, crate::hash::fingerprint(&frame), u64::MAX));
+            assert!(model.cache().begin(
+                key_id,
+                sid,
+                Step::First,
+                crate::hash::fingerprint(&frame),
+                u64::MAX
+            ));
         } else if name.starts_with("total 29") {
             model.keys.get_mut(&key_id).unwrap().gate = Gate { total: 29, ..Gate::default() };
         } else if name.starts_with("decryption quota") {
@@ -49,7 +55,7 @@ fn steps_in_order() {
         // A changed counter that the caller is not told of would not become durable.
         assert_eq!(model.record_changed, gate != before, "{name}");
         if computing {
-            model.cache().abandon(key_id, sid);
+            model.cache().abandon(key_id, sid, Op::Sign);
         }
     }
 }
@@ -62,6 +68,6 @@ fn frames_that_no_step_reaches() {
         let code = Code::from_status(frame.u8("status")).unwrap();
         assert_eq!(code.name(), frame.text("name"));
         let sid: [u8; 16] = bytes[4..20].try_into().unwrap();
-        assert_eq!(wire::refusal(&sid, &Refusal::from(code)), bytes);
+        assert_eq!(wire::refusal(Suite::D, &sid, &Refusal::from(code)), bytes);
     }
 }

@@ -12,8 +12,8 @@ use sm_primitives::{
 use super::model::{Model, OWN};
 use crate::{
     ClientKey, Code, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose,
-    csr, decrypt, keygen, refresh,
-    server::{ServerShare, Status},
+    Suite, csr, decrypt, keygen, refresh,
+    server::{Issued, ServerShare, Status},
     sign,
 };
 
@@ -22,7 +22,7 @@ pub(super) const NOW: u64 = 1_800_000_000_000;
 pub(super) fn done<W, T>(progress: Result<Progress<W, T>, Error>) -> T {
     match progress.unwrap() {
         Progress::Done(value) => value,
-        Progress::Busy(_) => panic!("busy"),
+        Progress::Busy(_) | Progress::Next(_) => panic!("not done"),
     }
 }
 
@@ -41,12 +41,12 @@ pub(super) fn pin(digits: &str) -> Pin {
 
 impl Pair {
     /// Generates a key under the PIN 258013; it is pending.
-    pub(super) fn pending(purpose: Purpose) -> Self {
+    pub(super) fn pending(suite: Suite, purpose: Purpose) -> Self {
         let mut model = Model::new([5; 32]);
         let key_id = KeyId::from_bytes([9; 16]);
-        model.issued.insert(key_id, (OWN, purpose));
+        model.issued.insert(key_id, Issued { device: OWN, suite, purpose });
         let device_key = DeviceKey::random(&mut SysRng).unwrap();
-        let (k1, waiting) = keygen::start(key_id, purpose, &mut SysRng).unwrap();
+        let (k1, waiting) = keygen::start(key_id, suite, purpose, &mut SysRng).unwrap();
         let k2 = model.handle(&k1, &OWN, NOW, &mut SysRng);
         let (k3, waiting) =
             waiting.finish(&k2, &pin("258013"), &device_key, MIN_ITERATIONS, &mut SysRng).unwrap();
@@ -55,13 +55,13 @@ impl Pair {
         Self { model, record, key, device_key, counter: 0 }
     }
 
-    pub(super) fn active(purpose: Purpose) -> Self {
-        let mut pair = Self::pending(purpose);
+    pub(super) fn active(suite: Suite, purpose: Purpose) -> Self {
+        let mut pair = Self::pending(suite, purpose);
         let info = csr::info("somebody", pair.key.public_key());
         let digest = Digest::reduce(&DistId::default().digest(pair.key.public_key(), &info));
         let signature = pair.sign(&[digest]).unwrap().remove(0);
         let request = csr::assemble(&info, &signature);
-        let (frame, waiting) = keygen::activate(pair.key.key_id(), &request, &mut SysRng).unwrap();
+        let (frame, waiting) = keygen::activate(&pair.key, &request, &mut SysRng).unwrap();
         let answer = pair.model.handle(&frame, &OWN, NOW, &mut SysRng);
         waiting.finish(&answer).unwrap();
         pair
@@ -69,11 +69,14 @@ impl Pair {
 
     pub(super) fn sign(&mut self, digests: &[Digest]) -> Result<Vec<Signature>, Error> {
         self.counter += 1;
-        let (frame, waiting) = sign::start(&self.key, digests, NOW, self.counter, &mut SysRng)?;
-        let answer = self.model.handle(&frame, &OWN, NOW, &mut SysRng);
-        match waiting.finish(&answer)? {
-            Progress::Done(signed) => Ok(signed.signatures),
-            Progress::Busy(_) => Err(Error::Refused(Code::Busy.into())),
+        let (_, mut waiting) = sign::start(&self.key, digests, NOW, self.counter, &mut SysRng)?;
+        loop {
+            let answer = self.model.handle(waiting.frame(), &OWN, NOW, &mut SysRng);
+            waiting = match waiting.finish(&answer)? {
+                Progress::Done(signed) => return Ok(signed.signatures),
+                Progress::Next(next) => next,
+                Progress::Busy(_) => return Err(Error::Refused(Code::Busy.into())),
+            };
         }
     }
 
@@ -89,7 +92,7 @@ fn digests(count: u16) -> Vec<Digest> {
 #[test]
 fn the_shares_are_shares_of_the_public_key() {
     for purpose in [Purpose::Sign, Purpose::Encrypt] {
-        let pair = Pair::pending(purpose);
+        let pair = Pair::pending(Suite::D, purpose);
         let product = pair.key.share.mul(&pair.server_share().share).invert();
         let one_plus_d = PublicPoint::mul_base(&product);
         assert_eq!(one_plus_d.sub(&PublicPoint::generator()), Some(*pair.key.public_key().as_point()));
@@ -99,7 +102,7 @@ fn the_shares_are_shares_of_the_public_key() {
 
 #[test]
 fn signatures_of_every_batch_size_verify() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     for count in [1, 2, 3, 31, 256] {
         let digests = digests(count);
         let signatures = pair.sign(&digests).unwrap();
@@ -120,7 +123,7 @@ fn signatures_of_every_batch_size_verify() {
 fn one_wrong_item_of_a_batch_releases_nothing() {
     for count in [1, 2, 39, 40, 65] {
         for wrong in [0, count - 1] {
-            let mut pair = Pair::active(Purpose::Sign);
+            let mut pair = Pair::active(Suite::D, Purpose::Sign);
             let digests = digests(count);
             let (frame, waiting) = sign::start(&pair.key, &digests, NOW, 1, &mut SysRng).unwrap();
             let mut answer = pair.model.handle(&frame, &OWN, NOW, &mut SysRng);
@@ -135,7 +138,7 @@ fn one_wrong_item_of_a_batch_releases_nothing() {
 
 #[test]
 fn extreme_digests_verify() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let n_minus_1 = (Scalar::ZERO - Scalar::ONE).to_bytes();
     let extremes = [[0; 32], Scalar::ONE.to_bytes(), n_minus_1].map(|e| Digest::from_bytes(&e).unwrap());
     for (digest, signature) in extremes.iter().zip(pair.sign(&extremes).unwrap()) {
@@ -149,7 +152,7 @@ fn extreme_digests_verify() {
 
 #[test]
 fn plaintexts_come_back_and_blinding_is_fresh() {
-    let mut pair = Pair::active(Purpose::Encrypt);
+    let mut pair = Pair::active(Suite::D, Purpose::Encrypt);
     let messages: Vec<Vec<u8>> = [1, 2, 31, 32, 33, 1000, 65_536].map(|len| std::vec![0x5a; len]).into();
     let ciphertexts: Vec<_> =
         messages.iter().map(|m| pke::encrypt(pair.key.public_key(), m, &mut SysRng).unwrap()).collect();
@@ -170,7 +173,7 @@ fn plaintexts_come_back_and_blinding_is_fresh() {
 
 #[test]
 fn a_ciphertext_for_another_key_does_not_open() {
-    let mut pair = Pair::active(Purpose::Encrypt);
+    let mut pair = Pair::active(Suite::D, Purpose::Encrypt);
     let other = PublicKey::from(PublicPoint::mul_base(&SecretScalar::random(&mut SysRng).unwrap()));
     let ciphertexts =
         [pair.key.public_key(), &other].map(|key| pke::encrypt(key, b"bid", &mut SysRng).unwrap());
@@ -181,14 +184,14 @@ fn a_ciphertext_for_another_key_does_not_open() {
 
 #[test]
 fn a_pending_key_signs_once_and_only_its_request_activates_it() {
-    let mut pair = Pair::pending(Purpose::Sign);
+    let mut pair = Pair::pending(Suite::D, Purpose::Sign);
     assert_eq!(pair.sign(&digests(2)).unwrap_err().code(), Some(Code::Batch));
     pair.sign(&digests(1)).unwrap();
     assert_eq!(pair.sign(&digests(1)).unwrap_err().code(), Some(Code::Quota));
     let info = csr::info("somebody", pair.key.public_key());
     let signature = Signature::from_scalars(Scalar::ONE, Scalar::ONE).unwrap();
     let (frame, waiting) =
-        keygen::activate(pair.key.key_id(), &csr::assemble(&info, &signature), &mut SysRng).unwrap();
+        keygen::activate(&pair.key, &csr::assemble(&info, &signature), &mut SysRng).unwrap();
     let answer = pair.model.handle(&frame, &OWN, NOW, &mut SysRng);
     assert_eq!(waiting.finish(&answer).unwrap_err().code(), Some(Code::Proof));
     assert_eq!(pair.model.keys[&pair.key.key_id()].status, Status::Pending);
@@ -196,7 +199,7 @@ fn a_pending_key_signs_once_and_only_its_request_activates_it() {
 
 #[test]
 fn a_wrong_pin_is_told_by_the_server_alone() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     pair.key = pair.record.unlock(&pin("000001"), &pair.device_key).unwrap();
     let refused = pair.sign(&digests(1)).unwrap_err();
     assert_eq!(refused.code(), Some(Code::Pin));
@@ -206,7 +209,7 @@ fn a_wrong_pin_is_told_by_the_server_alone() {
 
 #[test]
 fn a_record_opens_on_its_device_and_unchanged_only() {
-    let pair = Pair::pending(Purpose::Sign);
+    let pair = Pair::pending(Suite::D, Purpose::Sign);
     let bytes = pair.record.to_bytes();
     let other_device = DeviceKey::random(&mut SysRng).unwrap();
     assert_eq!(pair.record.unlock(&pin("258013"), &other_device).err(), Some(Error::InvalidRecord));
@@ -235,7 +238,7 @@ fn pins_are_digits() {
 
 #[test]
 fn a_refresh_moves_to_new_shares_and_the_old_one_is_useless() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let old_share = pair.server_share().expose_bytes();
     let (r1, waiting) =
         refresh::start(&pair.key, &pin("777213"), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng)
@@ -261,7 +264,7 @@ fn a_refresh_moves_to_new_shares_and_the_old_one_is_useless() {
 
 #[test]
 fn server_shares_are_read_back_only_if_whole() {
-    let pair = Pair::pending(Purpose::Sign);
+    let pair = Pair::pending(Suite::D, Purpose::Sign);
     let bytes = pair.server_share().expose_bytes();
     assert_eq!(ServerShare::from_bytes(&bytes).unwrap().expose_bytes()[..], bytes[..]);
     for position in [0, 31, 32, 63] {
@@ -274,7 +277,7 @@ fn server_shares_are_read_back_only_if_whole() {
 
 #[test]
 fn nothing_secret_is_printed() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let (frame, waiting) = sign::start(&pair.key, &digests(1), NOW, 99, &mut SysRng).unwrap();
     let printed = std::format!("{:?} {:?} {:?} {:?}", pair.key, pair.record, pair.device_key, waiting);
     let answer = pair.model.handle(&frame, &OWN, NOW, &mut SysRng);

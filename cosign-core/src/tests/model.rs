@@ -10,12 +10,13 @@ use sm_primitives::{
 
 use super::script::{Fields, hexed};
 use crate::{
-    DeviceId, Digest, KeyId, Purpose, RefreshId, SessionId,
+    DeviceId, Digest, KeyId, Purpose, RefreshId, SessionId, Suite,
     error::Code,
     pin::AuthKey,
+    replay::Step,
     server::{
-        Admission, Audit, Gate, Incoming, KeyRecord, PendingKeygen, PendingRefresh, ReplayCache, ServerShare,
-        Status, receive, refuse,
+        Admission, Audit, Gate, Incoming, Issued, KeyRecord, PendingKeygen, PendingRefresh, ReplayCache,
+        ServerShare, Status, receive, refuse,
     },
 };
 
@@ -29,7 +30,7 @@ pub(super) fn device(name: &str) -> DeviceId {
 #[derive(Default)]
 pub(super) struct Model {
     pub(super) keys: BTreeMap<KeyId, KeyRecord>,
-    pub(super) issued: BTreeMap<KeyId, (DeviceId, Purpose)>,
+    pub(super) issued: BTreeMap<KeyId, Issued>,
     pub(super) keygens: BTreeMap<(KeyId, SessionId), PendingKeygen>,
     pub(super) cache: Option<ReplayCache>,
     pub(super) nonce_key: [u8; 32],
@@ -40,7 +41,7 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn new(nonce_key: [u8; 32]) -> Self {
-        Self { nonce_key, cache: Some(ReplayCache::new(1000, 1 << 24)), ..Self::default() }
+        Self { nonce_key, cache: Some(ReplayCache::new(1000, 1 << 24, 10_000)), ..Self::default() }
     }
 
     pub(super) fn cache(&mut self) -> &mut ReplayCache {
@@ -58,7 +59,7 @@ impl Model {
         match receive(frame) {
             Err(refusal) => refusal,
             Ok(Incoming::Operation(operation)) => {
-                let (key_id, sid) = (operation.key_id(), operation.sid());
+                let key_id = operation.key_id();
                 let cache = self.cache.as_mut().unwrap();
                 let admission = operation.admit(self.keys.get_mut(&key_id), device, now_ms, cache);
                 let executed = match admission {
@@ -77,13 +78,13 @@ impl Model {
                         executed
                     }
                 };
-                self.audit.push(executed.audit);
-                cache.complete(key_id, sid, &executed.frame);
-                executed.frame
+                self.audit.push(executed.audit.clone());
+                cache.complete(executed)
             }
             Ok(Incoming::KeygenStart(start)) => {
                 // Used up only by the device that it was issued to.
-                let issued = self.issued.get(&start.key_id()).copied().filter(|(owner, _)| owner == device);
+                let issued =
+                    self.issued.get(&start.key_id()).copied().filter(|issued| issued.device == *device);
                 let session = (start.key_id(), start.sid());
                 match start.respond(issued, device, now_ms, rng) {
                     Ok((frame, pending)) => {
@@ -103,7 +104,7 @@ impl Model {
                 let pending = found.then(|| self.keygens.remove(&session)).flatten();
                 match open.respond(pending, device, now_ms) {
                     Ok((_, record)) if self.keys.values().any(|key| key.public_key == record.public_key) => {
-                        refuse(&session.1, Code::Proof)
+                        refuse(record.suite, &session.1, Code::Proof)
                     }
                     Ok((frame, record)) => {
                         self.keys.insert(record.key_id, record);
@@ -127,10 +128,12 @@ impl Model {
             model.keys.insert(record.key_id, record);
         }
         for key_id in state.list("issued_key_ids") {
-            model.issued.insert(key_id.as_str().unwrap().parse().unwrap(), (OWN, Purpose::Sign));
+            let issued = Issued { device: OWN, suite: Suite::D, purpose: Purpose::Sign };
+            model.issued.insert(key_id.as_str().unwrap().parse().unwrap(), issued);
         }
         for keygen in state.list("keygens") {
             let pending = PendingKeygen {
+                suite: Suite::D,
                 key_id: KeyId::from_bytes(keygen.array("key_id")),
                 sid: SessionId::from_bytes(keygen.array("sid")),
                 device: device(keygen.text("device")),
@@ -145,10 +148,10 @@ impl Model {
             let key_id = KeyId::from_bytes(entry.array("key_id"));
             let sid = SessionId::from_bytes(entry.array("sid"));
             let until_ms = entry.u64("until_ms");
-            assert!(model.cache().begin(key_id, sid, entry.array("fp"), until_ms));
+            assert!(model.cache().begin(key_id, sid, Step::First, entry.array("fp"), until_ms));
             if entry.text("response") != "IN_PROGRESS" {
                 let answer = entry.bytes("response");
-                model.cache().complete(key_id, sid, &answer);
+                model.cache().keep(key_id, sid, Step::First, &answer);
             }
         }
         model
@@ -190,6 +193,7 @@ pub(super) fn record(key: &Value) -> KeyRecord {
     KeyRecord {
         key_id: KeyId::from_bytes(key.array("key_id")),
         device: device(key.text("device")),
+        suite: Suite::D,
         purpose: Purpose::from_byte(key.u8("purpose")).unwrap(),
         status: Status::from_name(&key.text("status").to_lowercase()).unwrap(),
         epoch: u32::from_be_bytes(key.array("epoch")),
@@ -226,6 +230,7 @@ pub(super) fn active(key: &Value) -> KeyRecord {
     KeyRecord {
         key_id: KeyId::from_bytes(key.array("key_id")),
         device: OWN,
+        suite: Suite::D,
         purpose: Purpose::from_byte(key.u8("purpose")).unwrap(),
         status: Status::Active,
         epoch: u32::from_be_bytes(key.array("epoch")),

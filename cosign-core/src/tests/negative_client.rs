@@ -11,7 +11,7 @@ use sm_primitives::{
 
 use super::script::{Fields, client_key, unhex, vectors};
 use crate::{
-    ApiMisuse, ClientKey, Code, Error, KeyId, Progress, Purpose, SessionId, decrypt, keygen,
+    ApiMisuse, ClientKey, Code, Error, KeyId, Progress, Purpose, SessionId, Suite, decrypt, keygen,
     pin::{AuthKey, Derivation, DeviceKey, Mask, Pin},
     proof::{Context, Proof},
     refresh, share, sign,
@@ -40,7 +40,7 @@ fn drive<W, T>(
         };
         outcome = match finish(waiting, answer) {
             Ok(Progress::Done(value)) => Ok(Some(value)),
-            Ok(Progress::Busy(waiting)) => {
+            Ok(Progress::Busy(waiting) | Progress::Next(waiting)) => {
                 state = Some(waiting);
                 Ok(None)
             }
@@ -83,7 +83,7 @@ fn keygen_session(session: &Value) -> keygen::AwaitingServerShare {
         proof: Proof { commitment: secret.point("A_A"), answer: secret.scalar("z") },
         salt: secret.array("salt"),
     };
-    let context = Context::new(&key_id, Purpose::Sign, &sid);
+    let context = Context::new(Suite::D, &key_id, Purpose::Sign, &sid);
     assert_eq!(context.as_bytes().to_vec(), secret.bytes("ctx"));
     keygen::AwaitingServerShare::with_opening(key_id, Purpose::Sign, sid, secret.secret("dA"), opening)
 }
@@ -165,6 +165,7 @@ fn the_last_step_rejects_each_degenerate_value() {
         let public_key = PublicKey::from(inputs.point("P"));
         let key = ClientKey {
             key_id: KeyId::from_bytes([0; 16]),
+            suite: Suite::D,
             purpose: Purpose::Sign,
             epoch: 1,
             base: share::base(&public_key).unwrap(),
@@ -173,7 +174,7 @@ fn the_last_step_rejects_each_degenerate_value() {
             auth: AuthKey::from_bytes(&[0; 32]),
         };
         let factors = ["b1", "b2"].map(|name| u128::from_be_bytes(inputs.array(name)));
-        let signature = sign::complete_with(
+        let signature = sign::dual::complete_with(
             &key,
             &inputs.digest("e"),
             (inputs.secret("na"), inputs.secret("nb")),

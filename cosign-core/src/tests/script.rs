@@ -12,14 +12,19 @@ use sm_primitives::{
 
 use crate::{
     digest::Digest,
-    ids::{KeyId, Purpose},
+    ids::{KeyId, Purpose, Suite},
     pin::AuthKey,
     share::{self, ClientKey},
 };
 
 /// The file of `tests/vectors/suite-d` with this name. Made by a plain reference of the protocol in another language.
 pub(super) fn vectors(name: &str) -> Value {
-    let path = std::format!("{}/../tests/vectors/suite-d/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    load(&std::format!("suite-d/{name}"))
+}
+
+/// The file of `tests/vectors` with this name.
+pub(super) fn load(name: &str) -> Value {
+    let path = std::format!("{}/../tests/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))).unwrap()
 }
 
@@ -129,6 +134,7 @@ pub(super) fn client_key(key: &Value) -> ClientKey {
     let purpose = key["purpose"].as_str().map_or(1, |_| key.u8("purpose"));
     ClientKey {
         key_id: KeyId::from_bytes(key.array("key_id")),
+        suite: Suite::D,
         purpose: Purpose::from_byte(purpose).unwrap(),
         epoch: u32::from_be_bytes(key.array("epoch")),
         base: share::base(&public_key).unwrap(),

@@ -13,20 +13,22 @@ use super::{
     script::{Fields, Script, client_key, unhex, vectors},
 };
 use crate::{
-    Digest, KeyId, Progress, Purpose, csr, decrypt,
+    Digest, KeyId, Op, Progress, Purpose, Suite, csr, decrypt,
     error::Error,
     hash::{self, Dst},
     keygen,
     local::LocalRecord,
     nonce::{self, ClientBinding, Which},
     pin::{DeviceKey, Pin},
-    refresh, sign,
+    refresh,
+    server::Issued,
+    sign,
 };
 
 fn done<W, T>(progress: Result<Progress<W, T>, Error>) -> T {
     match progress.unwrap() {
         Progress::Done(value) => value,
-        Progress::Busy(_) => panic!("busy"),
+        Progress::Busy(_) | Progress::Next(_) => panic!("not done"),
     }
 }
 
@@ -143,11 +145,11 @@ fn key_generation_to_an_active_key() {
         let (key_id, purpose) = (KeyId::from_bytes(vector.array("key_id")), vector.u8("purpose"));
         let purpose = Purpose::from_byte(purpose).unwrap();
         let mut model = Model::new([0; 32]);
-        model.issued.insert(key_id, (OWN, purpose));
+        model.issued.insert(key_id, Issued { device: OWN, suite: Suite::D, purpose });
         let mut client_rng = Script::of(vector, "client_randomness");
         let mut server_rng = Script::of(vector, "server_randomness");
 
-        let (k1, waiting) = keygen::start(key_id, purpose, &mut client_rng).unwrap();
+        let (k1, waiting) = keygen::start(key_id, Suite::D, purpose, &mut client_rng).unwrap();
         assert_eq!(k1, vector["K1_K2"].bytes("request"));
         let k2 = model.handle(&k1, &OWN, vector["K1_K2"].u64("now_ms"), &mut server_rng);
         assert_eq!(k2, vector["K1_K2"].bytes("response"));
@@ -168,7 +170,7 @@ fn key_generation_to_an_active_key() {
         play_signature(&vector["K6_sign"], &mut model);
         let activate = &vector["K6_activate"];
         let mut rng = Script::of(activate, "client_randomness");
-        let (frame, waiting) = keygen::activate(key_id, &activate.bytes("csr_der"), &mut rng).unwrap();
+        let (frame, waiting) = keygen::activate(&key, &activate.bytes("csr_der"), &mut rng).unwrap();
         assert_eq!(frame, activate.bytes("request"));
         let answer = model.handle(&frame, &OWN, activate.u64("now_ms"), &mut Script::new(Vec::new()));
         assert_eq!(answer, activate.bytes("response"));
@@ -323,7 +325,7 @@ fn refreshes() {
 
         // After a loss of the cache the identical request gets the identical answer, without new randomness.
         let (key_id, sid) = (key.key_id(), crate::SessionId::from_bytes(frame[24..40].try_into().unwrap()));
-        model.cache().abandon(key_id, sid);
+        model.cache().abandon(key_id, sid, Op::Refresh);
         let again = model.handle(&frame, &OWN, r1.u64("now_ms"), &mut none());
         assert_eq!(again, r1.bytes("answer_to_identical_request_after_cache_loss"));
 

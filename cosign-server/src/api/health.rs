@@ -6,7 +6,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use cosign_core::{MAX_BATCH, MIN_ITERATIONS};
+use cosign_core::{MAX_BATCH, MIN_ITERATIONS, Suite};
 use serde::Serialize;
 
 use super::{Api, Problem};
@@ -42,7 +42,7 @@ pub(super) async fn version() -> Json<Version> {
 pub(super) struct Server {
     version: &'static str,
     time_ms: u64,
-    suites: [&'static str; 1],
+    suites: [&'static str; 2],
     max_batch: usize,
     pbkdf2_iterations_min: u32,
 }
@@ -52,7 +52,7 @@ pub(super) async fn server(State(api): State<Api>) -> Json<Server> {
     Json(Server {
         version: env!("CARGO_PKG_VERSION"),
         time_ms: api.clock.now_ms(),
-        suites: ["D"],
+        suites: [Suite::D, Suite::F2].map(Suite::as_str),
         max_batch: MAX_BATCH,
         pbkdf2_iterations_min: MIN_ITERATIONS,
     })

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use cosign_core::{
-    Purpose,
+    Purpose, Suite,
     sm_primitives::{point::PublicPoint, sm2::PublicKey},
 };
 use serde::{Deserialize, Serialize};
@@ -29,9 +29,27 @@ impl From<PurposeBody> for Purpose {
     }
 }
 
+#[derive(Clone, Copy, Default, Deserialize)]
+pub(super) enum SuiteBody {
+    #[default]
+    D,
+    F2,
+}
+
+impl From<SuiteBody> for Suite {
+    fn from(suite: SuiteBody) -> Self {
+        match suite {
+            SuiteBody::D => Self::D,
+            SuiteBody::F2 => Self::F2,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
+    #[serde(default)]
+    suite: SuiteBody,
     purpose: PurposeBody,
     label: Name,
 }
@@ -39,6 +57,7 @@ pub(super) struct NewKey {
 #[derive(Serialize)]
 pub(super) struct IssuedBody {
     key_id: String,
+    suite: &'static str,
     purpose: &'static str,
     label: Name,
     expires_at_ms: u64,
@@ -57,6 +76,7 @@ struct PinBody {
 #[derive(Serialize)]
 pub(super) struct KeyBody {
     key_id: String,
+    suite: &'static str,
     purpose: &'static str,
     label: Name,
     status: &'static str,
@@ -79,6 +99,7 @@ impl TryFrom<KeyView> for KeyBody {
         let point = PublicPoint::from_bytes(&key.public_key).ok_or(Error::Internal)?;
         Ok(Self {
             key_id: key.key_id.to_string(),
+            suite: key.suite.as_str(),
             purpose: key.purpose.as_str(),
             label: key.label,
             status: key.status.as_str(),
@@ -104,9 +125,11 @@ pub(super) async fn issue(
     Enrolled(device): Enrolled,
     Input { body, once }: Input<NewKey>,
 ) -> Result<(StatusCode, Json<IssuedBody>), Problem> {
-    let issued = api.keys.issue(&device, body.purpose.into(), body.label, once.as_ref()).await?;
+    let issued =
+        api.keys.issue(&device, body.suite.into(), body.purpose.into(), body.label, once.as_ref()).await?;
     let body = IssuedBody {
         key_id: issued.key_id.to_string(),
+        suite: issued.suite.as_str(),
         purpose: issued.purpose.as_str(),
         label: issued.label,
         expires_at_ms: issued.expires_ms,

@@ -28,7 +28,7 @@ pub(super) async fn operate(
         "keygen" => &[Op::Keygen],
         "open" => &[Op::Open],
         "activate" => &[Op::Activate],
-        "sign" => &[Op::Sign],
+        "sign" => &[Op::Sign, Op::Commit, Op::Reveal],
         "decrypt" => &[Op::Decrypt],
         "refresh" => &[Op::Refresh, Op::Confirm],
         _ => return Err(Error::NotFound.into()),

@@ -75,7 +75,7 @@ async fn health_version_server_and_metrics() {
     assert_eq!(get(&world, "/version", None).await.1["version"], env!("CARGO_PKG_VERSION"));
     let (_, server) = get(&world, "/v1/server", None).await;
     assert_eq!(server["time_ms"], world.now_ms());
-    assert_eq!(server["suites"], json!(["D"]));
+    assert_eq!(server["suites"], json!(["D", "F2"]));
     assert_eq!((&server["max_batch"], &server["pbkdf2_iterations_min"]), (&json!(256), &json!(100_000)));
     let text = world.metrics().await;
     assert!(text.contains("cosign_http_requests_total{route=\"/readyz\",status=\"200\"} 1"), "{text}");
@@ -141,6 +141,7 @@ async fn bodies_that_are_not_what_they_should_be() {
         json!({}),
         json!({ "purpose": "sign" }),
         json!({ "purpose": "other", "label": "x" }),
+        json!({ "purpose": "sign", "label": "x", "suite": "F1" }),
         json!({ "purpose": "sign", "label": "" }),
         json!({ "purpose": "sign", "label": "x".repeat(129) }),
         json!({ "purpose": "sign", "label": "a\nb" }),

@@ -23,6 +23,7 @@ pub(super) fn key_json(key: &KeyView) -> Value {
     json!({
         "key_id": key.key_id.to_string(),
         "device_id": key.device.to_string(),
+        "suite": key.suite.as_str(),
         "purpose": key.purpose.as_str(),
         "label": key.label.as_str(),
         "status": key.status.as_str(),
@@ -48,9 +49,10 @@ pub(super) fn key_line(key: &KeyView) -> String {
         pin => format!("{} wrong PINs", pin.failures),
     };
     format!(
-        "{}  {:<7}  {:<9}  epoch {:<3}  {pin}  {}",
+        "{}  {:<7}  {:<2}  {:<9}  epoch {:<3}  {pin}  {}",
         key.key_id,
         key.purpose.as_str(),
+        key.suite.as_str(),
         key.status.as_str(),
         key.epoch,
         key.label.as_str(),

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use cosign_core::{
-    ClientKey, DeviceKey, Digest, KeyId, MIN_ITERATIONS, Pin, Progress, Purpose, csr, decrypt, keygen, sign,
+    ClientKey, DeviceKey, Digest, KeyId, MIN_ITERATIONS, Pin, Progress, Purpose, Suite, csr, decrypt, keygen,
+    sign,
     sm_primitives::sm2::{Ciphertext, DistId, Signature},
 };
 use serde_json::json;
@@ -54,7 +55,7 @@ impl Signer {
         let answer = self.link.post("/v1/keys", &body).await?;
         let key_id: KeyId = answer["key_id"].as_str().unwrap_or_default().parse()?;
 
-        let (frame, awaiting) = keygen::start(key_id, purpose, &mut self.rng)?;
+        let (frame, awaiting) = keygen::start(key_id, Suite::D, purpose, &mut self.rng)?;
         let answer = self.frames.ask(&frame).await?;
         let (frame, awaiting) =
             awaiting.finish(&answer, &self.pin, &self.device_key, MIN_ITERATIONS, &mut self.rng)?;
@@ -65,7 +66,7 @@ impl Signer {
         let digest = Digest::reduce(&DistId::default().digest(key.public_key(), &info));
         let signature = self.sign(&key, digest).await?;
         let request = csr::assemble(&info, &signature);
-        let (frame, awaiting) = keygen::activate(key_id, &request, &mut self.rng)?;
+        let (frame, awaiting) = keygen::activate(&key, &request, &mut self.rng)?;
         awaiting.finish(&self.frames.ask(&frame).await?)?;
         Ok(key)
     }
@@ -73,19 +74,17 @@ impl Signer {
     /// One co-signature; it was verified before it is returned.
     pub(super) async fn sign(&mut self, key: &ClientKey, digest: Digest) -> Result<Signature, Fault> {
         self.counter += 1;
-        let (frame, mut awaiting) =
+        let (_, mut awaiting) =
             sign::start(key, &[digest], self.clock.now_ms(), self.counter, &mut self.rng)?;
-        let mut answer = self.frames.ask(&frame).await?;
         loop {
+            let answer = self.frames.ask(awaiting.frame()).await?;
             awaiting = match awaiting.finish(&answer)? {
                 Progress::Done(signed) => {
                     return Ok(signed.signatures.into_iter().next().ok_or("no signature")?);
                 }
-                Progress::Busy(awaiting) if self.clock.now_ms() < awaiting.deadline_ms() => awaiting,
-                Progress::Busy(_) => return Err("the server stays busy".into()),
+                Progress::Next(awaiting) => awaiting,
+                Progress::Busy(awaiting) => self.pause(awaiting.deadline_ms(), awaiting).await?,
             };
-            tokio::time::sleep(PAUSE).await;
-            answer = self.frames.ask(awaiting.frame()).await?;
         }
     }
 
@@ -95,18 +94,25 @@ impl Signer {
         key: &ClientKey,
         ciphertext: Ciphertext,
     ) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let (frame, mut awaiting) = decrypt::start(key, &[ciphertext], self.clock.now_ms(), &mut self.rng)?;
-        let mut answer = self.frames.ask(&frame).await?;
+        let (_, mut awaiting) = decrypt::start(key, &[ciphertext], self.clock.now_ms(), &mut self.rng)?;
         loop {
+            let answer = self.frames.ask(awaiting.frame()).await?;
             awaiting = match awaiting.finish(&answer)? {
                 Progress::Done(opened) => {
                     return Ok(opened.plaintexts.into_iter().next().ok_or("no plaintext")?);
                 }
-                Progress::Busy(awaiting) if self.clock.now_ms() < awaiting.deadline_ms() => awaiting,
-                Progress::Busy(_) => return Err("the server stays busy".into()),
+                Progress::Next(awaiting) => awaiting,
+                Progress::Busy(awaiting) => self.pause(awaiting.deadline_ms(), awaiting).await?,
             };
-            tokio::time::sleep(PAUSE).await;
-            answer = self.frames.ask(awaiting.frame()).await?;
         }
+    }
+
+    /// Waits before the frame of a state is sent again.
+    async fn pause<W>(&self, deadline_ms: u64, awaiting: W) -> Result<W, Fault> {
+        if self.clock.now_ms() >= deadline_ms {
+            return Err("the server stays busy".into());
+        }
+        tokio::time::sleep(PAUSE).await;
+        Ok(awaiting)
     }
 }

@@ -1,7 +1,7 @@
 //! Keys as the service sees them: states, the PIN gate, what is stored.
 
 pub use cosign_core::server::Status;
-use cosign_core::{DeviceId, KeyId, Purpose, RefreshId};
+use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, Suite};
 
 use super::{Error, device::Name};
 
@@ -48,6 +48,8 @@ pub struct IssuedKey {
     pub key_id: KeyId,
     /// To whom.
     pub device: DeviceId,
+    /// How it signs.
+    pub suite: Suite,
     /// For what.
     pub purpose: Purpose,
     /// What its owner calls it.
@@ -72,6 +74,8 @@ pub struct StoredKey {
     pub device: DeviceId,
     /// What its owner calls it.
     pub label: Name,
+    /// How it signs.
+    pub suite: Suite,
     /// For what.
     pub purpose: Purpose,
     /// Its status.

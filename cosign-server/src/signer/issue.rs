@@ -2,7 +2,7 @@
 
 use cosign_core::{
     Code, DeviceId, KeyId, Op,
-    server::{Activate, KeyRecord, KeygenOpen, KeygenStart, refuse},
+    server::{Activate, Issued, KeyRecord, KeygenOpen, KeygenStart, refuse},
     sm_primitives::sm2::DistId,
 };
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::domain::{
     audit::{Act, Event},
-    key::StoredKey,
+    key::{IssuedKey, StoredKey},
     ports::{StoreError, Write},
 };
 
@@ -23,23 +23,24 @@ const ATTEMPTS: usize = 4;
 impl Core {
     /// Op 10. The key id is used up, durably, before the server's half leaves.
     pub(super) async fn start_keygen(&self, device: &DeviceId, start: KeygenStart) -> Vec<u8> {
-        let (key_id, sid, now_ms) = (start.key_id(), start.sid(), self.clock.now_ms());
+        let (suite, key_id, sid, now_ms) = (start.suite(), start.key_id(), start.sid(), self.clock.now_ms());
+        let refuse = |code| refuse(suite, &sid, code);
         let issued = match self.store.issued(&key_id).await {
             Ok(issued) => issued.filter(|issued| issued.used_ms.is_none() && issued.expires_ms > now_ms),
-            Err(_) => return refuse(&sid, Code::Internal),
+            Err(_) => return refuse(Code::Internal),
         };
-        let issued = issued.map(|issued| (issued.device, issued.purpose));
-        if issued != Some((*device, start.purpose())) {
-            return refuse(&sid, Code::Key);
+        let issued = issued.map(|IssuedKey { device, suite, purpose, .. }| Issued { device, suite, purpose });
+        if issued != Some(Issued { device: *device, suite, purpose: start.purpose() }) {
+            return refuse(Code::Key);
         }
         if !self.pending.has_room(device, now_ms) {
-            return refuse(&sid, Code::Busy);
+            return refuse(Code::Busy);
         }
-        let Some(slot) = self.pool.reserve() else { return refuse(&sid, Code::Busy) };
+        let Some(slot) = self.pool.reserve() else { return refuse(Code::Busy) };
         match self.store.commit([Write::UseKeyId { key_id, now_ms }].into()).await {
             Ok(()) => {}
-            Err(StoreError::Stale) => return refuse(&sid, Code::Key),
-            Err(_) => return refuse(&sid, Code::Internal),
+            Err(StoreError::Stale) => return refuse(Code::Key),
+            Err(_) => return refuse(Code::Internal),
         }
         let (owner, mut rng) = (*device, self.rng());
         let response = self.pool.run(slot, move || start.respond(issued, &owner, now_ms, &mut rng)).await;
@@ -49,15 +50,16 @@ impl Core {
                 frame
             }
             Some(Err(frame)) => frame,
-            None => refuse(&sid, Code::Internal),
+            None => refuse(Code::Internal),
         }
     }
 
     /// Op 11. Whatever comes of it, the server's half is used up.
     pub(super) async fn open_keygen(&self, device: &DeviceId, open: KeygenOpen) -> Vec<u8> {
-        let (key_id, sid, now_ms) = (open.key_id(), open.sid(), self.clock.now_ms());
-        let Some(slot) = self.pool.reserve() else { return refuse(&sid, Code::Busy) };
-        let Some(keygen) = self.pending.take(&open, device) else { return refuse(&sid, Code::Key) };
+        let (suite, key_id, sid, now_ms) = (open.suite(), open.key_id(), open.sid(), self.clock.now_ms());
+        let refuse = |code| refuse(suite, &sid, code);
+        let Some(slot) = self.pool.reserve() else { return refuse(Code::Busy) };
+        let Some(keygen) = self.pending.take(&open, device) else { return refuse(Code::Key) };
         let owner = *device;
         let response = self.pool.run(slot, move || open.respond(Some(keygen), &owner, now_ms)).await;
         let event = |code: u8, epoch: u32| Event {
@@ -69,17 +71,17 @@ impl Core {
         match response {
             Some(Ok((frame, record))) => match self.add_key(&record, event(0, record.epoch)).await {
                 Ok(()) => frame,
-                Err(StoreError::Duplicate) => refuse(&sid, Code::Proof),
-                Err(_) => refuse(&sid, Code::Internal),
+                Err(StoreError::Duplicate) => refuse(Code::Proof),
+                Err(_) => refuse(Code::Internal),
             },
             Some(Err(frame)) => {
                 let code = status(&frame).map_or(0, Code::byte);
                 if self.store.commit([Write::Log(event(code, 0))].into()).await.is_err() {
-                    return refuse(&sid, Code::Internal);
+                    return refuse(Code::Internal);
                 }
                 frame
             }
-            None => refuse(&sid, Code::Internal),
+            None => refuse(Code::Internal),
         }
     }
 
@@ -89,6 +91,7 @@ impl Core {
             key_id: record.key_id,
             device: record.device,
             label: issued.label,
+            suite: record.suite,
             purpose: record.purpose,
             status: record.status,
             epoch: record.epoch,
@@ -116,10 +119,10 @@ impl Core {
             match self.try_activate(device, activate).await {
                 Ok(answer) => return answer,
                 Err(Failed::Stale) => {}
-                Err(Failed::Refused(code)) => return refuse(&activate.sid(), code),
+                Err(Failed::Refused(code)) => return refuse(activate.suite(), &activate.sid(), code),
             }
         }
-        refuse(&activate.sid(), Code::Busy)
+        refuse(activate.suite(), &activate.sid(), Code::Busy)
     }
 
     async fn try_activate(&self, device: &DeviceId, activate: &Activate) -> Result<Vec<u8>, Failed> {

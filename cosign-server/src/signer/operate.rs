@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use cosign_core::{
-    Code, DeviceId, KeyId, SessionId,
+    Code, DeviceId, KeyId, Op, SessionId,
     server::{
         Admission, Answered, Audit, Executed, Incoming, Job, LIFETIME_QUOTA, Operation, RefreshJob, receive,
         refuse,
@@ -54,25 +54,26 @@ impl From<StoreError> for Failed {
 #[derive(Clone, Copy)]
 struct Scene<'a> {
     device: &'a DeviceId,
+    op: Op,
     key_id: KeyId,
     sid: SessionId,
     now_ms: u64,
 }
 
 impl Core {
-    /// Answers ops 01, 02, 03, 05.
+    /// Answers ops 01, 02, 03, 05, 06, 07.
     pub(super) async fn operate(&self, device: &DeviceId, operation: Operation, frame: &[u8]) -> Vec<u8> {
-        let (key_id, sid) = (operation.key_id(), operation.sid());
+        let (suite, key_id, sid) = (operation.suite(), operation.key_id(), operation.sid());
         let mut next = Some(operation);
         for _ in 0..ATTEMPTS {
             let Some(operation) = next.take().or_else(|| again(frame)) else { break };
             match self.attempt(device, key_id, operation).await {
                 Ok(answer) => return answer,
                 Err(Failed::Stale) => {}
-                Err(Failed::Refused(code)) => return refuse(&sid, code),
+                Err(Failed::Refused(code)) => return refuse(suite, &sid, code),
             }
         }
-        refuse(&sid, Code::Busy)
+        refuse(suite, &sid, Code::Busy)
     }
 
     async fn attempt(
@@ -91,7 +92,8 @@ impl Core {
             self.vault.release(&key_id, locked);
             return Err(Failed::Refused(Code::Busy));
         };
-        let scene = Scene { device, key_id, sid: operation.sid(), now_ms: self.clock.now_ms() };
+        let scene =
+            Scene { device, op: operation.op(), key_id, sid: operation.sid(), now_ms: self.clock.now_ms() };
         let admission = {
             let record = locked.as_mut().map(|hot| &mut hot.record);
             operation.admit(record, device, scene.now_ms, &mut self.replays.of(&key_id))
@@ -107,7 +109,7 @@ impl Core {
             Admission::Refresh(job) => {
                 let outcome = self.refresh(scene, &mut locked, job, slot).await;
                 if outcome.is_err() {
-                    self.replays.of(&key_id).abandon(key_id, scene.sid);
+                    self.abandon(scene);
                 }
                 self.vault.release(&key_id, locked);
                 outcome
@@ -150,9 +152,10 @@ impl Core {
         };
         if let Err(failed) = outcome {
             **locked = None;
-            // Only a used-up quota is refused after the session was opened; every other session is someone else's.
-            if answered.audit.is_some_and(|audit| audit.code == Some(Code::Quota)) {
-                self.replays.of(&scene.key_id).abandon(scene.key_id, scene.sid);
+            // Only a used-up quota and a failed opening are refused after the request was begun with; every other
+            // session is someone else's.
+            if answered.audit.is_some_and(|audit| audit.code == Some(Code::Quota) || audit.op == Op::Reveal) {
+                self.abandon(scene);
             }
             return Err(failed);
         }
@@ -187,7 +190,7 @@ impl Core {
         Ok(())
     }
 
-    /// Ops 01 and 02: computed without the key's lock.
+    /// Ops 01, 02, 06, 07: computed without the key's lock.
     async fn compute(
         &self,
         scene: Scene<'_>,
@@ -195,16 +198,15 @@ impl Core {
         job: Job,
         slot: Slot,
     ) -> Result<Vec<u8>, Failed> {
-        let give_up = || self.replays.of(&scene.key_id).abandon(scene.key_id, scene.sid);
         let Some(hot) = locked.as_mut() else {
-            give_up();
+            self.abandon(scene);
             return Err(Failed::Refused(Code::Internal));
         };
         if job.record_changed()
             && let Err(failed) = self.save(hot, true, Vec::new()).await
         {
             *locked = None;
-            give_up();
+            self.abandon(scene);
             self.vault.release(&scene.key_id, locked);
             return Err(failed);
         }
@@ -215,19 +217,24 @@ impl Core {
         let (nonce_key, mut rng) = (Arc::clone(&self.nonce_key), self.rng());
         let executed = self.pool.run(slot, move || job.run(&nonce_key, &mut rng)).await;
         let outcome = match executed {
-            Some(executed) => self.commit(scene, version, decrypts, &executed).await.map(|()| executed.frame),
+            Some(executed) => self.commit(scene, version, decrypts, &executed).await.map(|()| executed),
             None => Err(Failed::Refused(Code::Internal)),
         };
-        match &outcome {
-            Ok(frame) => self.replays.of(&scene.key_id).complete(scene.key_id, scene.sid, frame),
-            Err(_) => {
-                give_up();
+        match outcome {
+            Ok(executed) => Ok(self.replays.of(&scene.key_id).complete(executed)),
+            Err(failed) => {
+                self.abandon(scene);
                 let mut locked = self.vault.lock(&scene.key_id, scene.now_ms).await;
                 *locked = None;
                 self.vault.release(&scene.key_id, locked);
+                Err(failed)
             }
         }
-        outcome
+    }
+
+    /// Forgets a request that gets no answer.
+    fn abandon(&self, scene: Scene<'_>) {
+        self.replays.of(&scene.key_id).abandon(scene.key_id, scene.sid, scene.op);
     }
 
     async fn commit(
@@ -237,9 +244,13 @@ impl Core {
         decrypts: u32,
         executed: &Executed,
     ) -> Result<(), Failed> {
-        let spend = spend(&executed.audit, version, decrypts);
+        let first = match scene.op {
+            // Its session was spent with the commitment, and its nonces are in the memory of this process only.
+            Op::Reveal => Write::Expect { key_id: scene.key_id, version },
+            _ => Write::Spend(spend(&executed.audit, version, decrypts)),
+        };
         let log = Write::Log(event(&executed.audit, &scene, ""));
-        Ok(self.store.commit([Write::Spend(spend), log].into()).await?)
+        Ok(self.store.commit([first, log].into()).await?)
     }
 
     /// Op 03: computed under the key's lock, because it changes the record.
@@ -263,8 +274,7 @@ impl Core {
         let log = Write::Log(event(&executed.audit, &scene, ""));
         self.save(&mut hot, executed.record_changed, vec![spend, log]).await?;
         **locked = Some(hot);
-        self.replays.of(&scene.key_id).complete(scene.key_id, scene.sid, &executed.frame);
-        Ok(executed.frame)
+        Ok(self.replays.of(&scene.key_id).complete(executed))
     }
 }
 

@@ -10,10 +10,10 @@ const SHARDS: usize = 64;
 pub(super) struct Replays(Vec<Mutex<ReplayCache>>);
 
 impl Replays {
-    /// Room for `entries` sessions and `bytes` bytes of answers in all.
-    pub(super) fn new(entries: usize, bytes: usize) -> Self {
-        let shard = || Mutex::new(ReplayCache::new(entries.div_ceil(SHARDS), bytes.div_ceil(SHARDS)));
-        Self((0..SHARDS).map(|_| shard()).collect())
+    /// Room for `entries` requests, `bytes` bytes of answers and `nonces` nonces of open sessions in all.
+    pub(super) fn new(entries: usize, bytes: usize, nonces: usize) -> Self {
+        let [entries, bytes, nonces] = [entries, bytes, nonces].map(|all| all.div_ceil(SHARDS));
+        Self((0..SHARDS).map(|_| Mutex::new(ReplayCache::new(entries, bytes, nonces))).collect())
     }
 
     /// The cache for a key. Key ids are random, so their last byte spreads them evenly.
@@ -29,7 +29,7 @@ impl Replays {
         }
     }
 
-    /// Sessions remembered.
+    /// Requests remembered.
     pub(super) fn len(&self) -> usize {
         self.0.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }

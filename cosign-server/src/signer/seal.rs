@@ -3,7 +3,7 @@
 //! ```text
 //! key    = HKDF-SM3(master key, info = label || key id, 16 bytes)
 //! sealed = version 1 | master key name 4 | nonce 12 | SM4-GCM ciphertext | tag 16
-//! aad    = label || version || master key name || key id || epoch 4 || purpose 1 || P 64
+//! aad    = label || version || master key name || key id || epoch 4 || purpose 1 || P 64 || suite 1 (not for suite D)
 //! ```
 //! The label tells an active share from a pending refresh. The associated data ties a record to its key, its epoch and
 //! its place, so a row that was moved, mixed or rolled back does not open.
@@ -11,7 +11,7 @@
 use std::fmt;
 
 use cosign_core::{
-    KeyId, Purpose,
+    KeyId, Purpose, Suite,
     sm_primitives::{sm3, sm4::gcm},
 };
 use thiserror::Error;
@@ -50,6 +50,8 @@ pub struct Place<'a> {
     pub key_id: &'a KeyId,
     /// The epoch of the share inside.
     pub epoch: u32,
+    /// How the key signs.
+    pub suite: Suite,
     /// What the key is for.
     pub purpose: Purpose,
     /// X || Y of the joint public key.
@@ -72,6 +74,10 @@ impl Place<'_> {
         aad.extend(self.epoch.to_be_bytes());
         aad.push(self.purpose.byte());
         aad.extend(self.public_key);
+        // What was sealed before there was a choice has none, and is of suite D.
+        if self.suite != Suite::D {
+            aad.push(self.suite.byte());
+        }
         aad
     }
 }
@@ -167,7 +173,14 @@ mod tests {
     const KEY_ID: KeyId = KeyId::from_bytes([1; 16]);
 
     fn place() -> Place<'static> {
-        Place { key_id: &KEY_ID, epoch: 3, purpose: Purpose::Sign, public_key: &[7; 64], pending: false }
+        Place {
+            key_id: &KEY_ID,
+            epoch: 3,
+            suite: Suite::D,
+            purpose: Purpose::Sign,
+            public_key: &[7; 64],
+            pending: false,
+        }
     }
 
     fn master(byte: u8) -> MasterKey {
@@ -185,6 +198,7 @@ mod tests {
             ("key", Place { key_id: &other_key, ..place() }),
             ("older epoch", Place { epoch: 2, ..place() }),
             ("newer epoch", Place { epoch: 4, ..place() }),
+            ("suite", Place { suite: Suite::F2, ..place() }),
             ("purpose", Place { purpose: Purpose::Encrypt, ..place() }),
             ("public key", Place { public_key: &[8; 64], ..place() }),
             ("pending", Place { pending: true, ..place() }),

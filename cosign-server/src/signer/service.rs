@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cosign_core::{
-    Code, DeviceId, KeyId, Op, Purpose,
+    Code, DeviceId, KeyId, Op, Purpose, Suite,
     server::{Incoming, receive},
 };
 use futures_util::future::BoxFuture;
@@ -30,6 +30,9 @@ use crate::{
 
 /// Operations under way in the whole process.
 const MAX_IN_FLIGHT: u32 = 8192;
+/// Nonces of commitments that wait for their openings, about 100 bytes each. They live for half a minute at most; what
+/// comes with none left is told to try again.
+const MAX_OPEN_NONCES: usize = 1 << 18;
 /// Refusals per device and minute before it is asked to wait.
 const MAX_REFUSALS: u32 = 120;
 const REFUSAL_WINDOW_MS: u64 = 60_000;
@@ -91,7 +94,7 @@ impl SignerService {
         })?;
         let mut nonce_key = Zeroizing::new([0; 32]);
         entropy.fill(nonce_key.as_mut())?;
-        let replays = Replays::new(settings.replay_entries, settings.replay_bytes);
+        let replays = Replays::new(settings.replay_entries, settings.replay_bytes, MAX_OPEN_NONCES);
         for session in store.live_sessions(clock.now_ms()).await? {
             replays.of(&session.key_id).restore(session.key_id, session.sid, session.fp, session.until_ms);
         }
@@ -133,8 +136,14 @@ impl SignerService {
             return Err(Error::Unavailable);
         }
         let key_id = KeyId::from_bytes([0; 16]);
-        let place =
-            Place { key_id: &key_id, epoch: 0, purpose: Purpose::Sign, public_key: &[0; 64], pending: false };
+        let place = Place {
+            key_id: &key_id,
+            epoch: 0,
+            suite: Suite::D,
+            purpose: Purpose::Sign,
+            public_key: &[0; 64],
+            pending: false,
+        };
         let master = &self.core.master;
         let sealed = master.seal(&place, b"probe", &*self.core.entropy).map_err(|_| Error::Internal)?;
         master.open(&place, &sealed).map(drop).map_err(|_| Error::Internal)

@@ -61,6 +61,7 @@ impl Hot {
         let record = KeyRecord {
             key_id: stored.key_id,
             device: stored.device,
+            suite: stored.suite,
             purpose: stored.purpose,
             status: stored.status,
             epoch: stored.epoch,
@@ -120,6 +121,7 @@ const fn active(stored: &StoredKey) -> Place<'_> {
     Place {
         key_id: &stored.key_id,
         epoch: stored.epoch,
+        suite: stored.suite,
         purpose: stored.purpose,
         public_key: &stored.public_key,
         pending: false,

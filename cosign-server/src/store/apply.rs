@@ -100,9 +100,11 @@ pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write, head
 async fn issue(connection: &mut SqliteConnection, issued: &IssuedKey) -> Applied {
     run!(
         connection,
-        "INSERT INTO key_ids (key_id, device_id, purpose, label, issued_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO key_ids (key_id, device_id, suite, purpose, label, issued_ms, expires_ms) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
         id(&issued.key_id),
         &issued.device.as_bytes()[..],
+        issued.suite.byte(),
         issued.purpose.byte(),
         issued.label.as_str(),
         stored(issued.issued_ms),
@@ -114,11 +116,12 @@ async fn issue(connection: &mut SqliteConnection, issued: &IssuedKey) -> Applied
 async fn add_key(connection: &mut SqliteConnection, key: &StoredKey) -> Applied {
     run!(
         connection,
-        "INSERT INTO keys (key_id, device_id, purpose, status, epoch, rid, public_key, created_ms, fails, total, \
+        "INSERT INTO keys (key_id, device_id, suite, purpose, status, epoch, rid, public_key, created_ms, fails, total, \
          unlock_at_ms, refresh_required, decrypts, pending_sign, share, pending, version) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         id(&key.key_id),
         &key.device.as_bytes()[..],
+        key.suite.byte(),
         key.purpose.byte(),
         key.status.as_str(),
         key.epoch,

@@ -1,6 +1,6 @@
 //! Rows into values, and database errors into the port's.
 
-use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, SessionId};
+use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, SessionId, Suite};
 use sqlx::{Row, error::ErrorKind, sqlite::SqliteRow};
 
 use crate::domain::{
@@ -64,11 +64,16 @@ fn purpose(row: &SqliteRow) -> Result<Purpose, sqlx::Error> {
     Purpose::from_byte(number(row, "purpose")?).ok_or_else(|| malformed("unknown purpose"))
 }
 
+fn suite(row: &SqliteRow) -> Result<Suite, sqlx::Error> {
+    Suite::from_byte(number(row, "suite")?).ok_or_else(|| malformed("unknown suite"))
+}
+
 pub(super) fn key(row: &SqliteRow) -> Result<StoredKey, sqlx::Error> {
     Ok(StoredKey {
         key_id: KeyId::from_bytes(bytes(row, "key_id")?),
         device: DeviceId::from_bytes(bytes(row, "device_id")?),
         label: name(row, "label")?,
+        suite: suite(row)?,
         purpose: purpose(row)?,
         status: Status::from_name(row.try_get("status")?).ok_or_else(|| malformed("unknown status"))?,
         epoch: number(row, "epoch")?,
@@ -94,6 +99,7 @@ pub(super) fn issued(row: &SqliteRow) -> Result<IssuedKey, sqlx::Error> {
     Ok(IssuedKey {
         key_id: KeyId::from_bytes(bytes(row, "key_id")?),
         device: DeviceId::from_bytes(bytes(row, "device_id")?),
+        suite: suite(row)?,
         purpose: purpose(row)?,
         label: name(row, "label")?,
         issued_ms: number(row, "issued_ms")?,

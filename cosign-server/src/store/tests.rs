@@ -2,9 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, SessionId};
+use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, SessionId, Suite};
 use futures_util::future::join_all;
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{Access, OpenError, SqliteStore};
 use crate::{
@@ -45,6 +45,7 @@ fn issue(key_id: KeyId) -> Write {
     Write::IssueKey(IssuedKey {
         key_id,
         device: DEVICE,
+        suite: Suite::D,
         purpose: Purpose::Sign,
         label: name("key"),
         issued_ms: 1,
@@ -58,6 +59,7 @@ fn key(key_id: KeyId, public_key: u8) -> StoredKey {
         key_id,
         device: DEVICE,
         label: name("key"),
+        suite: Suite::D,
         purpose: Purpose::Sign,
         status: Status::Active,
         epoch: 1,
@@ -283,4 +285,39 @@ async fn an_unbound_commit_still_happens() {
     assert!(futures_util::FutureExt::now_or_never(commit).is_none());
     store.commit(Unit::default()).await.unwrap();
     assert_eq!(audit_notes(&store).await, ["asked"]);
+}
+
+#[tokio::test]
+async fn rows_from_before_there_was_a_choice_have_suite_d() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::migrate!().run_to(1, &mut connection).await.unwrap();
+    let (device, key_id) = (DEVICE.as_bytes().to_vec(), KEY.as_bytes().to_vec());
+    for insert in [
+        "INSERT INTO devices (device_id, name, enrolled_ms) VALUES (?1, 'phone', length(?2))",
+        "INSERT INTO key_ids (device_id, key_id, purpose, label, issued_ms, expires_ms) \
+         VALUES (?1, ?2, 1, 'key', 1, 100)",
+        "INSERT INTO keys (device_id, key_id, purpose, status, epoch, rid, public_key, created_ms, share) \
+         VALUES (?1, ?2, 1, 'active', 1, zeroblob(16), zeroblob(64), 1, x'09')",
+    ] {
+        sqlx::query(insert).bind(&device).bind(&key_id).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+
+    let store = open(&path).await;
+    assert_eq!(store.key(&KEY).await.unwrap().unwrap().suite, Suite::D);
+    assert_eq!(store.issued(&KEY).await.unwrap().unwrap().suite, Suite::D);
+}
+
+#[tokio::test]
+async fn a_suite_is_kept_from_its_issue_on() {
+    let (_folder, store) = fresh().await;
+    let Write::IssueKey(issued) = issue(KEY) else { panic!("not an issue") };
+    let issued = IssuedKey { suite: Suite::F2, ..issued };
+    let row = StoredKey { suite: Suite::F2, ..key(KEY, 1) };
+    store.commit([device(), Write::IssueKey(issued), Write::AddKey(Box::new(row))].into()).await.unwrap();
+    assert_eq!(store.key(&KEY).await.unwrap().unwrap().suite, Suite::F2);
+    assert_eq!(store.issued(&KEY).await.unwrap().unwrap().suite, Suite::F2);
 }

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use cosign_core::{
-    Digest, KeyId, MIN_ITERATIONS, Progress, Purpose, decrypt as decryption, keygen as generation,
+    Digest, KeyId, MIN_ITERATIONS, Progress, Purpose, Suite, decrypt as decryption, keygen as generation,
     refresh as refreshment, sign as signing,
 };
 use sm_primitives::{
@@ -82,10 +82,10 @@ pub(super) fn keygen(data: &[u8]) -> bool {
     let key_id = KeyId::from_bytes(OPENING_KEY);
     let mut rng = Seeded::new(13);
     if choice % 2 == 1 {
-        let (frame, waiting) = generation::activate(key_id, &[0; 40], &mut rng).unwrap();
+        let (frame, waiting) = generation::activate(&fixture.sign, &[0; 40], &mut rng).unwrap();
         return waiting.finish(&answer(data, &frame, KEYGEN_SID, None)).is_ok();
     }
-    let (frame, waiting) = generation::start(key_id, Purpose::Sign, &mut rng).unwrap();
+    let (frame, waiting) = generation::start(key_id, Suite::D, Purpose::Sign, &mut rng).unwrap();
     let k2 = answer(data, &frame, KEYGEN_SID, None);
     let finished = waiting.finish(&k2, &fixture.pin, &fixture.device_key, MIN_ITERATIONS, &mut rng);
     let mut accepted = false;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use cosign_core::{
-    ClientKey, DeviceKey, Digest, KeyId, LocalRecord, Pin, Purpose, refresh,
-    server::{KeyRecord, PendingRefresh, Status},
+    ClientKey, DeviceKey, Digest, KeyId, LocalRecord, Pin, Purpose, Suite, refresh,
+    server::{Issued, KeyRecord, PendingRefresh, Status},
 };
 
 use crate::{
@@ -113,7 +113,8 @@ impl Fixture {
         for record in [copy(&self.sign_record), copy(&self.decrypt_record), pending] {
             server.keys.insert(record.key_id, record);
         }
-        server.issued.insert(KeyId::from_bytes(OPENING_KEY), (DEVICE, Purpose::Sign));
+        let issued = Issued { device: DEVICE, suite: Suite::D, purpose: Purpose::Sign };
+        server.issued.insert(KeyId::from_bytes(OPENING_KEY), issued);
         server
     }
 

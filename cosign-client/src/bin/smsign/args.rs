@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use cosign_client::{DEFAULT_LABEL, ServerAddress, Transport};
-use cosign_core::Purpose;
+use cosign_core::{Purpose, Suite};
 
 const EXIT_CODES: &str = "\
 PIN:
@@ -105,6 +105,23 @@ pub(crate) enum PurposeArg {
     Both,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SuiteArg {
+    /// One round trip for each signature or batch
+    D,
+    /// Two round trips: commit first, on a weaker assumption for this side
+    F2,
+}
+
+impl From<SuiteArg> for Suite {
+    fn from(suite: SuiteArg) -> Self {
+        match suite {
+            SuiteArg::D => Self::D,
+            SuiteArg::F2 => Self::F2,
+        }
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct Keygen {
     #[command(flatten)]
@@ -112,6 +129,9 @@ pub(crate) struct Keygen {
     /// What the key is for
     #[arg(long, value_enum, default_value_t = PurposeArg::Both)]
     pub(crate) purpose: PurposeArg,
+    /// How the key signs; it stays so for its whole life
+    #[arg(long, value_enum, default_value_t = SuiteArg::D)]
+    pub(crate) suite: SuiteArg,
     /// What to call the key
     #[arg(long, default_value = DEFAULT_LABEL)]
     pub(crate) label: String,

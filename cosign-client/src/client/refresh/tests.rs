@@ -5,7 +5,7 @@ mod world;
 
 use std::fs;
 
-use cosign_core::{MIN_ITERATIONS, Purpose, server::Status};
+use cosign_core::{MIN_ITERATIONS, Purpose, Suite, server::Status};
 
 use self::world::{Fate, NEW, OLD, WRONG, World};
 use super::*;
@@ -262,8 +262,11 @@ fn a_second_record_that_does_not_belong_is_damage() {
     let find = || world.store.find(None, None).map(|key| key.next().is_some());
     assert!(find().unwrap());
 
-    let other =
-        world.model.borrow_mut().keygen(9, Purpose::Sign, &pin(NEW), &world.credentials(NEW).device).0;
+    let other = world
+        .model
+        .borrow_mut()
+        .keygen(9, Suite::D, Purpose::Sign, &pin(NEW), &world.credentials(NEW).device)
+        .0;
     for (what, bytes) in [("cut", &staged[..187]), ("of another key", &other.to_bytes()[..]), ("empty", &[])]
     {
         fs::write(&next, bytes).unwrap();

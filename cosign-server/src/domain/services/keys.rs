@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cosign_core::{DeviceId, KeyId, Purpose};
+use cosign_core::{DeviceId, KeyId, Purpose, Suite};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
@@ -24,6 +24,8 @@ pub struct KeyView {
     pub key_id: KeyId,
     /// Whose.
     pub device: DeviceId,
+    /// How it signs.
+    pub suite: Suite,
     /// For what.
     pub purpose: Purpose,
     /// What its owner calls it.
@@ -74,6 +76,7 @@ impl KeyView {
         Self {
             key_id: key.key_id,
             device: key.device,
+            suite: key.suite,
             purpose: key.purpose,
             label: key.label,
             status: key.status,
@@ -112,6 +115,7 @@ impl Keys {
     pub async fn issue(
         &self,
         device: &Device,
+        suite: Suite,
         purpose: Purpose,
         label: Name,
         once: Option<&Once>,
@@ -134,6 +138,7 @@ impl Keys {
         let issued = IssuedKey {
             key_id,
             device: device.id,
+            suite,
             purpose,
             label,
             issued_ms: now_ms,

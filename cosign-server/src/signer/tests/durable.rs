@@ -21,10 +21,10 @@ use crate::{
 };
 
 /// Storage whose commits of private-key operations can be held back or made to fail.
-struct Obstinate {
+pub(super) struct Obstinate {
     inner: Arc<dyn Store>,
-    fails: AtomicBool,
-    gate: Semaphore,
+    pub(super) fails: AtomicBool,
+    pub(super) gate: Semaphore,
 }
 
 impl Obstinate {
@@ -103,7 +103,7 @@ impl Store for Obstinate {
     }
 }
 
-async fn obstinate() -> (World, Arc<Obstinate>) {
+pub(super) async fn obstinate() -> (World, Arc<Obstinate>) {
     let mut made = None;
     let world = World::with_store(|inner| {
         let store = Obstinate::around(inner);
@@ -210,6 +210,7 @@ async fn a_row_that_was_changed_behind_the_servers_back_is_not_used() {
             "UPDATE keys SET purpose = 2 WHERE key_id = ?",
             "UPDATE keys SET purpose = 1 WHERE key_id = ?",
         ),
+        ("suite", "UPDATE keys SET suite = 2 WHERE key_id = ?", "UPDATE keys SET suite = 1 WHERE key_id = ?"),
         (
             "another key's share",
             "UPDATE keys SET pending_sign = pending_sign, share = \

@@ -23,7 +23,7 @@ async fn new_share(world: &World, phone: &Phone, key: &ClientKey) -> NewShare {
             .unwrap();
     match awaiting.finish(&phone.ask(world, &frame).await, phone.device_key()).unwrap() {
         Progress::Done(share) => share,
-        Progress::Busy(_) => panic!("busy"),
+        Progress::Next(_) | Progress::Busy(_) => panic!("busy"),
     }
 }
 
@@ -39,7 +39,7 @@ async fn confirm(
         refresh::confirm(&share.record, &pin, phone.device_key(), now_ms, &mut world.rng()).unwrap();
     match awaiting.finish(&phone.ask(world, &frame).await)? {
         Progress::Done(confirmation) => Ok(confirmation),
-        Progress::Busy(_) => panic!("busy"),
+        Progress::Next(_) | Progress::Busy(_) => panic!("busy"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cosign_client::{
     Client, Credentials, Error, KeygenRequest, NewKeyInfo, Step, Store, StoredKey, check_label, clock,
 };
-use cosign_core::{KeyId, Purpose};
+use cosign_core::{KeyId, Purpose, Suite};
 use serde::Serialize;
 use sm_primitives::sm2::DistId;
 
@@ -24,6 +24,7 @@ struct Report {
 #[derive(Serialize)]
 struct NewKey {
     key_id: String,
+    suite: &'static str,
     purpose: &'static str,
     label: String,
     server: String,
@@ -69,7 +70,9 @@ pub(crate) fn run(arguments: &Keygen, context: &Context) -> Result<Outcome, Fail
                 distid: &arguments.distid,
                 created_ms: clock::now_ms(),
             };
-            let key_id = make(&client, &store, info, purpose, Arc::clone(&credentials)).await?;
+            let key_id =
+                make(&client, &store, info, (arguments.suite.into(), purpose), Arc::clone(&credentials))
+                    .await?;
             let key = store.find(Some(&key_id.to_string()), Some(purpose))?;
             context.output.note(format_args!("key {} is ready", describe(&key)));
             keys.push(key);
@@ -91,10 +94,10 @@ async fn make(
     client: &Client,
     store: &Store,
     info: NewKeyInfo<'_>,
-    purpose: Purpose,
+    (suite, purpose): (Suite, Purpose),
     credentials: Arc<Credentials>,
 ) -> Result<KeyId, Error> {
-    let request = KeygenRequest { purpose, label: info.label.to_owned() };
+    let request = KeygenRequest { suite, purpose, label: info.label.to_owned() };
     let store = store.clone();
     let (label, server, trust, distid) =
         (info.label.to_owned(), info.server.clone(), info.trust.clone(), info.distid.to_owned());
@@ -114,6 +117,7 @@ async fn make(
 
 fn report(key: StoredKey) -> NewKey {
     NewKey {
+        suite: key.record().suite().as_str(),
         purpose: key.info.purpose.as_str(),
         key_id: key.info.key_id,
         label: key.info.label,

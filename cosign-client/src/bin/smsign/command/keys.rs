@@ -19,6 +19,7 @@ struct List {
 #[derive(Serialize)]
 struct Entry {
     key_id: String,
+    suite: &'static str,
     purpose: &'static str,
     label: String,
     server: String,
@@ -40,12 +41,14 @@ struct Entry {
 impl Entry {
     fn new(key: StoredKey, server_view: Option<KeyStatus>) -> Self {
         let (epoch, unconfirmed_epoch) = (key.record().epoch(), key.next().map(LocalRecord::epoch));
+        let suite = key.record().suite().as_str();
         let info = key.info;
         Self {
             epoch,
             unconfirmed_epoch,
             renewed_ms: info.renewed_ms,
             key_id: info.key_id,
+            suite,
             purpose: info.purpose.as_str(),
             label: info.label,
             server: info.server.to_string(),
@@ -68,7 +71,10 @@ pub(crate) fn list(context: &Context) -> Result<Outcome, Failure> {
                 (true, Some(_)) => "  (a PIN change or refresh is not confirmed)",
                 (true, None) => "",
             };
-            format!("{}  {:7}  {}  {}{state}", key.key_id, key.purpose, key.server, key.label)
+            format!(
+                "{}  {:7}  {:2}  {}  {}{state}",
+                key.key_id, key.purpose, key.suite, key.server, key.label
+            )
         })
         .collect();
     if keys.is_empty() {
@@ -134,6 +140,7 @@ fn lines(key: &StoredKey, status: Option<&KeyStatus>) -> Vec<String> {
         format!("key id      {}", key.info.key_id),
         format!("label       {}", key.info.label),
         format!("purpose     {}", key.info.purpose.as_str()),
+        format!("suite       {}", key.record().suite().as_str()),
         format!("server      {}", key.info.server),
         format!("epoch       {}", key.record().epoch()),
     ];

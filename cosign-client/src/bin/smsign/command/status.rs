@@ -56,6 +56,7 @@ struct Key {
 struct Answer {
     transport: String,
     version: String,
+    suites: Vec<String>,
     round_trip_ms: u64,
     /// This device's clock minus the server's.
     clock_ahead_ms: i64,
@@ -115,6 +116,7 @@ async fn ask(client: &Client) -> Result<Answer, Error> {
     Ok(Answer {
         transport: transport.to_string(),
         version: server.version,
+        suites: server.suites,
         round_trip_ms,
         clock_ahead_ms: ahead_ms,
         clock_ok: ahead_ms.unsigned_abs() <= CLOCK_LIMIT,
@@ -187,6 +189,7 @@ fn lines(entry: &Entry) -> Vec<String> {
     let clock = if answer.clock_ok { "" } else { "  TOO FAR: set this device's clock" };
     let mut lines = vec![
         format!("{}  cosign-server {} over {}", entry.server, answer.version, answer.transport),
+        format!("  suites      {}", answer.suites.join(", ")),
         format!("  round trip  {} ms", answer.round_trip_ms),
         format!("  clock       {:+} ms against the server's{clock}", answer.clock_ahead_ms),
         format!("  this device {}", if answer.enrolled { "is enrolled" } else { "is not enrolled" }),

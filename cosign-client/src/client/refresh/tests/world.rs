@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use cosign_core::{DeviceKey, Digest, KeyId, MIN_ITERATIONS, Purpose};
+use cosign_core::{DeviceKey, Digest, KeyId, MIN_ITERATIONS, Purpose, Suite};
 use sm_primitives::sm2::dsa;
 use tempfile::TempDir;
 
@@ -81,7 +81,7 @@ impl World {
         let store = Store::open(&folder.path().join("store")).unwrap();
         let device = store.device_or_new().unwrap().secret;
         let mut model = Model::new();
-        let (record, _) = model.keygen(1, Purpose::Sign, &pin(OLD), &device);
+        let (record, _) = model.keygen(1, Suite::D, Purpose::Sign, &pin(OLD), &device);
         let info = NewKeyInfo {
             label: "a",
             server: &"localhost:8443".parse().unwrap(),
@@ -131,8 +131,11 @@ impl World {
         let record = self.key().into_record()?;
         let key = record.unlock(&pin(digits), &DeviceKey::from_bytes(self.device)).unwrap();
         let digest = Digest::reduce(&[7; 32]);
-        self.sessions.set(self.sessions.get() + 1);
-        let signed = session::sign(self, &key, &[digest], self.sessions.get())?;
+        let counter = || {
+            self.sessions.set(self.sessions.get() + 1);
+            self.sessions.get()
+        };
+        let signed = session::sign(self, &key, &[digest], counter)?;
         dsa::verify_digest(key.public_key(), digest.as_bytes(), &signed.signatures[0]).unwrap();
         Ok(signed.failures)
     }

@@ -1,0 +1,228 @@
+//! Suite D ("dual bound nonce"), one round trip.
+//!
+//! ```text
+//! client                                             server
+//! na, nb; QA = na*B, QB = nb*B       -- e, QA, QB ->  k2; K2 = k2*G; b1 || b2 = SM3(bind || h_req || i || K2)
+//!                                                     R = b1*QA + b2*QB + K2;  r = e + x(R)
+//!                                    <-- K2, s2 ----  s2 = dB*(k2 + r)
+//! v = b1*na + b2*nb;  R = v*B + K2
+//! r = e + x(R);  t = v + dA*s2;  s = t - r;  verify (r, s)
+//! ```
+
+use alloc::vec::Vec;
+
+use sm_primitives::{
+    Scalar, SecretScalar, batch, point::PublicPoint, rand_core::TryCryptoRng, sm2::Signature,
+};
+
+use super::{
+    MAX_REDRAWS, PartialSignature, Respond, ServerPart, complete, draw_nonces, read_s2, server_part,
+};
+use crate::{
+    digest::Digest,
+    error::{Code, Error},
+    hash,
+    ids::Op,
+    nonce::{self, ClientBinding, Which},
+    share::{ClientKey, ServerShare},
+    wire::{self, Fields},
+};
+
+/// Bytes of one item of an answer: `K2 || s2`.
+pub(super) const ANSWER_ITEM: usize = 96;
+
+/// The two nonces of one item.
+struct NoncePair {
+    a: SecretScalar,
+    b: SecretScalar,
+}
+
+/// The request was sent.
+pub(super) struct Sent {
+    h_req: [u8; 32],
+    nonces: Vec<NoncePair>,
+}
+
+/// Draws the nonces: the request frame and what waits for its answer.
+pub(super) fn start(
+    key: &ClientKey,
+    binding: &ClientBinding<'_>,
+    digests: &[Digest],
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<(Vec<u8>, Sent), Error> {
+    let both = |(index, digest)| [(index, digest, Which::A), (index, digest, Which::B)];
+    let wanted: Vec<_> = (0..).zip(digests).flat_map(both).collect();
+    let (scalars, points) = draw_nonces(key, binding, &wanted, rng)?;
+    let mut scalars = scalars.into_iter();
+    let mut nonces = Vec::with_capacity(digests.len());
+    while let (Some(a), Some(b)) = (scalars.next(), scalars.next()) {
+        nonces.push(NoncePair { a, b });
+    }
+    let mut items = Vec::with_capacity(digests.len() * wire::item_len(Op::Sign));
+    for (digest, pair) in digests.iter().zip(points.chunks_exact(2)) {
+        items.extend(digest.as_bytes());
+        pair.iter().for_each(|point| items.extend(point.to_bytes()));
+    }
+    let count = wire::batch_len(digests.len())?;
+    let (frame, h_req) = key.tagged_frame(Op::Sign, binding.sid, binding.ts_ms, count, &items);
+    Ok((frame, Sent { h_req, nonces }))
+}
+
+impl Sent {
+    /// The signatures of the items in the body of an answer.
+    pub(super) fn finish(
+        self,
+        key: &ClientKey,
+        digests: &[Digest],
+        body: &[u8],
+    ) -> Result<Vec<Signature>, Error> {
+        let answers = body.chunks_exact(ANSWER_ITEM).map(read_answer).collect::<Result<Vec<_>, _>>()?;
+        let points: Vec<_> = answers.iter().map(|answer| answer.point).collect();
+        let factors = hash::binding_factors(&self.h_req, 0, &points);
+        let vs = bound(&self.nonces, &factors);
+        let signatures = vs.and_then(|vs| complete(key, digests, vs, &answers));
+        signatures.ok_or(Error::PeerMisbehaved(Code::Verify))
+    }
+}
+
+fn read_answer(bytes: &[u8]) -> Result<PartialSignature, Error> {
+    let mut fields = Fields(bytes);
+    let point = fields.take().and_then(PublicPoint::from_bytes);
+    let point = point.ok_or(Error::InvalidMessage(Code::RespPoint))?;
+    Ok(PartialSignature { point, s2: read_s2(&mut fields)? })
+}
+
+/// `v = b1*na + b2*nb` of all items; `None` if a product or sum is zero.
+fn bound(nonces: &[NoncePair], factors: &[(u128, u128)]) -> Option<Vec<SecretScalar>> {
+    // Never grows, so that no copy of a secret stays behind.
+    let mut vs = Vec::with_capacity(nonces.len());
+    for (nonces, &(b1, b2)) in nonces.iter().zip(factors) {
+        let a = nonces.a.mul_public(&Scalar::from_u128(b1))?;
+        let b = nonces.b.mul_public(&Scalar::from_u128(b2))?;
+        vs.push(a.add(&b)?);
+    }
+    Some(vs)
+}
+
+/// One item of a request as the server decoded it.
+pub(crate) struct Item {
+    pub(crate) digest: Digest,
+    pub(crate) qa: PublicPoint,
+    pub(crate) qb: PublicPoint,
+}
+
+impl Item {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Code> {
+        let mut fields = Fields(bytes);
+        let digest = fields.take().and_then(Digest::from_bytes).ok_or(Code::Digest)?;
+        let qa = fields.take().and_then(PublicPoint::from_bytes).ok_or(Code::Point)?;
+        let qb = fields.take().and_then(PublicPoint::from_bytes).ok_or(Code::Point)?;
+        Ok(Self { digest, qa, qb })
+    }
+}
+
+/// The server's step for all items of a request.
+///
+/// Timing: independent of the share and the nonces. `E_INTERNAL` if the random source fails or the self-check finds
+/// a fault; then nothing of the request may leave.
+pub(crate) fn respond(
+    share: &ServerShare,
+    h_req: &[u8; 32],
+    items: &[Item],
+    nonce_key: &[u8; 32],
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<Respond, Code> {
+    let count = u16::try_from(items.len()).map_err(|_| Code::Internal)?;
+    let nonces = nonce::server(nonce_key, h_req, 0..count, 0, rng).map_err(|_| Code::Internal)?;
+    let sums = sums(h_req, 0, items, &batch::mul_base(&nonces));
+    let totals = batch::nonce_sums_vartime(&sums);
+
+    let mut out =
+        Respond { body: Vec::with_capacity(items.len() * ANSWER_ITEM), log: Vec::with_capacity(items.len()) };
+    for (index, (((item, nonce), sum), total)) in (0..).zip(items.iter().zip(nonces).zip(&sums).zip(totals)) {
+        let (point, part) = match answer(share, item, nonce, sum, total)? {
+            Some(part) => (sum.k2, part),
+            None => redraw(share, h_req, index, item, nonce_key, rng)?,
+        };
+        out.body.extend(point.to_bytes());
+        out.body.extend(part.s2.to_bytes());
+        out.log.push((item.digest, part.r.to_bytes()));
+    }
+    Ok(out)
+}
+
+/// The sums `R` of `items`, the first of which is item `first` of the request.
+fn sums(h_req: &[u8; 32], first: u16, items: &[Item], k2s: &[PublicPoint]) -> Vec<batch::NonceSum> {
+    let factors = hash::binding_factors(h_req, first, k2s);
+    let sum = |((item, k2), (b1, b2)): ((&Item, &PublicPoint), _)| batch::NonceSum {
+        b1,
+        qa: item.qa,
+        b2,
+        qb: item.qb,
+        k2: *k2,
+    };
+    items.iter().zip(k2s).zip(factors).map(sum).collect()
+}
+
+/// `r` and `s2` of one item; `None` asks for another nonce (probability about 2^-127 for a hostile request).
+pub(super) fn answer(
+    share: &ServerShare,
+    item: &Item,
+    nonce: SecretScalar,
+    sum: &batch::NonceSum,
+    total: Option<PublicPoint>,
+) -> Result<Option<ServerPart>, Code> {
+    let total = total.filter(|_| sum.b1 != 0 && sum.b2 != 0);
+    server_part(share, &item.digest, nonce, total)
+}
+
+fn redraw(
+    share: &ServerShare,
+    h_req: &[u8; 32],
+    index: u16,
+    item: &Item,
+    nonce_key: &[u8; 32],
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<(PublicPoint, ServerPart), Code> {
+    for retry in 1..=MAX_REDRAWS {
+        let nonces =
+            nonce::server(nonce_key, h_req, index..index + 1, retry, rng).map_err(|_| Code::Internal)?;
+        let sums = sums(h_req, index, core::slice::from_ref(item), &batch::mul_base(&nonces));
+        let totals = batch::nonce_sums_vartime(&sums);
+        for ((nonce, sum), total) in nonces.into_iter().zip(&sums).zip(totals) {
+            if let Some(part) = answer(share, item, nonce, sum, total)? {
+                return Ok((sum.k2, part));
+            }
+        }
+    }
+    Err(Code::Internal)
+}
+
+/// A way in for the vectors, which give nonces instead of the randomness behind them.
+#[cfg(test)]
+impl<'k> super::AwaitingSignatures<'k> {
+    pub(crate) fn with_nonces(
+        key: &'k ClientKey,
+        sid: crate::SessionId,
+        h_req: [u8; 32],
+        digests: Vec<Digest>,
+        nonces: Vec<(SecretScalar, SecretScalar)>,
+    ) -> Self {
+        let nonces = nonces.into_iter().map(|(a, b)| NoncePair { a, b }).collect();
+        let round = super::Round::Dual(Sent { h_req, nonces });
+        Self { key, sid, digests, round, frame: Vec::new(), deadline_ms: 0 }
+    }
+}
+
+/// The client's last step with everything given.
+#[cfg(test)]
+pub(crate) fn complete_with(
+    key: &ClientKey,
+    digest: &Digest,
+    (a, b): (SecretScalar, SecretScalar),
+    factors: (u128, u128),
+    (point, s2): (PublicPoint, Scalar),
+) -> Option<Signature> {
+    let vs = bound(&[NoncePair { a, b }], &[factors])?;
+    complete(key, &[*digest], vs, &[PartialSignature { point, s2 }])?.pop()
+}
