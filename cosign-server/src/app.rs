@@ -14,7 +14,7 @@ mod tests;
 pub use clock::SystemClock;
 pub use config::{Config, ConfigError, LimitsConfig, LogConfig, LogFormat, SignerConfig};
 pub use entropy::OsEntropy;
-pub use files::FileError;
+pub use files::{FileError, open_or_make_master_key};
 pub use folder::{Folder, FolderError};
 pub use logs::start_logs;
 #[cfg(test)]

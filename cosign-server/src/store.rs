@@ -9,6 +9,7 @@ mod rows;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod wrapping;
 mod writer;
 
 pub use sqlite::{Access, OpenError, SqliteStore};

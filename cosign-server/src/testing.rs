@@ -30,7 +30,7 @@ use crate::{
         },
         services::{Devices, Keys, Operator},
     },
-    signer::{EntropyRng, MasterKey, PoolSettings, SignerService, SignerSettings},
+    signer::{EntropyRng, MasterKey as _, PoolSettings, Sealer, SignerService, SignerSettings, SoftwareKey},
     store::{Access, SqliteStore},
     telemetry::Telemetry,
 };
@@ -38,6 +38,8 @@ use crate::{
 /// Midday of some day.
 pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
 pub(crate) const PIN: &str = "271828";
+/// The master key.
+pub(crate) const MASTER: [u8; 32] = [7; 32];
 pub(crate) const WRONG_PIN: &str = "314159";
 
 pub(crate) fn name(text: &str) -> Name {
@@ -50,6 +52,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) entropy: Arc<CountingEntropy>,
     pub(crate) sqlite: Arc<SqliteStore>,
+    pub(crate) sealer: Arc<Sealer>,
     pub(crate) signer: SignerService,
     pub(crate) devices: Arc<Devices>,
     pub(crate) keys: Arc<Keys>,
@@ -100,10 +103,14 @@ impl World {
             replay_entries: 1 << 16,
             replay_bytes: 1 << 24,
         };
-        let master = MasterKey::new(Zeroizing::new([7; 32]));
+        let master = SoftwareKey::new(Zeroizing::new(MASTER));
+        sqlite.bind_master_key(&master.name()).await.unwrap();
+        let sealer =
+            Sealer::open(Box::new(master), Arc::clone(&sqlite) as _, Arc::clone(&time), Arc::clone(&chance));
+        let sealer = Arc::new(sealer.await.unwrap());
         let signer = SignerService::start(
             settings,
-            master,
+            Arc::clone(&sealer),
             Arc::clone(&store),
             Arc::clone(&time),
             Arc::clone(&chance),
@@ -122,7 +129,7 @@ impl World {
             telemetry,
             timeout: Duration::from_secs(10),
         });
-        Self { folder, clock, entropy, sqlite, signer, devices, keys, operator, router }
+        Self { folder, clock, entropy, sqlite, sealer, signer, devices, keys, operator, router }
     }
 
     pub(crate) fn rng(&self) -> EntropyRng {

@@ -93,6 +93,25 @@ fn commands_on_the_database() {
 }
 
 #[test]
+fn the_master_key_is_rotated_and_replaced() {
+    let data = Data::init();
+    let rotated = data.json(&["master-key", "rotate", "--all", "--json"]);
+    assert_eq!(rotated, serde_json::json!({ "newest": 2, "versions": [2], "resealed": 0 }));
+    let shown = data.run(&["master-key", "rotate"]);
+    assert!(text(&shown.stdout).contains("Wrapping key 3 is in use"), "{}", text(&shown.stdout));
+
+    let new = data.path().join("new.key");
+    let replaced = data.run(&["master-key", "replace", "--new", new.to_str().unwrap()]);
+    assert_eq!(replaced.status.code(), Some(0), "{}", text(&replaced.stderr));
+    assert_eq!(std::fs::read(&new).unwrap().len(), 32);
+    let old = data.run(&["master-key", "rotate"]);
+    assert_eq!(old.status.code(), Some(1));
+    assert!(text(&old.stderr).contains("another master key"), "{}", text(&old.stderr));
+    std::fs::rename(&new, data.path().join("master.key")).unwrap();
+    assert_eq!(data.json(&["master-key", "rotate", "--json"])["newest"], 4);
+}
+
+#[test]
 fn exit_codes() {
     let data = Data::init();
     let zeros = "0".repeat(32);

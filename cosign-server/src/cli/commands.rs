@@ -33,7 +33,7 @@ pub(super) async fn init(init: &Init) -> Result<(), Failure> {
     let (clock, entropy) = (SystemClock::new(), OsEntropy);
     let config = folder.create(init.listen, init.names.clone(), &clock, &entropy)?;
     let offline = Offline::open(&config, Access::Create, Arc::new(clock), Arc::new(entropy)).await?;
-    offline.bind_master_key(&config).await?;
+    offline.sealer(&config).await?;
     offline.operator.record_init().await?;
     offline.close().await;
     let path = folder.config_path();

@@ -6,3 +6,4 @@ mod keygen;
 mod operator;
 mod refresh;
 mod replay;
+mod rotation;

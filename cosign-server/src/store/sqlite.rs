@@ -21,7 +21,7 @@ use crate::{
     domain::{
         audit::{Entry, Head},
         device::Device,
-        key::{IssuedKey, StoredKey},
+        key::{IssuedKey, StoredKey, WrappedKey},
         once::Outcome,
         ports::{LiveSession, Store, StoreError, Unit},
     },
@@ -59,8 +59,10 @@ pub enum OpenError {
         "{0}: the file system does not allow a write-ahead log with full synchronisation; use a local disk"
     )]
     NotDurable(PathBuf),
-    /// It was sealed under another master key.
-    #[error("the database belongs to another master key (it names {stored}, the file holds {given})")]
+    /// It belongs to another master key.
+    #[error(
+        "the database belongs to another master key (it names {stored}, the configuration gives {given})"
+    )]
     OtherMasterKey {
         /// Name of the key that the database was made with.
         stored: String,
@@ -179,6 +181,19 @@ impl Store for SqliteStore {
         key: &'a str,
     ) -> BoxFuture<'a, Result<Option<Outcome>, StoreError>> {
         Box::pin(read::outcome(&self.readers, device, key))
+    }
+
+    fn wrapping_keys(&self) -> BoxFuture<'_, Result<Vec<WrappedKey>, StoreError>> {
+        Box::pin(read::wrapping_keys(&self.readers))
+    }
+
+    fn sealed_before(
+        &self,
+        version: u32,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<StoredKey>, StoreError>> {
+        Box::pin(read::sealed_before(&self.readers, version, after, limit))
     }
 
     fn live_sessions(&self, now_ms: u64) -> BoxFuture<'_, Result<Vec<LiveSession>, StoreError>> {
