@@ -6,6 +6,8 @@ mod entropy;
 mod files;
 mod folder;
 mod logs;
+mod master;
+mod pkcs11;
 mod pki;
 mod server;
 #[cfg(test)]
@@ -14,9 +16,11 @@ mod tests;
 pub use clock::SystemClock;
 pub use config::{Config, ConfigError, LimitsConfig, LogConfig, LogFormat, SignerConfig};
 pub use entropy::OsEntropy;
-pub use files::{FileError, open_or_make_master_key};
+pub use files::FileError;
 pub use folder::{Folder, FolderError};
 pub use logs::start_logs;
+pub use master::{MasterKeyError, MasterKeySource};
+pub use pkcs11::{PinSource, TokenError, TokenUri};
 #[cfg(test)]
 pub(crate) use server::Health;
 pub use server::{Offline, Server, StartError};

@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::{
-    app::{ConfigError, FileError, FolderError, StartError},
+    app::{ConfigError, FolderError, MasterKeyError, MasterKeySource, StartError},
     dev::{DevError, DevOptions},
     domain::Error as DomainError,
     signer::SealerError,
@@ -173,9 +173,10 @@ enum MasterKey {
     Replace {
         #[command(flatten)]
         target: Target,
-        /// The new master key file; made if it does not exist.
+        /// The new master key, as the configuration names it: a file, `env:NAME` or `pkcs11:...`. A file, or the key on a
+        /// token, is made if it is not there.
         #[arg(long)]
-        new: PathBuf,
+        new: MasterKeySource,
         #[command(flatten)]
         output: Output,
     },
@@ -222,7 +223,7 @@ enum Failure {
     #[error(transparent)]
     Sealer(#[from] SealerError),
     #[error(transparent)]
-    File(#[from] FileError),
+    MasterKey(#[from] MasterKeyError),
     #[error("{0}")]
     Domain(#[from] DomainError),
     #[error(transparent)]

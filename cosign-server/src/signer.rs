@@ -5,7 +5,7 @@
 //! record are durable. **Invariant:** nothing in here knows accounts or HTTP.
 
 mod issue;
-mod master;
+pub(crate) mod master;
 mod operate;
 mod pending;
 mod pool;

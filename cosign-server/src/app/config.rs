@@ -11,6 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::master::MasterKeySource;
 use crate::{
     signer::{PoolSettings, SignerSettings},
     transport::Limits,
@@ -45,8 +46,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// SQLite file.
     pub database: PathBuf,
-    /// File of 32 bytes, mode 0600, best on another disk than the database and its backups.
-    pub master_key: PathBuf,
+    /// Where the master key is: a file (`file:PATH` or a path), `env:NAME`, or `pkcs11:...`.
+    pub master_key: MasterKeySource,
     /// TLS certificate chain, PEM, leaf first.
     pub certificate: PathBuf,
     /// Its private key, PEM (PKCS#8), mode 0600.
@@ -153,11 +154,10 @@ impl Config {
         let mut config: Self = toml::from_str(&text)
             .map_err(|error| ConfigError::Parse { path: path.to_owned(), error: Box::new(error) })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        for file in
-            [&mut config.database, &mut config.master_key, &mut config.certificate, &mut config.private_key]
-        {
+        for file in [&mut config.database, &mut config.certificate, &mut config.private_key] {
             *file = folder.join(&*file);
         }
+        config.master_key.relative_to(folder);
         Ok(config)
     }
 
@@ -195,7 +195,7 @@ mod tests {
         fs::write(&path, text).unwrap();
         let config = Config::read(&path).unwrap();
         assert_eq!(config.database, folder.path().join("a.db"));
-        assert_eq!(config.master_key, Path::new("/elsewhere/m"));
+        assert_eq!(config.master_key, MasterKeySource::File("/elsewhere/m".into()));
         assert_eq!(config.limits.in_flight, 64);
         fs::write(&path, format!("{text}[limits]\nconections = 1\n")).unwrap();
         assert!(matches!(Config::read(&path), Err(ConfigError::Parse { .. })));

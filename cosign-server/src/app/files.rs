@@ -96,10 +96,7 @@ pub(super) fn read_master_key(path: &Path) -> Result<SoftwareKey, FileError> {
 }
 
 /// Reads a master key, or makes a new one if there is no such file.
-///
-/// # Errors
-/// [`FileError`]; a file that exists is left as it is.
-pub fn open_or_make_master_key(path: &Path, entropy: &dyn Entropy) -> Result<SoftwareKey, FileError> {
+pub(super) fn open_or_make_master_key(path: &Path, entropy: &dyn Entropy) -> Result<SoftwareKey, FileError> {
     if !path.exists() {
         let mut key = Zeroizing::new([0; 32]);
         entropy.fill(key.as_mut()).map_err(|error| FileError::content(path, error))?;

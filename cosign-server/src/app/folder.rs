@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::{
     config::{Config, ConfigError, LimitsConfig, LogConfig, SignerConfig},
     files::{FileError, make_folder, write_new},
+    master::MasterKeySource,
     pki,
 };
 use crate::domain::{
@@ -105,7 +106,7 @@ impl Folder {
         let config = Config {
             listen,
             database: "cosign.db".into(),
-            master_key: "master.key".into(),
+            master_key: MasterKeySource::File("master.key".into()),
             certificate: "server.pem".into(),
             private_key: "server.key".into(),
             limits: LimitsConfig::default(),

@@ -17,7 +17,8 @@ use tokio::sync::watch;
 
 use super::{
     config::Config,
-    files::{FileError, read_master_key, read_secret},
+    files::{FileError, read_secret},
+    master::MasterKeyError,
 };
 use crate::{
     api::{self, Api},
@@ -26,7 +27,7 @@ use crate::{
         ports::{Clock, Entropy, Readiness, Signer, Store, Unit},
         services::{Devices, Keys, Operator},
     },
-    signer::{MasterKey as _, Sealer, SealerError, SignerService},
+    signer::{Sealer, SealerError, SignerService},
     store::{Access, OpenError, SqliteStore},
     telemetry::Telemetry,
     transport::{BindError, Limits, Sockets, tls::ServerTls},
@@ -50,6 +51,9 @@ pub enum StartError {
     /// Another server uses the database.
     #[error("{0} is locked: another server uses this database; two would not see each other's replays")]
     Locked(PathBuf),
+    /// The master key.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
     /// The wrapping keys.
     #[error(transparent)]
     Sealer(#[from] SealerError),
@@ -219,9 +223,9 @@ async fn sealer(
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Sealer, StartError> {
-    let master = read_master_key(&config.master_key)?;
+    let master = config.master_key.open(Access::Existing, &*entropy)?;
     store.bind_master_key(&master.name()).await?;
-    Ok(Sealer::open(Box::new(master), Arc::clone(store) as _, clock, entropy).await?)
+    Ok(Sealer::open(master, Arc::clone(store) as _, clock, entropy).await?)
 }
 
 fn tls(certificate: &Path, private_key: &Path) -> Result<ServerTls, StartError> {

@@ -40,7 +40,7 @@ pub(super) async fn init(init: &Init) -> Result<(), Failure> {
     say(format_args!("Made {}.", init.data.display()));
     say(format_args!(
         "Back up {} separately from the database: without it no key can be used.",
-        config.master_key.display()
+        config.master_key
     ));
     say(format_args!("Next: cosign-server serve --config {}", path.display()));
     say(format_args!("      cosign-server enrol-code new --config {}", path.display()));

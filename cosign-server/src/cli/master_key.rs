@@ -9,7 +9,7 @@ use super::{
     output::{remark, say},
 };
 use crate::{
-    app::{Config, Offline, OsEntropy, SystemClock, open_or_make_master_key, start_logs},
+    app::{Config, MasterKeySource, Offline, OsEntropy, SystemClock, start_logs},
     signer::Sealer,
     store::Access,
 };
@@ -37,10 +37,10 @@ pub(super) async fn run(command: MasterKey) -> Result<(), Failure> {
             offline.close().await;
             replaced?;
             if output.json {
-                say(json!({ "master_key": new }));
+                say(json!({ "master_key": new.to_string() }));
                 return Ok(());
             }
-            say(format_args!("The database belongs to {} now. Back it up.", new.display()));
+            say(format_args!("The database belongs to {new} now. Back both up."));
             say(format_args!(
                 "Next: name it as master_key in {}, restart the server.",
                 target.config.display()
@@ -79,7 +79,7 @@ async fn rotate(sealer: &Sealer, all: bool) -> Result<(u32, usize), Failure> {
     Ok((version, resealed))
 }
 
-async fn replace(sealer: &Sealer, new: &Path) -> Result<(), Failure> {
-    let master = open_or_make_master_key(new, &OsEntropy)?;
-    Ok(sealer.replace(&master).await?)
+async fn replace(sealer: &Sealer, new: &MasterKeySource) -> Result<(), Failure> {
+    let master = new.open(Access::Create, &OsEntropy)?;
+    Ok(sealer.replace(&*master).await?)
 }
