@@ -9,6 +9,7 @@ mod rows;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 mod wrapping;
 mod writer;
 

@@ -74,13 +74,23 @@ impl World {
 
     /// Stops and starts again on the same files.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// Stops, lets something happen to the folder, and starts again.
+    pub(crate) async fn restart_after(self, happens: impl FnOnce(&Path)) -> Self {
         self.signer.drain().await;
         self.sqlite.close().await;
+        happens(self.folder.path());
         Self::open(self.folder, self.clock, self.entropy, |store| store).await
     }
 
     pub(crate) fn database(&self) -> PathBuf {
         database(self.folder.path())
+    }
+
+    pub(crate) fn tombstones(&self) -> PathBuf {
+        tombstones(self.folder.path())
     }
 
     async fn open(
@@ -91,8 +101,9 @@ impl World {
     ) -> Self {
         let telemetry = Arc::new(Telemetry::new());
         let path = database(folder.path());
-        let sqlite =
-            Arc::new(SqliteStore::open(&path, Access::Create, Arc::clone(&telemetry)).await.unwrap());
+        let revoked = tombstones(folder.path());
+        let sqlite = SqliteStore::open(&path, &revoked, Access::Create, Arc::clone(&telemetry)).await;
+        let sqlite = Arc::new(sqlite.unwrap());
         let store = wrap(Arc::clone(&sqlite) as _);
         let time: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let chance: Arc<dyn Entropy> = Arc::clone(&entropy) as _;
@@ -150,6 +161,10 @@ impl World {
 
 fn database(folder: &Path) -> PathBuf {
     folder.join("cosign.db")
+}
+
+fn tombstones(folder: &Path) -> PathBuf {
+    folder.join("tombstones")
 }
 
 /// A caller with this device id.

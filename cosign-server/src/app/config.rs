@@ -46,6 +46,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// SQLite file.
     pub database: PathBuf,
+    /// File of revocations, which no restored backup of the database undoes. Keep it on another disk, out of the backups
+    /// that the database is restored from.
+    #[serde(default = "default_tombstones")]
+    pub tombstones: PathBuf,
     /// Where the master key is: a file (`file:PATH` or a path), `env:NAME`, or `pkcs11:...`.
     pub master_key: MasterKeySource,
     /// TLS certificate chain, PEM, leaf first.
@@ -61,6 +65,10 @@ pub struct Config {
     /// Logs.
     #[serde(default)]
     pub log: LogConfig,
+}
+
+fn default_tombstones() -> PathBuf {
+    "tombstones".into()
 }
 
 /// Limits of the transport.
@@ -154,7 +162,9 @@ impl Config {
         let mut config: Self = toml::from_str(&text)
             .map_err(|error| ConfigError::Parse { path: path.to_owned(), error: Box::new(error) })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        for file in [&mut config.database, &mut config.certificate, &mut config.private_key] {
+        for file in
+            [&mut config.database, &mut config.tombstones, &mut config.certificate, &mut config.private_key]
+        {
             *file = folder.join(&*file);
         }
         config.master_key.relative_to(folder);
@@ -196,6 +206,7 @@ mod tests {
         let config = Config::read(&path).unwrap();
         assert_eq!(config.database, folder.path().join("a.db"));
         assert_eq!(config.master_key, MasterKeySource::File("/elsewhere/m".into()));
+        assert_eq!(config.tombstones, folder.path().join("tombstones"));
         assert_eq!(config.limits.in_flight, 64);
         fs::write(&path, format!("{text}[limits]\nconections = 1\n")).unwrap();
         assert!(matches!(Config::read(&path), Err(ConfigError::Parse { .. })));

@@ -89,7 +89,7 @@ impl Server {
         let tls = tls(&config.certificate, &config.private_key)?;
         let lock = lock(&config.database)?;
         let telemetry = Arc::new(Telemetry::new());
-        let store = Arc::new(SqliteStore::open(&config.database, access, Arc::clone(&telemetry)).await?);
+        let store = Arc::new(open_store(config, access, Arc::clone(&telemetry)).await?);
         let port: Arc<dyn Store> = Arc::clone(&store) as _;
         let sealer = sealer(config, &store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
         let signer = SignerService::start(
@@ -197,7 +197,7 @@ impl Offline {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
-        let store = Arc::new(SqliteStore::open(&config.database, access, Arc::new(Telemetry::new())).await?);
+        let store = Arc::new(open_store(config, access, Arc::new(Telemetry::new())).await?);
         let port: Arc<dyn Store> = Arc::clone(&store) as _;
         let operator = Operator::new(port, Arc::clone(&clock), Arc::clone(&entropy));
         Ok(Self { store, clock, entropy, operator })
@@ -215,6 +215,14 @@ impl Offline {
     pub async fn close(self) {
         self.store.close().await;
     }
+}
+
+async fn open_store(
+    config: &Config,
+    access: Access,
+    telemetry: Arc<Telemetry>,
+) -> Result<SqliteStore, OpenError> {
+    SqliteStore::open(&config.database, &config.tombstones, access, telemetry).await
 }
 
 async fn sealer(

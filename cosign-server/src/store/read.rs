@@ -112,6 +112,11 @@ pub(super) async fn outcome(
     one(row, rows::outcome)
 }
 
+pub(super) async fn revoked(pool: &SqlitePool) -> Result<Vec<KeyId>, StoreError> {
+    let rows = sqlx::query("SELECT key_id FROM keys WHERE status = 'revoked'").fetch_all(pool).await;
+    all(rows, rows::key_id)
+}
+
 pub(super) async fn wrapping_keys(pool: &SqlitePool) -> Result<Vec<WrappedKey>, StoreError> {
     let rows = sqlx::query("SELECT * FROM wrapping_keys ORDER BY version").fetch_all(pool).await;
     all(rows, rows::wrapped_key)

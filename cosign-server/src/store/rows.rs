@@ -90,6 +90,10 @@ pub(super) fn key(row: &SqliteRow) -> Result<StoredKey, sqlx::Error> {
     })
 }
 
+pub(super) fn key_id(row: &SqliteRow) -> Result<KeyId, sqlx::Error> {
+    bytes(row, "key_id").map(KeyId::from_bytes)
+}
+
 pub(super) fn wrapped_key(row: &SqliteRow) -> Result<WrappedKey, sqlx::Error> {
     Ok(WrappedKey {
         version: u32::from_be_bytes(bytes(row, "version")?),

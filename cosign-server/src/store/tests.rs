@@ -24,7 +24,9 @@ const DEVICE: DeviceId = DeviceId::from_bytes([1; 32]);
 const KEY: KeyId = KeyId::from_bytes([2; 16]);
 
 async fn open(path: &Path) -> SqliteStore {
-    SqliteStore::open(path, Access::Create, Arc::new(Telemetry::new())).await.unwrap()
+    SqliteStore::open(path, &path.with_extension("tombstones"), Access::Create, Arc::new(Telemetry::new()))
+        .await
+        .unwrap()
 }
 
 async fn fresh() -> (tempfile::TempDir, SqliteStore) {
@@ -103,7 +105,9 @@ async fn audit_notes(store: &SqliteStore) -> Vec<String> {
 async fn a_database_opens_again_and_keeps_what_was_committed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let missing = SqliteStore::open(&path, Access::Existing, Arc::new(Telemetry::new())).await;
+    let missing =
+        SqliteStore::open(&path, &folder.path().join("t"), Access::Existing, Arc::new(Telemetry::new()))
+            .await;
     assert!(matches!(missing, Err(OpenError::Missing(_))));
     let store = open(&path).await;
     with_key(&store).await;
@@ -115,6 +119,21 @@ async fn a_database_opens_again_and_keeps_what_was_committed() {
         (stored.public_key, stored.share, stored.pending),
         ([1; 64], sealed(1, 9), Some(sealed(1, 8)))
     );
+}
+
+#[tokio::test]
+async fn a_database_is_not_opened_without_its_tombstones() {
+    let (folder, store) = fresh().await;
+    store.close().await;
+    let tombstones = folder.path().join("a.tombstones");
+    std::fs::remove_file(&tombstones).unwrap();
+    let again = async || {
+        let telemetry = Arc::new(Telemetry::new());
+        SqliteStore::open(&folder.path().join("a.db"), &tombstones, Access::Existing, telemetry).await
+    };
+    assert!(matches!(again().await, Err(OpenError::Tombstones { .. })));
+    std::fs::write(&tombstones, []).unwrap();
+    again().await.map(drop).unwrap();
 }
 
 #[tokio::test]
