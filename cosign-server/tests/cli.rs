@@ -160,9 +160,24 @@ fn serve_serves_beside_the_operators_commands_and_stops_at_sigterm() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(serving.stderr.take().unwrap()).lines();
-    let started =
-        lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("serving"))).unwrap().unwrap();
+    let mut logged = String::new();
+    let started = loop {
+        let line = lines.next().unwrap().unwrap();
+        if line.contains("serving") {
+            break line;
+        }
+        logged.push_str(&line);
+    };
     assert!(started.contains("127.0.0.1:"), "{started}");
+    let of_process = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", serving.id())).unwrap();
+    let line = |text: &str, name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    let core = line(&of_process("limits"), "Max core file size");
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    let locked = line(&of_process("status"), "VmLck");
+    let locked_kib: u64 = locked.split_whitespace().nth(1).unwrap().parse().unwrap();
+    // Without the right to lock memory the log says so instead.
+    assert_eq!(locked_kib > 1024, logged.contains("memory is locked"), "{locked}: {logged}");
+    assert!(locked_kib > 1024 || logged.contains("LimitMEMLOCK"), "{logged}");
     let second = data.run(&["serve"]);
     assert_eq!(second.status.code(), Some(1));
     assert!(text(&second.stderr).contains("another server"), "{}", text(&second.stderr));

@@ -19,6 +19,9 @@ use crate::{
 pub(super) async fn serve(path: &Path) -> Result<(), Failure> {
     let config = Config::read(path)?;
     start_logs(&config.log, "info");
+    // Before the first secret is read.
+    #[cfg(target_os = "linux")]
+    crate::app::protect();
     let stop = until_signal()?;
     let server =
         Server::start(&config, Access::Existing, Arc::new(SystemClock::new()), Arc::new(OsEntropy)).await?;
