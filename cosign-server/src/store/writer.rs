@@ -121,9 +121,11 @@ async fn checkpoint(connection: &mut SqliteConnection) -> bool {
     matches!(busy, Ok(false))
 }
 
-/// A revocation empties the row, an activated refresh writes the new share over the old one.
+/// A revocation empties the row, an activated refresh writes the new share over the old one; dropped and replaced wrapping
+/// keys open what was sealed under them.
 fn destroys_share(write: &Write) -> bool {
     match write {
+        Write::DropWrappingKeys | Write::ReplaceMasterKey { .. } => true,
         Write::SetStatus { to, .. } => *to == Status::Revoked,
         Write::Log(event) => event.note == ACTIVATED,
         _ => false,
