@@ -6,7 +6,11 @@ mod entropy;
 mod files;
 mod folder;
 mod logs;
+mod master;
+mod pkcs11;
 mod pki;
+#[cfg(target_os = "linux")]
+mod process;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -17,6 +21,10 @@ pub use entropy::OsEntropy;
 pub use files::FileError;
 pub use folder::{Folder, FolderError};
 pub use logs::start_logs;
+pub use master::{MasterKeyError, MasterKeySource};
+pub use pkcs11::{PinSource, TokenError, TokenUri};
+#[cfg(target_os = "linux")]
+pub use process::protect;
 #[cfg(test)]
 pub(crate) use server::Health;
 pub use server::{Offline, Server, StartError};

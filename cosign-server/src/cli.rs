@@ -2,6 +2,7 @@
 
 mod commands;
 mod duration;
+mod master_key;
 mod output;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
@@ -12,9 +13,10 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::{
-    app::{ConfigError, FolderError, StartError},
+    app::{ConfigError, FolderError, MasterKeyError, MasterKeySource, StartError},
     dev::{DevError, DevOptions},
     domain::Error as DomainError,
+    signer::SealerError,
     store::OpenError,
 };
 
@@ -46,6 +48,9 @@ enum Command {
     /// Keys, directly on the database; a running server obeys at once.
     #[command(subcommand)]
     Key(Key),
+    /// The master key and the wrapping keys under it; a running server goes on.
+    #[command(subcommand)]
+    MasterKey(MasterKey),
     /// The audit log.
     #[command(subcommand)]
     Audit(Audit),
@@ -152,6 +157,32 @@ struct OneKey {
 }
 
 #[derive(Debug, Subcommand)]
+enum MasterKey {
+    /// Make a new wrapping key. A running server seals all shares under it bit by bit, then drops the old one.
+    Rotate {
+        #[command(flatten)]
+        target: Target,
+        /// Seal all shares under it now.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Wrap the wrapping keys under another master key, in one transaction. Then change the configuration and restart
+    /// the server.
+    Replace {
+        #[command(flatten)]
+        target: Target,
+        /// The new master key, as the configuration names it: a file, `env:NAME` or `pkcs11:...`. A file, or the key on a
+        /// token, is made if it is not there.
+        #[arg(long)]
+        new: MasterKeySource,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum Audit {
     /// Check the whole chain and print its end. Note the end: `--expect` proves later that nothing was cut off.
     Verify {
@@ -189,6 +220,10 @@ enum Failure {
     Start(#[from] StartError),
     #[error(transparent)]
     Store(#[from] OpenError),
+    #[error(transparent)]
+    Sealer(#[from] SealerError),
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
     #[error("{0}")]
     Domain(#[from] DomainError),
     #[error(transparent)]
@@ -242,6 +277,7 @@ fn execute(command: Command) -> Result<(), Failure> {
                 commands::new_code(&target.config, uses, ttl, output.json).await
             }
             Command::Key(key) => commands::key(key).await,
+            Command::MasterKey(command) => master_key::run(command).await,
             Command::Audit(audit) => commands::audit(audit).await,
             Command::Version(output) => {
                 commands::version(output.json);

@@ -5,18 +5,22 @@
 //! record are durable. **Invariant:** nothing in here knows accounts or HTTP.
 
 mod issue;
+pub(crate) mod master;
 mod operate;
 mod pending;
 mod pool;
 mod replay;
 mod rng;
 mod seal;
+mod sealer;
 mod service;
 #[cfg(test)]
 mod tests;
 mod vault;
 
+pub use master::{MasterKey, SoftwareKey};
 pub use pool::PoolSettings;
 pub use rng::EntropyRng;
-pub use seal::{MasterKey, Place, SealError};
+pub use seal::{Place, SealError, WrappingKeys};
+pub use sealer::{Sealer, SealerError};
 pub use service::{SignerService, SignerSettings};

@@ -9,6 +9,8 @@ mod rows;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod tombstones;
+mod wrapping;
 mod writer;
 
 pub use sqlite::{Access, OpenError, SqliteStore};

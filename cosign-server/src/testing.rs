@@ -30,7 +30,7 @@ use crate::{
         },
         services::{Devices, Keys, Operator},
     },
-    signer::{EntropyRng, MasterKey, PoolSettings, SignerService, SignerSettings},
+    signer::{EntropyRng, MasterKey as _, PoolSettings, Sealer, SignerService, SignerSettings, SoftwareKey},
     store::{Access, SqliteStore},
     telemetry::Telemetry,
 };
@@ -38,6 +38,8 @@ use crate::{
 /// Midday of some day.
 pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
 pub(crate) const PIN: &str = "271828";
+/// The master key.
+pub(crate) const MASTER: [u8; 32] = [7; 32];
 pub(crate) const WRONG_PIN: &str = "314159";
 
 pub(crate) fn name(text: &str) -> Name {
@@ -50,6 +52,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) entropy: Arc<CountingEntropy>,
     pub(crate) sqlite: Arc<SqliteStore>,
+    pub(crate) sealer: Arc<Sealer>,
     pub(crate) signer: SignerService,
     pub(crate) devices: Arc<Devices>,
     pub(crate) keys: Arc<Keys>,
@@ -71,13 +74,23 @@ impl World {
 
     /// Stops and starts again on the same files.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// Stops, lets something happen to the folder, and starts again.
+    pub(crate) async fn restart_after(self, happens: impl FnOnce(&Path)) -> Self {
         self.signer.drain().await;
         self.sqlite.close().await;
+        happens(self.folder.path());
         Self::open(self.folder, self.clock, self.entropy, |store| store).await
     }
 
     pub(crate) fn database(&self) -> PathBuf {
         database(self.folder.path())
+    }
+
+    pub(crate) fn tombstones(&self) -> PathBuf {
+        tombstones(self.folder.path())
     }
 
     async fn open(
@@ -88,8 +101,9 @@ impl World {
     ) -> Self {
         let telemetry = Arc::new(Telemetry::new());
         let path = database(folder.path());
-        let sqlite =
-            Arc::new(SqliteStore::open(&path, Access::Create, Arc::clone(&telemetry)).await.unwrap());
+        let revoked = tombstones(folder.path());
+        let sqlite = SqliteStore::open(&path, &revoked, Access::Create, Arc::clone(&telemetry)).await;
+        let sqlite = Arc::new(sqlite.unwrap());
         let store = wrap(Arc::clone(&sqlite) as _);
         let time: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let chance: Arc<dyn Entropy> = Arc::clone(&entropy) as _;
@@ -100,10 +114,14 @@ impl World {
             replay_entries: 1 << 16,
             replay_bytes: 1 << 24,
         };
-        let master = MasterKey::new(Zeroizing::new([7; 32]));
+        let master = SoftwareKey::new(Zeroizing::new(MASTER));
+        sqlite.bind_master_key(&master.name()).await.unwrap();
+        let sealer =
+            Sealer::open(Box::new(master), Arc::clone(&sqlite) as _, Arc::clone(&time), Arc::clone(&chance));
+        let sealer = Arc::new(sealer.await.unwrap());
         let signer = SignerService::start(
             settings,
-            master,
+            Arc::clone(&sealer),
             Arc::clone(&store),
             Arc::clone(&time),
             Arc::clone(&chance),
@@ -122,7 +140,7 @@ impl World {
             telemetry,
             timeout: Duration::from_secs(10),
         });
-        Self { folder, clock, entropy, sqlite, signer, devices, keys, operator, router }
+        Self { folder, clock, entropy, sqlite, sealer, signer, devices, keys, operator, router }
     }
 
     pub(crate) fn rng(&self) -> EntropyRng {
@@ -143,6 +161,10 @@ impl World {
 
 fn database(folder: &Path) -> PathBuf {
     folder.join("cosign.db")
+}
+
+fn tombstones(folder: &Path) -> PathBuf {
+    folder.join("tombstones")
 }
 
 /// A caller with this device id.

@@ -93,6 +93,25 @@ fn commands_on_the_database() {
 }
 
 #[test]
+fn the_master_key_is_rotated_and_replaced() {
+    let data = Data::init();
+    let rotated = data.json(&["master-key", "rotate", "--all", "--json"]);
+    assert_eq!(rotated, serde_json::json!({ "newest": 2, "versions": [2], "resealed": 0 }));
+    let shown = data.run(&["master-key", "rotate"]);
+    assert!(text(&shown.stdout).contains("Wrapping key 3 is in use"), "{}", text(&shown.stdout));
+
+    let new = data.path().join("new.key");
+    let replaced = data.run(&["master-key", "replace", "--new", new.to_str().unwrap()]);
+    assert_eq!(replaced.status.code(), Some(0), "{}", text(&replaced.stderr));
+    assert_eq!(std::fs::read(&new).unwrap().len(), 32);
+    let old = data.run(&["master-key", "rotate"]);
+    assert_eq!(old.status.code(), Some(1));
+    assert!(text(&old.stderr).contains("another master key"), "{}", text(&old.stderr));
+    std::fs::rename(&new, data.path().join("master.key")).unwrap();
+    assert_eq!(data.json(&["master-key", "rotate", "--json"])["newest"], 4);
+}
+
+#[test]
 fn exit_codes() {
     let data = Data::init();
     let zeros = "0".repeat(32);
@@ -141,9 +160,24 @@ fn serve_serves_beside_the_operators_commands_and_stops_at_sigterm() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(serving.stderr.take().unwrap()).lines();
-    let started =
-        lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("serving"))).unwrap().unwrap();
+    let mut logged = String::new();
+    let started = loop {
+        let line = lines.next().unwrap().unwrap();
+        if line.contains("serving") {
+            break line;
+        }
+        logged.push_str(&line);
+    };
     assert!(started.contains("127.0.0.1:"), "{started}");
+    let of_process = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", serving.id())).unwrap();
+    let line = |text: &str, name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    let core = line(&of_process("limits"), "Max core file size");
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    let locked = line(&of_process("status"), "VmLck");
+    let locked_kib: u64 = locked.split_whitespace().nth(1).unwrap().parse().unwrap();
+    // Without the right to lock memory the log says so instead.
+    assert_eq!(locked_kib > 1024, logged.contains("memory is locked"), "{locked}: {logged}");
+    assert!(locked_kib > 1024 || logged.contains("LimitMEMLOCK"), "{logged}");
     let second = data.run(&["serve"]);
     assert_eq!(second.status.code(), Some(1));
     assert!(text(&second.stderr).contains("another server"), "{}", text(&second.stderr));

@@ -11,6 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::master::MasterKeySource;
 use crate::{
     signer::{PoolSettings, SignerSettings},
     transport::Limits,
@@ -45,8 +46,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// SQLite file.
     pub database: PathBuf,
-    /// File of 32 bytes, mode 0600, best on another disk than the database and its backups.
-    pub master_key: PathBuf,
+    /// File of revocations, which no restored backup of the database undoes. Keep it on another disk, out of the backups
+    /// that the database is restored from.
+    #[serde(default = "default_tombstones")]
+    pub tombstones: PathBuf,
+    /// Where the master key is: a file (`file:PATH` or a path), `env:NAME`, or `pkcs11:...`.
+    pub master_key: MasterKeySource,
     /// TLS certificate chain, PEM, leaf first.
     pub certificate: PathBuf,
     /// Its private key, PEM (PKCS#8), mode 0600.
@@ -60,6 +65,10 @@ pub struct Config {
     /// Logs.
     #[serde(default)]
     pub log: LogConfig,
+}
+
+fn default_tombstones() -> PathBuf {
+    "tombstones".into()
 }
 
 /// Limits of the transport.
@@ -154,10 +163,11 @@ impl Config {
             .map_err(|error| ConfigError::Parse { path: path.to_owned(), error: Box::new(error) })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for file in
-            [&mut config.database, &mut config.master_key, &mut config.certificate, &mut config.private_key]
+            [&mut config.database, &mut config.tombstones, &mut config.certificate, &mut config.private_key]
         {
             *file = folder.join(&*file);
         }
+        config.master_key.relative_to(folder);
         Ok(config)
     }
 
@@ -195,7 +205,8 @@ mod tests {
         fs::write(&path, text).unwrap();
         let config = Config::read(&path).unwrap();
         assert_eq!(config.database, folder.path().join("a.db"));
-        assert_eq!(config.master_key, Path::new("/elsewhere/m"));
+        assert_eq!(config.master_key, MasterKeySource::File("/elsewhere/m".into()));
+        assert_eq!(config.tombstones, folder.path().join("tombstones"));
         assert_eq!(config.limits.in_flight, 64);
         fs::write(&path, format!("{text}[limits]\nconections = 1\n")).unwrap();
         assert!(matches!(Config::read(&path), Err(ConfigError::Parse { .. })));

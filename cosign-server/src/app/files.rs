@@ -10,7 +10,7 @@ use std::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::signer::MasterKey;
+use crate::{domain::ports::Entropy, signer::SoftwareKey};
 
 /// Why a file cannot be used.
 #[derive(Debug, Error)]
@@ -59,7 +59,10 @@ pub(super) fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), Fi
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
         file.write_all(content)?;
-        file.sync_all()
+        file.sync_all()?;
+        // The name too must survive the loss of power.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     };
     write().map_err(FileError::io(path))
 }
@@ -79,7 +82,7 @@ pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> 
 }
 
 /// Reads the master key: exactly 32 bytes.
-pub(super) fn read_master_key(path: &Path) -> Result<MasterKey, FileError> {
+pub(super) fn read_master_key(path: &Path) -> Result<SoftwareKey, FileError> {
     let content = read_secret(path)?;
     let mut key = Zeroizing::new([0; 32]);
     if content.len() != key.len() {
@@ -89,7 +92,17 @@ pub(super) fn read_master_key(path: &Path) -> Result<MasterKey, FileError> {
         ));
     }
     key.copy_from_slice(&content);
-    Ok(MasterKey::new(key))
+    Ok(SoftwareKey::new(key))
+}
+
+/// Reads a master key, or makes a new one if there is no such file.
+pub(super) fn open_or_make_master_key(path: &Path, entropy: &dyn Entropy) -> Result<SoftwareKey, FileError> {
+    if !path.exists() {
+        let mut key = Zeroizing::new([0; 32]);
+        entropy.fill(key.as_mut()).map_err(|error| FileError::content(path, error))?;
+        write_new(path, &key[..], 0o600)?;
+    }
+    read_master_key(path)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::{
     config::{Config, ConfigError, LimitsConfig, LogConfig, SignerConfig},
     files::{FileError, make_folder, write_new},
+    master::MasterKeySource,
     pki,
 };
 use crate::domain::{
@@ -21,7 +22,8 @@ use crate::domain::{
 const CONFIG: &str = "cosign.toml";
 const HEADING: &str = "\
 # cosign-server. Paths are relative to this file. Values that are left out have the defaults shown by
-# `cosign-server init` in a new folder. Keep `master_key` off the disk that holds the database and its backups.
+# `cosign-server init` in a new folder. Keep `master_key` off the disk that holds the database and its backups,
+# and `tombstones` out of the backups: the revocations in it must outlive a restored database.
 ";
 
 /// Why a data folder cannot be made.
@@ -105,7 +107,8 @@ impl Folder {
         let config = Config {
             listen,
             database: "cosign.db".into(),
-            master_key: "master.key".into(),
+            tombstones: "tombstones".into(),
+            master_key: MasterKeySource::File("master.key".into()),
             certificate: "server.pem".into(),
             private_key: "server.key".into(),
             limits: LimitsConfig::default(),

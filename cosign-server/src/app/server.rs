@@ -17,7 +17,8 @@ use tokio::sync::watch;
 
 use super::{
     config::Config,
-    files::{FileError, read_master_key, read_secret},
+    files::{FileError, read_secret},
+    master::MasterKeyError,
 };
 use crate::{
     api::{self, Api},
@@ -26,7 +27,7 @@ use crate::{
         ports::{Clock, Entropy, Readiness, Signer, Store, Unit},
         services::{Devices, Keys, Operator},
     },
-    signer::SignerService,
+    signer::{Sealer, SealerError, SignerService},
     store::{Access, OpenError, SqliteStore},
     telemetry::Telemetry,
     transport::{BindError, Limits, Sockets, tls::ServerTls},
@@ -50,6 +51,12 @@ pub enum StartError {
     /// Another server uses the database.
     #[error("{0} is locked: another server uses this database; two would not see each other's replays")]
     Locked(PathBuf),
+    /// The master key.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// The wrapping keys.
+    #[error(transparent)]
+    Sealer(#[from] SealerError),
     /// The signer.
     #[error("the signer does not start: {0}")]
     Signer(#[from] DomainError),
@@ -79,16 +86,15 @@ impl Server {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StartError> {
-        let master = read_master_key(&config.master_key)?;
         let tls = tls(&config.certificate, &config.private_key)?;
         let lock = lock(&config.database)?;
         let telemetry = Arc::new(Telemetry::new());
-        let store = Arc::new(SqliteStore::open(&config.database, access, Arc::clone(&telemetry)).await?);
-        store.bind_master_key(master.name()).await?;
+        let store = Arc::new(open_store(config, access, Arc::clone(&telemetry)).await?);
         let port: Arc<dyn Store> = Arc::clone(&store) as _;
+        let sealer = sealer(config, &store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
         let signer = SignerService::start(
             config.signer(),
-            master,
+            Arc::new(sealer),
             Arc::clone(&port),
             Arc::clone(&clock),
             Arc::clone(&entropy),
@@ -174,6 +180,8 @@ impl Readiness for Health {
 /// The database without a server: for the operator's commands, also while a server runs.
 pub struct Offline {
     store: Arc<SqliteStore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     /// The operator's acts.
     pub operator: Operator,
 }
@@ -189,24 +197,43 @@ impl Offline {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
-        let store = Arc::new(SqliteStore::open(&config.database, access, Arc::new(Telemetry::new())).await?);
+        let store = Arc::new(open_store(config, access, Arc::new(Telemetry::new())).await?);
         let port: Arc<dyn Store> = Arc::clone(&store) as _;
-        Ok(Self { operator: Operator::new(port, clock, entropy), store })
+        let operator = Operator::new(port, Arc::clone(&clock), Arc::clone(&entropy));
+        Ok(Self { store, clock, entropy, operator })
     }
 
-    /// Ties a new database to the master key of the configuration.
+    /// Opens the wrapping keys with the master key of the configuration. Ties a new database to it.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn bind_master_key(&self, config: &Config) -> Result<(), StartError> {
-        let master = read_master_key(&config.master_key)?;
-        Ok(self.store.bind_master_key(master.name()).await?)
+    pub async fn sealer(&self, config: &Config) -> Result<Sealer, StartError> {
+        sealer(config, &self.store, Arc::clone(&self.clock), Arc::clone(&self.entropy)).await
     }
 
     /// Commits what waits and closes the file.
     pub async fn close(self) {
         self.store.close().await;
     }
+}
+
+async fn open_store(
+    config: &Config,
+    access: Access,
+    telemetry: Arc<Telemetry>,
+) -> Result<SqliteStore, OpenError> {
+    SqliteStore::open(&config.database, &config.tombstones, access, telemetry).await
+}
+
+async fn sealer(
+    config: &Config,
+    store: &Arc<SqliteStore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Sealer, StartError> {
+    let master = config.master_key.open(Access::Existing, &*entropy)?;
+    store.bind_master_key(&master.name()).await?;
+    Ok(Sealer::open(master, Arc::clone(store) as _, clock, entropy).await?)
 }
 
 fn tls(certificate: &Path, private_key: &Path) -> Result<ServerTls, StartError> {

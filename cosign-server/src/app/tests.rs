@@ -268,9 +268,11 @@ async fn a_database_has_one_server_and_one_master_key() {
     let folder = server.stop().await;
     open(&config, Access::Existing).await.map(drop).unwrap();
 
-    std::fs::remove_file(&config.master_key).unwrap();
-    assert!(matches!(open(&config, Access::Existing).await, Err(StartError::File(_))), "never made silently");
-    super::files::write_new(&config.master_key, &[1; 32], 0o600).unwrap();
+    let master_key = data.path().join("master.key");
+    std::fs::remove_file(&master_key).unwrap();
+    let missing = open(&config, Access::Existing).await;
+    assert!(matches!(missing, Err(StartError::MasterKey(_))), "never made silently");
+    super::files::write_new(&master_key, &[1; 32], 0o600).unwrap();
     let other = open(&config, Access::Existing).await.map(drop).unwrap_err();
     assert!(other.to_string().contains("another master key"), "{other}");
     drop(folder);

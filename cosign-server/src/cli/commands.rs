@@ -19,6 +19,9 @@ use crate::{
 pub(super) async fn serve(path: &Path) -> Result<(), Failure> {
     let config = Config::read(path)?;
     start_logs(&config.log, "info");
+    // Before the first secret is read.
+    #[cfg(target_os = "linux")]
+    crate::app::protect();
     let stop = until_signal()?;
     let server =
         Server::start(&config, Access::Existing, Arc::new(SystemClock::new()), Arc::new(OsEntropy)).await?;
@@ -33,14 +36,14 @@ pub(super) async fn init(init: &Init) -> Result<(), Failure> {
     let (clock, entropy) = (SystemClock::new(), OsEntropy);
     let config = folder.create(init.listen, init.names.clone(), &clock, &entropy)?;
     let offline = Offline::open(&config, Access::Create, Arc::new(clock), Arc::new(entropy)).await?;
-    offline.bind_master_key(&config).await?;
+    offline.sealer(&config).await?;
     offline.operator.record_init().await?;
     offline.close().await;
     let path = folder.config_path();
     say(format_args!("Made {}.", init.data.display()));
     say(format_args!(
         "Back up {} separately from the database: without it no key can be used.",
-        config.master_key.display()
+        config.master_key
     ));
     say(format_args!("Next: cosign-server serve --config {}", path.display()));
     say(format_args!("      cosign-server enrol-code new --config {}", path.display()));

@@ -14,6 +14,11 @@ pub(crate) fn say(line: impl Display) {
     drop(writeln!(io::stdout().lock(), "{line}"));
 }
 
+/// Prints what goes on beside the result.
+pub(super) fn remark(line: impl Display) {
+    drop(writeln!(io::stderr().lock(), "{line}"));
+}
+
 /// Prints why a command failed.
 pub(super) fn complain(failure: &impl Display) {
     drop(writeln!(io::stderr().lock(), "cosign-server: {failure}"));

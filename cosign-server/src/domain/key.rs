@@ -104,6 +104,28 @@ pub struct StoredKey {
     pub version: i64,
 }
 
+/// A wrapping key as it is stored: wrapped by the master key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrappedKey {
+    /// Its version, from 1.
+    pub version: u32,
+    /// What the master key made of it.
+    pub wrapped: Vec<u8>,
+    /// When, unix milliseconds.
+    pub created_ms: u64,
+}
+
+/// The sealed parts of a key, before and after they were sealed under another wrapping key.
+#[derive(Clone, Debug)]
+pub struct Resealed {
+    /// The key.
+    pub key_id: KeyId,
+    /// Share and pending refresh as they were.
+    pub old: (Vec<u8>, Option<Vec<u8>>),
+    /// As they are to be.
+    pub new: (Vec<u8>, Option<Vec<u8>>),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

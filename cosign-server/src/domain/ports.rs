@@ -8,7 +8,7 @@ use super::{
     audit::{Entry, Event, Head},
     device::{Caller, Device},
     enrolment::CodeHash,
-    key::{IssuedKey, Status, StoredKey},
+    key::{IssuedKey, Resealed, Status, StoredKey, WrappedKey},
     once::Outcome,
 };
 
@@ -123,6 +123,26 @@ pub enum Write {
         /// The key.
         key_id: KeyId,
     },
+    /// A new wrapping key. `Duplicate` when its version is known, `Stale` when the database has another master key.
+    AddWrappingKey {
+        /// Name of the master key that wrapped it.
+        master: [u8; 4],
+        /// The key.
+        key: WrappedKey,
+    },
+    /// The same secrets under another wrapping key. `Stale` when the row is not as it was.
+    Reseal(Box<Resealed>),
+    /// Drops the wrapping keys that are not the newest and that no key names.
+    DropWrappingKeys,
+    /// Binds the database to another master key. `Stale` unless it is bound to `from` and `keys` are all there are.
+    ReplaceMasterKey {
+        /// Name of the present master key.
+        from: [u8; 4],
+        /// Name of the new one.
+        to: [u8; 4],
+        /// All wrapping keys, wrapped by the new one.
+        keys: Vec<WrappedKey>,
+    },
     /// Appends to the audit log.
     Log(Event),
     /// Keeps what a request did. `Duplicate` when its name is taken, `Busy` when the device has too many.
@@ -206,6 +226,15 @@ pub trait Store: Send + Sync {
         device: &'a DeviceId,
         key: &'a str,
     ) -> BoxFuture<'a, Result<Option<Outcome>, StoreError>>;
+    /// The wrapping keys, oldest first.
+    fn wrapping_keys(&self) -> BoxFuture<'_, Result<Vec<WrappedKey>, StoreError>>;
+    /// Keys with a secret sealed under a wrapping key older than `version`, in the order of their ids, after `after`.
+    fn sealed_before(
+        &self,
+        version: u32,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<StoredKey>, StoreError>>;
     /// Sessions that are still remembered at `now_ms`.
     fn live_sessions(&self, now_ms: u64) -> BoxFuture<'_, Result<Vec<LiveSession>, StoreError>>;
     /// At most `limit` audit records after number `after`.

@@ -106,7 +106,16 @@ impl Core {
             logged_epoch: 0,
             version: 1,
         };
-        let row = seal_record(record, base, &self.master, &*self.entropy).map_err(|error| {
+        let added = self.add_sealed(record, base.clone(), event.clone()).await;
+        // The wrapping key may have been dropped after a newer one was made.
+        if added == Err(StoreError::Stale) && self.catch_up().await {
+            return self.add_sealed(record, base, event).await;
+        }
+        added
+    }
+
+    async fn add_sealed(&self, record: &KeyRecord, base: StoredKey, event: Event) -> Result<(), StoreError> {
+        let row = seal_record(record, base, self.sealer.keys(), &*self.entropy).map_err(|error| {
             tracing::error!(key_id = %record.key_id, %error, "a new key could not be sealed");
             StoreError::Unavailable
         })?;

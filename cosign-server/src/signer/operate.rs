@@ -123,11 +123,23 @@ impl Core {
             return Ok(());
         }
         let Some(stored) = self.store.key(key_id).await? else { return Ok(()) };
-        **locked = Hot::unseal(stored, &self.master).map_err(|error| {
+        let sealed = [Some(&stored.share), stored.pending.as_ref()];
+        if !sealed.into_iter().flatten().all(|sealed| sealed.is_empty() || self.sealer.keys().knows(sealed)) {
+            self.catch_up().await;
+        }
+        **locked = Hot::unseal(stored, self.sealer.keys()).map_err(|error| {
             tracing::error!(%key_id, %error, "the stored key cannot be used");
             Failed::Refused(Code::Internal)
         })?;
         Ok(())
+    }
+
+    /// Takes over wrapping keys that another process made or dropped. Whether there were any.
+    pub(super) async fn catch_up(&self) -> bool {
+        self.sealer.catch_up().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "new wrapping keys cannot be used");
+            false
+        })
     }
 
     /// An answer that needs no computation: a refusal, a repetition, a confirmed refresh.
@@ -172,7 +184,7 @@ impl Core {
     /// Makes the record durable if it changed, and `more` with it.
     pub(super) async fn save(&self, hot: &mut Hot, changed: bool, more: Vec<Write>) -> Result<(), Failed> {
         let row = if changed {
-            let sealed = hot.seal(&self.master, &*self.entropy);
+            let sealed = hot.seal(self.sealer.keys(), &*self.entropy);
             Some(sealed.map_err(|_| Failed::Refused(Code::Internal))?)
         } else {
             None

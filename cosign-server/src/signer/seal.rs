@@ -1,14 +1,18 @@
-//! Sealing of server shares at rest.
+//! Sealing of server shares at rest, under wrapping keys that the master key wraps.
 //!
 //! ```text
-//! key    = HKDF-SM3(master key, info = label || key id, 16 bytes)
-//! sealed = version 1 | master key name 4 | nonce 12 | SM4-GCM ciphertext | tag 16
-//! aad    = label || version || master key name || key id || epoch 4 || purpose 1 || P 64 || suite 1 (not for suite D)
+//! key    = HKDF-SM3(wrapping key, info = label || key id, 16 bytes)
+//! sealed = form 2 | version of the wrapping key 4 | nonce 12 | SM4-GCM ciphertext | tag 16
+//! aad    = label || form || version 4 || key id || epoch 4 || purpose 1 || P 64 || suite 1 (not for suite D)
 //! ```
 //! The label tells an active share from a pending refresh. The associated data ties a record to its key, its epoch and
 //! its place, so a row that was moved, mixed or rolled back does not open.
 
-use std::fmt;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use cosign_core::{
     KeyId, Purpose, Suite,
@@ -19,28 +23,33 @@ use zeroize::Zeroizing;
 
 use crate::domain::ports::Entropy;
 
-const VERSION: u8 = 1;
-const NAME_LEN: usize = 4;
+const FORM: u8 = 2;
+const VERSION_LEN: usize = 4;
 const NONCE_LEN: usize = 12;
 const TAG_LEN: usize = 16;
-const HEADER_LEN: usize = 1 + NAME_LEN + NONCE_LEN;
-const NAME_LABEL: &[u8] = b"cosign-kek-v1";
+const HEADER_LEN: usize = 1 + VERSION_LEN + NONCE_LEN;
 
 /// Why a sealed record does not open, or could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SealError {
-    /// It is not a sealed record of a version that this program knows.
-    #[error("not a sealed record of a known version")]
+    /// It is not a sealed record of a form that this program knows.
+    #[error("not a sealed record of a known form")]
     Format,
-    /// It was sealed under another master key.
-    #[error("sealed under another master key")]
+    /// It was wrapped by another master key.
+    #[error("wrapped by another master key; name the present one in the configuration and restart")]
     OtherMasterKey,
+    /// It was sealed under a wrapping key that is not there.
+    #[error("sealed under wrapping key {0}, which is not there")]
+    NoWrappingKey(u32),
     /// It was changed, or belongs to another key, epoch or place.
     #[error("the record was changed or moved")]
     Forged,
     /// The random source failed.
     #[error("the random source failed")]
     RandomFailed,
+    /// The security module that holds the master key did not do it.
+    #[error("the security module that holds the master key did not do it")]
+    Token,
 }
 
 /// What a sealed record is, where it stands.
@@ -65,11 +74,11 @@ impl Place<'_> {
         if self.pending { b"cosign-pnd-v1" } else { b"cosign-rec-v1" }
     }
 
-    fn aad(&self, name: &[u8; NAME_LEN]) -> Vec<u8> {
+    fn aad(&self, version: u32) -> Vec<u8> {
         let mut aad = Vec::with_capacity(112);
         aad.extend(self.label());
-        aad.push(VERSION);
-        aad.extend(name);
+        aad.push(FORM);
+        aad.extend(version.to_be_bytes());
         aad.extend(self.key_id.as_bytes());
         aad.extend(self.epoch.to_be_bytes());
         aad.push(self.purpose.byte());
@@ -82,39 +91,52 @@ impl Place<'_> {
     }
 }
 
-/// The key that seals all shares: 32 random bytes that are never in the database. Wiped on drop.
-pub struct MasterKey {
-    key: Zeroizing<[u8; 32]>,
-    name: [u8; NAME_LEN],
-}
+/// A wrapping key; on the heap, so that it is not copied when its map grows.
+pub(super) type WrappingKey = Box<Zeroizing<[u8; 32]>>;
 
-impl fmt::Debug for MasterKey {
+/// The wrapping keys by their versions, unwrapped. Records are sealed under the newest. Wiped on drop.
+pub struct WrappingKeys(RwLock<Arc<BTreeMap<u32, WrappingKey>>>);
+
+impl fmt::Debug for WrappingKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MasterKey(..)")
+        f.write_str("WrappingKeys(..)")
     }
 }
 
-impl MasterKey {
-    /// Takes the 32 bytes of the key file.
-    #[must_use]
-    pub fn new(key: Zeroizing<[u8; 32]>) -> Self {
-        let hash = sm3::Sm3::new().chain(NAME_LABEL).chain(&key[..]).finalize();
-        let mut name = [0; NAME_LEN];
-        name.copy_from_slice(&hash[..NAME_LEN]);
-        Self { key, name }
+impl WrappingKeys {
+    pub(super) fn new(keys: BTreeMap<u32, WrappingKey>) -> Self {
+        Self(RwLock::new(Arc::new(keys)))
     }
 
-    /// A public name of the key, derived one way.
-    #[must_use]
-    pub const fn name(&self) -> &[u8; NAME_LEN] {
-        &self.name
+    fn keys(&self) -> Arc<BTreeMap<u32, WrappingKey>> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn record_key(&self, place: &Place<'_>) -> Result<Zeroizing<[u8; 16]>, SealError> {
-        let mut key = Zeroizing::new([0; 16]);
-        let info = [place.label(), place.key_id.as_bytes()].concat();
-        sm3::hkdf(&self.key[..], &[], &info, key.as_mut()).map_err(|_| SealError::Format)?;
-        Ok(key)
+    /// Takes these keys instead.
+    pub(super) fn set(&self, keys: BTreeMap<u32, WrappingKey>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// The versions, oldest first.
+    #[must_use]
+    pub fn versions(&self) -> Vec<u32> {
+        self.keys().keys().copied().collect()
+    }
+
+    /// The version that records are sealed under.
+    #[must_use]
+    pub fn newest(&self) -> Option<u32> {
+        self.keys().last_key_value().map(|(version, _)| *version)
+    }
+
+    /// Whether a record is sealed under the newest key.
+    pub(super) fn is_current(&self, sealed: &[u8]) -> bool {
+        version_of(sealed).is_some_and(|version| Some(version) == self.newest())
+    }
+
+    /// Whether the key that a record is sealed under is there.
+    pub(super) fn knows(&self, sealed: &[u8]) -> bool {
+        version_of(sealed).is_some_and(|version| self.keys().contains_key(&version))
     }
 
     /// Seals `secret` for its place under a fresh nonce. Timing: independent of the secret.
@@ -127,16 +149,17 @@ impl MasterKey {
         secret: &[u8],
         entropy: &dyn Entropy,
     ) -> Result<Vec<u8>, SealError> {
+        let keys = self.keys();
+        let (&version, key) = keys.last_key_value().ok_or(SealError::NoWrappingKey(0))?;
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce).map_err(|_| SealError::RandomFailed)?;
         let mut sealed = Vec::with_capacity(HEADER_LEN + secret.len() + TAG_LEN);
-        sealed.push(VERSION);
-        sealed.extend(self.name);
+        sealed.push(FORM);
+        sealed.extend(version.to_be_bytes());
         sealed.extend(nonce);
         // Encrypted in a buffer of its own, so that no plaintext is left behind if the vector grows.
         let mut body = Zeroizing::new(secret.to_vec());
-        let sealing =
-            gcm::seal_in_place(&*self.record_key(place)?, &nonce, &place.aad(&self.name), &mut body);
+        let sealing = gcm::seal_in_place(&*record_key(key, place)?, &nonce, &place.aad(version), &mut body);
         let tag = sealing.map_err(|_| SealError::Format)?;
         sealed.extend(&body[..]);
         sealed.extend(tag);
@@ -148,21 +171,30 @@ impl MasterKey {
     /// # Errors
     /// [`SealError`]; nothing of the content is released.
     pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let version = version_of(sealed).ok_or(SealError::Format)?;
         let (header, rest) = sealed.split_at_checked(HEADER_LEN).ok_or(SealError::Format)?;
         let (body, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or(SealError::Format)?;
-        let (&version, header) = header.split_first().ok_or(SealError::Format)?;
-        let (name, nonce) = header.split_first_chunk::<NAME_LEN>().ok_or(SealError::Format)?;
-        if version != VERSION {
-            return Err(SealError::Format);
-        }
-        if *name != self.name {
-            return Err(SealError::OtherMasterKey);
-        }
+        let nonce = header.last_chunk::<NONCE_LEN>().ok_or(SealError::Format)?;
+        let keys = self.keys();
+        let key = keys.get(&version).ok_or(SealError::NoWrappingKey(version))?;
         let mut secret = Zeroizing::new(body.to_vec());
-        gcm::open_in_place(&*self.record_key(place)?, nonce, &place.aad(name), &mut secret, tag)
+        gcm::open_in_place(&*record_key(key, place)?, nonce, &place.aad(version), &mut secret, tag)
             .map_err(|_| SealError::Forged)?;
         Ok(secret)
     }
+}
+
+fn version_of(sealed: &[u8]) -> Option<u32> {
+    let (&form, rest) = sealed.split_first()?;
+    let version = rest.first_chunk::<VERSION_LEN>()?;
+    (form == FORM).then(|| u32::from_be_bytes(*version))
+}
+
+fn record_key(key: &[u8; 32], place: &Place<'_>) -> Result<Zeroizing<[u8; 16]>, SealError> {
+    let mut derived = Zeroizing::new([0; 16]);
+    let info = [place.label(), place.key_id.as_bytes()].concat();
+    sm3::hkdf(key, &[], &info, derived.as_mut()).map_err(|_| SealError::Format)?;
+    Ok(derived)
 }
 
 #[cfg(test)]
@@ -183,15 +215,16 @@ mod tests {
         }
     }
 
-    fn master(byte: u8) -> MasterKey {
-        MasterKey::new(Zeroizing::new([byte; 32]))
+    fn keys(versions: &[u32]) -> WrappingKeys {
+        let key = |version: &u32| Box::new(Zeroizing::new([u8::try_from(*version).unwrap(); 32]));
+        WrappingKeys::new(versions.iter().map(|version| (*version, key(version))).collect())
     }
 
     #[test]
     fn a_record_opens_in_its_place_only() {
-        let sealed = master(1).seal(&place(), &[9; 96], &CountingEntropy::default()).unwrap();
+        let sealed = keys(&[1]).seal(&place(), &[9; 96], &CountingEntropy::default()).unwrap();
         assert_eq!(sealed.len(), 17 + 96 + 16);
-        assert_eq!(&master(1).open(&place(), &sealed).unwrap()[..], &[9; 96]);
+        assert_eq!(&keys(&[1]).open(&place(), &sealed).unwrap()[..], &[9; 96]);
 
         let other_key = KeyId::from_bytes([2; 16]);
         for (what, other) in [
@@ -203,32 +236,38 @@ mod tests {
             ("public key", Place { public_key: &[8; 64], ..place() }),
             ("pending", Place { pending: true, ..place() }),
         ] {
-            assert_eq!(master(1).open(&other, &sealed).unwrap_err(), SealError::Forged, "{what}");
+            assert_eq!(keys(&[1]).open(&other, &sealed).unwrap_err(), SealError::Forged, "{what}");
         }
     }
 
     #[test]
     fn every_changed_byte_and_every_cut_is_refused() {
-        let sealed = master(1).seal(&place(), &[9; 96], &CountingEntropy::default()).unwrap();
+        let sealed = keys(&[1]).seal(&place(), &[9; 96], &CountingEntropy::default()).unwrap();
         for index in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[index] ^= 1;
-            assert!(master(1).open(&place(), &changed).is_err(), "byte {index}");
-            assert!(master(1).open(&place(), &sealed[..index]).is_err(), "cut {index}");
+            assert!(keys(&[1]).open(&place(), &changed).is_err(), "byte {index}");
+            assert!(keys(&[1]).open(&place(), &sealed[..index]).is_err(), "cut {index}");
         }
     }
 
     #[test]
-    fn another_master_key_is_named_as_the_cause() {
-        let sealed = master(1).seal(&place(), &[9; 96], &CountingEntropy::default()).unwrap();
-        assert_eq!(master(2).open(&place(), &sealed).unwrap_err(), SealError::OtherMasterKey);
+    fn records_are_sealed_under_the_newest_key_and_name_it() {
+        let both = keys(&[1, 2]);
+        let old = keys(&[1]).seal(&place(), &[9; 96], &CountingEntropy::default()).unwrap();
+        let new = both.seal(&place(), &[9; 96], &CountingEntropy::default()).unwrap();
+        assert_eq!((both.is_current(&old), both.is_current(&new)), (false, true));
+        assert_eq!(&both.open(&place(), &old).unwrap()[..], &[9; 96]);
+        assert_eq!(&keys(&[2]).open(&place(), &new).unwrap()[..], &[9; 96]);
+        assert_eq!(keys(&[2]).open(&place(), &old).unwrap_err(), SealError::NoWrappingKey(1));
+        assert!(!keys(&[2]).knows(&old));
     }
 
     #[test]
     fn equal_secrets_never_look_equal() {
         let entropy = CountingEntropy::default();
-        let first = master(1).seal(&place(), &[9; 96], &entropy).unwrap();
-        let second = master(1).seal(&place(), &[9; 96], &entropy).unwrap();
+        let first = keys(&[1]).seal(&place(), &[9; 96], &entropy).unwrap();
+        let second = keys(&[1]).seal(&place(), &[9; 96], &entropy).unwrap();
         assert_ne!(first[17..], second[17..]);
     }
 }

@@ -15,7 +15,8 @@ use super::{
     pool::{Pool, PoolSettings},
     replay::Replays,
     rng::EntropyRng,
-    seal::{MasterKey, Place},
+    seal::Place,
+    sealer::Sealer,
     vault::Vault,
 };
 use crate::{
@@ -65,7 +66,7 @@ pub(super) struct Core {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
-    pub(super) master: MasterKey,
+    pub(super) sealer: Arc<Sealer>,
     pub(super) vault: Vault,
     pub(super) replays: Replays,
     pub(super) pending: Pending,
@@ -82,7 +83,7 @@ impl SignerService {
     /// [`Error::Internal`] without threads or randomness; storage faults.
     pub async fn start(
         settings: SignerSettings,
-        master: MasterKey,
+        sealer: Arc<Sealer>,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
@@ -102,7 +103,7 @@ impl SignerService {
             store,
             clock,
             entropy,
-            master,
+            sealer,
             vault: Vault::new(settings.hot_keys, settings.hot_idle_ms),
             replays,
             pending: Pending::default(),
@@ -125,12 +126,15 @@ impl SignerService {
         if let Err(error) = self.core.store.commit([Write::Purge { now_ms }].into()).await {
             tracing::warn!(?error, "expired rows were not dropped");
         }
+        if let Err(error) = self.core.sealer.maintain().await {
+            tracing::warn!(%error, "records were not sealed again under the newest wrapping key");
+        }
     }
 
-    /// Whether operations are taken and the master key opens what it seals.
+    /// Whether operations are taken and the wrapping key opens what it seals.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] while stopping, [`Error::Internal`] for a master key that does not work.
+    /// [`Error::Unavailable`] while stopping, [`Error::Internal`] for a wrapping key that does not work.
     pub fn check(&self) -> Result<(), Error> {
         if self.in_flight.is_closed() {
             return Err(Error::Unavailable);
@@ -144,9 +148,9 @@ impl SignerService {
             public_key: &[0; 64],
             pending: false,
         };
-        let master = &self.core.master;
-        let sealed = master.seal(&place, b"probe", &*self.core.entropy).map_err(|_| Error::Internal)?;
-        master.open(&place, &sealed).map(drop).map_err(|_| Error::Internal)
+        let keys = self.core.sealer.keys();
+        let sealed = keys.seal(&place, b"probe", &*self.core.entropy).map_err(|_| Error::Internal)?;
+        keys.open(&place, &sealed).map(drop).map_err(|_| Error::Internal)
     }
 
     /// Takes no more operations and waits for those under way.

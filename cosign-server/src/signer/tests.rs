@@ -7,3 +7,4 @@ mod keygen;
 mod operator;
 mod refresh;
 mod replay;
+mod rotation;

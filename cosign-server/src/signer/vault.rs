@@ -13,7 +13,7 @@ use cosign_core::{
 use thiserror::Error;
 use tokio::sync::OwnedMutexGuard;
 
-use super::seal::{MasterKey, Place, SealError};
+use super::seal::{Place, SealError, WrappingKeys};
 use crate::domain::{
     key::{Status, StoredKey},
     ports::Entropy,
@@ -41,19 +41,19 @@ pub(super) struct Hot {
 
 impl Hot {
     /// Unseals a row. A revoked key has nothing to unseal: `None`.
-    pub(super) fn unseal(stored: StoredKey, master: &MasterKey) -> Result<Option<Self>, LoadError> {
+    pub(super) fn unseal(stored: StoredKey, keys: &WrappingKeys) -> Result<Option<Self>, LoadError> {
         if stored.status == Status::Revoked {
             return Ok(None);
         }
         if stored.epoch < stored.logged_epoch {
             return Err(LoadError::RolledBack);
         }
-        let share = master.open(&active(&stored), &stored.share)?;
+        let share = keys.open(&active(&stored), &stored.share)?;
         let share =
             share.as_slice().try_into().ok().and_then(ServerShare::from_bytes).ok_or(LoadError::Malformed)?;
         let pending = match &stored.pending {
             Some(sealed) => {
-                let bytes = master.open(&pending_of(&stored), sealed)?;
+                let bytes = keys.open(&pending_of(&stored), sealed)?;
                 Some(PendingRefresh::from_bytes(&bytes).ok_or(LoadError::Malformed)?)
             }
             None => None,
@@ -80,9 +80,9 @@ impl Hot {
         Ok(Some(Self { record, stored }))
     }
 
-    /// The row as it must be stored now. The share is sealed again only when it is another one.
-    pub(super) fn seal(&self, master: &MasterKey, entropy: &dyn Entropy) -> Result<StoredKey, SealError> {
-        seal_record(&self.record, self.stored.clone(), master, entropy)
+    /// The row as it must be stored now. The share is sealed again when it is another one, or its wrapping key is not the newest.
+    pub(super) fn seal(&self, keys: &WrappingKeys, entropy: &dyn Entropy) -> Result<StoredKey, SealError> {
+        seal_record(&self.record, self.stored.clone(), keys, entropy)
     }
 }
 
@@ -90,10 +90,10 @@ impl Hot {
 pub(super) fn seal_record(
     record: &KeyRecord,
     base: StoredKey,
-    master: &MasterKey,
+    keys: &WrappingKeys,
     entropy: &dyn Entropy,
 ) -> Result<StoredKey, SealError> {
-    let renewed = base.rid != record.rid || base.share.is_empty();
+    let renewed = base.rid != record.rid || !keys.is_current(&base.share);
     let mut row = StoredKey {
         status: record.status,
         epoch: record.epoch,
@@ -104,10 +104,10 @@ pub(super) fn seal_record(
         ..base
     };
     if renewed {
-        row.share = master.seal(&active(&row), &record.share.expose_bytes()[..], entropy)?;
+        row.share = keys.seal(&active(&row), &record.share.expose_bytes()[..], entropy)?;
     }
     row.pending = match &record.pending {
-        Some(pending) => Some(master.seal(&pending_of(&row), &pending.expose_bytes(), entropy)?),
+        Some(pending) => Some(keys.seal(&pending_of(&row), &pending.expose_bytes(), entropy)?),
         None => None,
     };
     Ok(row)
@@ -117,7 +117,7 @@ fn public_key(bytes: &[u8; 64]) -> Option<PublicKey> {
     PublicPoint::from_bytes(bytes).map(PublicKey::from)
 }
 
-const fn active(stored: &StoredKey) -> Place<'_> {
+pub(super) const fn active(stored: &StoredKey) -> Place<'_> {
     Place {
         key_id: &stored.key_id,
         epoch: stored.epoch,
@@ -128,7 +128,7 @@ const fn active(stored: &StoredKey) -> Place<'_> {
     }
 }
 
-const fn pending_of(stored: &StoredKey) -> Place<'_> {
+pub(super) const fn pending_of(stored: &StoredKey) -> Place<'_> {
     Place { epoch: stored.epoch.saturating_add(1), pending: true, ..active(stored) }
 }
 

@@ -3,7 +3,7 @@
 use cosign_core::KeyId;
 use sqlx::SqliteConnection;
 
-use super::audit;
+use super::{audit, wrapping};
 use crate::domain::{
     audit::Head,
     key::{Gate, IssuedKey, PENDING_TTL_MS, Status, StoredKey},
@@ -11,23 +11,26 @@ use crate::domain::{
     ports::{Spend, StoreError, Write},
 };
 
-type Applied = Result<Result<(), StoreError>, sqlx::Error>;
+pub(super) type Applied = Result<Result<(), StoreError>, sqlx::Error>;
 
-fn stored(number: u64) -> i64 {
+pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn id(key_id: &KeyId) -> Vec<u8> {
+pub(super) fn id(key_id: &KeyId) -> Vec<u8> {
     key_id.as_bytes().to_vec()
 }
 
+/// Runs a statement; how many rows it changed.
 macro_rules! run {
     ($connection:expr, $sql:literal $(, $value:expr)* $(,)?) => {
         sqlx::query($sql)$(.bind($value))*.execute(&mut *$connection).await?.rows_affected()
     };
 }
 
-fn changed(rows: u64) -> Result<(), StoreError> {
+pub(super) use run;
+
+pub(super) fn changed(rows: u64) -> Result<(), StoreError> {
     if rows == 0 { Err(StoreError::Stale) } else { Ok(()) }
 }
 
@@ -87,6 +90,12 @@ pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write, head
                 gate.refresh_required,
                 id(key_id),
             )))
+        }
+        Write::AddWrappingKey { master, key } => wrapping::add(connection, *master, key).await,
+        Write::Reseal(resealed) => wrapping::reseal(connection, resealed).await,
+        Write::DropWrappingKeys => wrapping::drop_unused(connection).await,
+        Write::ReplaceMasterKey { from, to, keys } => {
+            wrapping::replace_master(connection, *from, *to, keys).await
         }
         Write::Log(event) => {
             audit::append(connection, event, head).await?;

@@ -7,7 +7,7 @@ use super::rows::{self, read_error, unsigned};
 use crate::domain::{
     audit::{Entry, Head},
     device::Device,
-    key::{IssuedKey, StoredKey},
+    key::{IssuedKey, StoredKey, WrappedKey},
     once::Outcome,
     ports::{LiveSession, StoreError},
 };
@@ -110,6 +110,34 @@ pub(super) async fn outcome(
         .fetch_optional(pool)
         .await;
     one(row, rows::outcome)
+}
+
+pub(super) async fn revoked(pool: &SqlitePool) -> Result<Vec<KeyId>, StoreError> {
+    let rows = sqlx::query("SELECT key_id FROM keys WHERE status = 'revoked'").fetch_all(pool).await;
+    all(rows, rows::key_id)
+}
+
+pub(super) async fn wrapping_keys(pool: &SqlitePool) -> Result<Vec<WrappedKey>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM wrapping_keys ORDER BY version").fetch_all(pool).await;
+    all(rows, rows::wrapped_key)
+}
+
+pub(super) async fn sealed_before(
+    pool: &SqlitePool,
+    version: u32,
+    after: Option<KeyId>,
+    limit: u32,
+) -> Result<Vec<StoredKey>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT k.*, i.label, NULL AS logged_epoch FROM keys k JOIN key_ids i ON i.key_id = k.key_id \
+         WHERE k.key_id > ?1 AND (k.share_key < ?2 OR k.pending_key < ?2) ORDER BY k.key_id LIMIT ?3",
+    )
+    .bind(after.map_or_else(Vec::new, |key_id| key_id.as_bytes().to_vec()))
+    .bind(version.to_be_bytes().to_vec())
+    .bind(limit)
+    .fetch_all(pool)
+    .await;
+    all(rows, rows::key)
 }
 
 pub(super) async fn live_sessions(pool: &SqlitePool, now_ms: u64) -> Result<Vec<LiveSession>, StoreError> {

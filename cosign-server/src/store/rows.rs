@@ -6,7 +6,7 @@ use sqlx::{Row, error::ErrorKind, sqlite::SqliteRow};
 use crate::domain::{
     audit::{Act, Entry, Event, Item},
     device::{Device, Name},
-    key::{Gate, IssuedKey, Status, StoredKey},
+    key::{Gate, IssuedKey, Status, StoredKey, WrappedKey},
     once::Outcome,
     ports::{LiveSession, StoreError},
 };
@@ -92,6 +92,18 @@ pub(super) fn key(row: &SqliteRow) -> Result<StoredKey, sqlx::Error> {
         pending: row.try_get("pending")?,
         logged_epoch: unsigned(row.try_get::<Option<i64>, _>("logged_epoch")?.unwrap_or(0))?,
         version: row.try_get("version")?,
+    })
+}
+
+pub(super) fn key_id(row: &SqliteRow) -> Result<KeyId, sqlx::Error> {
+    bytes(row, "key_id").map(KeyId::from_bytes)
+}
+
+pub(super) fn wrapped_key(row: &SqliteRow) -> Result<WrappedKey, sqlx::Error> {
+    Ok(WrappedKey {
+        version: u32::from_be_bytes(bytes(row, "version")?),
+        wrapped: row.try_get("wrapped")?,
+        created_ms: number(row, "created_ms")?,
     })
 }
 

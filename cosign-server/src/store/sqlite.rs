@@ -1,6 +1,7 @@
 //! Opening the database, and the `Store` port on top of it.
 
 use std::{
+    collections::HashSet,
     fs::File,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -16,14 +17,14 @@ use sqlx::{
 };
 use thiserror::Error;
 
-use super::{read, writer::Writer};
+use super::{read, tombstones::Tombstones, writer::Writer};
 use crate::{
     domain::{
-        audit::{Entry, Head},
+        audit::{Act, Entry, Event, Head},
         device::Device,
-        key::{IssuedKey, StoredKey},
+        key::{IssuedKey, Status, StoredKey, WrappedKey},
         once::Outcome,
-        ports::{LiveSession, Store, StoreError, Unit},
+        ports::{LiveSession, Store, StoreError, Unit, Write},
     },
     telemetry::Telemetry,
 };
@@ -59,8 +60,24 @@ pub enum OpenError {
         "{0}: the file system does not allow a write-ahead log with full synchronisation; use a local disk"
     )]
     NotDurable(PathBuf),
-    /// It was sealed under another master key.
-    #[error("the database belongs to another master key (it names {stored}, the file holds {given})")]
+    /// The file of tombstones cannot be used.
+    #[error(
+        "{path}: {error}; bring it back, because without it a restored backup brings revoked keys back (if it is lost \
+         for good, make an empty one: those that the database knows are put on record again)"
+    )]
+    Tombstones {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A revocation in it could not be applied.
+    #[error("a revocation that is on record could not be applied to the database: {0:?}")]
+    Revocation(StoreError),
+    /// It belongs to another master key.
+    #[error(
+        "the database belongs to another master key (it names {stored}, the configuration gives {given})"
+    )]
     OtherMasterKey {
         /// Name of the key that the database was made with.
         stored: String,
@@ -73,14 +90,21 @@ pub enum OpenError {
 pub struct SqliteStore {
     readers: SqlitePool,
     writer: Writer,
+    tombstones: Arc<Tombstones>,
 }
 
 impl SqliteStore {
-    /// Opens the database file, brings its tables to this version and starts its writer.
+    /// Opens the database file, brings its tables to this version, starts its writer, and applies the revocations on
+    /// record in the file `tombstones` to it.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub async fn open(path: &Path, access: Access, telemetry: Arc<Telemetry>) -> Result<Self, OpenError> {
+    pub async fn open(
+        path: &Path,
+        tombstones: &Path,
+        access: Access,
+        telemetry: Arc<Telemetry>,
+    ) -> Result<Self, OpenError> {
         if access == Access::Existing && !path.exists() {
             return Err(OpenError::Missing(path.to_owned()));
         }
@@ -108,7 +132,55 @@ impl SqliteStore {
         }
         sqlx::migrate!().run(&mut connection).await?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
-        Ok(Self { readers, writer: Writer::start(connection, telemetry) })
+        let on_record = open_tombstones(&mut connection, tombstones).await?;
+        let on_record = Arc::new(on_record);
+        let writer = Writer::start(connection, Arc::clone(&on_record), telemetry);
+        let store = Self { readers, writer, tombstones: on_record };
+        let revoked = store.revoke_again().await.map_err(OpenError::Revocation)?;
+        // Those that are not on record: the file is new, or the key was never activated in time.
+        let revoked: Vec<_> = revoked.into_iter().map(|key_id| (key_id, 0)).collect();
+        let appended = store.tombstones.append(&revoked);
+        appended.map_err(|error| OpenError::Tombstones { path: tombstones.to_owned(), error })?;
+        Ok(store)
+    }
+
+    /// Revokes what the database takes for usable although its revocation is on record: it is a restored backup.
+    /// Returns what was revoked before.
+    async fn revoke_again(&self) -> Result<HashSet<KeyId>, StoreError> {
+        let revoked: HashSet<_> = read::revoked(&self.readers).await?.into_iter().collect();
+        for (key_id, at_ms) in self.tombstones.all() {
+            if revoked.contains(&key_id) {
+                continue;
+            }
+            // The backup may be older than the key.
+            let Some(key) = read::key(&self.readers, &key_id).await? else { continue };
+            tracing::warn!(%key_id, "the database is older than the revocation of this key; revoked again");
+            let set = Write::SetStatus { key_id, from: key.status, to: Status::Revoked };
+            let event = Event::administration(at_ms, Act::REVOKE, "on record as revoked");
+            let event = Event { epoch: key.epoch, ..event.about(key_id, None) };
+            match self.writer.commit([set, Write::Log(event)].into()).await {
+                // Another process does the same.
+                Ok(()) | Err(StoreError::Stale) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(revoked)
+    }
+
+    /// A key; without its secrets if its revocation is on record, whatever the row says.
+    async fn live_key(&self, key_id: &KeyId) -> Result<Option<StoredKey>, StoreError> {
+        let Some(mut key) = read::key(&self.readers, key_id).await? else { return Ok(None) };
+        if key.status != Status::Revoked {
+            let revoked = self.tombstones.revoked_ms(key_id).map_err(|error| {
+                tracing::error!(%error, "the revocations on record cannot be read");
+                StoreError::Unavailable
+            })?;
+            if revoked.is_some() {
+                tracing::error!(%key_id, "the database takes a key for usable whose revocation is on record");
+                key = StoredKey { status: Status::Revoked, share: Vec::new(), pending: None, ..key };
+            }
+        }
+        Ok(Some(key))
     }
 
     /// Ties the database to a master key by its name, or checks that it is tied to this one.
@@ -136,13 +208,29 @@ impl SqliteStore {
     }
 }
 
+/// A database that has had a file of tombstones is not opened without it: its disk may just not be there.
+async fn open_tombstones(connection: &mut SqliteConnection, path: &Path) -> Result<Tombstones, OpenError> {
+    let failed = |error| OpenError::Tombstones { path: path.to_owned(), error };
+    let had: Option<i64> = sqlx::query_scalar("SELECT 1 FROM meta WHERE name = 'tombstones'")
+        .fetch_optional(&mut *connection)
+        .await?;
+    if had.is_some() && !path.exists() {
+        return Err(failed(std::io::ErrorKind::NotFound.into()));
+    }
+    let tombstones = Tombstones::open(path).map_err(failed)?;
+    sqlx::query("INSERT INTO meta (name, value) VALUES ('tombstones', x'') ON CONFLICT DO NOTHING")
+        .execute(connection)
+        .await?;
+    Ok(tombstones)
+}
+
 impl Store for SqliteStore {
     fn commit(&self, unit: Unit) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.writer.commit(unit))
     }
 
     fn key<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<StoredKey>, StoreError>> {
-        Box::pin(read::key(&self.readers, key_id))
+        Box::pin(self.live_key(key_id))
     }
 
     fn key_version<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<i64>, StoreError>> {
@@ -179,6 +267,19 @@ impl Store for SqliteStore {
         key: &'a str,
     ) -> BoxFuture<'a, Result<Option<Outcome>, StoreError>> {
         Box::pin(read::outcome(&self.readers, device, key))
+    }
+
+    fn wrapping_keys(&self) -> BoxFuture<'_, Result<Vec<WrappedKey>, StoreError>> {
+        Box::pin(read::wrapping_keys(&self.readers))
+    }
+
+    fn sealed_before(
+        &self,
+        version: u32,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<StoredKey>, StoreError>> {
+        Box::pin(read::sealed_before(&self.readers, version, after, limit))
     }
 
     fn live_sessions(&self, now_ms: u64) -> BoxFuture<'_, Result<Vec<LiveSession>, StoreError>> {

@@ -12,7 +12,7 @@ use crate::{
         audit::{Act, Event, Head},
         device::Device,
         enrolment::CodeHash,
-        key::{Gate, IssuedKey, Status, StoredKey},
+        key::{Gate, IssuedKey, Resealed, Status, StoredKey, WrappedKey},
         once::{KEPT_MS, Outcome},
         ports::{Spend, Store as _, StoreError, Unit, Write},
     },
@@ -24,7 +24,9 @@ const DEVICE: DeviceId = DeviceId::from_bytes([1; 32]);
 const KEY: KeyId = KeyId::from_bytes([2; 16]);
 
 async fn open(path: &Path) -> SqliteStore {
-    SqliteStore::open(path, Access::Create, Arc::new(Telemetry::new())).await.unwrap()
+    SqliteStore::open(path, &path.with_extension("tombstones"), Access::Create, Arc::new(Telemetry::new()))
+        .await
+        .unwrap()
 }
 
 async fn fresh() -> (tempfile::TempDir, SqliteStore) {
@@ -69,8 +71,8 @@ fn key(key_id: KeyId, public_key: u8) -> StoredKey {
         gate: Gate::default(),
         decrypts: 0,
         pending_sign: None,
-        share: vec![9; 10],
-        pending: Some(vec![8; 10]),
+        share: sealed(1, 9),
+        pending: Some(sealed(1, 8)),
         logged_epoch: 0,
         version: 1,
     }
@@ -81,7 +83,19 @@ fn spend(version: i64, sid: u8, fp: u8) -> Write {
     Write::Spend(Spend { key_id: KEY, version, sid, fp: [fp; 32], until_ms: 50, decrypts: 2, quota: 5 })
 }
 
+/// What looks like a sealed record.
+fn sealed(version: u8, content: u8) -> Vec<u8> {
+    vec![2, 0, 0, 0, version, content]
+}
+
+fn wrapping_key(version: u8) -> Write {
+    let key = WrappedKey { version: version.into(), wrapped: vec![version; 65], created_ms: 1 };
+    Write::AddWrappingKey { master: *b"aaaa", key }
+}
+
 async fn with_key(store: &SqliteStore) {
+    store.bind_master_key(b"aaaa").await.unwrap();
+    store.commit([wrapping_key(1)].into()).await.unwrap();
     store.commit([device(), issue(KEY), Write::AddKey(Box::new(key(KEY, 1)))].into()).await.unwrap();
 }
 
@@ -93,7 +107,9 @@ async fn audit_notes(store: &SqliteStore) -> Vec<String> {
 async fn a_database_opens_again_and_keeps_what_was_committed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let missing = SqliteStore::open(&path, Access::Existing, Arc::new(Telemetry::new())).await;
+    let missing =
+        SqliteStore::open(&path, &folder.path().join("t"), Access::Existing, Arc::new(Telemetry::new()))
+            .await;
     assert!(matches!(missing, Err(OpenError::Missing(_))));
     let store = open(&path).await;
     with_key(&store).await;
@@ -101,7 +117,25 @@ async fn a_database_opens_again_and_keeps_what_was_committed() {
     assert_eq!(store.commit(Unit::default()).await, Err(StoreError::Unavailable));
     let store = open(&path).await;
     let stored = store.key(&KEY).await.unwrap().unwrap();
-    assert_eq!((stored.public_key, stored.share, stored.pending), ([1; 64], vec![9; 10], Some(vec![8; 10])));
+    assert_eq!(
+        (stored.public_key, stored.share, stored.pending),
+        ([1; 64], sealed(1, 9), Some(sealed(1, 8)))
+    );
+}
+
+#[tokio::test]
+async fn a_database_is_not_opened_without_its_tombstones() {
+    let (folder, store) = fresh().await;
+    store.close().await;
+    let tombstones = folder.path().join("a.tombstones");
+    std::fs::remove_file(&tombstones).unwrap();
+    let again = async || {
+        let telemetry = Arc::new(Telemetry::new());
+        SqliteStore::open(&folder.path().join("a.db"), &tombstones, Access::Existing, telemetry).await
+    };
+    assert!(matches!(again().await, Err(OpenError::Tombstones { .. })));
+    std::fs::write(&tombstones, []).unwrap();
+    again().await.map(drop).unwrap();
 }
 
 #[tokio::test]
@@ -110,6 +144,66 @@ async fn a_database_knows_its_master_key() {
     store.bind_master_key(b"aaaa").await.unwrap();
     store.bind_master_key(b"aaaa").await.unwrap();
     assert!(matches!(store.bind_master_key(b"bbbb").await, Err(OpenError::OtherMasterKey { .. })));
+}
+
+#[tokio::test]
+async fn a_record_and_its_wrapping_key_are_there_together() {
+    let (_folder, store) = fresh().await;
+    with_key(&store).await;
+    assert_eq!(store.commit([wrapping_key(1)].into()).await, Err(StoreError::Duplicate));
+    store.commit([wrapping_key(2)].into()).await.unwrap();
+    let versions = async || {
+        let keys = store.wrapping_keys().await.unwrap();
+        keys.into_iter().map(|key| key.version).collect::<Vec<_>>()
+    };
+    let reseal = |old: u8, share: u8, pending: u8| {
+        Write::Reseal(Box::new(Resealed {
+            key_id: KEY,
+            old: (sealed(old, 9), Some(sealed(1, 8))),
+            new: (sealed(share, 9), Some(sealed(pending, 8))),
+        }))
+    };
+    assert_eq!(store.commit([reseal(1, 3, 2)].into()).await, Err(StoreError::Stale), "no such wrapping key");
+    assert_eq!(store.commit([reseal(2, 2, 2)].into()).await, Err(StoreError::Stale), "not as it was");
+    store.commit([reseal(1, 2, 1), Write::DropWrappingKeys].into()).await.unwrap();
+    assert_eq!(versions().await, [1, 2], "the pending refresh names the first");
+    assert_eq!(store.sealed_before(2, None, 10).await.unwrap().len(), 1);
+    let last = Resealed {
+        key_id: KEY,
+        old: (sealed(2, 9), Some(sealed(1, 8))),
+        new: (sealed(2, 9), Some(sealed(2, 8))),
+    };
+    store.commit([Write::Reseal(Box::new(last)), Write::DropWrappingKeys].into()).await.unwrap();
+    assert_eq!(versions().await, [2]);
+    assert!(store.sealed_before(2, None, 10).await.unwrap().is_empty());
+    // Who still seals under the dropped key is told that he is behind.
+    let old = key(KEY, 1);
+    assert_eq!(store.commit([Write::SaveKey(Box::new(old))].into()).await, Err(StoreError::Stale));
+}
+
+#[tokio::test]
+async fn another_master_key_takes_all_wrapping_keys_or_none() {
+    let (_folder, store) = fresh().await;
+    with_key(&store).await;
+    store.commit([wrapping_key(2)].into()).await.unwrap();
+    let replace = |from: &[u8; 4], versions: &[u32]| Write::ReplaceMasterKey {
+        from: *from,
+        to: *b"bbbb",
+        keys: versions
+            .iter()
+            .map(|&version| WrappedKey { version, wrapped: vec![7], created_ms: 1 })
+            .collect(),
+    };
+    for refused in [replace(b"cccc", &[1, 2]), replace(b"aaaa", &[1]), replace(b"aaaa", &[1, 3])] {
+        assert_eq!(store.commit([refused].into()).await, Err(StoreError::Stale));
+        store.bind_master_key(b"aaaa").await.unwrap();
+        assert!(store.wrapping_keys().await.unwrap().iter().all(|key| key.wrapped.len() == 65));
+    }
+    store.commit([replace(b"aaaa", &[1, 2])].into()).await.unwrap();
+    store.bind_master_key(b"bbbb").await.unwrap();
+    assert!(store.wrapping_keys().await.unwrap().iter().all(|key| key.wrapped == [7]));
+    // A rotation that began under the old master key.
+    assert_eq!(store.commit([wrapping_key(3)].into()).await, Err(StoreError::Stale));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

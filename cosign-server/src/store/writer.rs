@@ -5,13 +5,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use cosign_core::KeyId;
 use sqlx::{Connection, SqliteConnection};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
 
-use super::{apply, audit, rows::refused};
+use super::{apply, audit, rows::refused, tombstones::Tombstones};
 use crate::{
     domain::{
         audit::{ACTIVATED, Head},
@@ -41,9 +42,13 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the task.
     #[expect(clippy::disallowed_methods, reason = "the writer is one of the tasks that shutdown awaits")]
-    pub(super) fn start(connection: SqliteConnection, telemetry: Arc<Telemetry>) -> Self {
+    pub(super) fn start(
+        connection: SqliteConnection,
+        tombstones: Arc<Tombstones>,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(connection, receiver, Arc::clone(&telemetry)));
+        let task = tokio::spawn(run(connection, receiver, tombstones, Arc::clone(&telemetry)));
         Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)), telemetry }
     }
 
@@ -73,6 +78,7 @@ impl Writer {
 async fn run(
     mut connection: SqliteConnection,
     mut queue: mpsc::Receiver<Waiting>,
+    tombstones: Arc<Tombstones>,
     telemetry: Arc<Telemetry>,
 ) {
     let mut group = Vec::with_capacity(GROUP);
@@ -80,7 +86,7 @@ async fn run(
     let mut cut_log = true;
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let mut outcomes = Vec::with_capacity(group.len());
-        let committed = transact(&mut connection, &group, &mut outcomes).await;
+        let committed = transact(&mut connection, &group, &tombstones, &mut outcomes).await;
         telemetry.committed(group.len(), committed.is_ok());
         cut_log |= group.iter().any(|waiting| waiting.unit.0.iter().any(destroys_share));
         if let Err(error) = &committed {
@@ -115,13 +121,27 @@ async fn checkpoint(connection: &mut SqliteConnection) -> bool {
     matches!(busy, Ok(false))
 }
 
-/// A revocation empties the row, an activated refresh writes the new share over the old one.
+/// A revocation empties the row, an activated refresh writes the new share over the old one; dropped and replaced wrapping
+/// keys open what was sealed under them.
 fn destroys_share(write: &Write) -> bool {
     match write {
+        Write::DropWrappingKeys | Write::ReplaceMasterKey { .. } => true,
         Write::SetStatus { to, .. } => *to == Status::Revoked,
         Write::Log(event) => event.note == ACTIVATED,
         _ => false,
     }
+}
+
+/// The keys that a unit revokes, and when: the time of its audit record, unix milliseconds.
+fn revoked(unit: &Unit) -> impl Iterator<Item = (KeyId, u64)> {
+    let at_ms = unit.0.iter().find_map(|write| match write {
+        Write::Log(event) => Some(event.at_ms),
+        _ => None,
+    });
+    unit.0.iter().filter_map(move |write| match write {
+        Write::SetStatus { key_id, to: Status::Revoked, .. } => Some((*key_id, at_ms.unwrap_or(0))),
+        _ => None,
+    })
 }
 
 /// One transaction for the whole group. `Err` means that nothing of it happened.
@@ -130,6 +150,7 @@ fn destroys_share(write: &Write) -> bool {
 async fn transact(
     connection: &mut SqliteConnection,
     group: &[Waiting],
+    tombstones: &Tombstones,
     outcomes: &mut Vec<Result<(), StoreError>>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("BEGIN IMMEDIATE; SAVEPOINT unit").execute(&mut *connection).await?;
@@ -150,6 +171,10 @@ async fn transact(
         }
         outcomes.push(outcome);
     }
+    // On record before the database knows: what the database may lose again, the record keeps.
+    let done = group.iter().zip(&*outcomes).filter(|(_, outcome)| outcome.is_ok());
+    let revocations: Vec<_> = done.flat_map(|(waiting, _)| revoked(&waiting.unit)).collect();
+    tombstones.append(&revocations).map_err(sqlx::Error::Io)?;
     sqlx::query("RELEASE unit; COMMIT").execute(&mut *connection).await?;
     Ok(())
 }

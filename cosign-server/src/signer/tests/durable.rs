@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use cosign_core::{Code, DeviceId, KeyId, Progress, Purpose};
@@ -13,7 +13,7 @@ use crate::{
     domain::{
         audit::{Entry, Head},
         device::Device,
-        key::{IssuedKey, StoredKey},
+        key::{IssuedKey, StoredKey, WrappedKey},
         once::Outcome,
         ports::{LiveSession, Store, StoreError, Unit, Write},
     },
@@ -24,12 +24,19 @@ use crate::{
 pub(super) struct Obstinate {
     inner: Arc<dyn Store>,
     pub(super) fails: AtomicBool,
+    commits_left: AtomicUsize,
     pub(super) gate: Semaphore,
 }
 
 impl Obstinate {
-    fn around(inner: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { inner, fails: AtomicBool::new(false), gate: Semaphore::new(1_000_000) })
+    pub(super) fn around(inner: Arc<dyn Store>) -> Arc<Self> {
+        let (fails, commits_left) = (AtomicBool::new(false), AtomicUsize::new(usize::MAX));
+        Arc::new(Self { inner, fails, commits_left, gate: Semaphore::new(1_000_000) })
+    }
+
+    /// Commits so many units, and no more.
+    pub(super) fn stop_after(&self, commits: usize) {
+        self.commits_left.store(commits, Ordering::SeqCst);
     }
 }
 
@@ -45,6 +52,10 @@ impl Store for Obstinate {
                 if self.fails.load(Ordering::SeqCst) {
                     return Err(StoreError::Unavailable);
                 }
+            }
+            let left = |left: usize| left.checked_sub(1);
+            if self.commits_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left).is_err() {
+                return Err(StoreError::Unavailable);
             }
             self.inner.commit(unit).await
         })
@@ -88,6 +99,19 @@ impl Store for Obstinate {
         key: &'a str,
     ) -> BoxFuture<'a, Result<Option<Outcome>, StoreError>> {
         self.inner.outcome(device, key)
+    }
+
+    fn wrapping_keys(&self) -> BoxFuture<'_, Result<Vec<WrappedKey>, StoreError>> {
+        self.inner.wrapping_keys()
+    }
+
+    fn sealed_before(
+        &self,
+        version: u32,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<StoredKey>, StoreError>> {
+        self.inner.sealed_before(version, after, limit)
     }
 
     fn live_sessions(&self, now_ms: u64) -> BoxFuture<'_, Result<Vec<LiveSession>, StoreError>> {

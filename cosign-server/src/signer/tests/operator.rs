@@ -20,8 +20,14 @@ use crate::{
 
 /// A second process: its own connections to the same file.
 async fn elsewhere(world: &World) -> (Operator, Arc<SqliteStore>) {
-    let store =
-        SqliteStore::open(&world.database(), Access::Existing, Arc::new(Telemetry::new())).await.unwrap();
+    let store = SqliteStore::open(
+        &world.database(),
+        &world.tombstones(),
+        Access::Existing,
+        Arc::new(Telemetry::new()),
+    )
+    .await
+    .unwrap();
     let store = Arc::new(store);
     (
         Operator::new(
@@ -120,6 +126,59 @@ async fn decryptions_are_counted_over_restarts() {
     assert_eq!(status(&phone.ask(&world, &two()).await), Some(Code::Quota));
     assert_eq!(status(&phone.ask(&world, &one()).await), None);
     assert_eq!(status(&phone.ask(&world, &one()).await), Some(Code::Quota));
+}
+
+fn copy_file(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::copy(from, to).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restored_backup_brings_no_revoked_key_back() {
+    let world = World::new().await;
+    let phone = Phone::enrolled(&world, 1).await;
+    let (record, key) = phone.key(&world, Purpose::Sign).await;
+    let (_, other) = phone.key(&world, Purpose::Sign).await;
+    let key_id = record.key_id();
+    let backup = tempfile::tempdir().unwrap();
+    let (database, copy) = (world.database(), backup.path().join("copy"));
+    let world = world.restart_after(|_| copy_file(&database, &copy)).await;
+    assert!(phone.sign(&world, &key, digest(1)).await.is_ok());
+    world.operator.change(&key_id, Change::Revoke).await.unwrap();
+
+    let world = world.restart_after(|_| copy_file(&copy, &database)).await;
+    let restored = row(&world, &key_id).await;
+    assert_eq!((restored.status, restored.share.len(), restored.pending), (Status::Revoked, 0, None));
+    let answer = phone.ask(&world, &phone.start(&world, &key, &[digest(2)]).0).await;
+    assert_eq!(status(&answer), Some(Code::Key));
+    assert!(phone.sign(&world, &other, digest(3)).await.is_ok());
+    let entries = world.operator.audit(0, 1000).await.unwrap();
+    assert!(entries.iter().any(|entry| entry.event.note == "on record as revoked"));
+    world.operator.verify_audit(None).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_on_record_is_obeyed_before_the_database_knows_it() {
+    let world = World::new().await;
+    let phone = Phone::enrolled(&world, 1).await;
+    let (record, key) = phone.key(&world, Purpose::Sign).await;
+    let key_id = record.key_id();
+    // Another process put it on record, and was lost before it could commit.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let backup = elsewhere.path().join("copy");
+    let lost = world.restart_after(|folder| copy_file(&folder.join("cosign.db"), &backup)).await;
+    lost.operator.change(&key_id, Change::Revoke).await.unwrap();
+    let tombstones = std::fs::read(lost.tombstones()).unwrap();
+    assert_eq!((tombstones.len(), &tombstones[..16]), (32, &key_id.as_bytes()[..]));
+    let world = lost
+        .restart_after(|folder| {
+            copy_file(&backup, &folder.join("cosign.db"));
+            std::fs::write(folder.join("tombstones"), []).unwrap();
+        })
+        .await;
+    assert_eq!(row(&world, &key_id).await.status, Status::Active, "the record is lost with the database");
+    std::fs::write(world.tombstones(), tombstones).unwrap();
+    let answer = phone.ask(&world, &phone.start(&world, &key, &[digest(2)]).0).await;
+    assert_eq!(status(&answer), Some(Code::Key));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
