@@ -94,6 +94,7 @@ fn a_full_replay_cache_is_busy() {
         let late = frame(&pair, 3, last);
         assert_eq!(pair.model.handle(&late, &OWN, last, &mut SysRng)[2], Code::Busy.byte());
         assert_eq!(pair.model.cache().len(), 1);
+        assert!(!pair.model.cache().is_empty());
         let later = frame(&pair, 4, last + 1);
         assert_eq!(pair.model.handle(&later, &OWN, last + 1, &mut SysRng)[2], 0);
     }
