@@ -25,8 +25,7 @@ impl Gated {
             let detail = Detail::Epoch(record.epoch);
             return self.refused(Refusal { code: Code::Epoch, detail }, false);
         }
-        let pending =
-            record.pending.take_if(|pending| pending.rid == confirm.rid && confirm.rid != record.rid);
+        let pending = record.pending.take_if(|_| confirm.rid != record.rid);
         let share = pending.as_ref().map_or(&record.share, |pending| &pending.share);
         let before = record.gate;
         let passage = record.gate.pass(self.now_ms, || confirm.is_authentic(&share.auth));

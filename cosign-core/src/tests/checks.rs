@@ -86,7 +86,10 @@ fn a_full_replay_cache_is_busy() {
         let answer = pair.model.handle(&first, &OWN, NOW, &mut SysRng);
         assert_eq!(answer[2], 0);
         let second = frame(&pair, 2, NOW);
+        // The right PIN behind which there is no room has cleared the counter all the same.
+        pair.model.keys.get_mut(&pair.key.key_id()).unwrap().gate.fails = 1;
         assert_eq!(pair.model.handle(&second, &OWN, NOW, &mut SysRng)[2], Code::Busy.byte());
+        assert_eq!((pair.model.record_changed, pair.model.keys[&pair.key.key_id()].gate.fails), (true, 0));
         // The identical frame of a known session is still answered.
         assert_eq!(pair.model.handle(&first, &OWN, NOW, &mut SysRng), answer);
 
@@ -227,4 +230,23 @@ fn a_confirmation_out_of_range_is_not_counted() {
     assert_eq!(pair.model.keys[&pair.key.key_id()].gate, crate::server::Gate::default());
     r3[162..194].fill(1);
     assert_eq!(pair.model.handle(&r3, &OWN, NOW, &mut SysRng)[2], Code::Pin.byte());
+}
+
+/// A confirmation of what is active already: the right MAC clears the counter, durably, and nothing else changes.
+#[test]
+fn a_repeated_confirmation_changes_the_counter_only() {
+    let mut pair = Pair::active(Purpose::Sign);
+    let key_id = pair.key.key_id();
+    let r1 = refresh::start(&pair.key, &pin("258013"), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng);
+    pair.model.handle(&r1.unwrap().0, &OWN, NOW, &mut SysRng);
+    for fails in [2, 0] {
+        pair.model.keys.get_mut(&key_id).unwrap().gate.fails = fails;
+        let (r3, waiting) =
+            refresh::confirm(&pair.record, &pin("258013"), &pair.device_key, NOW, &mut SysRng).unwrap();
+        let r4 = pair.model.handle(&r3, &OWN, NOW, &mut SysRng);
+        assert_eq!(done(waiting.finish(&r4)), refresh::Confirmation::Active { failures: fails });
+        assert_eq!(pair.model.record_changed, fails != 0);
+        let record = &pair.model.keys[&key_id];
+        assert_eq!((record.gate.fails, record.epoch, record.pending.is_some()), (0, 1, true));
+    }
 }

@@ -15,8 +15,8 @@ use super::{
     model::{OTHER, OWN},
 };
 use crate::{
-    ApiMisuse, Code, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Purpose,
-    SessionId, Suite, csr, decrypt, keygen, refresh,
+    ApiMisuse, Code, Detail, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin,
+    Purpose, Refusal, SessionId, Suite, csr, decrypt, keygen, refresh,
     server::{Incoming, Issued, KEYGEN_TTL_MS, PENDING_TTL_MS, PendingRefresh, Status, receive},
     sign,
 };
@@ -227,6 +227,17 @@ fn answers_are_read_whole_or_not_at_all() {
     let unknown = |sid: &[u8], detail: &[u8]| [&[1, 1, 0x11, 0], sid, &[0, 2], detail].concat();
     assert_eq!(finish(&|sid| unknown(sid, &[7, 7])), Error::UnknownStatus(0x11));
     assert_eq!(finish(&|sid| unknown(sid, &[7])), Error::InvalidMessage(Code::Length));
+    let detailed = |code: Code, detail: &[u8]| {
+        let length = u8::try_from(detail.len()).unwrap();
+        finish(&|sid| [&[1, 1, code.byte(), 0], sid, &[0, length], detail].concat())
+    };
+    for (code, bytes, detail) in [
+        (Code::Epoch, &[0, 0, 1, 2][..], Detail::Epoch(258)),
+        (Code::Time, &[0, 0, 0, 0, 0, 0, 1, 3], Detail::Time(259)),
+        (Code::Pin, &[9, 0, 0, 1, 4], Detail::Pin { remaining: 9, retry_s: 260 }),
+    ] {
+        assert_eq!(detailed(code, bytes), Error::Refused(Refusal { code, detail }));
+    }
     let with_detail = |sid: &[u8]| [&[1, 1, 0x0b, 0], sid, &[0, 1, 7]].concat();
     assert_eq!(finish(&with_detail), Error::InvalidMessage(Code::Length));
 }
