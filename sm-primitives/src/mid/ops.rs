@@ -31,36 +31,48 @@ use super::{
 };
 use crate::low::{Arithmetic, Portable, with_best_arithmetic};
 
-/// Returns `$result`, with `$cpu` standing for the kernels of the processor's widest vectors, if it has any and there are
-/// at least `$least` items for them; else goes on.
+/// Returns `$result`, with `$cpu` standing for the kernels of the processor's best vectors, if it has any and there are
+/// at least as many items as `$least` says of them; else goes on.
 macro_rules! with_lanes {
     ($cpu:ident, $items:expr, $least:expr => $result:expr) => {
         #[cfg(all(target_arch = "x86_64", not(miri)))]
-        if $items >= $least {
-            if let Some($cpu) = $crate::low::x86_64::cpu::Ifma::get() {
-                return $result;
-            }
-            if let Some($cpu) = $crate::low::x86_64::cpu::Avx512::get() {
-                return $result;
-            }
-            if let Some($cpu) = $crate::low::x86_64::cpu::Avx2::get() {
-                return $result;
+        {
+            use $crate::low::x86_64::cpu::{Avx2, Avx512, Ifma};
+            if let Some($cpu) = Ifma::get() {
+                if $items >= $least.ifma {
+                    return $result;
+                }
+            } else if let Some($cpu) = Avx512::get() {
+                if $items >= $least.avx512 {
+                    return $result;
+                }
+            } else if let Some($cpu) = Avx2::get() {
+                if $items >= $least.avx2 {
+                    return $result;
+                }
             }
         }
     };
 }
 
-/// Fewer items than these are done one at a time sooner: where both cost the same on a Zen 4, in the mean over the kernels
-/// (those for products of 52 bits break even about two items earlier than the others of eight lanes).
+/// Fewer items than these are done one at a time sooner: measured on a Zen 4, see BENCHMARKS.md.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
-mod least {
-    pub(super) const MUL_BASE: usize = 10;
-    pub(super) const MUL_POINTS: usize = 6;
+#[derive(Clone, Copy)]
+struct Least {
+    ifma: usize,
+    avx512: usize,
+    avx2: usize,
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+impl Least {
+    const MUL_BASE: Self = Self { ifma: 20, avx512: 15, avx2: 9 };
+    const MUL_POINTS: Self = Self { ifma: 5, avx512: 7, avx2: 5 };
     /// From here on a table for the one point pays.
-    pub(super) const MUL_TABLE: usize = 64;
-    pub(super) const VERIFY: usize = 6;
-    pub(super) const VERIFY_PREPARED: usize = 6;
-    pub(super) const NONCE_SUMS: usize = 6;
+    const MUL_TABLE: Self = Self { ifma: 64, avx512: 64, avx2: 64 };
+    const VERIFY: Self = Self { ifma: 5, avx512: 8, avx2: 5 };
+    const VERIFY_PREPARED: Self = Self { ifma: 5, avx512: 7, avx2: 5 };
+    const NONCE_SUMS: Self = Self { ifma: 5, avx512: 8, avx2: 5 };
 }
 
 /// What multiplies G by a secret scalar: the 52 KB that are there anyway, which lanes add up for one scalar too where
@@ -93,7 +105,7 @@ pub(crate) fn mul_base(k: &ScalarElement) -> Affine {
 
 /// [k_i]G for k_i != 0. Constant time.
 pub(crate) fn mul_base_all(ks: &[&ScalarElement]) -> Vec<Affine> {
-    with_lanes!(cpu, ks.len(), least::MUL_BASE => {
+    with_lanes!(cpu, ks.len(), Least::MUL_BASE => {
         complete(batch::mul_table(cpu, Table::base(), ks), |i| mul_base(ks[i]))
     });
     with_best_arithmetic!(a => collect_affine(ks.len(), ks.iter().map(|k| a.mul_base(k))))
@@ -108,10 +120,10 @@ pub(crate) fn mul(k: &ScalarElement, q: &Affine) -> Affine {
 
 /// [k_i]Q for k_i != 0, with one table for Q. Constant time.
 pub(crate) fn mul_each(ks: &[&ScalarElement], q: &Affine) -> Vec<Affine> {
-    with_lanes!(cpu, ks.len(), least::MUL_TABLE => {
+    with_lanes!(cpu, ks.len(), Least::MUL_TABLE => {
         complete(batch::mul_table(cpu, &Table::new(&Comb::new(q)), ks), |i| mul(ks[i], q))
     });
-    with_lanes!(cpu, ks.len(), least::MUL_POINTS => {
+    with_lanes!(cpu, ks.len(), Least::MUL_POINTS => {
         let items: Vec<_> = ks.iter().map(|k| (*k, q)).collect();
         complete(batch::mul_points(cpu, &items), |i| mul(ks[i], q))
     });
@@ -123,7 +135,7 @@ pub(crate) fn mul_each(ks: &[&ScalarElement], q: &Affine) -> Vec<Affine> {
 
 /// [k]Q_i for k != 0. Constant time.
 pub(crate) fn mul_same(k: &ScalarElement, qs: &[&Affine]) -> Vec<Affine> {
-    with_lanes!(cpu, qs.len(), least::MUL_POINTS => {
+    with_lanes!(cpu, qs.len(), Least::MUL_POINTS => {
         let items: Vec<_> = qs.iter().map(|q| (k, *q)).collect();
         complete(batch::mul_points(cpu, &items), |i| mul(k, qs[i]))
     });
@@ -203,7 +215,7 @@ impl Claim {
 
 /// Whether each claim holds. Variable time.
 pub(crate) fn verify_all_vartime(claims: &[Claim]) -> Vec<bool> {
-    with_lanes!(cpu, claims.len(), least::VERIFY => {
+    with_lanes!(cpu, claims.len(), Least::VERIFY => {
         complete(batch::verify(cpu, claims), |i| claims[i].holds())
     });
     claims.iter().map(Claim::holds).collect()
@@ -212,7 +224,7 @@ pub(crate) fn verify_all_vartime(claims: &[Claim]) -> Vec<bool> {
 /// Whether each claim, all about the Q of `comb`, holds. Variable time.
 pub(crate) fn verify_all_with_comb_vartime(claims: &[Claim], comb: &Comb) -> Vec<bool> {
     let one = |claim: &Claim| verify_with_comb_vartime(&claim.g, &claim.k, comb, &claim.v);
-    with_lanes!(cpu, claims.len(), least::VERIFY_PREPARED => {
+    with_lanes!(cpu, claims.len(), Least::VERIFY_PREPARED => {
         complete(batch::verify_prepared(cpu, comb, claims), |i| one(&claims[i]))
     });
     claims.iter().map(one).collect()
@@ -228,7 +240,7 @@ pub(crate) struct NonceSum {
 
 /// The sums, `None` where one is the identity. Variable time.
 pub(crate) fn nonce_sums_vartime(items: &[NonceSum]) -> Vec<Option<Affine>> {
-    with_lanes!(cpu, items.len(), least::NONCE_SUMS => {
+    with_lanes!(cpu, items.len(), Least::NONCE_SUMS => {
         let found = batch::nonce_sums(cpu, items).into_iter().map(|sum| sum.map(Some)).collect();
         complete(found, |i| nonce_sums_one_by_one(&items[i..=i]).pop().flatten())
     });
