@@ -38,6 +38,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod audit;
 pub mod csr;
 pub mod decrypt;
 mod digest;
@@ -63,7 +64,7 @@ mod tests;
 
 pub use digest::Digest;
 pub use error::{ApiMisuse, Code, Detail, Error, Progress, Refusal};
-pub use ids::{DeviceId, KeyId, Op, Purpose, RefreshId, SessionId};
+pub use ids::{DeviceId, KeyId, LogId, Op, Purpose, RefreshId, SessionId};
 pub use local::LocalRecord;
 pub use pin::{DeviceKey, MIN_ITERATIONS, Pin};
 pub use share::ClientKey;
