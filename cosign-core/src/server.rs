@@ -143,28 +143,39 @@ impl Incoming {
     }
 }
 
+/// A frame that does not have the shape of its operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The error frame to answer with.
+    pub frame: Vec<u8>,
+    /// What it claims to be, as far as it can be told, for the audit log.
+    pub claim: Option<(Op, KeyId, SessionId)>,
+}
+
 /// Reads a frame as far as its bytes alone allow.
 ///
 /// # Errors
-/// The error frame to answer with.
-pub fn receive(frame: &[u8]) -> Result<Incoming, Vec<u8>> {
+/// [`Unreadable`].
+pub fn receive(frame: &[u8]) -> Result<Incoming, Unreadable> {
     const OP_UNWRAP: u8 = 0x04;
     let no_session = SessionId::from_bytes([0; 16]);
+    let unclaimed = |sid, code: Code| Err(Unreadable { frame: refuse(&sid, code), claim: None });
     let Some(&[version, suite, op, flags]) = Fields(frame).take() else {
-        return Err(refuse(&no_session, Code::Length));
+        return unclaimed(no_session, Code::Length);
     };
     let known = Op::from_byte(op);
     if version != VERSION || suite != SUITE || (known.is_none() && op != OP_UNWRAP) {
-        return Err(refuse(&no_session, Code::Version));
+        return unclaimed(no_session, Code::Version);
     }
     let offset = if matches!(known, Some(Op::Keygen | Op::Open | Op::Activate)) { 20 } else { 24 };
     let sid = Fields(frame.get(offset..).unwrap_or_default()).take().map(|sid| SessionId::from_bytes(*sid));
-    let Some(op) = known.filter(|_| flags == 0) else {
-        return Err(refuse(&sid.unwrap_or(no_session), Code::Version));
-    };
     let key_id = Fields(frame.get(4..).unwrap_or_default()).take().map(|id| KeyId::from_bytes(*id));
+    let Some(op) = known.filter(|_| flags == 0) else {
+        let claim = known.zip(key_id).zip(sid).map(|((op, key_id), sid)| (op, key_id, sid));
+        return Err(Unreadable { frame: refuse(&sid.unwrap_or(no_session), Code::Version), claim });
+    };
     let (Some(sid), Some(key_id)) = (sid, key_id) else {
-        return Err(refuse(&no_session, Code::Length));
+        return unclaimed(no_session, Code::Length);
     };
     match op {
         Op::Keygen => KeygenStart::read(key_id, sid, frame).map(Incoming::KeygenStart),
@@ -174,7 +185,7 @@ pub fn receive(frame: &[u8]) -> Result<Incoming, Vec<u8>> {
             Operation::read(op, frame).map(Incoming::Operation)
         }
     }
-    .map_err(|code| refuse(&sid, code))
+    .map_err(|code| Unreadable { frame: refuse(&sid, code), claim: Some((op, key_id, sid)) })
 }
 
 /// An error frame for a session.

@@ -54,7 +54,8 @@ pub struct Answered {
     pub frame: Vec<u8>,
     /// Whether the record was changed: then it is durable before the key is unlocked and the frame leaves.
     pub record_changed: bool,
-    /// What the audit log keeps, if the PIN gate was asked.
+    /// What the audit log keeps. `None` if the key is unknown or another device's, and if nothing happened: the answer
+    /// is a repetition, or E_BUSY.
     pub audit: Option<Audit>,
 }
 
@@ -131,34 +132,35 @@ impl Operation {
         now_ms: u64,
         cache: &mut ReplayCache,
     ) -> Admission {
-        let answered = |refusal: Refusal| {
-            let frame = refuse(&self.header.sid, refusal);
-            Admission::Answered(Answered { frame, record_changed: false, audit: None })
-        };
+        let record = record.filter(|record| record.key_id == self.header.key_id && record.device == *device);
         let Some(record) = record else {
-            return answered(Code::Key.into());
+            let frame = refuse(&self.header.sid, Code::Key);
+            return Admission::Answered(Answered { frame, record_changed: false, audit: None });
         };
-        if let Err(refusal) = self.check_key(record, device, now_ms) {
-            return answered(refusal);
-        }
         let h_req = self.request_hash(record);
-        let body = match self.decode(h_req) {
-            Ok(body) => body,
-            Err(code) => return answered(code.into()),
+        let body = match self.check_key(record, now_ms) {
+            Ok(()) => self.decode(h_req).map_err(Refusal::from),
+            Err(refusal) => Err(refusal),
         };
-        if now_ms.abs_diff(self.header.ts_ms) > WINDOW_MS {
-            return answered(Refusal { code: Code::Time, detail: Detail::Time(now_ms) });
-        }
-        let dropped = record.pending.take_if(|pending| pending.is_expired(now_ms)).is_some();
-        let request = Gated { header: self.header, fingerprint: self.fingerprint, h_req, now_ms, dropped };
+        let body = body.and_then(|body| match now_ms.abs_diff(self.header.ts_ms) {
+            0..=WINDOW_MS => Ok(body),
+            _ => Err(Refusal { code: Code::Time, detail: Detail::Time(now_ms) }),
+        });
+        let mut request =
+            Gated { header: self.header, fingerprint: self.fingerprint, h_req, now_ms, dropped: false };
+        let body = match body {
+            Ok(body) => body,
+            Err(refusal) => return Admission::Answered(request.refused(refusal, false)),
+        };
+        request.dropped = record.pending.take_if(|pending| pending.is_expired(now_ms)).is_some();
         match body {
             Body::Confirm(confirm) => Admission::Answered(request.confirm(&confirm, record)),
             Body::Items(items) => request.pass(items, record, cache),
         }
     }
 
-    /// Checks 7 and 8: the key, its device, status and purpose, then the epoch.
-    fn check_key(&self, record: &KeyRecord, device: &DeviceId, now_ms: u64) -> Result<(), Refusal> {
+    /// Checks 7 and 8 of a key that is the device's: its status and purpose, then the epoch.
+    fn check_key(&self, record: &KeyRecord, now_ms: u64) -> Result<(), Refusal> {
         let op = self.header.op;
         let usable = match record.status {
             Status::Active => match op {
@@ -169,7 +171,7 @@ impl Operation {
             Status::Pending => op == Op::Sign && now_ms.saturating_sub(record.created_ms) <= PENDING_TTL_MS,
             Status::Suspended | Status::Revoked => false,
         };
-        if record.key_id != self.header.key_id || record.device != *device || !usable {
+        if !usable {
             return Err(Code::Key.into());
         }
         if record.status == Status::Pending && self.header.count != 1 {
@@ -215,7 +217,7 @@ impl Operation {
     }
 }
 
-/// A request that decodes and is in time; `dropped` if it found an expired refresh.
+/// A request about a key of its device; `dropped` if it found an expired refresh.
 struct Gated {
     header: RequestHeader,
     fingerprint: [u8; 32],

@@ -56,7 +56,7 @@ impl Model {
     ) -> Vec<u8> {
         self.record_changed = false;
         match receive(frame) {
-            Err(refusal) => refusal,
+            Err(unreadable) => unreadable.frame,
             Ok(Incoming::Operation(operation)) => {
                 let (key_id, sid) = (operation.key_id(), operation.sid());
                 let cache = self.cache.as_mut().unwrap();

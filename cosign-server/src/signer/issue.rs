@@ -1,16 +1,12 @@
 //! Key generation and activation.
 
 use cosign_core::{
-    Code, DeviceId, KeyId, Op,
+    Code, DeviceId, KeyId, Op, SessionId,
     server::{Activate, KeyRecord, KeygenOpen, KeygenStart, refuse},
     sm_primitives::sm2::DistId,
 };
 
-use super::{
-    operate::Failed,
-    service::{Core, status},
-    vault::seal_record,
-};
+use super::{operate::Failed, service::Core, vault::seal_record};
 use crate::domain::{
     audit::{Act, Event},
     key::StoredKey,
@@ -24,21 +20,23 @@ impl Core {
     /// Op 10. The key id is used up, durably, before the server's half leaves.
     pub(super) async fn start_keygen(&self, device: &DeviceId, start: KeygenStart) -> Vec<u8> {
         let (key_id, sid, now_ms) = (start.key_id(), start.sid(), self.clock.now_ms());
+        let refused = || self.log_refusal(device, Op::Keygen, key_id, sid, refuse(&sid, Code::Key));
         let issued = match self.store.issued(&key_id).await {
             Ok(issued) => issued.filter(|issued| issued.used_ms.is_none() && issued.expires_ms > now_ms),
             Err(_) => return refuse(&sid, Code::Internal),
         };
         let issued = issued.map(|issued| (issued.device, issued.purpose));
         if issued != Some((*device, start.purpose())) {
-            return refuse(&sid, Code::Key);
+            return refused().await;
         }
         if !self.pending.has_room(device, now_ms) {
             return refuse(&sid, Code::Busy);
         }
         let Some(slot) = self.pool.reserve() else { return refuse(&sid, Code::Busy) };
-        match self.store.commit([Write::UseKeyId { key_id, now_ms }].into()).await {
+        let log = Write::Log(event(Op::Keygen, now_ms, key_id, sid, device));
+        match self.store.commit([Write::UseKeyId { key_id, now_ms }, log].into()).await {
             Ok(()) => {}
-            Err(StoreError::Stale) => return refuse(&sid, Code::Key),
+            Err(StoreError::Stale) => return refused().await,
             Err(_) => return refuse(&sid, Code::Internal),
         }
         let (owner, mut rng) = (*device, self.rng());
@@ -57,28 +55,22 @@ impl Core {
     pub(super) async fn open_keygen(&self, device: &DeviceId, open: KeygenOpen) -> Vec<u8> {
         let (key_id, sid, now_ms) = (open.key_id(), open.sid(), self.clock.now_ms());
         let Some(slot) = self.pool.reserve() else { return refuse(&sid, Code::Busy) };
-        let Some(keygen) = self.pending.take(&open, device) else { return refuse(&sid, Code::Key) };
+        let refused = |frame| self.log_refusal(device, Op::Open, key_id, sid, frame);
+        let Some(keygen) = self.pending.take(&open, device) else {
+            return refused(refuse(&sid, Code::Key)).await;
+        };
         let owner = *device;
         let response = self.pool.run(slot, move || open.respond(Some(keygen), &owner, now_ms)).await;
-        let event = |code: u8, epoch: u32| Event {
-            sid: Some(sid),
-            epoch,
-            result: code,
-            ..Event::administration(now_ms, Act::operation(Op::Open), "").about(key_id, Some(*device))
-        };
         match response {
-            Some(Ok((frame, record))) => match self.add_key(&record, event(0, record.epoch)).await {
-                Ok(()) => frame,
-                Err(StoreError::Duplicate) => refuse(&sid, Code::Proof),
-                Err(_) => refuse(&sid, Code::Internal),
-            },
-            Some(Err(frame)) => {
-                let code = status(&frame).map_or(0, Code::byte);
-                if self.store.commit([Write::Log(event(code, 0))].into()).await.is_err() {
-                    return refuse(&sid, Code::Internal);
+            Some(Ok((frame, record))) => {
+                let event = Event { epoch: record.epoch, ..event(Op::Open, now_ms, key_id, sid, device) };
+                match self.add_key(&record, event).await {
+                    Ok(()) => frame,
+                    Err(StoreError::Duplicate) => refused(refuse(&sid, Code::Proof)).await,
+                    Err(_) => refuse(&sid, Code::Internal),
                 }
-                frame
             }
+            Some(Err(frame)) => refused(frame).await,
             None => refuse(&sid, Code::Internal),
         }
     }
@@ -131,14 +123,13 @@ impl Core {
             let record = locked.as_mut().map(|hot| &mut hot.record);
             let frame = match activate.respond(record, device, now_ms, &DistId::default()) {
                 Ok(frame) => frame,
-                Err(frame) => return Ok(frame),
+                Err(frame) => {
+                    return Ok(self.log_refusal(device, Op::Activate, key_id, activate.sid(), frame).await);
+                }
             };
             let Some(hot) = locked.as_mut() else { return Err(Failed::Refused(Code::Internal)) };
-            let event = Event {
-                sid: Some(activate.sid()),
-                epoch: hot.record.epoch,
-                ..Event::administration(now_ms, Act::operation(Op::Activate), "").about(key_id, Some(*device))
-            };
+            let event = event(Op::Activate, now_ms, key_id, activate.sid(), device);
+            let event = Event { epoch: hot.record.epoch, ..event };
             self.save(hot, true, vec![Write::Log(event)]).await?;
             Ok(frame)
         }
@@ -149,4 +140,9 @@ impl Core {
         self.vault.release(&key_id, locked);
         outcome
     }
+}
+
+fn event(op: Op, now_ms: u64, key_id: KeyId, sid: SessionId, device: &DeviceId) -> Event {
+    let event = Event::administration(now_ms, Act::operation(op), "").about(key_id, Some(*device));
+    Event { sid: Some(sid), ..event }
 }

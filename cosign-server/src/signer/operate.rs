@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use cosign_core::{
-    Code, DeviceId, KeyId, SessionId,
+    Code, DeviceId, KeyId, Op, SessionId,
     server::{
         Admission, Answered, Audit, Executed, Incoming, Job, LIFETIME_QUOTA, Operation, RefreshJob, receive,
         refuse,
@@ -53,6 +53,7 @@ impl From<StoreError> for Failed {
 /// Who does what with which key.
 #[derive(Clone, Copy)]
 struct Scene<'a> {
+    op: Op,
     device: &'a DeviceId,
     key_id: KeyId,
     sid: SessionId,
@@ -91,7 +92,8 @@ impl Core {
             self.vault.release(&key_id, locked);
             return Err(Failed::Refused(Code::Busy));
         };
-        let scene = Scene { device, key_id, sid: operation.sid(), now_ms: self.clock.now_ms() };
+        let (op, sid) = (operation.op(), operation.sid());
+        let scene = Scene { op, device, key_id, sid, now_ms: self.clock.now_ms() };
         let admission = {
             let record = locked.as_mut().map(|hot| &mut hot.record);
             operation.admit(record, device, scene.now_ms, &mut self.replays.of(&key_id))
@@ -136,7 +138,11 @@ impl Core {
         answered: Answered,
         was_hot: bool,
     ) -> Result<Vec<u8>, Failed> {
-        let Some(hot) = locked.as_mut() else { return Ok(answered.frame) };
+        let Some(hot) = locked.as_mut() else {
+            // Unknown or revoked.
+            let Scene { op, device, key_id, sid, .. } = scene;
+            return Ok(self.log_refusal(device, op, key_id, sid, answered.frame).await);
+        };
         let outcome = match (answered.record_changed, &answered.audit) {
             (false, None) if !was_hot => Ok(()),
             (false, None) => self.still_current(&hot.stored).await,

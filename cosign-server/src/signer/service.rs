@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cosign_core::{
-    Code, DeviceId, KeyId, Op, Purpose,
-    server::{Incoming, receive},
+    Code, DeviceId, KeyId, Op, Purpose, SessionId,
+    server::{Incoming, Unreadable, receive, refuse},
 };
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     domain::{
         Error,
+        audit::{Act, Event},
         device::Caller,
         ports::{Clock, Entropy, Signer, Store, Write},
         throttle::Throttle,
@@ -178,7 +179,11 @@ impl Core {
         let started_ns = self.clock.monotonic_ns();
         let incoming = match receive(frame) {
             Ok(incoming) => incoming,
-            Err(answer) => {
+            Err(Unreadable { frame, claim }) => {
+                let answer = match claim {
+                    Some((op, key_id, sid)) => self.log_refusal(device, op, key_id, sid, frame).await,
+                    None => frame,
+                };
                 self.report(None, device, &answer, started_ns);
                 return answer;
             }
@@ -192,6 +197,32 @@ impl Core {
         };
         self.report(Some(op), device, &answer, started_ns);
         answer
+    }
+
+    /// Records a refusal that was given before the key's record was looked into, then gives it. What somebody else than
+    /// the owner claims about a key is no part of the log.
+    pub(super) async fn log_refusal(
+        &self,
+        device: &DeviceId,
+        op: Op,
+        key_id: KeyId,
+        sid: SessionId,
+        frame: Vec<u8>,
+    ) -> Vec<u8> {
+        match self.store.issued(&key_id).await {
+            Ok(Some(issued)) if issued.device == *device => {}
+            Ok(_) => return frame,
+            Err(_) => return refuse(&sid, Code::Internal),
+        }
+        let event = Event {
+            sid: Some(sid),
+            result: status(&frame).map_or(0, Code::byte),
+            ..Event::administration(self.clock.now_ms(), Act::operation(op), "").about(key_id, Some(*device))
+        };
+        match self.store.commit([Write::Log(event)].into()).await {
+            Ok(()) => frame,
+            Err(_) => refuse(&sid, Code::Internal),
+        }
     }
 
     fn report(&self, op: Option<Op>, device: &DeviceId, answer: &[u8], started_ns: u64) {
