@@ -4,6 +4,7 @@
 //! **Invariant:** no answer of a private-key operation leaves before its PIN gate, its spent session and its audit
 //! record are durable. **Invariant:** nothing in here knows accounts or HTTP.
 
+mod heads;
 mod issue;
 mod operate;
 mod pending;
@@ -16,7 +17,8 @@ mod service;
 mod tests;
 mod vault;
 
+pub use heads::{HeadSettings, LogError, TreeHeads};
 pub use pool::PoolSettings;
 pub use rng::EntropyRng;
-pub use seal::{MasterKey, Place, SealError};
+pub use seal::{Content, MasterKey, Place, SealError};
 pub use service::{SignerService, SignerSettings};

@@ -147,6 +147,34 @@ impl Event {
         self
     }
 
+    /// The record with this number, as the bytes that are hashed into the leaf. A note is cut after 255 bytes and a list of signatures after 65535.
+    #[must_use]
+    pub fn encode(&self, seq: u64) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(256 + 64 * self.items.len());
+        bytes.extend(LABEL);
+        bytes.extend(seq.to_be_bytes());
+        bytes.extend(self.at_ms.to_be_bytes());
+        bytes.push(self.act.byte());
+        optional(&mut bytes, self.key_id.as_ref().map(KeyId::as_bytes));
+        optional(&mut bytes, self.device.as_ref().map(DeviceId::as_bytes));
+        bytes.extend(self.epoch.to_be_bytes());
+        optional(&mut bytes, self.sid.as_ref().map(SessionId::as_bytes));
+        optional(&mut bytes, self.h_req.as_ref());
+        optional(&mut bytes, self.public_key.as_ref());
+        bytes.extend(self.count.to_be_bytes());
+        bytes.push(self.result);
+        let count = u16::try_from(self.items.len()).unwrap_or(u16::MAX);
+        bytes.extend(count.to_be_bytes());
+        for item in self.items.iter().take(count.into()) {
+            bytes.extend(item.digest);
+            bytes.extend(item.r);
+        }
+        let note = self.note.get(..self.note.floor_char_boundary(255)).unwrap_or_default();
+        bytes.push(u8::try_from(note.len()).unwrap_or_default());
+        bytes.extend(note.as_bytes());
+        bytes
+    }
+
     /// `ok`, or the name of the refusal.
     #[must_use]
     pub const fn outcome(&self) -> &'static str {
@@ -168,34 +196,10 @@ pub struct Record {
 }
 
 impl Record {
-    /// The bytes that are hashed into the leaf. A note is cut after 255 bytes and a list of signatures after 65535, which
-    /// no caller reaches.
+    /// The bytes that are hashed into the leaf: [`Event::encode`].
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let event = &self.event;
-        let mut bytes = Vec::with_capacity(256 + 64 * event.items.len());
-        bytes.extend(LABEL);
-        bytes.extend(self.seq.to_be_bytes());
-        bytes.extend(event.at_ms.to_be_bytes());
-        bytes.push(event.act.byte());
-        optional(&mut bytes, event.key_id.as_ref().map(KeyId::as_bytes));
-        optional(&mut bytes, event.device.as_ref().map(DeviceId::as_bytes));
-        bytes.extend(event.epoch.to_be_bytes());
-        optional(&mut bytes, event.sid.as_ref().map(SessionId::as_bytes));
-        optional(&mut bytes, event.h_req.as_ref());
-        optional(&mut bytes, event.public_key.as_ref());
-        bytes.extend(event.count.to_be_bytes());
-        bytes.push(event.result);
-        let count = u16::try_from(event.items.len()).unwrap_or(u16::MAX);
-        bytes.extend(count.to_be_bytes());
-        for item in event.items.iter().take(count.into()) {
-            bytes.extend(item.digest);
-            bytes.extend(item.r);
-        }
-        let note = event.note.get(..event.note.floor_char_boundary(255)).unwrap_or_default();
-        bytes.push(u8::try_from(note.len()).unwrap_or_default());
-        bytes.extend(note.as_bytes());
-        bytes
+        self.event.encode(self.seq)
     }
 
     /// Reads what [`Self::encode`] wrote.

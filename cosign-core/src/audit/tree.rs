@@ -37,14 +37,14 @@ pub struct Node {
 }
 
 impl Node {
-    /// Number of leaves from the start of the log to the end of this subtree: the number of the record that completes it.
+    /// Number of leaves up to the end of this subtree, which is the number of the record that completes it.
     #[must_use]
     pub const fn completed_by(self) -> u64 {
         (self.index + 1) << self.level
     }
 
-    /// The complete subtrees of a range of leaves, left to right. The range starts where a subtree of its length may start,
-    /// as every range of a proof does.
+    /// The complete subtrees of a range of leaves, left to right. As every range of a proof does, it starts where a subtree
+    /// of its length may start.
     #[must_use]
     pub fn of_range(range: Range<u64>) -> Vec<Self> {
         let (mut start, mut nodes) = (range.start, Vec::new());

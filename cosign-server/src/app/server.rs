@@ -24,9 +24,9 @@ use crate::{
     domain::{
         Error as DomainError,
         ports::{Clock, Entropy, Readiness, Signer, Store, Unit},
-        services::{Devices, Keys, Operator},
+        services::{AuditLog, Devices, Keys, Operator},
     },
-    signer::SignerService,
+    signer::{LogError, MasterKey, SignerService, TreeHeads},
     store::{Access, OpenError, SqliteStore},
     telemetry::Telemetry,
     transport::{BindError, Limits, Sockets, tls::ServerTls},
@@ -50,6 +50,9 @@ pub enum StartError {
     /// Another server uses the database.
     #[error("{0} is locked: another server uses this database; two would not see each other's replays")]
     Locked(PathBuf),
+    /// The audit log is not what was signed.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The signer.
     #[error("the signer does not start: {0}")]
     Signer(#[from] DomainError),
@@ -60,6 +63,7 @@ pub struct Server {
     sockets: Sockets,
     router: Router,
     signer: SignerService,
+    heads: TreeHeads,
     store: Arc<SqliteStore>,
     telemetry: Arc<Telemetry>,
     limits: Limits,
@@ -86,6 +90,7 @@ impl Server {
         let store = Arc::new(SqliteStore::open(&config.database, access, Arc::clone(&telemetry)).await?);
         store.bind_master_key(master.name()).await?;
         let port: Arc<dyn Store> = Arc::clone(&store) as _;
+        let heads = start_heads(config, &master, &port, &clock, &entropy).await?;
         let signer = SignerService::start(
             config.signer(),
             master,
@@ -100,6 +105,7 @@ impl Server {
         let router = api::router(Api {
             devices: Arc::new(Devices::new(Arc::clone(&port), Arc::clone(&clock))),
             keys: Arc::new(Keys::new(Arc::clone(&port), Arc::clone(&clock), Arc::clone(&entropy))),
+            audit: Arc::new(AuditLog::new(Arc::clone(&port))),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(port, signer.clone())),
             clock,
@@ -111,6 +117,7 @@ impl Server {
             sockets,
             router,
             signer,
+            heads,
             store,
             telemetry,
             limits,
@@ -135,17 +142,36 @@ impl Server {
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let signer: Arc<dyn Signer> = Arc::new(self.signer.clone());
         let serving = self.sockets.serve(self.router, signer, self.limits, self.telemetry, stop);
-        tokio::pin!(serving);
-        let mut maintenance = tokio::time::interval(MAINTENANCE);
-        loop {
-            tokio::select! {
-                () = &mut serving => break,
-                _ = maintenance.tick() => self.signer.maintain().await,
+        {
+            // Ends with this block: it may be in the midst of signing, which the last head waits for.
+            let signing_heads = self.heads.run();
+            tokio::pin!(serving, signing_heads);
+            let mut maintenance = tokio::time::interval(MAINTENANCE);
+            loop {
+                tokio::select! {
+                    () = &mut serving => break,
+                    () = &mut signing_heads => {}
+                    _ = maintenance.tick() => self.signer.maintain().await,
+                }
             }
         }
         self.signer.drain().await;
+        if let Err(error) = self.heads.publish().await {
+            tracing::error!(%error, "no last tree head was signed");
+        }
         self.store.close().await;
     }
+}
+
+async fn start_heads(
+    config: &Config,
+    master: &MasterKey,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<TreeHeads, LogError> {
+    let (store, clock, entropy) = (Arc::clone(store), Arc::clone(clock), Arc::clone(entropy));
+    TreeHeads::start(config.heads(), master, store, clock, entropy).await
 }
 
 /// Whether the server can do its work: the writer commits, the signer is not stopping, the master key works.
@@ -194,13 +220,23 @@ impl Offline {
         Ok(Self { operator: Operator::new(port, clock, entropy), store })
     }
 
-    /// Ties a new database to the master key of the configuration.
+    /// Ties a new database to the master key of the configuration, makes its audit key, and signs the head over its first
+    /// record.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn bind_master_key(&self, config: &Config) -> Result<(), StartError> {
+    pub async fn init(
+        &self,
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<(), StartError> {
         let master = read_master_key(&config.master_key)?;
-        Ok(self.store.bind_master_key(master.name()).await?)
+        self.store.bind_master_key(master.name()).await?;
+        let port: Arc<dyn Store> = Arc::clone(&self.store) as _;
+        let heads = start_heads(config, &master, &port, &clock, &entropy).await?;
+        self.operator.record_init().await?;
+        Ok(heads.publish().await?)
     }
 
     /// Commits what waits and closes the file.

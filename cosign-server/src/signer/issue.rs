@@ -63,7 +63,11 @@ impl Core {
         let response = self.pool.run(slot, move || open.respond(Some(keygen), &owner, now_ms)).await;
         match response {
             Some(Ok((frame, record))) => {
-                let event = Event { epoch: record.epoch, ..event(Op::Open, now_ms, key_id, sid, device) };
+                let event = Event {
+                    epoch: record.epoch,
+                    public_key: Some(record.public_key.as_point().to_bytes()),
+                    ..event(Op::Open, now_ms, key_id, sid, device)
+                };
                 match self.add_key(&record, event).await {
                     Ok(()) => frame,
                     Err(StoreError::Duplicate) => refused(refuse(&sid, Code::Proof)).await,

@@ -21,7 +21,7 @@ use super::{
     vault::{Hot, Locked},
 };
 use crate::domain::{
-    audit::{Act, Event, Item},
+    audit::{ACTIVATED, Act, Event, SignatureItem},
     key::StoredKey,
     ports::{Spend, StoreError, Unit, Write},
 };
@@ -149,7 +149,7 @@ impl Core {
             (changed, audit) => {
                 let log = audit.as_ref().map(|audit| {
                     let activated = hot.record.epoch != hot.stored.epoch;
-                    Write::Log(event(audit, &scene, if activated { "activated" } else { "" }))
+                    Write::Log(event(audit, &scene, if activated { ACTIVATED } else { "" }))
                 });
                 self.save(hot, changed, log.into_iter().collect()).await
             }
@@ -302,7 +302,7 @@ fn event(audit: &Audit, scene: &Scene<'_>, note: &str) -> Event {
         items: audit
             .signatures
             .iter()
-            .map(|(digest, r)| Item { digest: *digest.as_bytes(), r: *r })
+            .map(|(digest, r)| SignatureItem { digest: *digest.as_bytes(), r: *r })
             .collect(),
         result: audit.code.map_or(0, Code::byte),
         ..Event::administration(scene.now_ms, Act::operation(audit.op), note)

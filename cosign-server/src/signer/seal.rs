@@ -5,8 +5,8 @@
 //! sealed = version 1 | master key name 4 | nonce 12 | SM4-GCM ciphertext | tag 16
 //! aad    = label || version || master key name || key id || epoch 4 || purpose 1 || P 64
 //! ```
-//! The label tells an active share from a pending refresh. The associated data ties a record to its key, its epoch and
-//! its place, so a row that was moved, mixed or rolled back does not open.
+//! The label tells an active share from a pending refresh and from the audit key. The associated data ties a record to
+//! its key, its epoch and its place, so a row that was moved, mixed or rolled back does not open.
 
 use std::fmt;
 
@@ -43,6 +43,17 @@ pub enum SealError {
     RandomFailed,
 }
 
+/// What is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The active share of a key.
+    Share,
+    /// A refresh that waits for its confirmation.
+    PendingRefresh,
+    /// The private key that signs tree heads of the audit log.
+    AuditKey,
+}
+
 /// What a sealed record is, where it stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
@@ -52,15 +63,26 @@ pub struct Place<'a> {
     pub epoch: u32,
     /// What the key is for.
     pub purpose: Purpose,
-    /// X || Y of the joint public key.
+    /// X || Y of the joint public key, or of the audit key.
     pub public_key: &'a [u8; 64],
-    /// Whether this is a refresh that waits for its confirmation.
-    pub pending: bool,
+    /// What it is.
+    pub content: Content,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// The place of the audit key.
+    #[must_use]
+    pub const fn audit_key(public_key: &'a [u8; 64]) -> Self {
+        const NO_KEY: KeyId = KeyId::from_bytes([0; 16]);
+        Self { key_id: &NO_KEY, epoch: 0, purpose: Purpose::Sign, public_key, content: Content::AuditKey }
+    }
+
     const fn label(&self) -> &'static [u8] {
-        if self.pending { b"cosign-pnd-v1" } else { b"cosign-rec-v1" }
+        match self.content {
+            Content::Share => b"cosign-rec-v1",
+            Content::PendingRefresh => b"cosign-pnd-v1",
+            Content::AuditKey => b"cosign-log-v1",
+        }
     }
 
     fn aad(&self, name: &[u8; NAME_LEN]) -> Vec<u8> {
@@ -167,7 +189,13 @@ mod tests {
     const KEY_ID: KeyId = KeyId::from_bytes([1; 16]);
 
     fn place() -> Place<'static> {
-        Place { key_id: &KEY_ID, epoch: 3, purpose: Purpose::Sign, public_key: &[7; 64], pending: false }
+        Place {
+            key_id: &KEY_ID,
+            epoch: 3,
+            purpose: Purpose::Sign,
+            public_key: &[7; 64],
+            content: Content::Share,
+        }
     }
 
     fn master(byte: u8) -> MasterKey {
@@ -187,7 +215,8 @@ mod tests {
             ("newer epoch", Place { epoch: 4, ..place() }),
             ("purpose", Place { purpose: Purpose::Encrypt, ..place() }),
             ("public key", Place { public_key: &[8; 64], ..place() }),
-            ("pending", Place { pending: true, ..place() }),
+            ("pending", Place { content: Content::PendingRefresh, ..place() }),
+            ("audit key", Place { content: Content::AuditKey, ..place() }),
         ] {
             assert_eq!(master(1).open(&other, &sealed).unwrap_err(), SealError::Forged, "{what}");
         }

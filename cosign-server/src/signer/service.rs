@@ -15,7 +15,7 @@ use super::{
     pool::{Pool, PoolSettings},
     replay::Replays,
     rng::EntropyRng,
-    seal::{MasterKey, Place},
+    seal::{Content, MasterKey, Place},
     vault::Vault,
 };
 use crate::{
@@ -134,8 +134,8 @@ impl SignerService {
             return Err(Error::Unavailable);
         }
         let key_id = KeyId::from_bytes([0; 16]);
-        let place =
-            Place { key_id: &key_id, epoch: 0, purpose: Purpose::Sign, public_key: &[0; 64], pending: false };
+        let (purpose, content) = (Purpose::Sign, Content::Share);
+        let place = Place { key_id: &key_id, epoch: 0, purpose, public_key: &[0; 64], content };
         let master = &self.core.master;
         let sealed = master.seal(&place, b"probe", &*self.core.entropy).map_err(|_| Error::Internal)?;
         master.open(&place, &sealed).map(drop).map_err(|_| Error::Internal)

@@ -2,7 +2,9 @@
 
 mod durable;
 mod gate;
+mod heads;
 mod keygen;
 mod operator;
 mod refresh;
+mod refusals;
 mod replay;

@@ -13,7 +13,7 @@ use cosign_core::{
 use thiserror::Error;
 use tokio::sync::OwnedMutexGuard;
 
-use super::seal::{MasterKey, Place, SealError};
+use super::seal::{Content, MasterKey, Place, SealError};
 use crate::domain::{
     key::{Status, StoredKey},
     ports::Entropy,
@@ -122,12 +122,12 @@ const fn active(stored: &StoredKey) -> Place<'_> {
         epoch: stored.epoch,
         purpose: stored.purpose,
         public_key: &stored.public_key,
-        pending: false,
+        content: Content::Share,
     }
 }
 
 const fn pending_of(stored: &StoredKey) -> Place<'_> {
-    Place { epoch: stored.epoch.saturating_add(1), pending: true, ..active(stored) }
+    Place { epoch: stored.epoch.saturating_add(1), content: Content::PendingRefresh, ..active(stored) }
 }
 
 /// A key under its lock; `None` inside until it is loaded, and when there is no such key.

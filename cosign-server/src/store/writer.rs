@@ -5,16 +5,16 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use cosign_core::audit::Frontier;
 use sqlx::{Connection, SqliteConnection};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
 use super::{apply, audit, rows::refused};
 use crate::{
     domain::{
-        audit::Head,
         key::Status,
         ports::{StoreError, Unit, Write},
     },
@@ -35,6 +35,7 @@ struct Waiting {
 pub(super) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
     task: Mutex<Option<JoinHandle<()>>>,
+    audit_size: watch::Receiver<u64>,
     telemetry: Arc<Telemetry>,
 }
 
@@ -43,8 +44,14 @@ impl Writer {
     #[expect(clippy::disallowed_methods, reason = "the writer is one of the tasks that shutdown awaits")]
     pub(super) fn start(connection: SqliteConnection, telemetry: Arc<Telemetry>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(connection, receiver, Arc::clone(&telemetry)));
-        Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)), telemetry }
+        let (grown, audit_size) = watch::channel(0);
+        let task = tokio::spawn(run(connection, receiver, grown, Arc::clone(&telemetry)));
+        Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)), audit_size, telemetry }
+    }
+
+    /// Follows the number of audit records.
+    pub(super) fn audit_growth(&self) -> watch::Receiver<u64> {
+        self.audit_size.clone()
     }
 
     /// Queues a unit and waits until it is durable or refused.
@@ -73,18 +80,23 @@ impl Writer {
 async fn run(
     mut connection: SqliteConnection,
     mut queue: mpsc::Receiver<Waiting>,
+    audit_size: watch::Sender<u64>,
     telemetry: Arc<Telemetry>,
 ) {
+    let mut tree = Frontier::new();
     let mut group = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let mut outcomes = Vec::with_capacity(group.len());
-        let committed = transact(&mut connection, &group, &mut outcomes).await;
+        let committed = transact(&mut connection, &group, &mut tree, &mut outcomes).await;
         telemetry.committed(group.len(), committed.is_ok());
         let destroys = group.iter().any(|waiting| waiting.unit.0.iter().any(destroys_share));
         if let Err(error) = &committed {
             tracing::error!(%error, units = group.len(), "the transaction failed");
             drop(sqlx::query("ROLLBACK").execute(&mut connection).await);
+            tree = Frontier::new();
         }
+        audit_size
+            .send_if_modified(|size| committed.is_ok() && std::mem::replace(size, tree.size()) != *size);
         for (index, waiting) in group.drain(..).enumerate() {
             let outcome = match &committed {
                 Ok(()) => outcomes.get(index).copied().unwrap_or(Err(StoreError::Unavailable)),
@@ -115,19 +127,20 @@ const fn destroys_share(write: &Write) -> bool {
 async fn transact(
     connection: &mut SqliteConnection,
     group: &[Waiting],
+    tree: &mut Frontier,
     outcomes: &mut Vec<Result<(), StoreError>>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("BEGIN IMMEDIATE; SAVEPOINT unit").execute(&mut *connection).await?;
-    // Read under the write lock: another process (an operator's command) may have appended meanwhile.
-    let mut head = audit::head(connection).await?;
+    // Under the write lock, so that nobody appends until the commit.
+    audit::refresh(connection, tree).await?;
     for (index, Waiting { unit, .. }) in group.iter().enumerate() {
         if index > 0 {
             sqlx::query("RELEASE unit; SAVEPOINT unit").execute(&mut *connection).await?;
         }
-        let mut moved = head;
-        let outcome = write_all(connection, unit, &mut moved).await?;
+        let mut grown = tree.clone();
+        let outcome = write_all(connection, unit, &mut grown).await?;
         match outcome {
-            Ok(()) => head = moved,
+            Ok(()) => *tree = grown,
             // Undone, and the savepoint stays open.
             Err(_) => {
                 sqlx::query("ROLLBACK TO unit").execute(&mut *connection).await?;
@@ -143,10 +156,10 @@ async fn transact(
 async fn write_all(
     connection: &mut SqliteConnection,
     unit: &Unit,
-    head: &mut Head,
+    tree: &mut Frontier,
 ) -> Result<Result<(), StoreError>, sqlx::Error> {
     for write in &unit.0 {
-        match apply::apply(connection, write, head).await {
+        match apply::apply(connection, write, tree).await {
             Ok(Ok(())) => {}
             Ok(Err(refusal)) => return Ok(Err(refusal)),
             Err(error) => return Ok(Err(refused(error)?)),

@@ -1,6 +1,6 @@
 use std::{string::String, vec::Vec};
 
-use proptest::{collection::vec, option, prelude::*};
+use proptest::{collection::vec, prelude::*};
 use sm_primitives::rand_core::UnwrapErr;
 
 use super::{log_key, records};
@@ -15,8 +15,9 @@ proptest! {
     #[test]
     fn a_record_is_read_as_it_was_written(
         (seq, at_ms, act, result) in (1u64.., any::<u64>(), any::<u8>(), any::<u8>()),
-        (key_id, device, sid) in (option::of(any::<[u8; 16]>()), option::of(any::<[u8; 32]>()), option::of(any::<[u8; 16]>())),
-        (h_req, x, epoch, count) in (option::of(any::<[u8; 32]>()), option::of(any::<[u8; 32]>()), any::<u32>(), any::<u16>()),
+        (key_id, sid) in any::<(Option<[u8; 16]>, Option<[u8; 16]>)>(),
+        (device, h_req, x) in any::<(Option<[u8; 32]>, Option<[u8; 32]>, Option<[u8; 32]>)>(),
+        (epoch, count) in any::<(u32, u16)>(),
         items in vec(any::<[u8; 32]>(), 0..4),
         note in "\\PC{0,60}",
     ) {
