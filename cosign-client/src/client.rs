@@ -1,5 +1,6 @@
 //! The operations of the client role.
 
+mod audit;
 mod keygen;
 mod session;
 
@@ -23,6 +24,7 @@ use sm_primitives::{
 };
 use tokio::{runtime::Handle, task};
 
+pub use self::audit::LogHead;
 pub use self::keygen::{ITERATIONS, KeygenRequest, Step};
 use self::session::Exchange;
 use crate::{

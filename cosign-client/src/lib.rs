@@ -37,6 +37,7 @@
 
 mod address;
 pub mod api;
+pub mod audit;
 mod client;
 pub mod clock;
 mod connection;
@@ -49,7 +50,7 @@ mod testing;
 mod tls;
 
 pub use address::ServerAddress;
-pub use client::{Client, ClockComparison, Credentials, ITERATIONS, KeygenRequest, Step};
+pub use client::{Client, ClockComparison, Credentials, ITERATIONS, KeygenRequest, LogHead, Step};
 pub use connection::{Connection, Resend, Target, Transport};
 pub use error::{Category, Error};
 pub use store::{DEFAULT_LABEL, Device, KeyInfo, MAX_LABEL, NewKeyInfo, Store, StoredKey, check_label};
