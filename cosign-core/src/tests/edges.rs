@@ -304,7 +304,7 @@ fn a_key_id_serves_its_device_and_purpose() {
         assert_eq!(respond(other).unwrap_err()[2], Code::Key.byte());
     }
     for frame in [[&k1[..], &[0]].concat(), k1[..68].to_vec()] {
-        assert_eq!(receive(&frame).unwrap_err()[2], Code::Length.byte());
+        assert_eq!(receive(&frame).unwrap_err().frame[2], Code::Length.byte());
     }
 }
 
