@@ -159,7 +159,8 @@ fn a_record_with_a_field_out_of_range_is_not_read() {
     };
     for (at, field) in [
         (0, &[2][..]),
-        (1, &[2]),
+        (1, &[0]),
+        (1, &[3]),
         (2, &[0]),
         (2, &[3]),
         (19, &[0; 4]),

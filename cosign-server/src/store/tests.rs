@@ -522,6 +522,8 @@ async fn a_suite_is_kept_from_its_issue_on() {
     let Write::IssueKey(issued) = issue(KEY) else { panic!("not an issue") };
     let issued = IssuedKey { suite: Suite::F2, ..issued };
     let row = StoredKey { suite: Suite::F2, ..key(KEY, 1) };
+    store.bind_master_key(b"aaaa").await.unwrap();
+    store.commit([wrapping_key(1)].into()).await.unwrap();
     store.commit([device(), Write::IssueKey(issued), Write::AddKey(Box::new(row))].into()).await.unwrap();
     assert_eq!(store.key(&KEY).await.unwrap().unwrap().suite, Suite::F2);
     assert_eq!(store.issued(&KEY).await.unwrap().unwrap().suite, Suite::F2);
