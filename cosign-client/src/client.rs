@@ -1,5 +1,6 @@
 //! The operations of the client role.
 
+mod audit;
 mod keygen;
 mod refresh;
 mod session;
@@ -24,6 +25,7 @@ use sm_primitives::{
 };
 use tokio::{runtime::Handle, task};
 
+pub use self::audit::LogHead;
 use self::session::Exchange;
 pub use self::{
     keygen::{ITERATIONS, KeygenRequest, Step},

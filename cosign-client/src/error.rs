@@ -4,7 +4,7 @@ mod text;
 
 use std::{io, path::PathBuf};
 
-use cosign_core::{Code, Detail, KeyId, Refusal};
+use cosign_core::{Code, Detail, KeyId, Refusal, audit::Invalid};
 
 pub(crate) use self::text::duration_text;
 use self::text::{cause_text, completion_text, pin_text};
@@ -102,6 +102,9 @@ pub enum Error {
     /// The server's answer fails a check of the protocol; nothing was released.
     #[error("the server's answer is not valid ({0}); nothing was released")]
     ServerMisbehaved(Code),
+    /// The server's audit log does not hold what it promised.
+    #[error("the server's audit log does not verify: {0}")]
+    LogInvalid(Invalid),
     /// The server answered something that is not its API.
     #[error("the server's answer is not understood: {0}")]
     BadAnswer(&'static str),
@@ -224,6 +227,12 @@ pub enum Category {
     Internal,
 }
 
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        Self::LogInvalid(invalid)
+    }
+}
+
 impl Error {
     /// The group this error belongs to.
     #[must_use]
@@ -244,7 +253,7 @@ impl Error {
             Self::Api(problem) if problem.code == "not_found" => Category::NotFound,
             Self::Api(_) => Category::Refused,
             Self::Unreachable { .. } | Self::Untrusted { .. } | Self::NoAnswer => Category::Network,
-            Self::ServerMisbehaved(_) | Self::BadAnswer(_) => Category::Server,
+            Self::ServerMisbehaved(_) | Self::BadAnswer(_) | Self::LogInvalid(_) => Category::Server,
             Self::Store { .. } | Self::StorePermissions(_) | Self::StoreBusy(_) => Category::Store,
             Self::StoreDamaged { .. } | Self::ForeignRecord(_) => Category::Store,
             Self::NoSuchKey { .. } | Self::NotARecipient => Category::NotFound,
@@ -281,6 +290,7 @@ impl Error {
             Self::NoAnswer => "no_answer",
             Self::ServerMisbehaved(_) => "server_misbehaved",
             Self::BadAnswer(_) => "bad_answer",
+            Self::LogInvalid(_) => "log_invalid",
             Self::Store { .. } => "store",
             Self::StorePermissions(_) => "store_permissions",
             Self::StoreBusy(_) => "store_busy",
@@ -345,6 +355,9 @@ impl Error {
             Self::Untrusted { .. } => "check the address and ask the operator for the CA file (`--ca`)",
             Self::NoAnswer => "try again; every answered request is in the server's audit record",
             Self::ServerMisbehaved(_) | Self::BadAnswer(_) => "tell the operator; do not retry blindly",
+            Self::LogInvalid(_) => {
+                "keep the earlier tree head as evidence, and tell whoever audits the server; others may hold heads too"
+            }
             Self::StorePermissions(_) => "chmod 700 the folder and chmod 600 the files in it",
             Self::StoreBusy(_) => "wait until it ends",
             Self::StoreDamaged { .. } | Self::ForeignRecord(_) => {

@@ -41,6 +41,7 @@
 
 mod address;
 pub mod api;
+pub mod audit;
 mod client;
 pub mod clock;
 mod connection;
@@ -53,7 +54,7 @@ mod testing;
 mod tls;
 
 pub use address::ServerAddress;
-pub use client::{Client, ClockComparison, Credentials, ITERATIONS, KeygenRequest, Renewed, Step};
+pub use client::{Client, ClockComparison, Credentials, ITERATIONS, KeygenRequest, LogHead, Renewed, Step};
 pub use connection::{Connection, Resend, Target, Transport};
 pub use error::{Category, Error};
 pub use store::{

@@ -40,7 +40,7 @@ impl Model {
     pub(crate) fn answer(&mut self, frame: &[u8]) -> Vec<u8> {
         let now = clock::now_ms();
         match receive(frame) {
-            Err(refusal) => refusal,
+            Err(unreadable) => unreadable.frame,
             Ok(Incoming::Operation(operation)) => {
                 let key_id = operation.key_id();
                 let executed =

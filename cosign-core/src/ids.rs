@@ -3,6 +3,8 @@
 use alloc::string::String;
 use core::{fmt, str::FromStr};
 
+use sm_primitives::{sm2::PublicKey, sm3};
+
 use crate::error::{Code, Error};
 
 macro_rules! id {
@@ -75,6 +77,19 @@ id!(
     /// A device as the channel authenticated it. 32 bytes.
     DeviceId, 32
 );
+
+id!(
+    /// An audit log: SM3 of the SubjectPublicKeyInfo of its key, as RFC 6962 names a log. 32 bytes.
+    LogId, 32
+);
+
+impl LogId {
+    /// That of the log whose heads this key signs.
+    #[must_use]
+    pub fn of(key: &PublicKey) -> Self {
+        Self(sm3::digest(&key.to_spki_der()))
+    }
+}
 
 impl RefreshId {
     /// The refresh id of shares as key generation made them.

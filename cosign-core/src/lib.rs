@@ -39,6 +39,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod audit;
 pub mod csr;
 pub mod decrypt;
 mod digest;
@@ -64,7 +65,7 @@ mod tests;
 
 pub use digest::Digest;
 pub use error::{ApiMisuse, Code, Detail, Error, Progress, Refusal};
-pub use ids::{DeviceId, KeyId, Op, Purpose, RefreshId, SessionId, Suite};
+pub use ids::{DeviceId, KeyId, LogId, Op, Purpose, RefreshId, SessionId, Suite};
 pub use local::LocalRecord;
 pub use pin::{DeviceKey, MIN_ITERATIONS, Pin};
 pub use share::ClientKey;

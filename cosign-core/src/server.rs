@@ -165,29 +165,55 @@ impl Incoming {
     }
 }
 
+/// A frame that does not have the shape of its operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The error frame to answer with.
+    pub frame: Vec<u8>,
+    /// What it claims to be, as far as it can be told, for the audit log.
+    pub claim: Option<Claim>,
+}
+
+/// What a frame says that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The suite.
+    pub suite: Suite,
+    /// The operation.
+    pub op: Op,
+    /// The key.
+    pub key_id: KeyId,
+    /// The session.
+    pub sid: SessionId,
+}
+
 /// Reads a frame as far as its bytes alone allow.
 ///
 /// # Errors
-/// The error frame to answer with.
-pub fn receive(frame: &[u8]) -> Result<Incoming, Vec<u8>> {
+/// [`Unreadable`].
+pub fn receive(frame: &[u8]) -> Result<Incoming, Unreadable> {
     const OP_UNWRAP: u8 = 0x04;
     let no_session = SessionId::from_bytes([0; 16]);
+    let unclaimed =
+        |suite, sid, code: Code| Err(Unreadable { frame: refuse(suite, &sid, code), claim: None });
     let Some(&[version, suite, op, flags]) = Fields(frame).take() else {
-        return Err(refuse(Suite::D, &no_session, Code::Length));
+        return unclaimed(Suite::D, no_session, Code::Length);
     };
     let known = Op::from_byte(op);
     let suite = Suite::from_byte(suite).filter(|_| version == VERSION);
     let Some(suite) = suite.filter(|suite| known.map_or(op == OP_UNWRAP, |op| suite.has(op))) else {
-        return Err(refuse(Suite::D, &no_session, Code::Version));
+        return unclaimed(Suite::D, no_session, Code::Version);
     };
     let offset = if matches!(known, Some(Op::Keygen | Op::Open | Op::Activate)) { 20 } else { 24 };
     let sid = Fields(frame.get(offset..).unwrap_or_default()).take().map(|sid| SessionId::from_bytes(*sid));
-    let Some(op) = known.filter(|_| flags == 0) else {
-        return Err(refuse(suite, &sid.unwrap_or(no_session), Code::Version));
-    };
     let key_id = Fields(frame.get(4..).unwrap_or_default()).take().map(|id| KeyId::from_bytes(*id));
+    let Some(op) = known.filter(|_| flags == 0) else {
+        let claim = known.zip(key_id).zip(sid);
+        let claim = claim.map(|((op, key_id), sid)| Claim { suite, op, key_id, sid });
+        return Err(Unreadable { frame: refuse(suite, &sid.unwrap_or(no_session), Code::Version), claim });
+    };
     let (Some(sid), Some(key_id)) = (sid, key_id) else {
-        return Err(refuse(suite, &no_session, Code::Length));
+        return unclaimed(suite, no_session, Code::Length);
     };
     match op {
         Op::Keygen => KeygenStart::read(suite, key_id, sid, frame).map(Incoming::KeygenStart),
@@ -197,7 +223,10 @@ pub fn receive(frame: &[u8]) -> Result<Incoming, Vec<u8>> {
             Operation::read(suite, op, frame).map(Incoming::Operation)
         }
     }
-    .map_err(|code| refuse(suite, &sid, code))
+    .map_err(|code| {
+        let claim = Claim { suite, op, key_id, sid };
+        Unreadable { frame: refuse(suite, &sid, code), claim: Some(claim) }
+    })
 }
 
 /// An error frame for a session.

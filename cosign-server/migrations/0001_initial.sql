@@ -63,30 +63,34 @@ CREATE TABLE spent_sessions (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX spent_sessions_until ON spent_sessions (until_ms);
 
--- A hash chain: leaf = SM3(00 || record), the record holds the leaf before it. `items` is e || r (64 bytes) per signature.
+-- The leaves of a Merkle tree (RFC 9162 with SM3). `hashes` is that of the leaf and those of the complete subtrees that end
+-- with it, from level 0 up, 32 bytes each. `key_id`, `sid` and `activated` repeat what the record says, to find it by.
 CREATE TABLE audit (
-    seq     INTEGER PRIMARY KEY,
-    ts_ms   INTEGER NOT NULL,
-    op      INTEGER NOT NULL,
-    key_id  BLOB,
-    device  BLOB,
-    epoch   INTEGER NOT NULL,
-    sid     BLOB,
-    h_req   BLOB,
-    count   INTEGER NOT NULL,
-    e_hash  BLOB NOT NULL CHECK (length(e_hash) = 32),
-    r_hash  BLOB NOT NULL CHECK (length(r_hash) = 32),
-    items   BLOB NOT NULL,
-    result  INTEGER NOT NULL,
-    note    TEXT NOT NULL,
-    prev    BLOB NOT NULL CHECK (length(prev) = 32),
-    leaf    BLOB NOT NULL CHECK (length(leaf) = 32)
+    seq       INTEGER PRIMARY KEY,
+    record    BLOB NOT NULL,
+    hashes    BLOB NOT NULL CHECK (length(hashes) >= 32 AND length(hashes) % 32 = 0),
+    key_id    BLOB CHECK (length(key_id) = 16),
+    sid       BLOB CHECK (length(sid) = 16),
+    activated INTEGER
 ) STRICT;
+CREATE INDEX audit_of_key ON audit (key_id, seq, sid) WHERE key_id IS NOT NULL;
 -- The highest epoch that the log has seen activated: a key row rolled back to an older epoch is not loaded.
-CREATE INDEX audit_epochs ON audit (key_id, epoch) WHERE note = 'activated';
+CREATE INDEX audit_epochs ON audit (key_id, activated) WHERE activated IS NOT NULL;
 CREATE TRIGGER audit_keeps_records BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_keeps_values BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+-- Signed tree heads of the audit log, in the order in which they were signed.
+CREATE TABLE tree_heads (
+    number INTEGER PRIMARY KEY,
+    size   INTEGER NOT NULL,
+    head   BLOB NOT NULL CHECK (length(head) = 144)
+) STRICT;
+CREATE INDEX tree_heads_of_size ON tree_heads (size);
+CREATE TRIGGER tree_heads_are_kept BEFORE DELETE ON tree_heads
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER tree_heads_keep_values BEFORE UPDATE ON tree_heads
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 -- What a request with an Idempotency-Key did, for 24 hours.

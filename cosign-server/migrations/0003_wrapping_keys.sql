@@ -15,3 +15,12 @@ ALTER TABLE keys ADD COLUMN pending_key BLOB
     REFERENCES wrapping_keys (version);
 CREATE INDEX keys_of_share_key ON keys (share_key);
 CREATE INDEX keys_of_pending_key ON keys (pending_key);
+
+-- The one private key that signs tree heads, sealed like a share.
+CREATE TABLE audit_key (
+    number     INTEGER PRIMARY KEY CHECK (number = 1),
+    public_key BLOB NOT NULL CHECK (length(public_key) = 64),
+    sealed     BLOB NOT NULL,
+    sealed_key BLOB GENERATED ALWAYS AS (substr(sealed, 2, 4)) VIRTUAL NOT NULL
+        REFERENCES wrapping_keys (version)
+) STRICT;

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** no SQL, no sockets and no key shares in here; status codes of errors live in `problem` only.
 
+mod audit;
 mod devices;
 mod extract;
 mod health;
@@ -22,7 +23,7 @@ use axum::{
 use crate::{
     domain::{
         ports::{Clock, Readiness, Signer},
-        services::{Devices, Keys},
+        services::{AuditLog, Devices, Keys},
     },
     telemetry::Telemetry,
 };
@@ -36,6 +37,8 @@ pub struct Api {
     pub devices: Arc<Devices>,
     /// Keys.
     pub keys: Arc<Keys>,
+    /// The audit log.
+    pub audit: Arc<AuditLog>,
     /// The protocol.
     pub signer: Arc<dyn Signer>,
     /// Whether the server can do its work.
@@ -62,6 +65,9 @@ pub fn router(api: Api) -> Router {
         .route("/v1/keys", get(keys::list).post(keys::issue))
         .route("/v1/keys/{key_id}", get(keys::show))
         .route("/v1/keys/{key_id}/freeze", post(keys::freeze))
+        .route("/v1/keys/{key_id}/records", get(audit::records))
+        .route("/v1/audit/head", get(audit::head))
+        .route("/v1/audit/consistency", get(audit::consistency))
         .route("/v1/keys/{key_id}/{operation}", post(operations::operate))
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)

@@ -16,7 +16,7 @@ mod server;
 mod tests;
 
 pub use clock::SystemClock;
-pub use config::{Config, ConfigError, LimitsConfig, LogConfig, LogFormat, SignerConfig};
+pub use config::{AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, LogFormat, SignerConfig};
 pub use entropy::OsEntropy;
 pub use files::FileError;
 pub use folder::{Folder, FolderError};

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod commands;
 mod duration;
 mod master_key;
@@ -16,7 +17,7 @@ use crate::{
     app::{ConfigError, FolderError, MasterKeyError, MasterKeySource, StartError},
     dev::{DevError, DevOptions},
     domain::Error as DomainError,
-    signer::SealerError,
+    signer::{LogError, SealerError},
     store::OpenError,
 };
 
@@ -53,7 +54,7 @@ enum Command {
     MasterKey(MasterKey),
     /// The audit log.
     #[command(subcommand)]
-    Audit(Audit),
+    Audit(audit::Audit),
     /// Print the version.
     Version(Output),
 }
@@ -182,33 +183,6 @@ enum MasterKey {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum Audit {
-    /// Check the whole chain and print its end. Note the end: `--expect` proves later that nothing was cut off.
-    Verify {
-        #[command(flatten)]
-        target: Target,
-        /// A record number and leaf noted earlier, as NUMBER:HEX.
-        #[arg(long, value_parser = commands::parse_head)]
-        expect: Option<crate::domain::audit::Head>,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Print records.
-    Show {
-        #[command(flatten)]
-        target: Target,
-        /// Only records after this number.
-        #[arg(long, default_value_t = 0)]
-        after: u64,
-        /// At most so many.
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-        #[command(flatten)]
-        output: Output,
-    },
-}
-
 /// Why a command failed.
 #[derive(Debug, Error)]
 enum Failure {
@@ -228,6 +202,8 @@ enum Failure {
     Domain(#[from] DomainError),
     #[error(transparent)]
     Dev(#[from] DevError),
+    #[error("{path}: {error}")]
+    File { path: PathBuf, error: std::io::Error },
     #[error("the audit log is broken at record {}: {}", .0.seq, .0.why)]
     Audit(crate::domain::audit::Broken),
     #[error("{0}")]
@@ -237,7 +213,10 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Audit(_) => 3,
+            Self::Audit(_)
+            | Self::Start(StartError::Log(
+                LogError::Shorter { .. } | LogError::Rewritten { .. } | LogError::Forged,
+            )) => 3,
             Self::Domain(DomainError::NotFound | DomainError::Conflict(_)) => 4,
             _ => 1,
         })
@@ -278,7 +257,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             }
             Command::Key(key) => commands::key(key).await,
             Command::MasterKey(command) => master_key::run(command).await,
-            Command::Audit(audit) => commands::audit(audit).await,
+            Command::Audit(audit) => audit::run(audit).await,
             Command::Version(output) => {
                 commands::version(output.json);
                 Ok(())

@@ -4,6 +4,7 @@
 //! **Invariant:** no answer of a private-key operation leaves before its PIN gate, its spent session and its audit
 //! record are durable. **Invariant:** nothing in here knows accounts or HTTP.
 
+mod heads;
 mod issue;
 pub(crate) mod master;
 mod operate;
@@ -18,9 +19,10 @@ mod service;
 mod tests;
 mod vault;
 
+pub use heads::{HeadSettings, LogError, TreeHeads};
 pub use master::{MasterKey, SoftwareKey};
 pub use pool::PoolSettings;
 pub use rng::EntropyRng;
-pub use seal::{Place, SealError, WrappingKeys};
+pub use seal::{Content, Place, SealError, WrappingKeys};
 pub use sealer::{Sealer, SealerError};
 pub use service::{SignerService, SignerSettings};

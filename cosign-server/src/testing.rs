@@ -23,14 +23,18 @@ use crate::{
     api::{self, Api},
     app::Health,
     domain::{
+        audit::Record,
         device::{Caller, Device, Name},
         ports::{
             Clock, Entropy, Signer, Store,
             testing::{CountingEntropy, FakeClock},
         },
-        services::{Devices, Keys, Operator},
+        services::{AuditLog, Devices, Keys, Operator},
     },
-    signer::{EntropyRng, MasterKey as _, PoolSettings, Sealer, SignerService, SignerSettings, SoftwareKey},
+    signer::{
+        EntropyRng, HeadSettings, MasterKey as _, PoolSettings, Sealer, SignerService, SignerSettings,
+        SoftwareKey, TreeHeads,
+    },
     store::{Access, SqliteStore},
     telemetry::Telemetry,
 };
@@ -54,6 +58,7 @@ pub(crate) struct World {
     pub(crate) sqlite: Arc<SqliteStore>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) signer: SignerService,
+    pub(crate) heads: TreeHeads,
     pub(crate) devices: Arc<Devices>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) operator: Operator,
@@ -119,6 +124,14 @@ impl World {
         let sealer =
             Sealer::open(Box::new(master), Arc::clone(&sqlite) as _, Arc::clone(&time), Arc::clone(&chance));
         let sealer = Arc::new(sealer.await.unwrap());
+        let heads = TreeHeads::start(
+            HeadSettings { interval: Duration::from_secs(1), records: 1000 },
+            sealer.keys(),
+            Arc::clone(&store),
+            Arc::clone(&time),
+            Arc::clone(&chance),
+        );
+        let heads = heads.await.unwrap();
         let signer = SignerService::start(
             settings,
             Arc::clone(&sealer),
@@ -134,13 +147,14 @@ impl World {
         let router = api::router(Api {
             devices: Arc::clone(&devices),
             keys: Arc::clone(&keys),
+            audit: Arc::new(AuditLog::new(Arc::clone(&store))),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(store, signer.clone())),
             clock: time,
             telemetry,
             timeout: Duration::from_secs(10),
         });
-        Self { folder, clock, entropy, sqlite, sealer, signer, devices, keys, operator, router }
+        Self { folder, clock, entropy, sqlite, sealer, signer, heads, devices, keys, operator, router }
     }
 
     pub(crate) fn rng(&self) -> EntropyRng {
@@ -290,4 +304,10 @@ pub(crate) fn status(answer: &[u8]) -> Option<Code> {
 /// The stored key.
 pub(crate) async fn row(world: &World, key_id: &KeyId) -> crate::domain::key::StoredKey {
     world.sqlite.key(key_id).await.unwrap().unwrap()
+}
+
+/// All records of the audit log.
+pub(crate) async fn records(world: &World) -> Vec<Record> {
+    let entries = world.operator.audit(0, 1000).await.unwrap();
+    entries.iter().map(|entry| Record::decode(&entry.record).unwrap()).collect()
 }

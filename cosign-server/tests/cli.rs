@@ -79,7 +79,7 @@ fn commands_on_the_database() {
 
     let head = data.json(&["audit", "verify", "--json"]);
     assert_eq!(head["records"], 3);
-    let noted = format!("3:{}", head["leaf"].as_str().unwrap());
+    let noted = format!("3:{}", head["root"].as_str().unwrap());
     assert_eq!(data.run(&["audit", "verify", "--expect", &noted]).status.code(), Some(0));
     let shown = data.run(&["audit", "show", "--json"]);
     let acts: Vec<String> = text(&shown.stdout)
@@ -123,8 +123,8 @@ fn exit_codes() {
         (&["enrol-code", "new", "--ttl", "soon"], 2, "invalid value"),
         (&["enrol-code", "new", "--uses", "0"], 2, "invalid value"),
         (&["dev", "--once"], 2, "--file"),
-        (&["audit", "verify", "--expect", "1:00"], 2, "NUMBER:HEX"),
-        (&["audit", "verify", "--expect", &format!("1:{}", "0".repeat(64))], 3, "not in the log"),
+        (&["audit", "verify", "--expect", "1:00"], 2, "SIZE:ROOT"),
+        (&["audit", "verify", "--expect", &format!("1:{}", "0".repeat(64))], 3, "not the one that was noted"),
         (&["serve", "--config", "/nowhere/cosign.toml"], 1, "cosign-server init"),
     ] {
         let output = data.run(args);

@@ -16,6 +16,7 @@ pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    ("audit_export", decode::audit_export),
     ("certification_request", server::certification_request),
     ("ciphertext", decode::ciphertext),
     ("client_decrypt", client::decrypt),

@@ -65,7 +65,7 @@ impl Server {
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Vec<u8> {
         match receive(frame) {
-            Err(refusal) => refusal,
+            Err(unreadable) => unreadable.frame,
             Ok(Incoming::Operation(operation)) => {
                 let key_id = operation.key_id();
                 let executed =

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use cosign_core::{KeyId, MIN_ITERATIONS, Purpose, Suite, decrypt, framing, keygen, refresh, sign};
+use cosign_core::{
+    KeyId, LogId, MIN_ITERATIONS, Op, Purpose, Suite,
+    audit::{Act, Event, Frontier, InclusionProof, Item, Record, SignatureItem, TreeHead},
+    decrypt, framing, keygen, refresh, sign,
+};
 use envelope::{Recipient, Sm2Recipient, simple};
 use sm_primitives::sm2::{PrivateKey, PublicKey};
 
@@ -26,6 +30,7 @@ pub fn all() -> Vec<Seed> {
     encodings(&mut seeds);
     keys(&mut seeds);
     envelopes(&mut seeds);
+    exports(&mut seeds);
     seeds
 }
 
@@ -261,5 +266,40 @@ fn envelopes(seeds: &mut Vec<Seed>) {
         add(seeds, "envelope_text", name, pem("PKCS7", &message));
         add(seeds, "envelope_header", name, &message[..]);
         add(seeds, "envelope_message", name, message);
+    }
+}
+
+/// A log of two records, the second about a key: all of it, its end, and the records of the key.
+fn exports(seeds: &mut Vec<Seed>) {
+    let (log_key, key) = (some_key().0, KeyId::from_bytes([7; 16]));
+    let event = Event::administration(1000, Act::INIT, "0.1.0");
+    let signed = Event {
+        items: vec![SignatureItem { digest: [1; 32], r: [2; 32] }],
+        public_key: Some([3; 64]),
+        ..Event::administration(2000, Act::operation(Op::Sign), "").about(key, Some(DEVICE))
+    };
+    let (first, second) = (Record { seq: 1, event }, Record { seq: 2, event: signed });
+    let mut start = Frontier::new();
+    start.append(first.leaf());
+    let mut tree = start.clone();
+    tree.append(second.leaf());
+    let log_id = LogId::of(log_key.public_key());
+    let mut draws = Seeded::new(17);
+    let mut head =
+        |tree: &Frontier| Item::Head(TreeHead::of(log_id, tree, 2000).sign(&log_key, &mut draws).unwrap());
+    let (early, late) = (head(&start), head(&tree));
+    let proof = Item::Inclusion(InclusionProof::new(1, 2, vec![first.leaf()]).unwrap());
+    let (begin, from) = (Item::LogKey(*log_key.public_key()), Item::Start(start));
+    let (first, second) = (Item::Record(first), Item::Record(second));
+    for (name, items) in [
+        (
+            "whole",
+            &[begin.clone(), Item::Start(Frontier::new()), first, early, second.clone(), late.clone()][..],
+        ),
+        ("end", &[begin.clone(), from, second.clone(), late.clone()]),
+        ("of-a-key", &[begin, late, second, proof]),
+    ] {
+        let bytes: Vec<u8> = items.iter().flat_map(Item::encode).collect();
+        add(seeds, "audit_export", name, bytes);
     }
 }

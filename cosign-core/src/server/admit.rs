@@ -57,7 +57,8 @@ pub struct Answered {
     pub frame: Vec<u8>,
     /// Whether the record was changed: then it is durable before the key is unlocked and the frame leaves.
     pub record_changed: bool,
-    /// What the audit log keeps, if the PIN gate was asked.
+    /// What the audit log keeps. `None` if the key is unknown, another device's or of another suite, and if nothing
+    /// happened: the answer is a repetition, or E_BUSY.
     pub audit: Option<Audit>,
 }
 
@@ -140,29 +141,29 @@ impl Operation {
         now_ms: u64,
         cache: &mut ReplayCache,
     ) -> Admission {
-        let answered = |refusal: Refusal| {
-            let frame = refuse(self.header.suite, &self.header.sid, refusal);
-            Admission::Answered(Answered { frame, record_changed: false, audit: None })
-        };
         let Some(record) = record.filter(|record| self.is_about(record, device)) else {
-            return answered(Code::Key.into());
+            let frame = refuse(self.header.suite, &self.header.sid, Code::Key);
+            return Admission::Answered(Answered { frame, record_changed: false, audit: None });
         };
         if self.header.op == Op::Reveal {
             return self.reveal(record, now_ms, cache);
         }
-        if let Err(refusal) = self.check_key(record, now_ms) {
-            return answered(refusal);
-        }
         let h_req = self.request(record).hash(self.header.op, &self.body);
-        let body = match self.decode(h_req) {
-            Ok(body) => body,
-            Err(code) => return answered(code.into()),
+        let body = match self.check_key(record, now_ms) {
+            Ok(()) => self.decode(h_req).map_err(Refusal::from),
+            Err(refusal) => Err(refusal),
         };
-        if now_ms.abs_diff(self.header.ts_ms) > WINDOW_MS {
-            return answered(Refusal { code: Code::Time, detail: Detail::Time(now_ms) });
-        }
-        let dropped = record.pending.take_if(|pending| pending.is_expired(now_ms)).is_some();
-        let request = Gated { header: self.header, fingerprint: self.fingerprint, h_req, now_ms, dropped };
+        let body = body.and_then(|body| match now_ms.abs_diff(self.header.ts_ms) {
+            0..=WINDOW_MS => Ok(body),
+            _ => Err(Refusal { code: Code::Time, detail: Detail::Time(now_ms) }),
+        });
+        let mut request =
+            Gated { header: self.header, fingerprint: self.fingerprint, h_req, now_ms, dropped: false };
+        let body = match body {
+            Ok(body) => body,
+            Err(refusal) => return Admission::Answered(request.refused(refusal, false)),
+        };
+        request.dropped = record.pending.take_if(|pending| pending.is_expired(now_ms)).is_some();
         match body {
             Body::Confirm(confirm) => Admission::Answered(request.confirm(&confirm, record)),
             Body::Items(items) => request.pass(items, record, cache),
@@ -242,7 +243,7 @@ impl Operation {
     }
 }
 
-/// A request that decodes and is in time; `dropped` if it found an expired refresh.
+/// A request about a key of its device and suite; `dropped` if it found an expired refresh.
 pub(super) struct Gated {
     pub(super) header: RequestHeader,
     pub(super) fingerprint: [u8; 32],
@@ -295,9 +296,7 @@ impl Gated {
             Seen::InProgress => return Admission::Answered(busy()),
             // Its nonces are gone, and no others may answer the same commitment.
             Seen::Forgotten if self.header.op == Op::Commit => {
-                let frame = refuse(self.header.suite, &sid, Code::Session);
-                let record_changed = self.dropped;
-                return Admission::Answered(Answered { frame, record_changed, audit: None });
+                return Admission::Answered(self.refused(Code::Session.into(), false));
             }
             Seen::Never | Seen::Forgotten | Seen::Other => {}
         }

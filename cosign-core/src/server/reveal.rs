@@ -26,24 +26,22 @@ impl Operation {
     pub(super) fn reveal(self, record: &mut KeyRecord, now_ms: u64, cache: &mut ReplayCache) -> Admission {
         let (key_id, sid) = (self.header.key_id, self.header.sid);
         let answered = |frame| Admission::Answered(Answered { frame, record_changed: false, audit: None });
-        let refused = |code: Code| answered(refuse(self.header.suite, &sid, code));
         match cache.seen(key_id, sid, Step::Second, &self.fingerprint, now_ms) {
             Seen::Answered(frame) => return answered(frame),
-            Seen::InProgress => return refused(Code::Busy),
+            Seen::InProgress => return answered(refuse(self.header.suite, &sid, Code::Busy)),
             Seen::Never | Seen::Forgotten | Seen::Other => {}
-        }
-        let Some(session) = cache.open.take(key_id, sid, now_ms) else {
-            return refused(Code::Session);
-        };
-        let until_ms = now_ms.max(self.header.ts_ms).saturating_add(2 * WINDOW_MS);
-        if !cache.begin(key_id, sid, Step::Second, self.fingerprint, until_ms) {
-            return refused(Code::Session);
         }
         let (items, _salt) = self.body.split_at(self.body.len().saturating_sub(32));
         let h_req = self.request(record).hash(Op::Reveal, items);
-        let judged = self.open(&session, items, record, now_ms);
+        let until_ms = now_ms.max(self.header.ts_ms).saturating_add(2 * WINDOW_MS);
+        let session = cache.open.take(key_id, sid, now_ms);
+        let session = session.filter(|_| cache.begin(key_id, sid, Step::Second, self.fingerprint, until_ms));
+        let judged = session.as_ref().map(|session| self.open(session, items, record, now_ms));
         let request =
             Gated { header: self.header, fingerprint: self.fingerprint, h_req, now_ms, dropped: false };
+        let (Some(session), Some(judged)) = (session, judged) else {
+            return Admission::Answered(request.refused(Code::Session.into(), false));
+        };
         match judged {
             Ok(items) => {
                 let record_changed = record.status == Status::Pending;

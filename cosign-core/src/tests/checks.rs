@@ -235,7 +235,7 @@ fn a_confirmation_out_of_range_is_not_counted() {
 /// A confirmation of what is active already: the right MAC clears the counter, durably, and nothing else changes.
 #[test]
 fn a_repeated_confirmation_changes_the_counter_only() {
-    let mut pair = Pair::active(Purpose::Sign);
+    let mut pair = Pair::active(Suite::D, Purpose::Sign);
     let key_id = pair.key.key_id();
     let r1 = refresh::start(&pair.key, &pin("258013"), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng);
     pair.model.handle(&r1.unwrap().0, &OWN, NOW, &mut SysRng);

@@ -159,7 +159,8 @@ fn a_record_with_a_field_out_of_range_is_not_read() {
     };
     for (at, field) in [
         (0, &[2][..]),
-        (1, &[2]),
+        (1, &[0]),
+        (1, &[3]),
         (2, &[0]),
         (2, &[3]),
         (19, &[0; 4]),
@@ -304,7 +305,7 @@ fn a_key_id_serves_its_device_and_purpose() {
         assert_eq!(respond(other).unwrap_err()[2], Code::Key.byte());
     }
     for frame in [[&k1[..], &[0]].concat(), k1[..68].to_vec()] {
-        assert_eq!(receive(&frame).unwrap_err()[2], Code::Length.byte());
+        assert_eq!(receive(&frame).unwrap_err().frame[2], Code::Length.byte());
     }
 }
 

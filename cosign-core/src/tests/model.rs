@@ -57,7 +57,7 @@ impl Model {
     ) -> Vec<u8> {
         self.record_changed = false;
         match receive(frame) {
-            Err(refusal) => refusal,
+            Err(unreadable) => unreadable.frame,
             Ok(Incoming::Operation(operation)) => {
                 let key_id = operation.key_id();
                 let cache = self.cache.as_mut().unwrap();

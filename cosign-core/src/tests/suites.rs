@@ -10,9 +10,9 @@ use super::{
     script::Script,
 };
 use crate::{
-    ClientKey, Code, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Purpose, Suite, decrypt, keygen,
-    refresh,
-    server::{Issued, Status},
+    ClientKey, Code, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Op, Purpose, SessionId, Suite,
+    decrypt, keygen, refresh,
+    server::{Claim, Issued, Status, Unreadable, receive},
     sign,
 };
 
@@ -106,14 +106,28 @@ fn operations_belong_to_suites() {
             let mut frame = std::vec![0; length];
             frame[..3].copy_from_slice(&[1, suite, op]);
             frame[3..24.min(length)].iter_mut().skip(1).for_each(|byte| *byte = 5);
-            let answer = crate::server::receive(&frame).unwrap_err();
+            let unreadable = receive(&frame).unwrap_err();
             // Version 1, suite D, no session.
-            assert_eq!(answer, [&[1, 1, 1, 0][..], &[0; 18]].concat(), "suite {suite}, op {op}");
+            let answer = [&[1, 1, 1, 0][..], &[0; 18]].concat();
+            assert_eq!(unreadable, Unreadable { frame: answer, claim: None }, "suite {suite}, op {op}");
         }
     }
     // 04 is not offered; its frames are told apart from unknown ones by their sid.
     let frame = [&[1, 2, 4, 0][..], &[7; 100]].concat();
-    assert_eq!(crate::server::receive(&frame).unwrap_err()[..20], [&[1, 2, 1, 0][..], &[7; 16]].concat());
+    let unreadable = receive(&frame).unwrap_err();
+    assert_eq!(
+        (&unreadable.frame[..20], unreadable.claim),
+        (&[&[1, 2, 1, 0][..], &[7; 16]].concat()[..], None)
+    );
+    // A frame of a known operation with a flag, or too long: it says what it wants to be.
+    for (op, suite) in [(Op::Sign, Suite::D), (Op::Commit, Suite::F2), (Op::Reveal, Suite::F2)] {
+        for flags in [0, 1] {
+            let frame = [&[1, suite.byte(), op.byte(), flags][..], &[7; 16], &[0; 4], &[8; 3000]].concat();
+            let (key_id, sid) = (KeyId::from_bytes([7; 16]), SessionId::from_bytes([8; 16]));
+            let claim = receive(&frame).unwrap_err().claim;
+            assert_eq!(claim, Some(Claim { suite, op, key_id, sid }));
+        }
+    }
 }
 
 #[test]

@@ -94,7 +94,8 @@ fn unreduced_digests_are_refused() {
         let answer =
             model.handle(&case.bytes("request"), &OWN, case.u64("now_ms"), &mut Script::new(Vec::new()));
         assert_eq!(answer, case.bytes("response"), "{}", case.text("case"));
-        assert!(model.audit.is_empty());
+        let refused = model.audit.pop().unwrap();
+        assert_eq!((refused.code, refused.signatures.len()), (Some(crate::Code::Digest), 0));
     }
 }
 

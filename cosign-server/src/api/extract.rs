@@ -2,7 +2,7 @@
 
 use axum::{
     body::{Body, Bytes},
-    extract::{FromRequest, FromRequestParts, Path, Request},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, Method, Uri, header, request::Parts},
 };
 use cosign_core::KeyId;
@@ -59,6 +59,18 @@ impl<S: Send + Sync> FromRequestParts<S> for OfKey {
         let key_id =
             segments.iter().find(|(name, _)| name == "key_id").and_then(|(_, value)| value.parse().ok());
         key_id.map(Self).ok_or_else(|| Error::NotFound.into())
+    }
+}
+
+/// The parameters behind the question mark.
+pub(super) struct Parameters<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query.map(|Query(parameters)| Self(parameters)).map_err(|error| Problem::malformed(error.body_text()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The routes without sockets.
 
+mod audit;
+
 use axum::{
     body::Body,
     http::{Method, Request, Response, StatusCode, header},

@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::SocketAddr,
-    num::NonZeroUsize,
+    num::{NonZeroU64, NonZeroUsize},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::master::MasterKeySource;
 use crate::{
-    signer::{PoolSettings, SignerSettings},
+    signer::{HeadSettings, PoolSettings, SignerSettings},
     transport::Limits,
 };
 
@@ -62,6 +62,9 @@ pub struct Config {
     /// Sizes of the signer.
     #[serde(default)]
     pub signer: SignerConfig,
+    /// The audit log.
+    #[serde(default)]
+    pub audit: AuditConfig,
     /// Logs.
     #[serde(default)]
     pub log: LogConfig,
@@ -130,6 +133,22 @@ impl Default for SignerConfig {
     }
 }
 
+/// When tree heads of the audit log are signed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// Seconds after which new records are under a head at the latest.
+    pub head_interval_s: NonZeroU64,
+    /// Records after which they are, if that is sooner.
+    pub head_records: NonZeroU64,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self { head_interval_s: NonZeroU64::MIN, head_records: NonZeroU64::MIN.saturating_add(999) }
+    }
+}
+
 /// Logs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -178,6 +197,13 @@ impl Config {
             in_flight: self.limits.in_flight,
             header_timeout: Duration::from_secs(self.limits.header_timeout_s),
             request_timeout: Duration::from_secs(self.limits.request_timeout_s),
+        }
+    }
+
+    pub(super) const fn heads(&self) -> HeadSettings {
+        HeadSettings {
+            interval: Duration::from_secs(self.audit.head_interval_s.get()),
+            records: self.audit.head_records.get(),
         }
     }
 

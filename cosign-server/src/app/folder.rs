@@ -9,7 +9,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{
-    config::{Config, ConfigError, LimitsConfig, LogConfig, SignerConfig},
+    config::{AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, SignerConfig},
     files::{FileError, make_folder, write_new},
     master::MasterKeySource,
     pki,
@@ -113,6 +113,7 @@ impl Folder {
             private_key: "server.key".into(),
             limits: LimitsConfig::default(),
             signer: SignerConfig::default(),
+            audit: AuditConfig::default(),
             log: LogConfig::default(),
         };
         let text = format!("{HEADING}{}", toml::to_string_pretty(&config)?);

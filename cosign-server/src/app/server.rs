@@ -25,9 +25,9 @@ use crate::{
     domain::{
         Error as DomainError,
         ports::{Clock, Entropy, Readiness, Signer, Store, Unit},
-        services::{Devices, Keys, Operator},
+        services::{AuditLog, Devices, Keys, Operator},
     },
-    signer::{Sealer, SealerError, SignerService},
+    signer::{LogError, Sealer, SealerError, SignerService, TreeHeads, WrappingKeys},
     store::{Access, OpenError, SqliteStore},
     telemetry::Telemetry,
     transport::{BindError, Limits, Sockets, tls::ServerTls},
@@ -57,6 +57,9 @@ pub enum StartError {
     /// The wrapping keys.
     #[error(transparent)]
     Sealer(#[from] SealerError),
+    /// The audit log is not what was signed.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The signer.
     #[error("the signer does not start: {0}")]
     Signer(#[from] DomainError),
@@ -67,6 +70,7 @@ pub struct Server {
     sockets: Sockets,
     router: Router,
     signer: SignerService,
+    heads: TreeHeads,
     store: Arc<SqliteStore>,
     telemetry: Arc<Telemetry>,
     limits: Limits,
@@ -92,6 +96,7 @@ impl Server {
         let store = Arc::new(open_store(config, access, Arc::clone(&telemetry)).await?);
         let port: Arc<dyn Store> = Arc::clone(&store) as _;
         let sealer = sealer(config, &store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+        let heads = start_heads(config, sealer.keys(), &port, &clock, &entropy).await?;
         let signer = SignerService::start(
             config.signer(),
             Arc::new(sealer),
@@ -106,6 +111,7 @@ impl Server {
         let router = api::router(Api {
             devices: Arc::new(Devices::new(Arc::clone(&port), Arc::clone(&clock))),
             keys: Arc::new(Keys::new(Arc::clone(&port), Arc::clone(&clock), Arc::clone(&entropy))),
+            audit: Arc::new(AuditLog::new(Arc::clone(&port))),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(port, signer.clone())),
             clock,
@@ -117,6 +123,7 @@ impl Server {
             sockets,
             router,
             signer,
+            heads,
             store,
             telemetry,
             limits,
@@ -141,17 +148,36 @@ impl Server {
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let signer: Arc<dyn Signer> = Arc::new(self.signer.clone());
         let serving = self.sockets.serve(self.router, signer, self.limits, self.telemetry, stop);
-        tokio::pin!(serving);
-        let mut maintenance = tokio::time::interval(MAINTENANCE);
-        loop {
-            tokio::select! {
-                () = &mut serving => break,
-                _ = maintenance.tick() => self.signer.maintain().await,
+        {
+            // Ends with this block: it may be in the midst of signing, which the last head waits for.
+            let signing_heads = self.heads.run();
+            tokio::pin!(serving, signing_heads);
+            let mut maintenance = tokio::time::interval(MAINTENANCE);
+            loop {
+                tokio::select! {
+                    () = &mut serving => break,
+                    () = &mut signing_heads => {}
+                    _ = maintenance.tick() => self.signer.maintain().await,
+                }
             }
         }
         self.signer.drain().await;
+        if let Err(error) = self.heads.publish().await {
+            tracing::error!(%error, "no last tree head was signed");
+        }
         self.store.close().await;
     }
+}
+
+async fn start_heads(
+    config: &Config,
+    keys: &WrappingKeys,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<TreeHeads, LogError> {
+    let (store, clock, entropy) = (Arc::clone(store), Arc::clone(clock), Arc::clone(entropy));
+    TreeHeads::start(config.heads(), keys, store, clock, entropy).await
 }
 
 /// Whether the server can do its work: the writer commits, the signer is not stopping, the master key works.
@@ -209,6 +235,19 @@ impl Offline {
     /// [`StartError`].
     pub async fn sealer(&self, config: &Config) -> Result<Sealer, StartError> {
         sealer(config, &self.store, Arc::clone(&self.clock), Arc::clone(&self.entropy)).await
+    }
+
+    /// Ties a new database to the master key of the configuration, makes its wrapping key and its audit key, and signs the
+    /// head over its first record.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn init(&self, config: &Config) -> Result<(), StartError> {
+        let sealer = self.sealer(config).await?;
+        let port: Arc<dyn Store> = Arc::clone(&self.store) as _;
+        let heads = start_heads(config, sealer.keys(), &port, &self.clock, &self.entropy).await?;
+        self.operator.record_init().await?;
+        Ok(heads.publish().await?)
     }
 
     /// Commits what waits and closes the file.

@@ -6,13 +6,13 @@ use cosign_core::KeyId;
 use serde_json::json;
 
 use super::{
-    Audit, Failure, Init, Key, OneKey,
-    output::{entry_json, entry_line, key_json, key_line, say},
+    Failure, Init, Key, OneKey,
+    output::{key_json, key_line, say},
     until_signal,
 };
 use crate::{
     app::{Config, Folder, Offline, OsEntropy, Server, SystemClock, start_logs},
-    domain::{audit::Head, key::Change, services::KeyView},
+    domain::{key::Change, services::KeyView},
     store::Access,
 };
 
@@ -36,9 +36,9 @@ pub(super) async fn init(init: &Init) -> Result<(), Failure> {
     let (clock, entropy) = (SystemClock::new(), OsEntropy);
     let config = folder.create(init.listen, init.names.clone(), &clock, &entropy)?;
     let offline = Offline::open(&config, Access::Create, Arc::new(clock), Arc::new(entropy)).await?;
-    offline.sealer(&config).await?;
-    offline.operator.record_init().await?;
+    let made = offline.init(&config).await;
     offline.close().await;
+    made?;
     let path = folder.config_path();
     say(format_args!("Made {}.", init.data.display()));
     say(format_args!(
@@ -50,7 +50,7 @@ pub(super) async fn init(init: &Init) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn offline(path: &Path) -> Result<Offline, Failure> {
+pub(super) async fn offline(path: &Path) -> Result<Offline, Failure> {
     let config = Config::read(path)?;
     start_logs(&config.log, "warn");
     Ok(Offline::open(&config, Access::Existing, Arc::new(SystemClock::new()), Arc::new(OsEntropy)).await?)
@@ -113,32 +113,6 @@ fn show(key: &KeyView, one: &OneKey) {
     if one.output.json { say(key_json(key)) } else { say(key_line(key)) }
 }
 
-pub(super) async fn audit(audit: Audit) -> Result<(), Failure> {
-    match audit {
-        Audit::Verify { target, expect, output } => {
-            let offline = offline(&target.config).await?;
-            let verified = offline.operator.verify_audit(expect).await;
-            offline.close().await;
-            let head = verified?.map_err(Failure::Audit)?;
-            let leaf = hex::encode(head.leaf);
-            if output.json {
-                say(json!({ "records": head.seq, "leaf": leaf }));
-            } else {
-                say(format_args!("{} records, the chain holds; it ends at {}:{leaf}", head.seq, head.seq));
-            }
-        }
-        Audit::Show { target, after, limit, output } => {
-            let offline = offline(&target.config).await?;
-            let entries = offline.operator.audit(after, limit).await;
-            offline.close().await;
-            for entry in &entries? {
-                if output.json { say(entry_json(entry)) } else { say(entry_line(entry)) }
-            }
-        }
-    }
-    Ok(())
-}
-
 pub(super) fn version(as_json: bool) {
     let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
     if as_json {
@@ -146,15 +120,6 @@ pub(super) fn version(as_json: bool) {
     } else {
         say(format_args!("{name} {version}"));
     }
-}
-
-/// Reads what `audit verify` prints: a record number and the leaf.
-pub(super) fn parse_head(text: &str) -> Result<Head, String> {
-    let wrong = || "expected NUMBER:HEX as `audit verify` prints it".to_owned();
-    let (seq, leaf) = text.split_once(':').ok_or_else(wrong)?;
-    let mut head = Head { seq: seq.parse().map_err(|_| wrong())?, ..Head::EMPTY };
-    hex::decode_to_slice(leaf, &mut head.leaf).map_err(|_| wrong())?;
-    Ok(head)
 }
 
 /// Reads a key id.

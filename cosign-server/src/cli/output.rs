@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::domain::{audit::Entry, services::KeyView};
+use crate::domain::{audit::Record, services::KeyView};
 
 /// Prints a line. A closed pipe is not an error.
 pub(crate) fn say(line: impl Display) {
@@ -64,15 +64,15 @@ pub(super) fn key_line(key: &KeyView) -> String {
     )
 }
 
-pub(super) fn entry_json(entry: &Entry) -> Value {
-    let event = &entry.event;
+pub(super) fn record_json(record: &Record) -> Value {
+    let event = &record.event;
     let signatures: Vec<Value> = event
         .items
         .iter()
         .map(|item| json!({ "e": hex::encode(item.digest), "r": hex::encode(item.r) }))
         .collect();
     json!({
-        "seq": entry.seq,
+        "seq": record.seq,
         "time_ms": event.at_ms,
         "act": event.act.as_str(),
         "key_id": event.key_id.map(|id| id.to_string()),
@@ -81,33 +81,25 @@ pub(super) fn entry_json(entry: &Entry) -> Value {
         "sid": event.sid.map(|id| id.to_string()),
         "h_req": event.h_req.map(hex::encode),
         "count": event.count,
+        "public_key": event.public_key.map(hex::encode),
         "signatures": signatures,
-        "result": result(event.result),
+        "result": event.outcome(),
         "note": event.note,
-        "prev": hex::encode(entry.prev),
-        "leaf": hex::encode(entry.leaf),
+        "leaf": hex::encode(record.leaf()),
     })
 }
 
-fn result(byte: u8) -> String {
-    match cosign_core::Code::from_status(byte) {
-        Some(code) => code.name().to_owned(),
-        None if byte == 0 => "ok".to_owned(),
-        None => format!("{byte:02x}"),
-    }
-}
-
-pub(super) fn entry_line(entry: &Entry) -> String {
-    let event = &entry.event;
+pub(super) fn record_line(record: &Record) -> String {
+    let event = &record.event;
     let key = event.key_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
     let actor =
         event.device.map_or_else(|| "operator".to_owned(), |id| format!("device {:.16}", id.to_string()));
     format!(
         "{:>8}  {}  {:<14}  {:<8}  {key}  x{}  {actor}  {}",
-        entry.seq,
+        record.seq,
         event.at_ms,
         event.act.as_str(),
-        result(event.result),
+        event.outcome(),
         event.count,
         event.note,
     )

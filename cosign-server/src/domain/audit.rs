@@ -1,216 +1,76 @@
-//! The audit log: a hash chain of records.
+//! The audit log as the server keeps it: the leaves of a Merkle tree, and the tree heads that were signed over it.
 //!
-//! `leaf = SM3(00 || record)`, and the record ends with the leaf before it, so changing, dropping or moving a record
-//! breaks every leaf after it (layout of RFC 6962 with SM3). A record names keys, sessions, digests and first halves of
-//! signatures; it never holds a tag, a share, `s2` or `T2`, which would let a thief of the phone test PINs.
+//! What a record says, the tree and the proofs are those of [`cosign_core::audit`]. A stored record carries the hashes of
+//! the complete subtrees that end with it, so that appending is one insertion and a proof takes O(log size) rows.
 
 use cosign_core::{
-    DeviceId, KeyId, SessionId,
-    sm_primitives::sm3::{self, Sm3},
+    KeyId, SessionId,
+    audit::{Frontier, Hash, leaf_hash},
+    sm_primitives::sm2::PublicKey,
 };
 
-/// What an event was about: a protocol operation by its wire byte, or an act of administration from 80 on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Act(u8);
-
-impl Act {
-    /// The server's data folder was made.
-    pub const INIT: Self = Self(0x80);
-    /// An enrolment code was made.
-    pub const CODE: Self = Self(0x81);
-    /// A device was enrolled.
-    pub const ENROL: Self = Self(0x82);
-    /// A key id was issued.
-    pub const ISSUE: Self = Self(0x83);
-    /// A key was suspended.
-    pub const FREEZE: Self = Self(0x84);
-    /// A suspended key was made active again.
-    pub const UNFREEZE: Self = Self(0x85);
-    /// A key was revoked and its share destroyed.
-    pub const REVOKE: Self = Self(0x86);
-    /// The PIN counters of a key were reset.
-    pub const UNLOCK: Self = Self(0x87);
-
-    /// A protocol operation.
-    #[must_use]
-    pub const fn operation(op: cosign_core::Op) -> Self {
-        Self(op.byte())
-    }
-
-    /// Reads a stored byte.
-    #[must_use]
-    pub const fn from_byte(byte: u8) -> Self {
-        Self(byte)
-    }
-
-    /// The stored byte.
-    #[must_use]
-    pub const fn byte(self) -> u8 {
-        self.0
-    }
-
-    /// A stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::INIT => "init",
-            Self::CODE => "enrolment-code",
-            Self::ENROL => "enrol",
-            Self::ISSUE => "issue",
-            Self::FREEZE => "freeze",
-            Self::UNFREEZE => "unfreeze",
-            Self::REVOKE => "revoke",
-            Self::UNLOCK => "unlock",
-            Self(byte) => match cosign_core::Op::from_byte(byte) {
-                Some(op) => op.as_str(),
-                None => "unknown",
-            },
-        }
-    }
-}
-
-/// One signature of a signing operation: its digest and its first half, both public.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Item {
-    /// `e`, reduced mod n.
-    pub digest: [u8; 32],
-    /// `r` of the signature.
-    pub r: [u8; 32],
-}
+pub use cosign_core::audit::{Act, Event, Record, SignatureItem, SignedTreeHead};
 
 /// Note of the record of a confirmed refresh. The highest epoch among these is the oldest that a key may have.
 pub const ACTIVATED: &str = "activated";
-
-/// Something that happened, before it has a place in the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// When, unix milliseconds.
-    pub at_ms: u64,
-    /// What.
-    pub act: Act,
-    /// About which key.
-    pub key_id: Option<KeyId>,
-    /// By which device; `None` for the operator.
-    pub device: Option<DeviceId>,
-    /// Share epoch, 0 where there is none.
-    pub epoch: u32,
-    /// Session of a protocol operation.
-    pub sid: Option<SessionId>,
-    /// Hash of a protocol request (without its tag).
-    pub h_req: Option<[u8; 32]>,
-    /// Items of a protocol request.
-    pub count: u16,
-    /// Signatures made, in order.
-    pub items: Vec<Item>,
-    /// 0, or the code of the refusal.
-    pub result: u8,
-    /// A few words, at most 255 bytes: names and counters, never inputs or secrets.
-    pub note: String,
-}
-
-impl Event {
-    /// An act of administration.
-    #[must_use]
-    pub fn administration(at_ms: u64, act: Act, note: impl Into<String>) -> Self {
-        Self {
-            at_ms,
-            act,
-            key_id: None,
-            device: None,
-            epoch: 0,
-            sid: None,
-            h_req: None,
-            count: 0,
-            items: Vec::new(),
-            result: 0,
-            note: note.into(),
-        }
-    }
-
-    /// The same event about a key.
-    #[must_use]
-    pub fn about(mut self, key_id: KeyId, device: Option<DeviceId>) -> Self {
-        self.key_id = Some(key_id);
-        self.device = device;
-        self
-    }
-
-    /// SM3 over the digests, and over the `r` values.
-    #[must_use]
-    pub fn item_hashes(&self) -> ([u8; 32], [u8; 32]) {
-        let (mut digests, mut halves) = (Sm3::new(), Sm3::new());
-        for item in &self.items {
-            digests.update(&item.digest);
-            halves.update(&item.r);
-        }
-        (digests.finalize(), halves.finalize())
-    }
-
-    /// Gives the event its place: record number `seq`, after the record whose leaf is `prev`.
-    #[must_use]
-    pub fn leaf(&self, seq: u64, prev: &[u8; 32]) -> [u8; 32] {
-        let (e_hash, r_hash) = self.item_hashes();
-        let mut record = Vec::with_capacity(256);
-        record.extend(b"\0cosign-audit-v1");
-        record.extend(seq.to_be_bytes());
-        record.extend(self.at_ms.to_be_bytes());
-        record.push(self.act.byte());
-        option(&mut record, self.key_id.as_ref().map(|id| &id.as_bytes()[..]));
-        option(&mut record, self.device.as_ref().map(|id| &id.as_bytes()[..]));
-        record.extend(self.epoch.to_be_bytes());
-        option(&mut record, self.sid.as_ref().map(|id| &id.as_bytes()[..]));
-        option(&mut record, self.h_req.as_ref().map(|hash| &hash[..]));
-        record.extend(self.count.to_be_bytes());
-        record.extend(e_hash);
-        record.extend(r_hash);
-        record.push(self.result);
-        record.extend(u32::try_from(self.note.len()).unwrap_or(u32::MAX).to_be_bytes());
-        record.extend(self.note.as_bytes());
-        record.extend(prev);
-        sm3::digest(&record)
-    }
-}
-
-fn option(record: &mut Vec<u8>, field: Option<&[u8]>) {
-    record.push(u8::from(field.is_some()));
-    record.extend(field.unwrap_or_default());
-}
-
-/// The leaf before the first record.
-pub const GENESIS: [u8; 32] = [0; 32];
-
-/// The end of the chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Number of records.
-    pub seq: u64,
-    /// Leaf of the last one.
-    pub leaf: [u8; 32],
-}
-
-impl Head {
-    /// The empty log.
-    pub const EMPTY: Self = Self { seq: 0, leaf: GENESIS };
-}
 
 /// A stored record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its number, from 1.
     pub seq: u64,
-    /// What happened.
-    pub event: Event,
-    /// SM3 over the digests as stored.
-    pub e_hash: [u8; 32],
-    /// SM3 over the `r` values as stored.
-    pub r_hash: [u8; 32],
-    /// Leaf of the record before it.
-    pub prev: [u8; 32],
-    /// Its own leaf.
-    pub leaf: [u8; 32],
+    /// The record as it is hashed.
+    pub record: Vec<u8>,
+    /// Its leaf and the subtrees that it completes, from level 0 up.
+    pub hashes: Vec<Hash>,
+    /// What it can be found by: the key that it is about,
+    pub key_id: Option<KeyId>,
+    /// the session,
+    pub sid: Option<SessionId>,
+    /// and the epoch that it activated.
+    pub activated: Option<u32>,
 }
 
-/// Where the chain breaks.
+impl Entry {
+    /// Appends an event to the tree.
+    #[must_use]
+    pub fn append(event: &Event, tree: &mut Frontier) -> Self {
+        let entry = Self::of(tree.size() + 1, event);
+        Self { hashes: tree.append(leaf_hash(&entry.record)), ..entry }
+    }
+
+    /// Without its hashes.
+    fn of(seq: u64, event: &Event) -> Self {
+        Self {
+            seq,
+            record: event.encode(seq),
+            hashes: Vec::new(),
+            key_id: event.key_id,
+            sid: event.sid,
+            activated: (event.note == ACTIVATED).then_some(event.epoch),
+        }
+    }
+}
+
+/// The audit key at rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedAuditKey {
+    /// X || Y.
+    pub public_key: [u8; 64],
+    /// The private key, sealed under a wrapping key.
+    pub sealed: Vec<u8>,
+}
+
+/// A size and the root that the log had or has at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// Number of records.
+    pub size: u64,
+    /// Root of their tree.
+    pub root: Hash,
+}
+
+/// Where the log breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// Number of the first record that does not fit.
@@ -219,72 +79,193 @@ pub struct Broken {
     pub why: &'static str,
 }
 
-impl Head {
-    /// Moves over one record, checking everything the chain promises.
+/// Goes over the whole log, checking everything that it promises.
+pub struct Walk {
+    tree: Frontier,
+    log_key: PublicKey,
+    newest: Option<SignedTreeHead>,
+    expected: Option<Point>,
+}
+
+impl Walk {
+    /// Starts at the first record. `expected` is what was noted earlier.
+    #[must_use]
+    pub const fn new(log_key: PublicKey, expected: Option<Point>) -> Self {
+        Self { tree: Frontier::new(), log_key, newest: None, expected }
+    }
+
+    /// Number of records so far.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
+    /// Moves over one record.
     ///
     /// # Errors
-    /// [`Broken`] when a record is missing, was changed, or does not follow this head.
-    pub fn advance(self, entry: &Entry) -> Result<Self, Broken> {
-        let broken = |why| Broken { seq: entry.seq, why };
-        if entry.seq != self.seq + 1 {
-            return Err(Broken { seq: self.seq + 1, why: "the record is missing" });
+    /// [`Broken`] when a record is missing or was changed.
+    pub fn record(&mut self, entry: &Entry) -> Result<(), Broken> {
+        let broken = |why| Err(Broken { seq: entry.seq, why });
+        if entry.seq != self.size() + 1 {
+            return Err(Broken { seq: self.size() + 1, why: "the record is missing" });
         }
-        if entry.prev != self.leaf {
-            return Err(broken("the record does not follow the one before it"));
+        let Ok(record) = Record::decode(&entry.record) else {
+            return broken("the record cannot be read");
+        };
+        if record.seq != entry.seq {
+            return broken("the record stands in another's place");
         }
-        if entry.event.item_hashes() != (entry.e_hash, entry.r_hash) {
-            return Err(broken("the signatures listed do not match their hashes"));
+        let hashes = self.tree.append(leaf_hash(&entry.record));
+        if hashes != entry.hashes {
+            return broken("the record or its hashes were changed");
         }
-        if entry.event.leaf(entry.seq, &entry.prev) != entry.leaf {
-            return Err(broken("the record was changed"));
+        if (Entry { hashes, ..Entry::of(record.seq, &record.event) }) != *entry {
+            return broken("the record is filed under another key, session or epoch");
         }
-        Ok(Self { seq: entry.seq, leaf: entry.leaf })
+        match self.expected {
+            Some(expected) if expected.size == self.size() && expected.root != self.tree.root() => {
+                broken("the log is not the one that was noted")
+            }
+            _ => Ok(()),
+        }
     }
+
+    /// Checks a tree head of the present size.
+    ///
+    /// # Errors
+    /// [`Broken`] when it is not of this log, or not of these records.
+    pub fn head(&mut self, head: &SignedTreeHead) -> Result<(), Broken> {
+        let broken = |why| Err(Broken { seq: head.head().size, why });
+        if head.verify(&self.log_key).is_err() {
+            return broken("the tree head is not signed by this log");
+        }
+        if head.head().size != self.size() || head.head().root != self.tree.root() {
+            return broken("the records are not those that the tree head was signed over");
+        }
+        if self.newest.is_some_and(|newest| newest.head().at_ms > head.head().at_ms) {
+            return broken("the tree head is older than the one before it");
+        }
+        self.newest = Some(*head);
+        Ok(())
+    }
+
+    /// The end of the log. `head` is the next head, if one is left.
+    ///
+    /// # Errors
+    /// [`Broken`] when the log ends before a head or before what was noted.
+    pub fn finish(self, head: Option<&SignedTreeHead>) -> Result<Walked, Broken> {
+        let size = self.size();
+        let cut = |why| Err(Broken { seq: size + 1, why });
+        if head.is_some() {
+            return cut("the log is shorter than a signed tree head: its end was cut off");
+        }
+        if self.expected.is_some_and(|expected| expected.size > size) {
+            return cut("the log is shorter than what was noted: its end was cut off");
+        }
+        let end = Point { size, root: self.tree.root() };
+        Ok(Walked { end, log_key: self.log_key, newest: self.newest })
+    }
+}
+
+/// A log that holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Walked {
+    /// Its end.
+    pub end: Point,
+    /// The key that its heads are signed with.
+    pub log_key: PublicKey,
+    /// The newest head.
+    pub newest: Option<SignedTreeHead>,
 }
 
 #[cfg(test)]
 mod tests {
+    use cosign_core::{LogId, audit::TreeHead, sm_primitives::sm2::PrivateKey};
+
     use super::*;
 
-    fn entry(head: Head, event: Event) -> Entry {
-        let (e_hash, r_hash) = event.item_hashes();
-        let leaf = event.leaf(head.seq + 1, &head.leaf);
-        Entry { seq: head.seq + 1, event, e_hash, r_hash, prev: head.leaf, leaf }
+    fn key() -> PrivateKey {
+        PrivateKey::from_bytes(&[1; 32]).unwrap()
     }
 
     fn event() -> Event {
-        let mut event = Event::administration(7, Act::FREEZE, "x").about(KeyId::from_bytes([1; 16]), None);
-        event.items = vec![Item { digest: [2; 32], r: [3; 32] }];
+        let mut event =
+            Event::administration(7, Act::FREEZE, ACTIVATED).about(KeyId::from_bytes([1; 16]), None);
+        event.items = vec![SignatureItem { digest: [2; 32], r: [3; 32] }];
+        event.epoch = 5;
         event
     }
 
-    #[test]
-    fn a_chain_holds_and_every_change_breaks_it() {
-        let first = entry(Head::EMPTY, event());
-        let head = Head::EMPTY.advance(&first).unwrap();
-        let second = entry(head, event());
-        assert_eq!(head.advance(&second).unwrap().seq, 2);
+    fn two() -> (Entry, Entry, Frontier) {
+        let mut tree = Frontier::new();
+        (Entry::append(&event(), &mut tree), Entry::append(&event(), &mut tree), tree)
+    }
 
-        let changes: [fn(&mut Entry); 13] = [
+    fn after_one(first: &Entry) -> Walk {
+        let mut walk = Walk::new(*key().public_key(), None);
+        walk.record(first).unwrap();
+        walk
+    }
+
+    #[test]
+    fn a_log_holds_and_every_change_breaks_it() {
+        let (first, second, _) = two();
+        assert_eq!((second.activated, second.hashes.len()), (Some(5), 2));
+        after_one(&first).record(&second).unwrap();
+
+        let changes: [fn(&mut Entry); 8] = [
             |entry| entry.seq += 1,
-            |entry| entry.prev[0] ^= 1,
-            |entry| entry.leaf[0] ^= 1,
-            |entry| entry.event.at_ms += 1,
-            |entry| entry.event.act = Act::REVOKE,
-            |entry| entry.event.key_id = None,
-            |entry| entry.event.device = Some(DeviceId::from_bytes([0; 32])),
-            |entry| entry.event.epoch += 1,
-            |entry| entry.event.sid = Some(SessionId::from_bytes([0; 16])),
-            |entry| entry.event.h_req = Some([0; 32]),
-            |entry| entry.event.items[0].r[0] ^= 1,
-            |entry| entry.event.result = 3,
-            |entry| entry.event.note.push('y'),
+            |entry| entry.hashes[0][0] ^= 1,
+            |entry| entry.hashes[1][0] ^= 1,
+            |entry| entry.hashes.truncate(1),
+            |entry| entry.record[40] ^= 1,
+            |entry| entry.key_id = None,
+            |entry| entry.sid = Some(SessionId::from_bytes([0; 16])),
+            |entry| entry.activated = None,
         ];
         for (index, change) in changes.into_iter().enumerate() {
             let mut changed = second.clone();
             change(&mut changed);
-            assert!(head.advance(&changed).is_err(), "change {index}");
+            assert!(after_one(&first).record(&changed).is_err(), "change {index}");
         }
-        assert_eq!(Head::EMPTY.advance(&second).unwrap_err().seq, 1);
+        assert!(after_one(&first).record(&first).is_err());
+        let missing = Walk::new(*key().public_key(), None).record(&second).unwrap_err();
+        assert_eq!((missing.seq, missing.why), (1, "the record is missing"));
+    }
+
+    #[test]
+    fn a_head_fits_its_records_and_what_was_noted_is_there() {
+        let (first, second, tree) = two();
+        let log_id = LogId::of(key().public_key());
+        let head =
+            |tree: &Frontier, at_ms| TreeHead::of(log_id, tree, at_ms).sign(&key(), &mut getrandom::SysRng);
+        let signed = head(&tree, 9).unwrap();
+        assert!(after_one(&first).head(&signed).is_err(), "a head of more records");
+        let mut walk = after_one(&first);
+        walk.record(&second).unwrap();
+        walk.head(&signed).unwrap();
+        assert!(walk.head(&head(&tree, 8).unwrap()).is_err(), "an older head");
+        assert!(walk.finish(Some(&signed)).is_err());
+
+        let mut other = Frontier::new();
+        other.append([0; 32]);
+        other.append([0; 32]);
+        let mut walk = after_one(&first);
+        walk.record(&second).unwrap();
+        assert!(walk.head(&head(&other, 9).unwrap()).is_err(), "a head of other records");
+        let stranger = PrivateKey::from_bytes(&[2; 32]).unwrap();
+        let forged = TreeHead::of(log_id, &tree, 9).sign(&stranger, &mut getrandom::SysRng).unwrap();
+        assert!(walk.head(&forged).is_err(), "a head of another key");
+
+        for (point, holds) in [
+            (Point { size: 2, root: tree.root() }, true),
+            (Point { size: 2, root: other.root() }, false),
+            (Point { size: 3, root: tree.root() }, false),
+        ] {
+            let mut walk = Walk::new(*key().public_key(), Some(point));
+            walk.record(&first).unwrap();
+            let held = walk.record(&second).and_then(|()| walk.finish(None).map(drop));
+            assert_eq!(held.is_ok(), holds, "{point:?}");
+        }
     }
 }

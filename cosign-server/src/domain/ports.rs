@@ -1,11 +1,17 @@
 //! What the rules need from outside: time, chance, storage, and the signer.
 
-use cosign_core::{DeviceId, KeyId, SessionId};
+use std::collections::HashMap;
+
+use cosign_core::{
+    DeviceId, KeyId, SessionId,
+    audit::{Frontier, Hash, Node},
+};
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 
 use super::{
     Error,
-    audit::{Entry, Event, Head},
+    audit::{Entry, Event, SealedAuditKey, SignedTreeHead},
     device::{Caller, Device},
     enrolment::CodeHash,
     key::{IssuedKey, Resealed, Status, StoredKey, WrappedKey},
@@ -132,7 +138,14 @@ pub enum Write {
     },
     /// The same secrets under another wrapping key. `Stale` when the row is not as it was.
     Reseal(Box<Resealed>),
-    /// Drops the wrapping keys that are not the newest and that no key names.
+    /// The audit key under another wrapping key. `Stale` when it is not as it was.
+    ResealAuditKey {
+        /// As it is sealed now.
+        old: Vec<u8>,
+        /// As it is to be sealed.
+        new: Vec<u8>,
+    },
+    /// Drops the wrapping keys that are not the newest and that nothing is sealed under.
     DropWrappingKeys,
     /// Binds the database to another master key. `Stale` unless it is bound to `from` and `keys` are all there are.
     ReplaceMasterKey {
@@ -145,6 +158,10 @@ pub enum Write {
     },
     /// Appends to the audit log.
     Log(Event),
+    /// Keeps a tree head. `Stale` when one of more records is there.
+    AddHead(SignedTreeHead),
+    /// Keeps the audit key. `Duplicate` when there is one.
+    SetAuditKey(SealedAuditKey),
     /// Keeps what a request did. `Duplicate` when its name is taken, `Busy` when the device has too many.
     Remember(Outcome),
     /// Drops what has expired: sessions, outcomes, codes, issued ids, keys never activated.
@@ -196,6 +213,21 @@ pub struct LiveSession {
     pub until_ms: u64,
 }
 
+/// Which audit records of a key.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordsOfKey {
+    /// The key.
+    pub key_id: KeyId,
+    /// Only those of this session.
+    pub sid: Option<SessionId>,
+    /// Only those after this number.
+    pub after: u64,
+    /// Only those up to this number.
+    pub up_to: u64,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// Durable storage. Writes go through [`commit`](Store::commit); everything else reads.
 pub trait Store: Send + Sync {
     /// Makes a unit durable. When it returns, the unit survives the loss of the process and of power.
@@ -239,8 +271,20 @@ pub trait Store: Send + Sync {
     fn live_sessions(&self, now_ms: u64) -> BoxFuture<'_, Result<Vec<LiveSession>, StoreError>>;
     /// At most `limit` audit records after number `after`.
     fn audit(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
-    /// The end of the audit chain.
-    fn audit_head(&self) -> BoxFuture<'_, Result<Head, StoreError>>;
+    /// Audit records that are about a key, in order.
+    fn audit_of_key<'a>(&'a self, wanted: &'a RecordsOfKey) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>>;
+    /// The tree of all audit records.
+    fn audit_tree(&self) -> BoxFuture<'_, Result<Frontier, StoreError>>;
+    /// Hashes of complete subtrees. `Corrupt` when a record that completes one is not there.
+    fn audit_nodes(&self, nodes: Vec<Node>) -> BoxFuture<'_, Result<HashMap<Node, Hash>, StoreError>>;
+    /// Follows the number of audit records that this process knows of.
+    fn audit_growth(&self) -> watch::Receiver<u64>;
+    /// The newest tree head, or the newest of this size.
+    fn tree_head(&self, size: Option<u64>) -> BoxFuture<'_, Result<Option<SignedTreeHead>, StoreError>>;
+    /// At most `limit` tree heads in the order in which they were signed, without the first `skip`.
+    fn tree_heads(&self, skip: u64, limit: u32) -> BoxFuture<'_, Result<Vec<SignedTreeHead>, StoreError>>;
+    /// The sealed audit key.
+    fn audit_key(&self) -> BoxFuture<'_, Result<Option<SealedAuditKey>, StoreError>>;
 }
 
 #[cfg(test)]

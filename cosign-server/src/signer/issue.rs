@@ -1,16 +1,12 @@
 //! Key generation and activation.
 
 use cosign_core::{
-    Code, DeviceId, KeyId, Op,
-    server::{Activate, Issued, KeyRecord, KeygenOpen, KeygenStart, refuse},
+    Code, DeviceId, KeyId, Op, SessionId,
+    server::{Activate, Claim, Issued, KeyRecord, KeygenOpen, KeygenStart, refuse},
     sm_primitives::sm2::DistId,
 };
 
-use super::{
-    operate::Failed,
-    service::{Core, status},
-    vault::seal_record,
-};
+use super::{operate::Failed, service::Core, vault::seal_record};
 use crate::domain::{
     audit::{Act, Event},
     key::{IssuedKey, StoredKey},
@@ -25,21 +21,24 @@ impl Core {
     pub(super) async fn start_keygen(&self, device: &DeviceId, start: KeygenStart) -> Vec<u8> {
         let (suite, key_id, sid, now_ms) = (start.suite(), start.key_id(), start.sid(), self.clock.now_ms());
         let refuse = |code| refuse(suite, &sid, code);
+        let claim = Claim { suite, op: Op::Keygen, key_id, sid };
+        let refused = || self.log_refusal(device, claim, refuse(Code::Key));
         let issued = match self.store.issued(&key_id).await {
             Ok(issued) => issued.filter(|issued| issued.used_ms.is_none() && issued.expires_ms > now_ms),
             Err(_) => return refuse(Code::Internal),
         };
         let issued = issued.map(|IssuedKey { device, suite, purpose, .. }| Issued { device, suite, purpose });
         if issued != Some(Issued { device: *device, suite, purpose: start.purpose() }) {
-            return refuse(Code::Key);
+            return refused().await;
         }
         if !self.pending.has_room(device, now_ms) {
             return refuse(Code::Busy);
         }
         let Some(slot) = self.pool.reserve() else { return refuse(Code::Busy) };
-        match self.store.commit([Write::UseKeyId { key_id, now_ms }].into()).await {
+        let log = Write::Log(event(Op::Keygen, now_ms, key_id, sid, device));
+        match self.store.commit([Write::UseKeyId { key_id, now_ms }, log].into()).await {
             Ok(()) => {}
-            Err(StoreError::Stale) => return refuse(Code::Key),
+            Err(StoreError::Stale) => return refused().await,
             Err(_) => return refuse(Code::Internal),
         }
         let (owner, mut rng) = (*device, self.rng());
@@ -59,28 +58,27 @@ impl Core {
         let (suite, key_id, sid, now_ms) = (open.suite(), open.key_id(), open.sid(), self.clock.now_ms());
         let refuse = |code| refuse(suite, &sid, code);
         let Some(slot) = self.pool.reserve() else { return refuse(Code::Busy) };
-        let Some(keygen) = self.pending.take(&open, device) else { return refuse(Code::Key) };
+        let claim = Claim { suite, op: Op::Open, key_id, sid };
+        let refused = |frame| self.log_refusal(device, claim, frame);
+        let Some(keygen) = self.pending.take(&open, device) else {
+            return refused(refuse(Code::Key)).await;
+        };
         let owner = *device;
         let response = self.pool.run(slot, move || open.respond(Some(keygen), &owner, now_ms)).await;
-        let event = |code: u8, epoch: u32| Event {
-            sid: Some(sid),
-            epoch,
-            result: code,
-            ..Event::administration(now_ms, Act::operation(Op::Open), "").about(key_id, Some(*device))
-        };
         match response {
-            Some(Ok((frame, record))) => match self.add_key(&record, event(0, record.epoch)).await {
-                Ok(()) => frame,
-                Err(StoreError::Duplicate) => refuse(Code::Proof),
-                Err(_) => refuse(Code::Internal),
-            },
-            Some(Err(frame)) => {
-                let code = status(&frame).map_or(0, Code::byte);
-                if self.store.commit([Write::Log(event(code, 0))].into()).await.is_err() {
-                    return refuse(Code::Internal);
+            Some(Ok((frame, record))) => {
+                let event = Event {
+                    epoch: record.epoch,
+                    public_key: Some(record.public_key.as_point().to_bytes()),
+                    ..event(Op::Open, now_ms, key_id, sid, device)
+                };
+                match self.add_key(&record, event).await {
+                    Ok(()) => frame,
+                    Err(StoreError::Duplicate) => refused(refuse(Code::Proof)).await,
+                    Err(_) => refuse(Code::Internal),
                 }
-                frame
             }
+            Some(Err(frame)) => refused(frame).await,
             None => refuse(Code::Internal),
         }
     }
@@ -143,14 +141,15 @@ impl Core {
             let record = locked.as_mut().map(|hot| &mut hot.record);
             let frame = match activate.respond(record, device, now_ms, &DistId::default()) {
                 Ok(frame) => frame,
-                Err(frame) => return Ok(frame),
+                Err(frame) => {
+                    let (suite, sid) = (activate.suite(), activate.sid());
+                    let claim = Claim { suite, op: Op::Activate, key_id, sid };
+                    return Ok(self.log_refusal(device, claim, frame).await);
+                }
             };
             let Some(hot) = locked.as_mut() else { return Err(Failed::Refused(Code::Internal)) };
-            let event = Event {
-                sid: Some(activate.sid()),
-                epoch: hot.record.epoch,
-                ..Event::administration(now_ms, Act::operation(Op::Activate), "").about(key_id, Some(*device))
-            };
+            let event = event(Op::Activate, now_ms, key_id, activate.sid(), device);
+            let event = Event { epoch: hot.record.epoch, ..event };
             self.save(hot, true, vec![Write::Log(event)]).await?;
             Ok(frame)
         }
@@ -161,4 +160,9 @@ impl Core {
         self.vault.release(&key_id, locked);
         outcome
     }
+}
+
+fn event(op: Op, now_ms: u64, key_id: KeyId, sid: SessionId, device: &DeviceId) -> Event {
+    let event = Event::administration(now_ms, Act::operation(op), "").about(key_id, Some(*device));
+    Event { sid: Some(sid), ..event }
 }

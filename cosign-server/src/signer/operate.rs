@@ -8,10 +8,10 @@
 use std::sync::Arc;
 
 use cosign_core::{
-    Code, DeviceId, KeyId, Op, SessionId,
+    Code, DeviceId, KeyId, Op, SessionId, Suite,
     server::{
-        Admission, Answered, Audit, Executed, Incoming, Job, LIFETIME_QUOTA, Operation, RefreshJob, receive,
-        refuse,
+        Admission, Answered, Audit, Claim, Executed, Incoming, Job, LIFETIME_QUOTA, Operation, RefreshJob,
+        receive, refuse,
     },
 };
 
@@ -21,7 +21,7 @@ use super::{
     vault::{Hot, Locked},
 };
 use crate::domain::{
-    audit::{ACTIVATED, Act, Event, Item},
+    audit::{ACTIVATED, Act, Event, SignatureItem},
     key::StoredKey,
     ports::{Spend, StoreError, Unit, Write},
 };
@@ -54,6 +54,7 @@ impl From<StoreError> for Failed {
 #[derive(Clone, Copy)]
 struct Scene<'a> {
     device: &'a DeviceId,
+    suite: Suite,
     op: Op,
     key_id: KeyId,
     sid: SessionId,
@@ -92,8 +93,8 @@ impl Core {
             self.vault.release(&key_id, locked);
             return Err(Failed::Refused(Code::Busy));
         };
-        let scene =
-            Scene { device, op: operation.op(), key_id, sid: operation.sid(), now_ms: self.clock.now_ms() };
+        let (suite, op, sid) = (operation.suite(), operation.op(), operation.sid());
+        let scene = Scene { device, suite, op, key_id, sid, now_ms: self.clock.now_ms() };
         let admission = {
             let record = locked.as_mut().map(|hot| &mut hot.record);
             operation.admit(record, device, scene.now_ms, &mut self.replays.of(&key_id))
@@ -150,7 +151,11 @@ impl Core {
         answered: Answered,
         was_hot: bool,
     ) -> Result<Vec<u8>, Failed> {
-        let Some(hot) = locked.as_mut() else { return Ok(answered.frame) };
+        let Some(hot) = locked.as_mut() else {
+            // Unknown or revoked.
+            let Scene { device, suite, op, key_id, sid, .. } = scene;
+            return Ok(self.log_refusal(device, Claim { suite, op, key_id, sid }, answered.frame).await);
+        };
         let outcome = match (answered.record_changed, &answered.audit) {
             (false, None) if !was_hot => Ok(()),
             (false, None) => self.still_current(&hot.stored).await,
@@ -164,9 +169,13 @@ impl Core {
         };
         if let Err(failed) = outcome {
             **locked = None;
-            // Only a used-up quota and a failed opening are refused after the request was begun with; every other
-            // session is someone else's.
-            if answered.audit.is_some_and(|audit| audit.code == Some(Code::Quota) || audit.op == Op::Reveal) {
+            // Only a used-up quota and the opening of a session that was there are refused after the request was begun
+            // with; every other session is someone else's.
+            let begun = |audit: &Audit| {
+                audit.code == Some(Code::Quota)
+                    || (audit.op == Op::Reveal && audit.code != Some(Code::Session))
+            };
+            if answered.audit.as_ref().is_some_and(begun) {
                 self.abandon(scene);
             }
             return Err(failed);
@@ -318,7 +327,7 @@ fn event(audit: &Audit, scene: &Scene<'_>, note: &str) -> Event {
         items: audit
             .signatures
             .iter()
-            .map(|(digest, r)| Item { digest: *digest.as_bytes(), r: *r })
+            .map(|(digest, r)| SignatureItem { digest: *digest.as_bytes(), r: *r })
             .collect(),
         result: audit.code.map_or(0, Code::byte),
         ..Event::administration(scene.now_ms, Act::operation(audit.op), note)

@@ -5,8 +5,8 @@
 //! sealed = form 2 | version of the wrapping key 4 | nonce 12 | SM4-GCM ciphertext | tag 16
 //! aad    = label || form || version 4 || key id || epoch 4 || purpose 1 || P 64 || suite 1 (not for suite D)
 //! ```
-//! The label tells an active share from a pending refresh. The associated data ties a record to its key, its epoch and
-//! its place, so a row that was moved, mixed or rolled back does not open.
+//! The label tells an active share from a pending refresh and from the audit key. The associated data ties a record to
+//! its key, its epoch and its place, so a row that was moved, mixed or rolled back does not open.
 
 use std::{
     collections::BTreeMap,
@@ -52,6 +52,17 @@ pub enum SealError {
     Token,
 }
 
+/// What is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The active share of a key.
+    Share,
+    /// A refresh that waits for its confirmation.
+    PendingRefresh,
+    /// The private key that signs tree heads of the audit log.
+    AuditKey,
+}
+
 /// What a sealed record is, where it stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
@@ -63,15 +74,27 @@ pub struct Place<'a> {
     pub suite: Suite,
     /// What the key is for.
     pub purpose: Purpose,
-    /// X || Y of the joint public key.
+    /// X || Y of the joint public key, or of the audit key.
     pub public_key: &'a [u8; 64],
-    /// Whether this is a refresh that waits for its confirmation.
-    pub pending: bool,
+    /// What it is.
+    pub content: Content,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// The place of the audit key.
+    #[must_use]
+    pub const fn audit_key(public_key: &'a [u8; 64]) -> Self {
+        const NO_KEY: KeyId = KeyId::from_bytes([0; 16]);
+        let content = Content::AuditKey;
+        Self { key_id: &NO_KEY, epoch: 0, suite: Suite::D, purpose: Purpose::Sign, public_key, content }
+    }
+
     const fn label(&self) -> &'static [u8] {
-        if self.pending { b"cosign-pnd-v1" } else { b"cosign-rec-v1" }
+        match self.content {
+            Content::Share => b"cosign-rec-v1",
+            Content::PendingRefresh => b"cosign-pnd-v1",
+            Content::AuditKey => b"cosign-log-v1",
+        }
     }
 
     fn aad(&self, version: u32) -> Vec<u8> {
@@ -211,7 +234,7 @@ mod tests {
             suite: Suite::D,
             purpose: Purpose::Sign,
             public_key: &[7; 64],
-            pending: false,
+            content: Content::Share,
         }
     }
 
@@ -234,7 +257,8 @@ mod tests {
             ("suite", Place { suite: Suite::F2, ..place() }),
             ("purpose", Place { purpose: Purpose::Encrypt, ..place() }),
             ("public key", Place { public_key: &[8; 64], ..place() }),
-            ("pending", Place { pending: true, ..place() }),
+            ("pending", Place { content: Content::PendingRefresh, ..place() }),
+            ("audit key", Place { content: Content::AuditKey, ..place() }),
         ] {
             assert_eq!(keys(&[1]).open(&other, &sealed).unwrap_err(), SealError::Forged, "{what}");
         }

@@ -141,12 +141,16 @@ impl Sealer {
     }
 
     /// Seals the next records under the newest wrapping key, in transactions of their own. Goes through all keys in the
-    /// order of their ids, starting after `after`; returns the last one looked at, or `None` at the end.
+    /// order of their ids, starting after `after`, and before the first through the audit key; returns the last one looked
+    /// at, or `None` at the end, and how many shares were sealed again.
     ///
     /// # Errors
     /// Storage faults. A record that does not open is logged and left.
     pub async fn reseal(&self, after: Option<KeyId>) -> Result<(Option<KeyId>, usize), SealerError> {
         let Some(newest) = self.keys.newest() else { return Ok((None, 0)) };
+        if after.is_none() {
+            self.reseal_audit_key().await?;
+        }
         let rows = self.store.sealed_before(newest, after, BATCH).await?;
         let last =
             (u32::try_from(rows.len()) == Ok(BATCH)).then(|| rows.last().map(|row| row.key_id)).flatten();
@@ -173,18 +177,35 @@ impl Sealer {
         Ok((last, done))
     }
 
-    fn resealed(&self, row: &StoredKey) -> Result<Resealed, SealError> {
-        let again = |place: Place<'_>, sealed: &[u8]| {
-            let secret = self.keys.open(&place, sealed)?;
-            self.keys.seal(&place, &secret, &*self.entropy)
+    async fn reseal_audit_key(&self) -> Result<(), SealerError> {
+        let Some(key) = self.store.audit_key().await?.filter(|key| !self.keys.is_current(&key.sealed)) else {
+            return Ok(());
         };
+        let new = match self.again(&Place::audit_key(&key.public_key), &key.sealed) {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::error!(%error, "the audit key was not sealed again");
+                return Ok(());
+            }
+        };
+        match self.store.commit([Write::ResealAuditKey { old: key.sealed, new }].into()).await {
+            // Another process does the same.
+            Ok(()) | Err(StoreError::Stale) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn again(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        let secret = self.keys.open(place, sealed)?;
+        self.keys.seal(place, &secret, &*self.entropy)
+    }
+
+    fn resealed(&self, row: &StoredKey) -> Result<Resealed, SealError> {
+        let pending = row.pending.as_ref().map(|sealed| self.again(&pending_of(row), sealed));
         Ok(Resealed {
             key_id: row.key_id,
             old: (row.share.clone(), row.pending.clone()),
-            new: (
-                again(active(row), &row.share)?,
-                row.pending.as_ref().map(|sealed| again(pending_of(row), sealed)).transpose()?,
-            ),
+            new: (self.again(&active(row), &row.share)?, pending.transpose()?),
         })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cosign_core::{
     Code, DeviceId, KeyId, Op, Purpose, Suite,
-    server::{Incoming, receive},
+    server::{Claim, Incoming, Unreadable, receive, refuse},
 };
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
@@ -15,13 +15,14 @@ use super::{
     pool::{Pool, PoolSettings},
     replay::Replays,
     rng::EntropyRng,
-    seal::Place,
+    seal::{Content, Place},
     sealer::Sealer,
     vault::Vault,
 };
 use crate::{
     domain::{
         Error,
+        audit::{Act, Event},
         device::Caller,
         ports::{Clock, Entropy, Signer, Store, Write},
         throttle::Throttle,
@@ -146,7 +147,7 @@ impl SignerService {
             suite: Suite::D,
             purpose: Purpose::Sign,
             public_key: &[0; 64],
-            pending: false,
+            content: Content::Share,
         };
         let keys = self.core.sealer.keys();
         let sealed = keys.seal(&place, b"probe", &*self.core.entropy).map_err(|_| Error::Internal)?;
@@ -191,7 +192,11 @@ impl Core {
         let started_ns = self.clock.monotonic_ns();
         let incoming = match receive(frame) {
             Ok(incoming) => incoming,
-            Err(answer) => {
+            Err(Unreadable { frame, claim }) => {
+                let answer = match claim {
+                    Some(claim) => self.log_refusal(device, claim, frame).await,
+                    None => frame,
+                };
                 self.report(None, device, &answer, started_ns);
                 return answer;
             }
@@ -205,6 +210,26 @@ impl Core {
         };
         self.report(Some(op), device, &answer, started_ns);
         answer
+    }
+
+    /// Records a refusal that was given before the key's record was looked into, then gives it. What somebody else than
+    /// the owner claims about a key is no part of the log, and neither is what is of another suite.
+    pub(super) async fn log_refusal(&self, device: &DeviceId, claim: Claim, frame: Vec<u8>) -> Vec<u8> {
+        let Claim { suite, op, key_id, sid } = claim;
+        match self.store.issued(&key_id).await {
+            Ok(Some(issued)) if issued.device == *device && issued.suite == suite => {}
+            Ok(_) => return frame,
+            Err(_) => return refuse(suite, &sid, Code::Internal),
+        }
+        let event = Event {
+            sid: Some(sid),
+            result: status(&frame).map_or(0, Code::byte),
+            ..Event::administration(self.clock.now_ms(), Act::operation(op), "").about(key_id, Some(*device))
+        };
+        match self.store.commit([Write::Log(event)].into()).await {
+            Ok(()) => frame,
+            Err(_) => refuse(suite, &sid, Code::Internal),
+        }
     }
 
     fn report(&self, op: Option<Op>, device: &DeviceId, answer: &[u8], started_ns: u64) {

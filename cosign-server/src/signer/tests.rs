@@ -3,8 +3,10 @@
 mod commit;
 mod durable;
 mod gate;
+mod heads;
 mod keygen;
 mod operator;
 mod refresh;
+mod refusals;
 mod replay;
 mod rotation;

@@ -13,7 +13,7 @@ use cosign_core::{
 use thiserror::Error;
 use tokio::sync::OwnedMutexGuard;
 
-use super::seal::{Place, SealError, WrappingKeys};
+use super::seal::{Content, Place, SealError, WrappingKeys};
 use crate::domain::{
     key::{Status, StoredKey},
     ports::Entropy,
@@ -124,12 +124,12 @@ pub(super) const fn active(stored: &StoredKey) -> Place<'_> {
         suite: stored.suite,
         purpose: stored.purpose,
         public_key: &stored.public_key,
-        pending: false,
+        content: Content::Share,
     }
 }
 
 pub(super) const fn pending_of(stored: &StoredKey) -> Place<'_> {
-    Place { epoch: stored.epoch.saturating_add(1), pending: true, ..active(stored) }
+    Place { epoch: stored.epoch.saturating_add(1), content: Content::PendingRefresh, ..active(stored) }
 }
 
 /// A key under its lock; `None` inside until it is loaded, and when there is no such key.

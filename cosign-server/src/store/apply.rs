@@ -1,11 +1,11 @@
 //! One write of a unit into statements. A statement that changes no row tells that its supposition does not hold.
 
-use cosign_core::KeyId;
+use cosign_core::{KeyId, audit::Frontier};
 use sqlx::SqliteConnection;
 
 use super::{audit, wrapping};
 use crate::domain::{
-    audit::Head,
+    audit::{SealedAuditKey, SignedTreeHead},
     key::{Gate, IssuedKey, PENDING_TTL_MS, Status, StoredKey},
     once::{self, Outcome},
     ports::{Spend, StoreError, Write},
@@ -34,8 +34,8 @@ pub(super) fn changed(rows: u64) -> Result<(), StoreError> {
     if rows == 0 { Err(StoreError::Stale) } else { Ok(()) }
 }
 
-/// Applies one write; `head` moves with the audit log.
-pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write, head: &mut Head) -> Applied {
+/// Applies one write; `tree` grows with the audit log.
+pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write, tree: &mut Frontier) -> Applied {
     match write {
         Write::AddCode { code, uses, created_ms, expires_ms } => {
             run!(
@@ -93,14 +93,17 @@ pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write, head
         }
         Write::AddWrappingKey { master, key } => wrapping::add(connection, *master, key).await,
         Write::Reseal(resealed) => wrapping::reseal(connection, resealed).await,
+        Write::ResealAuditKey { old, new } => wrapping::reseal_audit_key(connection, old, new).await,
         Write::DropWrappingKeys => wrapping::drop_unused(connection).await,
         Write::ReplaceMasterKey { from, to, keys } => {
             wrapping::replace_master(connection, *from, *to, keys).await
         }
         Write::Log(event) => {
-            audit::append(connection, event, head).await?;
+            audit::append(connection, event, tree).await?;
             Ok(Ok(()))
         }
+        Write::AddHead(head) => add_head(connection, head).await,
+        Write::SetAuditKey(key) => set_audit_key(connection, key).await,
         Write::Remember(outcome) => remember(connection, outcome).await,
         Write::Purge { now_ms } => purge(connection, *now_ms).await,
     }
@@ -225,6 +228,26 @@ async fn set_status(connection: &mut SqliteConnection, key_id: &KeyId, from: Sta
         run!(connection, "UPDATE keys SET share = x'', pending = NULL WHERE key_id = ?", id(key_id));
     }
     Ok(changed(rows))
+}
+
+async fn add_head(connection: &mut SqliteConnection, head: &SignedTreeHead) -> Applied {
+    Ok(changed(run!(
+        connection,
+        "INSERT INTO tree_heads (size, head) SELECT ?1, ?2 \
+         WHERE NOT EXISTS (SELECT 1 FROM tree_heads WHERE size > ?1)",
+        stored(head.head().size),
+        head.encode(),
+    )))
+}
+
+async fn set_audit_key(connection: &mut SqliteConnection, key: &SealedAuditKey) -> Applied {
+    run!(
+        connection,
+        "INSERT INTO audit_key (number, public_key, sealed) VALUES (1, ?, ?)",
+        &key.public_key[..],
+        &key.sealed[..],
+    );
+    Ok(Ok(()))
 }
 
 async fn remember(connection: &mut SqliteConnection, outcome: &Outcome) -> Applied {

@@ -1,53 +1,83 @@
-//! Appending to the audit chain.
+//! The audit log: appending leaves, looking up subtrees, keeping tree heads.
 
-use sqlx::{Row, SqliteConnection};
+use std::collections::HashMap;
 
-use super::rows::unsigned;
-use crate::domain::audit::{Event, Head};
+use cosign_core::audit::{Frontier, Hash, Node};
+use sqlx::{Row, SqliteConnection, SqliteExecutor};
 
-/// The end of the chain, as this connection sees it.
-pub(super) async fn head(connection: &mut SqliteConnection) -> Result<Head, sqlx::Error> {
-    let row = sqlx::query("SELECT seq, leaf FROM audit ORDER BY seq DESC LIMIT 1")
-        .fetch_optional(connection)
-        .await?;
-    let Some(row) = row else { return Ok(Head::EMPTY) };
-    let leaf: Vec<u8> = row.try_get("leaf")?;
-    let leaf = leaf.try_into().map_err(|_| sqlx::Error::Decode("an audit leaf has not 32 bytes".into()))?;
-    Ok(Head { seq: unsigned(row.try_get("seq")?)?, leaf })
+use super::rows::{self, unsigned};
+use crate::domain::audit::{Entry, Event};
+
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Appends a record and moves the head.
+/// Brings a tree up to what this connection sees: another process (an operator's command) may have appended meanwhile.
+pub(super) async fn refresh(
+    connection: &mut SqliteConnection,
+    tree: &mut Frontier,
+) -> Result<(), sqlx::Error> {
+    let last = sqlx::query("SELECT seq, hashes FROM audit ORDER BY seq DESC LIMIT 1")
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(last) = last else {
+        *tree = Frontier::new();
+        return Ok(());
+    };
+    let (size, hashes): (u64, _) = (unsigned(last.try_get("seq")?)?, rows::hashes(&last)?);
+    // The last record completes the smallest of the subtrees that the tree consists of.
+    if tree.size() != size || tree.peaks().last() != hashes.last() {
+        let nodes = Frontier::nodes(size);
+        let found = self::nodes(connection, &nodes).await?;
+        let peaks = nodes.iter().filter_map(|node| found.get(node).copied()).collect();
+        *tree = Frontier::from_peaks(size, peaks).ok_or_else(missing)?;
+    }
+    Ok(())
+}
+
+fn missing() -> sqlx::Error {
+    sqlx::Error::Decode("an audit record is missing".into())
+}
+
+/// Hashes of complete subtrees: each is in the row of the record that completed it.
+pub(super) async fn nodes<'c>(
+    executor: impl SqliteExecutor<'c>,
+    nodes: &[Node],
+) -> Result<HashMap<Node, Hash>, sqlx::Error> {
+    let numbers: Vec<String> = nodes.iter().map(|node| node.completed_by().to_string()).collect();
+    let rows = sqlx::query(
+        "SELECT seq, hashes FROM audit WHERE seq IN (SELECT value FROM json_each('[' || ? || ']'))",
+    )
+    .bind(numbers.join(","))
+    .fetch_all(executor)
+    .await?;
+    let mut completed = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        completed.insert(unsigned::<u64>(row.try_get("seq")?)?, rows::hashes(row)?);
+    }
+    let found = nodes.iter().map(|node| {
+        let hashes = completed.get(&node.completed_by()).ok_or_else(missing)?;
+        let hash = usize::try_from(node.level).ok().and_then(|level| hashes.get(level));
+        Ok((*node, *hash.ok_or_else(missing)?))
+    });
+    found.collect()
+}
+
+/// Appends a record; the tree grows with it.
 pub(super) async fn append(
     connection: &mut SqliteConnection,
     event: &Event,
-    head: &mut Head,
+    tree: &mut Frontier,
 ) -> Result<(), sqlx::Error> {
-    let seq = head.seq + 1;
-    let (e_hash, r_hash) = event.item_hashes();
-    let leaf = event.leaf(seq, &head.leaf);
-    let items: Vec<u8> = event.items.iter().flat_map(|item| [item.digest, item.r].concat()).collect();
-    sqlx::query(
-        "INSERT INTO audit (seq, ts_ms, op, key_id, device, epoch, sid, h_req, count, e_hash, r_hash, items, result, \
-         note, prev, leaf) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(i64::try_from(seq).unwrap_or(i64::MAX))
-    .bind(i64::try_from(event.at_ms).unwrap_or(i64::MAX))
-    .bind(event.act.byte())
-    .bind(event.key_id.map(|id| id.as_bytes().to_vec()))
-    .bind(event.device.map(|id| id.as_bytes().to_vec()))
-    .bind(event.epoch)
-    .bind(event.sid.map(|id| id.as_bytes().to_vec()))
-    .bind(event.h_req.map(|hash| hash.to_vec()))
-    .bind(event.count)
-    .bind(e_hash.to_vec())
-    .bind(r_hash.to_vec())
-    .bind(items)
-    .bind(event.result)
-    .bind(event.note.clone())
-    .bind(head.leaf.to_vec())
-    .bind(leaf.to_vec())
-    .execute(connection)
-    .await?;
-    *head = Head { seq, leaf };
+    let entry = Entry::append(event, tree);
+    sqlx::query("INSERT INTO audit (seq, record, hashes, key_id, sid, activated) VALUES (?, ?, ?, ?, ?, ?)")
+        .bind(stored(entry.seq))
+        .bind(entry.record)
+        .bind(entry.hashes.as_flattened().to_vec())
+        .bind(entry.key_id.map(|id| id.as_bytes().to_vec()))
+        .bind(entry.sid.map(|id| id.as_bytes().to_vec()))
+        .bind(entry.activated)
+        .execute(connection)
+        .await?;
     Ok(())
 }

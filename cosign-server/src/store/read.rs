@@ -1,15 +1,20 @@
 //! Reads: point look-ups and short lists.
 
-use cosign_core::{DeviceId, KeyId};
+use std::collections::HashMap;
+
+use cosign_core::{
+    DeviceId, KeyId,
+    audit::{Frontier, Hash, Node},
+};
 use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 
 use super::rows::{self, read_error, unsigned};
 use crate::domain::{
-    audit::{Entry, Head},
+    audit::{Entry, SealedAuditKey, SignedTreeHead},
     device::Device,
     key::{IssuedKey, StoredKey, WrappedKey},
     once::Outcome,
-    ports::{LiveSession, StoreError},
+    ports::{LiveSession, RecordsOfKey, StoreError},
 };
 
 fn one<T>(
@@ -33,7 +38,8 @@ fn stored(number: u64) -> i64 {
 pub(super) async fn key(pool: &SqlitePool, key_id: &KeyId) -> Result<Option<StoredKey>, StoreError> {
     let row = sqlx::query(
         "SELECT k.*, i.label, \
-         (SELECT MAX(a.epoch) FROM audit a WHERE a.key_id = k.key_id AND a.note = 'activated') AS logged_epoch \
+         (SELECT MAX(a.activated) FROM audit a WHERE a.key_id = k.key_id AND a.activated IS NOT NULL) \
+         AS logged_epoch \
          FROM keys k JOIN key_ids i ON i.key_id = k.key_id WHERE k.key_id = ?",
     )
     .bind(key_id.as_bytes().to_vec())
@@ -157,7 +163,61 @@ pub(super) async fn audit(pool: &SqlitePool, after: u64, limit: u32) -> Result<V
     all(rows, rows::entry)
 }
 
-pub(super) async fn audit_head(pool: &SqlitePool) -> Result<Head, StoreError> {
+pub(super) async fn audit_of_key(pool: &SqlitePool, wanted: &RecordsOfKey) -> Result<Vec<Entry>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT * FROM audit WHERE key_id = ?1 AND seq > ?2 AND seq <= ?3 AND (?4 IS NULL OR sid = ?4) \
+         ORDER BY seq LIMIT ?5",
+    )
+    .bind(wanted.key_id.as_bytes().to_vec())
+    .bind(stored(wanted.after))
+    .bind(stored(wanted.up_to))
+    .bind(wanted.sid.map(|sid| sid.as_bytes().to_vec()))
+    .bind(wanted.limit)
+    .fetch_all(pool)
+    .await;
+    all(rows, rows::entry)
+}
+
+pub(super) async fn audit_tree(pool: &SqlitePool) -> Result<Frontier, StoreError> {
     let mut connection = pool.acquire().await.map_err(read_error)?;
-    super::audit::head(&mut connection).await.map_err(read_error)
+    let mut tree = Frontier::new();
+    super::audit::refresh(&mut connection, &mut tree).await.map_err(read_error)?;
+    Ok(tree)
+}
+
+pub(super) async fn audit_nodes(
+    pool: &SqlitePool,
+    nodes: &[Node],
+) -> Result<HashMap<Node, Hash>, StoreError> {
+    super::audit::nodes(pool, nodes).await.map_err(read_error)
+}
+
+pub(super) async fn tree_head(
+    pool: &SqlitePool,
+    size: Option<u64>,
+) -> Result<Option<SignedTreeHead>, StoreError> {
+    let row = match size {
+        None => sqlx::query("SELECT head FROM tree_heads ORDER BY number DESC LIMIT 1"),
+        Some(size) => sqlx::query("SELECT head FROM tree_heads WHERE size = ? ORDER BY number DESC LIMIT 1")
+            .bind(stored(size)),
+    };
+    one(row.fetch_optional(pool).await, rows::tree_head)
+}
+
+pub(super) async fn tree_heads(
+    pool: &SqlitePool,
+    skip: u64,
+    limit: u32,
+) -> Result<Vec<SignedTreeHead>, StoreError> {
+    let rows = sqlx::query("SELECT head FROM tree_heads WHERE number > ? ORDER BY number LIMIT ?")
+        .bind(stored(skip))
+        .bind(limit)
+        .fetch_all(pool)
+        .await;
+    all(rows, rows::tree_head)
+}
+
+pub(super) async fn audit_key(pool: &SqlitePool) -> Result<Option<SealedAuditKey>, StoreError> {
+    let row = sqlx::query("SELECT public_key, sealed FROM audit_key").fetch_optional(pool).await;
+    one(row, rows::audit_key)
 }

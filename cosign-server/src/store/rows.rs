@@ -1,10 +1,10 @@
 //! Rows into values, and database errors into the port's.
 
-use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, SessionId, Suite};
+use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, SessionId, Suite, audit::Hash};
 use sqlx::{Row, error::ErrorKind, sqlite::SqliteRow};
 
 use crate::domain::{
-    audit::{Act, Entry, Event, Item},
+    audit::{Entry, SealedAuditKey, SignedTreeHead},
     device::{Device, Name},
     key::{Gate, IssuedKey, Status, StoredKey, WrappedKey},
     once::Outcome,
@@ -147,35 +147,26 @@ pub(super) fn live_session(row: &SqliteRow) -> Result<LiveSession, sqlx::Error> 
     })
 }
 
+pub(super) fn hashes(row: &SqliteRow) -> Result<Vec<Hash>, sqlx::Error> {
+    let (hashes, _) = row.try_get::<&[u8], _>("hashes")?.as_chunks();
+    Ok(hashes.to_vec())
+}
+
 pub(super) fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
-    let (items, rest) = row.try_get::<&[u8], _>("items")?.as_chunks::<64>();
-    if !rest.is_empty() {
-        return Err(malformed("the signatures of an audit record are cut"));
-    }
-    let item = |bytes: &[u8; 64]| {
-        let (mut digest, mut r) = ([0; 32], [0; 32]);
-        digest.copy_from_slice(&bytes[..32]);
-        r.copy_from_slice(&bytes[32..]);
-        Item { digest, r }
-    };
     Ok(Entry {
         seq: number(row, "seq")?,
-        event: Event {
-            at_ms: number(row, "ts_ms")?,
-            act: Act::from_byte(number(row, "op")?),
-            key_id: optional(row, "key_id")?.map(KeyId::from_bytes),
-            device: optional(row, "device")?.map(DeviceId::from_bytes),
-            epoch: number(row, "epoch")?,
-            sid: optional(row, "sid")?.map(SessionId::from_bytes),
-            h_req: optional(row, "h_req")?,
-            count: number(row, "count")?,
-            items: items.iter().map(item).collect(),
-            result: number(row, "result")?,
-            note: row.try_get("note")?,
-        },
-        e_hash: bytes(row, "e_hash")?,
-        r_hash: bytes(row, "r_hash")?,
-        prev: bytes(row, "prev")?,
-        leaf: bytes(row, "leaf")?,
+        record: row.try_get("record")?,
+        hashes: hashes(row)?,
+        key_id: optional(row, "key_id")?.map(KeyId::from_bytes),
+        sid: optional(row, "sid")?.map(SessionId::from_bytes),
+        activated: row.try_get::<Option<i64>, _>("activated")?.map(unsigned).transpose()?,
     })
+}
+
+pub(super) fn tree_head(row: &SqliteRow) -> Result<SignedTreeHead, sqlx::Error> {
+    SignedTreeHead::decode(row.try_get("head")?).map_err(|_| malformed("a tree head is malformed"))
+}
+
+pub(super) fn audit_key(row: &SqliteRow) -> Result<SealedAuditKey, sqlx::Error> {
+    Ok(SealedAuditKey { public_key: bytes(row, "public_key")?, sealed: row.try_get("sealed")? })
 }

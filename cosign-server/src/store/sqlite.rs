@@ -1,7 +1,7 @@
 //! Opening the database, and the `Store` port on top of it.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs::File,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -9,22 +9,26 @@ use std::{
     time::Duration,
 };
 
-use cosign_core::{DeviceId, KeyId};
+use cosign_core::{
+    DeviceId, KeyId,
+    audit::{Frontier, Hash, Node},
+};
 use futures_util::future::BoxFuture;
 use sqlx::{
     Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use thiserror::Error;
+use tokio::sync::watch;
 
 use super::{read, tombstones::Tombstones, writer::Writer};
 use crate::{
     domain::{
-        audit::{Act, Entry, Event, Head},
+        audit::{Act, Entry, Event, SealedAuditKey, SignedTreeHead},
         device::Device,
         key::{IssuedKey, Status, StoredKey, WrappedKey},
         once::Outcome,
-        ports::{LiveSession, Store, StoreError, Unit, Write},
+        ports::{LiveSession, RecordsOfKey, Store, StoreError, Unit, Write},
     },
     telemetry::Telemetry,
 };
@@ -290,7 +294,31 @@ impl Store for SqliteStore {
         Box::pin(read::audit(&self.readers, after, limit))
     }
 
-    fn audit_head(&self) -> BoxFuture<'_, Result<Head, StoreError>> {
-        Box::pin(read::audit_head(&self.readers))
+    fn audit_of_key<'a>(&'a self, wanted: &'a RecordsOfKey) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
+        Box::pin(read::audit_of_key(&self.readers, wanted))
+    }
+
+    fn audit_tree(&self) -> BoxFuture<'_, Result<Frontier, StoreError>> {
+        Box::pin(read::audit_tree(&self.readers))
+    }
+
+    fn audit_nodes(&self, nodes: Vec<Node>) -> BoxFuture<'_, Result<HashMap<Node, Hash>, StoreError>> {
+        Box::pin(async move { read::audit_nodes(&self.readers, &nodes).await })
+    }
+
+    fn audit_growth(&self) -> watch::Receiver<u64> {
+        self.writer.audit_growth()
+    }
+
+    fn tree_head(&self, size: Option<u64>) -> BoxFuture<'_, Result<Option<SignedTreeHead>, StoreError>> {
+        Box::pin(read::tree_head(&self.readers, size))
+    }
+
+    fn tree_heads(&self, skip: u64, limit: u32) -> BoxFuture<'_, Result<Vec<SignedTreeHead>, StoreError>> {
+        Box::pin(read::tree_heads(&self.readers, skip, limit))
+    }
+
+    fn audit_key(&self) -> BoxFuture<'_, Result<Option<SealedAuditKey>, StoreError>> {
+        Box::pin(read::audit_key(&self.readers))
     }
 }

@@ -32,12 +32,17 @@ pub(super) async fn reseal(connection: &mut SqliteConnection, resealed: &Reseale
     )))
 }
 
+pub(super) async fn reseal_audit_key(connection: &mut SqliteConnection, old: &[u8], new: &[u8]) -> Applied {
+    Ok(changed(run!(connection, "UPDATE audit_key SET sealed = ? WHERE sealed = ?", new, old)))
+}
+
 pub(super) async fn drop_unused(connection: &mut SqliteConnection) -> Applied {
     run!(
         connection,
         "DELETE FROM wrapping_keys WHERE version < (SELECT MAX(version) FROM wrapping_keys) \
          AND NOT EXISTS (SELECT 1 FROM keys WHERE share_key = wrapping_keys.version) \
-         AND NOT EXISTS (SELECT 1 FROM keys WHERE pending_key = wrapping_keys.version)",
+         AND NOT EXISTS (SELECT 1 FROM keys WHERE pending_key = wrapping_keys.version) \
+         AND NOT EXISTS (SELECT 1 FROM audit_key WHERE sealed_key = wrapping_keys.version)",
     );
     Ok(Ok(()))
 }

@@ -5,17 +5,17 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cosign_core::KeyId;
+use cosign_core::{KeyId, audit::Frontier};
 use sqlx::{Connection, SqliteConnection};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
 use super::{apply, audit, rows::refused, tombstones::Tombstones};
 use crate::{
     domain::{
-        audit::{ACTIVATED, Head},
+        audit::ACTIVATED,
         key::Status,
         ports::{StoreError, Unit, Write},
     },
@@ -36,6 +36,7 @@ struct Waiting {
 pub(super) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
     task: Mutex<Option<JoinHandle<()>>>,
+    audit_size: watch::Receiver<u64>,
     telemetry: Arc<Telemetry>,
 }
 
@@ -48,8 +49,14 @@ impl Writer {
         telemetry: Arc<Telemetry>,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(connection, receiver, tombstones, Arc::clone(&telemetry)));
-        Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)), telemetry }
+        let (grown, audit_size) = watch::channel(0);
+        let task = tokio::spawn(run(connection, receiver, grown, tombstones, Arc::clone(&telemetry)));
+        Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)), audit_size, telemetry }
+    }
+
+    /// Follows the number of audit records.
+    pub(super) fn audit_growth(&self) -> watch::Receiver<u64> {
+        self.audit_size.clone()
     }
 
     /// Queues a unit and waits until it is durable or refused.
@@ -78,21 +85,26 @@ impl Writer {
 async fn run(
     mut connection: SqliteConnection,
     mut queue: mpsc::Receiver<Waiting>,
+    audit_size: watch::Sender<u64>,
     tombstones: Arc<Tombstones>,
     telemetry: Arc<Telemetry>,
 ) {
+    let mut tree = Frontier::new();
     let mut group = Vec::with_capacity(GROUP);
     // At first too: the process before this one may have been killed between a commit and what follows it.
     let mut cut_log = true;
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let mut outcomes = Vec::with_capacity(group.len());
-        let committed = transact(&mut connection, &group, &tombstones, &mut outcomes).await;
+        let committed = transact(&mut connection, &group, &mut tree, &tombstones, &mut outcomes).await;
         telemetry.committed(group.len(), committed.is_ok());
         cut_log |= group.iter().any(|waiting| waiting.unit.0.iter().any(destroys_share));
         if let Err(error) = &committed {
             tracing::error!(%error, units = group.len(), "the transaction failed");
             drop(sqlx::query("ROLLBACK").execute(&mut connection).await);
+            tree = Frontier::new();
         }
+        audit_size
+            .send_if_modified(|size| committed.is_ok() && std::mem::replace(size, tree.size()) != *size);
         for (index, waiting) in group.drain(..).enumerate() {
             let outcome = match &committed {
                 Ok(()) => outcomes.get(index).copied().unwrap_or(Err(StoreError::Unavailable)),
@@ -150,20 +162,21 @@ fn revoked(unit: &Unit) -> impl Iterator<Item = (KeyId, u64)> {
 async fn transact(
     connection: &mut SqliteConnection,
     group: &[Waiting],
+    tree: &mut Frontier,
     tombstones: &Tombstones,
     outcomes: &mut Vec<Result<(), StoreError>>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("BEGIN IMMEDIATE; SAVEPOINT unit").execute(&mut *connection).await?;
-    // Read under the write lock: another process (an operator's command) may have appended meanwhile.
-    let mut head = audit::head(connection).await?;
+    // Under the write lock, so that nobody appends until the commit.
+    audit::refresh(connection, tree).await?;
     for (index, Waiting { unit, .. }) in group.iter().enumerate() {
         if index > 0 {
             sqlx::query("RELEASE unit; SAVEPOINT unit").execute(&mut *connection).await?;
         }
-        let mut moved = head;
-        let outcome = write_all(connection, unit, &mut moved).await?;
+        let mut grown = tree.clone();
+        let outcome = write_all(connection, unit, &mut grown).await?;
         match outcome {
-            Ok(()) => head = moved,
+            Ok(()) => *tree = grown,
             // Undone, and the savepoint stays open.
             Err(_) => {
                 sqlx::query("ROLLBACK TO unit").execute(&mut *connection).await?;
@@ -183,10 +196,10 @@ async fn transact(
 async fn write_all(
     connection: &mut SqliteConnection,
     unit: &Unit,
-    head: &mut Head,
+    tree: &mut Frontier,
 ) -> Result<Result<(), StoreError>, sqlx::Error> {
     for write in &unit.0 {
-        match apply::apply(connection, write, head).await {
+        match apply::apply(connection, write, tree).await {
             Ok(Ok(())) => {}
             Ok(Err(refusal)) => return Ok(Err(refusal)),
             Err(error) => return Ok(Err(refused(error)?)),

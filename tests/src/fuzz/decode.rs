@@ -2,6 +2,7 @@
 
 use cosign_core::{
     DeviceId, KeyId, LocalRecord, Pin, SessionId,
+    audit::{Item, ItemHeader, Verifier},
     framing::{self, Deframer, Frame, FramingError},
     server::{PendingRefresh, ServerShare},
 };
@@ -12,6 +13,24 @@ use sm_primitives::{
 
 use super::fixture;
 use crate::naive;
+
+/// An export of an audit log behind its first line, checked as a stranger does: whole, and signed at its end.
+pub(super) fn audit_export(data: &[u8]) -> bool {
+    let (mut verifier, mut rest) = (Verifier::new(None, None), data);
+    while let Some(header) = rest.first_chunk() {
+        let Ok(header) = ItemHeader::decode(header) else { return false };
+        let Some((bytes, after)) = rest.split_at_checked(ItemHeader::LEN + header.length) else {
+            return false;
+        };
+        let Ok(item) = Item::decode(header.kind, &bytes[ItemHeader::LEN..]) else { return false };
+        assert_eq!(item.encode(), bytes);
+        if verifier.take(item).is_err() {
+            return false;
+        }
+        rest = after;
+    }
+    rest.is_empty() && verifier.finish().is_ok()
+}
 
 /// A stream of frames, whole and in pieces; the first byte is the length of a piece.
 pub(super) fn framing(data: &[u8]) -> bool {

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod audit;
 mod decrypt;
 mod encrypt;
 mod keygen;
@@ -14,7 +15,7 @@ use std::path::Path;
 use cosign_client::Error;
 
 use crate::{
-    args::{Command, Keys, PinCommand},
+    args::{Audit, Command, Keys, PinCommand},
     context::Context,
     output::{Failure, Outcome},
     progress::Stopped,
@@ -32,6 +33,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Keys(Keys::List) => keys::list(context),
         Command::Keys(Keys::Show(arguments)) => keys::show(&arguments, context),
         Command::Keys(Keys::Freeze(arguments)) => keys::freeze(&arguments, context),
+        Command::Audit(Audit::Verify(arguments)) => audit::verify(&arguments, context),
+        Command::Audit(Audit::Fetch(arguments)) => audit::fetch(&arguments, context),
         Command::Status(arguments) => status::run(&arguments, context),
     }
 }

@@ -120,6 +120,8 @@ fn a_session_is_opened_once() {
     let mut other = reveal.clone();
     other[47] ^= 1;
     assert_eq!(code(&pair.ask(&other, NOW)), Some(Code::Session));
+    assert_eq!(pair.model.audit.len(), logged + 1, "a refusal is in the log");
+    assert_eq!(pair.model.audit.last().unwrap().code, Some(Code::Session));
     // An opening whose result could not be made durable: the nonces are gone with it.
     pair.model.cache().abandon(pair.key.key_id(), sid(1), Op::Reveal);
     assert_eq!(code(&pair.ask(&reveal, NOW)), Some(Code::Session));
@@ -178,6 +180,8 @@ fn a_restart_ends_the_session() {
     assert_eq!(code(&pair.ask(&reveal, NOW)), Some(Code::Session));
     let again = pair.model.handle(&commit, &OWN, NOW, &mut Script::new(Vec::new()));
     assert_eq!(code(&again), Some(Code::Session));
+    let logged: Vec<_> = pair.model.audit.iter().rev().take(2).map(|audit| (audit.op, audit.code)).collect();
+    assert_eq!(logged, [(Op::Commit, Some(Code::Session)), (Op::Reveal, Some(Code::Session))]);
     let other = some_items(&pair, 1);
     let [other, _] = frames(&pair, sid(1), &other);
     assert_eq!(code(&pair.ask(&other, NOW)), Some(Code::SidConflict));

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use cosign_core::KeyId;
 
-use super::keys::KeyView;
+use super::{
+    audit::{AuditLog, Heads},
+    keys::KeyView,
+};
 use crate::domain::{
     Error,
-    audit::{Act, Broken, Entry, Event, Head},
+    audit::{Act, Broken, Entry, Event, Point, Walk, Walked},
     enrolment::EnrolmentCode,
     key::{Change, Status, transition},
     ports::{Clock, Entropy, Store, Write},
@@ -125,31 +128,35 @@ impl Operator {
         Ok(self.store.audit(after, limit).await?)
     }
 
-    /// Walks the whole audit chain. `expected` is a record number and leaf noted earlier: the chain must contain it,
-    /// otherwise its end could have been cut off unnoticed.
+    /// The log as others see it.
+    #[must_use]
+    pub fn audit_log(&self) -> AuditLog {
+        AuditLog::new(Arc::clone(&self.store))
+    }
+
+    /// Goes over the whole audit log and every tree head. `expected` is a size and root noted earlier, without which the
+    /// end could be cut off unnoticed together with the heads over it.
     ///
     /// # Errors
-    /// Storage faults. The inner result tells where the chain breaks.
-    pub async fn verify_audit(&self, expected: Option<Head>) -> Result<Result<Head, Broken>, Error> {
-        let mut head = Head::EMPTY;
-        let mut seen = expected.is_none_or(|expected| expected == head);
+    /// [`Error::NotFound`] without an audit key; storage faults. The inner result tells where the log breaks.
+    pub async fn verify_audit(&self, expected: Option<Point>) -> Result<Result<Walked, Broken>, Error> {
+        let mut walk = Walk::new(self.audit_log().log_key().await?, expected);
+        let mut heads = Heads::new(Arc::clone(&self.store));
         loop {
-            let page = self.store.audit(head.seq, PAGE).await?;
+            let page = self.store.audit(walk.size(), PAGE).await?;
             if page.is_empty() {
-                break;
+                return Ok(walk.finish(heads.peek().await?.as_ref()));
             }
             for entry in &page {
-                head = match head.advance(entry) {
-                    Ok(head) => head,
-                    Err(broken) => return Ok(Err(broken)),
-                };
-                seen |= expected == Some(head);
+                if let Err(broken) = walk.record(entry) {
+                    return Ok(Err(broken));
+                }
+                while let Some(head) = heads.next_if(|head| head.head().size <= entry.seq).await? {
+                    if let Err(broken) = walk.head(&head) {
+                        return Ok(Err(broken));
+                    }
+                }
             }
         }
-        if seen {
-            return Ok(Ok(head));
-        }
-        let seq = expected.map_or(0, |expected| expected.seq);
-        Ok(Err(Broken { seq, why: "the record that was noted is not in the log" }))
     }
 }

@@ -1,23 +1,29 @@
 //! Authorise, spend, audit, commit, then answer: what happens when the commit does not.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
-use cosign_core::{Code, DeviceId, KeyId, Progress, Purpose};
+use cosign_core::{
+    Code, DeviceId, KeyId, Progress, Purpose,
+    audit::{Frontier, Hash, Node},
+};
 use futures_util::future::BoxFuture;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     domain::{
-        audit::{Entry, Head},
+        audit::{Entry, SealedAuditKey, SignedTreeHead},
         device::Device,
         key::{IssuedKey, StoredKey, WrappedKey},
         once::Outcome,
-        ports::{LiveSession, Store, StoreError, Unit, Write},
+        ports::{LiveSession, RecordsOfKey, Store, StoreError, Unit, Write},
     },
-    testing::{Phone, WRONG_PIN, World, digest, row, status},
+    testing::{Phone, WRONG_PIN, World, digest, records, row, status},
 };
 
 /// Storage whose commits of private-key operations can be held back or made to fail.
@@ -122,8 +128,32 @@ impl Store for Obstinate {
         self.inner.audit(after, limit)
     }
 
-    fn audit_head(&self) -> BoxFuture<'_, Result<Head, StoreError>> {
-        self.inner.audit_head()
+    fn audit_of_key<'a>(&'a self, wanted: &'a RecordsOfKey) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
+        self.inner.audit_of_key(wanted)
+    }
+
+    fn audit_tree(&self) -> BoxFuture<'_, Result<Frontier, StoreError>> {
+        self.inner.audit_tree()
+    }
+
+    fn audit_nodes(&self, nodes: Vec<Node>) -> BoxFuture<'_, Result<HashMap<Node, Hash>, StoreError>> {
+        self.inner.audit_nodes(nodes)
+    }
+
+    fn audit_growth(&self) -> watch::Receiver<u64> {
+        self.inner.audit_growth()
+    }
+
+    fn tree_head(&self, size: Option<u64>) -> BoxFuture<'_, Result<Option<SignedTreeHead>, StoreError>> {
+        self.inner.tree_head(size)
+    }
+
+    fn tree_heads(&self, skip: u64, limit: u32) -> BoxFuture<'_, Result<Vec<SignedTreeHead>, StoreError>> {
+        self.inner.tree_heads(skip, limit)
+    }
+
+    fn audit_key(&self) -> BoxFuture<'_, Result<Option<SealedAuditKey>, StoreError>> {
+        self.inner.audit_key()
     }
 }
 
@@ -159,7 +189,7 @@ async fn a_failed_commit_is_refused_and_leaves_nothing_behind() {
     let phone = Phone::enrolled(&world, 1).await;
     let (record, key) = phone.key(&world, Purpose::Sign).await;
     let guess = phone.unlock(&record, WRONG_PIN);
-    let head = world.sqlite.audit_head().await.unwrap();
+    let head = world.sqlite.audit_tree().await.unwrap();
 
     store.fails.store(true, Ordering::SeqCst);
     let (frame, _) = phone.start(&world, &key, &[digest(1)]);
@@ -167,7 +197,7 @@ async fn a_failed_commit_is_refused_and_leaves_nothing_behind() {
     // A wrong PIN that cannot be counted is not judged either.
     let (wrong, _) = phone.start(&world, &guess, &[digest(2)]);
     assert_eq!(status(&phone.ask(&world, &wrong).await), Some(Code::Internal));
-    assert_eq!(world.sqlite.audit_head().await.unwrap(), head);
+    assert_eq!(world.sqlite.audit_tree().await.unwrap(), head);
     assert!(world.sqlite.live_sessions(0).await.unwrap().len() <= 1, "only the activation's session");
 
     store.fails.store(false, Ordering::SeqCst);
@@ -188,8 +218,8 @@ async fn every_signature_is_in_the_log_and_no_secret_is_on_disk() {
     let answer = phone.ask(&world, &frame).await;
     let Progress::Done(signed) = awaiting.finish(&answer).unwrap() else { panic!("busy") };
 
-    let entries = world.operator.audit(0, 1000).await.unwrap();
-    let logged = &entries.iter().find(|entry| entry.event.count == 5).unwrap().event.items;
+    let records = records(&world).await;
+    let logged = &records.iter().find(|record| record.event.count == 5).unwrap().event.items;
     for ((item, digest), signature) in logged.iter().zip(&digests).zip(&signed.signatures) {
         assert_eq!(&item.digest, digest.as_bytes());
         assert_eq!(item.r, signature.r().to_bytes());

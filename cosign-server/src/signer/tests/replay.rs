@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use crate::{
     domain::{Error, ports::Store as _},
     signer::EntropyRng,
-    testing::{Phone, World, digest, row, status},
+    testing::{Phone, World, digest, records, row, status},
 };
 
 /// The same session id under another digest, with the tag of its own request.
@@ -30,8 +30,11 @@ async fn the_identical_frame_is_computed_once() {
     computed.dedup();
     assert_eq!(computed.len(), 1);
     assert_eq!(&phone.ask(&world, &frame).await, computed[0]);
-    let signed = world.operator.audit(0, 1000).await.unwrap();
-    assert_eq!(signed.iter().filter(|entry| entry.event.count == 1 && entry.event.sid.is_some()).count(), 2);
+    let records = records(&world).await;
+    assert_eq!(
+        records.iter().filter(|record| record.event.count == 1 && record.event.sid.is_some()).count(),
+        2
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

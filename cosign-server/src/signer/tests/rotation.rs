@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{super::vault::Hot, durable::Obstinate};
 use crate::{
     domain::ports::{Store, StoreError, Write},
-    signer::{MasterKey as _, SealError, Sealer, SealerError, SoftwareKey},
+    signer::{MasterKey as _, Place, SealError, Sealer, SealerError, SoftwareKey},
     store::OpenError,
     testing::{MASTER, Phone, WRONG_PIN, World, digest, row, status},
 };
@@ -87,8 +87,8 @@ async fn every_record_opens_wherever_a_rotation_or_a_replacement_stops() {
     }
     let mut master = MASTER;
     let mut stopped = 0;
-    // Making a version, four records, dropping the old version, the other master key: seven commits.
-    for commits in 0..=7 {
+    // Making a version, the audit key, four records, dropping the old version, the other master key: eight commits.
+    for commits in 0..=8 {
         let store = Obstinate::around(Arc::clone(&world.sqlite) as _);
         store.stop_after(commits);
         let other = sealer(&world, Arc::clone(&store) as _, master).await.unwrap();
@@ -101,7 +101,7 @@ async fn every_record_opens_wherever_a_rotation_or_a_replacement_stops() {
         };
         let outcome = outcome.await;
         stopped += usize::from(outcome.is_err());
-        assert_eq!(outcome.is_ok(), commits == 7, "{commits}");
+        assert_eq!(outcome.is_ok(), commits == 8, "{commits}");
 
         let name = SoftwareKey::new(Zeroizing::new(next)).name();
         match world.sqlite.bind_master_key(&name).await {
@@ -114,11 +114,42 @@ async fn every_record_opens_wherever_a_rotation_or_a_replacement_stops() {
         for row in rows {
             assert!(Hot::unseal(row, after.keys()).unwrap().is_some(), "after {commits} commits");
         }
+        let audit_key = world.sqlite.audit_key().await.unwrap().unwrap();
+        let place = Place::audit_key(&audit_key.public_key);
+        assert!(after.keys().open(&place, &audit_key.sealed).is_ok(), "after {commits} commits");
     }
-    assert_eq!((stopped, master), (7, [MASTER[0] + 1; 32]));
+    assert_eq!((stopped, master), (8, [MASTER[0] + 1; 32]));
     // The old master key opens nothing any more, and adds nothing.
     let old = sealer(&world, Arc::clone(&world.sqlite) as _, MASTER).await.map(drop).unwrap_err();
     assert!(matches!(old, SealerError::Seal { error: SealError::OtherMasterKey, .. }), "{old}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_key_is_rotated_with_the_shares() {
+    let world = World::new().await;
+    world.operator.new_code(1, 60_000).await.unwrap();
+    let log_key = world.operator.audit_log().log_key().await.unwrap();
+    let other = elsewhere(&world).await;
+    other.rotate().await.unwrap();
+    other.drop_unused().await.unwrap();
+    assert_eq!(versions(&world).await, [1, 2], "the audit key is sealed under the first");
+    assert_eq!(other.reseal(None).await.unwrap(), (None, 0));
+    other.drop_unused().await.unwrap();
+    assert_eq!(versions(&world).await, [2]);
+    assert_eq!(world.sqlite.audit_key().await.unwrap().unwrap().sealed[1..5], [0, 0, 0, 2]);
+    // Both the server that runs and the one after it sign with the same key.
+    world.heads.publish().await.unwrap();
+    let world = world.restart().await;
+    world.operator.new_code(1, 60_000).await.unwrap();
+    world.heads.publish().await.unwrap();
+    let heads = world.sqlite.tree_heads(0, 10).await.unwrap();
+    assert_eq!(Vec::from_iter(heads.iter().map(|head| head.head().size)), [1, 1, 2]);
+    assert!(heads.iter().all(|head| head.verify(&log_key).is_ok()));
+
+    // A server does it beside its work.
+    elsewhere(&world).await.rotate().await.unwrap();
+    world.signer.maintain().await;
+    assert_eq!(versions(&world).await, [3]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
