@@ -1,5 +1,6 @@
 //! What can go wrong, whose fault it is, and what to do next.
 
+mod next_step;
 mod text;
 
 use std::{io, path::PathBuf};
@@ -7,7 +8,7 @@ use std::{io, path::PathBuf};
 use cosign_core::{Code, Detail, KeyId, Refusal, audit::Invalid};
 
 pub(crate) use self::text::duration_text;
-use self::text::{cause_text, completion_text, pin_text};
+use self::text::{cause_text, pin_text};
 use crate::api::Problem;
 
 /// Why an operation of the client failed. `Display` is the cause, [`Error::next_step`] the way out.
@@ -310,70 +311,6 @@ impl Error {
             Self::Internal(_) => "internal",
             Self::Interrupted => "interrupted",
         }
-    }
-
-    /// What the user can do about it; `None` where the cause says it all.
-    #[must_use]
-    pub fn next_step(&self) -> Option<String> {
-        let text = match self {
-            Self::Address(_) => "write it like cosign.example.org:8443 or [::1]:8443",
-            Self::WeakPin => "choose digits that nobody guesses; ten wrong ones lock the key",
-            Self::WrongPin { remaining: 0, retry_s: 0 } => {
-                "the operator unlocks it after checking who you are; a forgotten PIN takes a new key (`smsign keygen`)"
-            }
-            Self::WrongPin { retry_s: 0, .. } => {
-                "try again with the right PIN; a forgotten one takes a new key (`smsign keygen`)"
-            }
-            Self::WrongPin { retry_s, .. } => {
-                return Some(format!("wait {}, then try again", duration_text(u64::from(*retry_s) * 1000)));
-            }
-            Self::KeyRefused => {
-                "`smsign keys show KEY` tells its state; the operator unlocks or unfreezes it"
-            }
-            Self::Epoch { .. } => {
-                "try again; if it stays, this copy of the key store is old, and the one that renewed the key is needed"
-            }
-            Self::RefreshUnconfirmed { key_id, cause } => {
-                return Some(completion_text(*key_id, cause.as_deref()));
-            }
-            Self::RefreshUndone(_) => "try again with that PIN",
-            Self::RefreshRequired(key_id) => {
-                return Some(format!(
-                    "`smsign pin change {key_id}`; it asks for the old PIN: if that is forgotten, make a new key"
-                ));
-            }
-            Self::Clock { .. } => {
-                "set this device's clock, then try again; nothing was counted against the PIN"
-            }
-            Self::Quota => "make a new key with `smsign keygen`",
-            Self::SuiteNotOffered(_) => "make a key of another suite, or ask the operator for a newer server",
-            Self::Busy => "try again later",
-            Self::Api(problem) => return problem.next_step(),
-            Self::Unreachable { .. } => {
-                "check the address and the network; where UDP is blocked, `--transport http2` goes over TCP"
-            }
-            Self::Untrusted { .. } => "check the address and ask the operator for the CA file (`--ca`)",
-            Self::NoAnswer => "try again; every answered request is in the server's audit record",
-            Self::ServerMisbehaved(_) | Self::BadAnswer(_) => "tell the operator; do not retry blindly",
-            Self::LogInvalid(_) => {
-                "keep the earlier tree head as evidence, and tell whoever audits the server; others may hold heads too"
-            }
-            Self::StorePermissions(_) => "chmod 700 the folder and chmod 600 the files in it",
-            Self::StoreBusy(_) => "wait until it ends",
-            Self::StoreDamaged { .. } | Self::ForeignRecord(_) => {
-                "restore the whole key store from a backup of this device, or make a new key"
-            }
-            Self::NoSuchKey { .. } => "`smsign keys list` shows the keys; `smsign keygen` makes one",
-            Self::AmbiguousKey(_) => "name one of them by its id",
-            Self::LabelTaken { .. } => "choose another `--label`",
-            Self::NotActive(_) => "`smsign keys show KEY` asks the server; otherwise make a new key",
-            Self::Exists(_) => "`--force` overwrites it",
-            Self::NotARecipient => "ask the sender which key it was encrypted to, or use `--private-key`",
-            Self::PinFormat | Self::Refused(_) | Self::Store { .. } | Self::File { .. } => return None,
-            Self::BadFile { .. } | Self::Envelope(_) | Self::Misuse(_) => return None,
-            Self::RandomFailed | Self::Internal(_) | Self::Interrupted => return None,
-        };
-        Some(text.to_owned())
     }
 
     pub(crate) fn store(path: impl Into<PathBuf>, source: io::Error) -> Self {
