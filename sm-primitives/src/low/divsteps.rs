@@ -4,10 +4,6 @@
 //! start at delta = 1/2, for which 590 steps are enough for 256-bit inputs (Wuille, "bounds on safegcd", 2021).
 //! Steps are done 59 at a time on the low limbs; what they do to the whole numbers is then one 2 x 2 matrix.
 
-mod packed;
-
-use packed::packed_steps;
-
 use super::{
     barrier::opaque_u64,
     limbs::{self, Limbs},
@@ -153,14 +149,26 @@ fn steps(zeta: i64, f: i64, g: i64) -> (i64, Matrix) {
 
 /// `COUNT` <= 20 steps. Of f and g the low `COUNT` bits are used. The matrix is -2^20 times that of the steps.
 ///
+/// One step takes (delta, f, g) to (1 - delta, g, (g - f) / 2) if delta > 0 and g is odd, else to
+/// (1 + delta, f, (g + (g mod 2) f) / 2).
+///
 /// A row (f, u, v) is f + 2^21 u + 2^42 v. |u| + |v| <= 2^20 all the while. That a number is 2^20 or -2^20 is so in the
 /// first rows only, as two such rows would not be independent: with the minus sign all have 21 bits.
-fn run<const COUNT: u32>(zeta: i64, f: i64, g: i64) -> (i64, Matrix) {
+fn run<const COUNT: u32>(mut zeta: i64, f: i64, g: i64) -> (i64, Matrix) {
     const { assert!(COUNT <= RUN) };
     let low = (1 << RUN) - 1;
-    let f = (f & low) - (1 << (RUN + FIELD));
-    let g = (g & low).wrapping_sub(1 << (RUN + 2 * FIELD));
-    let (zeta, f, g) = packed_steps::<COUNT>(zeta, f, g);
+    let mut f = (f & low) - (1 << (RUN + FIELD));
+    let mut g = (g & low).wrapping_sub(1 << (RUN + 2 * FIELD));
+    for _ in 0..COUNT {
+        let swap = sign_mask(zeta);
+        let odd = opaque_u64((g & 1).cast_unsigned()).cast_signed().wrapping_neg();
+        let difference = f ^ g;
+        // g +- f if g is odd.
+        g = g.wrapping_add(((f ^ swap).wrapping_sub(swap)) & odd) >> 1;
+        let swap = swap & odd;
+        f ^= difference & swap;
+        zeta = (zeta ^ swap).wrapping_sub(1);
+    }
     let [(u, v), (q, r)] = [f, g].map(|row| {
         // Rounds away the field below, whose sign counts in the one above.
         let upper = row.wrapping_add(1 << (FIELD - 1));
