@@ -22,6 +22,9 @@ use crate::{
 /// PBKDF2 iterations of a new key: about a quarter of a second where it counts.
 pub const ITERATIONS: u32 = 400_000;
 
+/// More than any server has reason to ask for; the device would compute for minutes, each time the PIN is entered.
+const MAX_ITERATIONS: u32 = 10_000_000;
+
 /// What the new key shall be.
 #[derive(Clone, Debug)]
 pub struct KeygenRequest {
@@ -60,7 +63,8 @@ impl Client {
     /// whether the key became active.
     ///
     /// # Errors
-    /// Those of `keep`; [`Error::SuiteNotOffered`]; [`Error::Api`] if the device is not enrolled; [`Error::ServerMisbehaved`]; network errors.
+    /// Those of `keep`; [`Error::SuiteNotOffered`]; [`Error::BadAnswer`] if the server asks for too many iterations;
+    /// [`Error::Api`] if the device is not enrolled; [`Error::ServerMisbehaved`]; network errors.
     pub async fn keygen(
         &self,
         request: KeygenRequest,
@@ -72,7 +76,7 @@ impl Client {
         if !server.suites.iter().any(|offered| offered == suite) {
             return Err(Error::SuiteNotOffered(suite));
         }
-        let iterations = ITERATIONS.max(server.pbkdf2_iterations_min).max(MIN_ITERATIONS);
+        let iterations = iterations(server.pbkdf2_iterations_min)?;
         let key_id = self.order_key(&request).await?;
         let channel = self.channel(key_id);
         blocking(move || {
@@ -97,6 +101,14 @@ impl Client {
         let issued: NewKey = self.connection().call(Method::POST, "/v1/keys", Some(&order)).await?;
         issued.key_id.parse().map_err(|_| Error::BadAnswer("not a key id"))
     }
+}
+
+/// PBKDF2 iterations of a new key, given what the server asks for at least.
+fn iterations(least: u32) -> Result<u32, Error> {
+    if least > MAX_ITERATIONS {
+        return Err(Error::BadAnswer("it asks for more PBKDF2 iterations than a device can do"));
+    }
+    Ok(ITERATIONS.max(least).max(MIN_ITERATIONS))
 }
 
 /// Ops 10 and 11.
@@ -160,4 +172,17 @@ fn is_definite(error: &Error) -> bool {
         error,
         Error::NoAnswer | Error::Unreachable { .. } | Error::Untrusted { .. } | Error::Interrupted
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_raises_the_iterations_within_reason() {
+        assert_eq!(iterations(0).unwrap(), ITERATIONS);
+        assert_eq!(iterations(ITERATIONS + 1).unwrap(), ITERATIONS + 1);
+        assert_eq!(iterations(MAX_ITERATIONS).unwrap(), MAX_ITERATIONS);
+        assert!(matches!(iterations(MAX_ITERATIONS + 1), Err(Error::BadAnswer(_))));
+    }
 }
