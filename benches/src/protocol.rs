@@ -7,7 +7,7 @@ use cosign_core::{
     DeviceKey, Digest, KeyId, MIN_ITERATIONS, Op, Pin, Progress, Purpose, Suite,
     decrypt::{self, AwaitingPlaintexts},
     keygen::{self, AwaitingServerShare},
-    server::{Admission, Incoming, Issued, PendingKeygen, ReplayCache, receive},
+    server::{Admission, Incoming, Issued, Origin, PendingKeygen, ReplayCache, receive},
     sign::{self, AwaitingSignatures},
 };
 use cosign_tests::{
@@ -156,7 +156,8 @@ fn client_start() -> (Vec<u8>, AwaitingServerShare) {
 
 fn server_start(frame: &[u8]) -> (Vec<u8>, PendingKeygen) {
     let Ok(Incoming::KeygenStart(start)) = receive(frame) else { panic!("not a key generation") };
-    let issued = Issued { device: DEVICE, suite: Suite::D, purpose: Purpose::Sign };
+    let issued =
+        Issued { device: DEVICE, suite: Suite::D, purpose: Purpose::Sign, origin: Origin::Generated };
     start.respond(Some(issued), &DEVICE, NOW, &mut Seeded::new(4)).unwrap()
 }
 

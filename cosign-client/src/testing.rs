@@ -8,8 +8,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use cosign_core::{
     ClientKey, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose,
     SessionId, Suite, csr, keygen,
-    server::{Admission, Incoming, Issued, KeyRecord, PendingKeygen, ReplayCache, receive},
+    server::{
+        Admission, Incoming, Issued, KeyRecord, Origin, Parent, PendingKeygen, ReplayCache, Status, receive,
+    },
     sign,
+    split::Kind,
 };
 use getrandom::SysRng;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -26,14 +29,22 @@ const NONCE_KEY: [u8; 32] = [9; 32];
 pub(crate) struct Model {
     pub(crate) keys: BTreeMap<KeyId, KeyRecord>,
     keygens: BTreeMap<(KeyId, SessionId), PendingKeygen>,
-    issued: BTreeMap<KeyId, Issued>,
+    pub(crate) issued: BTreeMap<KeyId, Issued>,
     cache: ReplayCache,
+    /// How many more shares of a key its owner may give to others.
+    pub(crate) free_seats: u32,
 }
 
 impl Model {
     pub(crate) fn new() -> Self {
         let cache = ReplayCache::new(1000, 1 << 24, 1 << 14);
-        Self { keys: BTreeMap::new(), keygens: BTreeMap::new(), issued: BTreeMap::new(), cache }
+        Self {
+            keys: BTreeMap::new(),
+            keygens: BTreeMap::new(),
+            issued: BTreeMap::new(),
+            cache,
+            free_seats: 0,
+        }
     }
 
     /// Answers a frame as a server with the clock of this machine.
@@ -43,11 +54,25 @@ impl Model {
             Err(unreadable) => unreadable.frame,
             Ok(Incoming::Operation(operation)) => {
                 let key_id = operation.key_id();
+                self.look_up_parent(&key_id);
                 let executed =
                     match operation.admit(self.keys.get_mut(&key_id), &DEVICE, now, &mut self.cache) {
-                        Admission::Answered(answered) => return answered.frame,
+                        Admission::Answered(answered) => {
+                            if let Some(Parent { key_id, kind: Kind::Move, .. }) = answered.arrived {
+                                self.keys.remove(&key_id);
+                            }
+                            return answered.frame;
+                        }
                         Admission::Job(job) => job.run(&NONCE_KEY, &mut SysRng),
                         Admission::Refresh(job) => job.run(self.keys.get_mut(&key_id).unwrap(), &mut SysRng),
+                        Admission::Split(job) => {
+                            let issued = self.issued.remove(&job.to());
+                            let record = &self.keys[&key_id];
+                            let (executed, arriving) =
+                                job.run(record, issued.as_ref(), self.free_seats, &mut SysRng);
+                            self.keys.extend(arriving.map(|record| (record.key_id, record)));
+                            executed
+                        }
                     };
                 self.cache.complete(executed)
             }
@@ -68,7 +93,20 @@ impl Model {
                 let record = self.keys.get_mut(&activate.key_id());
                 activate.respond(record, &DEVICE, now, &DistId::default()).unwrap()
             }
+            Ok(Incoming::Import(import)) => {
+                let issued = self.issued.remove(&import.key_id());
+                let (frame, record) = import.respond(issued, &DEVICE, now).unwrap();
+                self.keys.insert(record.key_id, record);
+                frame
+            }
         }
+    }
+
+    /// Whether the share that a key was split from is still active.
+    fn look_up_parent(&mut self, key_id: &KeyId) {
+        let Some(parent) = self.keys.get(key_id).and_then(|record| record.parent) else { return };
+        let active = self.keys.get(&parent.key_id).is_some_and(|record| record.status == Status::Active);
+        self.keys.get_mut(key_id).unwrap().parent = Some(Parent { active, ..parent });
     }
 
     /// The model as the inside of a [`FrameServer`].
@@ -86,7 +124,7 @@ impl Model {
         device: &DeviceKey,
     ) -> (LocalRecord, ClientKey) {
         let key_id = KeyId::from_bytes([id; 16]);
-        self.issued.insert(key_id, Issued { device: DEVICE, suite, purpose });
+        self.issued.insert(key_id, Issued { device: DEVICE, suite, purpose, origin: Origin::Generated });
         let (frame, waiting) = keygen::start(key_id, suite, purpose, &mut SysRng).unwrap();
         let answer = self.answer(&frame);
         let (frame, waiting) = waiting.finish(&answer, pin, device, MIN_ITERATIONS, &mut SysRng).unwrap();

@@ -162,6 +162,8 @@ pub enum ApiMisuse {
     Purpose,
     /// A certification request has 1..=16384 bytes.
     RequestLength,
+    /// The invitation asks for a share of another key.
+    Invitation,
 }
 
 /// Why a step of the protocol failed, and by whose fault.
@@ -226,6 +228,7 @@ impl fmt::Display for Error {
                 ApiMisuse::Iterations => "PBKDF2 takes at least 100000 iterations",
                 ApiMisuse::Purpose => "the key does not serve this purpose",
                 ApiMisuse::RequestLength => "a certification request has 1 to 16384 bytes",
+                ApiMisuse::Invitation => "the invitation asks for a share of another key",
             }),
             Self::InvalidMessage(code) => write!(f, "the message is malformed ({code})"),
             Self::PeerMisbehaved(code) => {

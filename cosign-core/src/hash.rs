@@ -46,6 +46,8 @@ impl Dst {
     pub(crate) const KEYGEN_COMMITMENT: Self = Self(&Absorbed::new(b"kgcom"));
     pub(crate) const REFRESH: Self = Self(&Absorbed::new(b"refresh"));
     pub(crate) const REFRESH_ID: Self = Self(&Absorbed::new(b"rid"));
+    pub(crate) const SPLIT: Self = Self(&Absorbed::new(b"split"));
+    pub(crate) const INVITATION: Self = Self(&Absorbed::new(b"invite"));
     pub(crate) const PIN_MASK: Self = Self(&Absorbed::new(b"pin-mask"));
     pub(crate) const CLIENT_NONCE: Self = Self(&Absorbed::new(b"nonce-c"));
     pub(crate) const SERVER_NONCE: Self = Self(&Absorbed::new(b"nonce-s"));
@@ -57,7 +59,8 @@ impl Dst {
             Op::Refresh => const { Self(&Absorbed::new(b"ref")) },
             Op::Confirm => const { Self(&Absorbed::new(b"ref3")) },
             Op::Commit => const { Self(&Absorbed::new(b"reqC")) },
-            Op::Sign | Op::Reveal | Op::Keygen | Op::Open | Op::Activate => {
+            Op::Split => const { Self(&Absorbed::new(b"spl")) },
+            Op::Sign | Op::Reveal | Op::Keygen | Op::Open | Op::Activate | Op::Import => {
                 const { Self(&Absorbed::new(b"req")) }
             }
         }
@@ -137,7 +140,7 @@ impl Request<'_> {
             .chain(&self.count.to_be_bytes())
     }
 
-    /// Hash of a request of ops 01, 02, 03, 05, 06, 07; `items` are the frame's bytes after its header, for op 07
+    /// Hash of a request of ops 01, 02, 03, 05 to 08; `items` are the frame's bytes after its header, for op 07
     /// without the salt.
     pub(crate) fn hash(&self, op: Op, items: &[u8]) -> [u8; 32] {
         self.hasher(Dst::request(op)).chain(items).finalize()

@@ -156,7 +156,8 @@ impl Suite {
         match op {
             Op::Sign => matches!(self, Self::D),
             Op::Commit | Op::Reveal => matches!(self, Self::F2),
-            Op::Decrypt | Op::Refresh | Op::Confirm | Op::Keygen | Op::Open | Op::Activate => true,
+            Op::Decrypt | Op::Refresh | Op::Confirm | Op::Split => true,
+            Op::Keygen | Op::Open | Op::Activate | Op::Import => true,
         }
     }
 }
@@ -212,12 +213,16 @@ pub enum Op {
     Commit = 0x06,
     /// Sign, opening of the commitment (suite F2).
     Reveal = 0x07,
+    /// A share of the same key for another device.
+    Split = 0x08,
     /// Key generation, commitment (K1).
     Keygen = 0x10,
     /// Key generation, opening (K3).
     Open = 0x11,
     /// Activation with a co-signed certification request.
     Activate = 0x12,
+    /// A recovered decryption key, as two shares.
+    Import = 0x13,
 }
 
 impl Op {
@@ -231,9 +236,11 @@ impl Op {
             0x05 => Self::Confirm,
             0x06 => Self::Commit,
             0x07 => Self::Reveal,
+            0x08 => Self::Split,
             0x10 => Self::Keygen,
             0x11 => Self::Open,
             0x12 => Self::Activate,
+            0x13 => Self::Import,
             _ => return None,
         })
     }
@@ -254,9 +261,11 @@ impl Op {
             Self::Confirm => "confirm",
             Self::Commit => "commit",
             Self::Reveal => "reveal",
+            Self::Split => "split",
             Self::Keygen => "keygen",
             Self::Open => "open",
             Self::Activate => "activate",
+            Self::Import => "import",
         }
     }
 }

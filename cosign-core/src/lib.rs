@@ -48,6 +48,7 @@ pub mod framing;
 mod gate;
 mod hash;
 pub mod ids;
+pub mod import;
 pub mod keygen;
 mod local;
 mod nonce;
@@ -58,6 +59,7 @@ mod replay;
 pub mod server;
 mod share;
 pub mod sign;
+pub mod split;
 mod wire;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
     wire::VERSION,
 };
 
-/// What a key generation proof is bound to: `VER || SUITE || key_id || purpose || sid`.
+/// What a proof of key generation or import is bound to: `VER || SUITE || key_id || purpose || sid`.
 #[derive(Clone, Copy)]
 pub(crate) struct Context([u8; 35]);
 
@@ -38,6 +38,8 @@ impl Context {
 pub(crate) enum Role {
     Client = b'A' as isize,
     Server = b'B' as isize,
+    /// The client that splits a recovered key.
+    Importer = b'I' as isize,
 }
 
 /// A proof `(A, z)` with `z * base = A + c * X`.

@@ -209,7 +209,7 @@ pub fn confirm(
     confirm_key(&record.unlock(new_pin, device_key)?, record.refresh_id(), now_ms, rng)
 }
 
-fn confirm_key(
+pub(crate) fn confirm_key(
     key: &ClientKey,
     rid: RefreshId,
     now_ms: u64,
@@ -347,10 +347,8 @@ impl PendingRefresh {
     ) -> Result<Self, Code> {
         let r_b = *random_bytes::<32>(rng).map_err(|_| Code::Internal)?;
         let t = factor(&request.key_id, request.epoch, &request.r_a, &r_b);
-        let renewed = ServerShare::new(share.share.mul(&t.invert()), AuthKey::from_bytes(&request.auth));
-        // t * PB with PB = dB^-1 * G.
-        let point = PublicPoint::mul_base(&share.inverse.mul(&t));
-        let pending = Self {
+        let (renewed, point) = share.rescale(&t, &request.auth).ok_or(Code::Internal)?;
+        Ok(Self {
             epoch: request.epoch.checked_add(1).ok_or(Code::Internal)?,
             rid: refresh_id(&request.h_req, &r_b),
             h_req: request.h_req,
@@ -358,8 +356,7 @@ impl PendingRefresh {
             point,
             share: Arc::new(renewed),
             created_ms: now_ms,
-        };
-        pending.is_consistent().then_some(pending).ok_or(Code::Internal)
+        })
     }
 
     /// `rB || PB'`.
@@ -367,9 +364,9 @@ impl PendingRefresh {
         [&self.r_b[..], &self.point.to_bytes()].concat()
     }
 
-    /// `dB' * PB' = G`: catches a fault before the old share is destroyed.
+    /// Catches a fault before the old share is destroyed.
     pub(crate) fn is_consistent(&self) -> bool {
-        self.point.mul(&self.share.share) == PublicPoint::generator()
+        self.share.fits(&self.point)
     }
 
     /// Whether a confirmation proves knowledge of the client's new share.

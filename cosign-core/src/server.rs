@@ -12,6 +12,7 @@ use crate::{
     digest::Digest,
     error::{Code, Refusal},
     ids::{DeviceId, KeyId, Op, Purpose, RefreshId, SessionId, Suite},
+    split::Kind,
     wire::{self, Fields, RequestHeader, VERSION},
 };
 
@@ -24,7 +25,8 @@ mod reveal;
 pub use crate::{
     decrypt::LIFETIME_QUOTA,
     gate::Gate,
-    keygen::server::{Activate, Issued, KEYGEN_TTL_MS, KeygenOpen, KeygenStart, PendingKeygen},
+    import::server::Import,
+    keygen::server::{Activate, Issued, KEYGEN_TTL_MS, KeygenOpen, KeygenStart, Origin, PendingKeygen},
     refresh::PendingRefresh,
     replay::ReplayCache,
     share::ServerShare,
@@ -32,11 +34,11 @@ pub use crate::{
 pub(crate) use open::{OpenSession, OpenSessions};
 pub use {
     admit::{Admission, Answered, Operation},
-    job::{Job, RefreshJob},
+    job::{Job, RefreshJob, SplitJob},
     open::{MAX_OPEN, OPEN_TTL_MS},
 };
 
-/// How long a pending key waits for its certification request, milliseconds.
+/// How long a pending key waits for its certification request, and an arriving one for its refresh, milliseconds.
 pub const PENDING_TTL_MS: u64 = 24 * 3_600_000;
 
 /// Where a key is in its life.
@@ -44,6 +46,8 @@ pub const PENDING_TTL_MS: u64 = 24 * 3_600_000;
 pub enum Status {
     /// Generated; may sign one certification request.
     Pending,
+    /// Split from another share, or recovered; may be refreshed.
+    Arriving,
     /// In use.
     Active,
     /// Frozen; can be made active again.
@@ -58,6 +62,7 @@ impl Status {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
+            Self::Arriving => "arriving",
             Self::Active => "active",
             Self::Suspended => "suspended",
             Self::Revoked => "revoked",
@@ -67,10 +72,21 @@ impl Status {
     /// Reads what [`Self::as_str`] gives.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Active, Self::Suspended, Self::Revoked]
+        [Self::Pending, Self::Arriving, Self::Active, Self::Suspended, Self::Revoked]
             .into_iter()
             .find(|status| status.as_str() == name)
     }
+}
+
+/// The share that another one was split from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// The share.
+    pub key_id: KeyId,
+    /// What becomes of it when the new one becomes active.
+    pub kind: Kind,
+    /// Whether it is active: one that is not stops a share that has not arrived. To be looked up for each request.
+    pub active: bool,
 }
 
 /// Everything the server keeps of one key.
@@ -92,14 +108,18 @@ pub struct KeyRecord {
     pub rid: RefreshId,
     /// The joint public key `P`.
     pub public_key: PublicKey,
-    /// When key generation ended, unix milliseconds.
+    /// When key generation, split or import ended, unix milliseconds.
     pub created_ms: u64,
     /// PIN counters.
     pub gate: Gate,
-    /// Decryptions over the key's lifetime.
+    /// Decryptions with the private key over its lifetime, by all shares of it together.
     pub decrypts: u32,
     /// The digest that was signed while pending.
     pub pending_sign: Option<Digest>,
+    /// The share that this one was split from.
+    pub parent: Option<Parent>,
+    /// Whether this is one more share of somebody else's key.
+    pub seat: bool,
     /// The active share, sealed at rest.
     pub share: Arc<ServerShare>,
     /// A refresh that waits for its confirmation, sealed at rest.
@@ -109,7 +129,7 @@ pub struct KeyRecord {
 /// A frame that has the shape of its operation.
 #[derive(Debug)]
 pub enum Incoming {
-    /// Ops 01, 02, 03, 05, 06, 07.
+    /// Ops 01, 02, 03, 05 to 08.
     Operation(Operation),
     /// Op 10.
     KeygenStart(KeygenStart),
@@ -117,6 +137,8 @@ pub enum Incoming {
     KeygenOpen(KeygenOpen),
     /// Op 12.
     Activate(Activate),
+    /// Op 13.
+    Import(Import),
 }
 
 impl Incoming {
@@ -128,6 +150,7 @@ impl Incoming {
             Self::KeygenStart(_) => Op::Keygen,
             Self::KeygenOpen(_) => Op::Open,
             Self::Activate(_) => Op::Activate,
+            Self::Import(_) => Op::Import,
         }
     }
 
@@ -139,6 +162,7 @@ impl Incoming {
             Self::KeygenStart(start) => start.suite(),
             Self::KeygenOpen(open) => open.suite(),
             Self::Activate(activate) => activate.suite(),
+            Self::Import(import) => import.suite(),
         }
     }
 
@@ -150,6 +174,7 @@ impl Incoming {
             Self::KeygenStart(start) => start.key_id(),
             Self::KeygenOpen(open) => open.key_id(),
             Self::Activate(activate) => activate.key_id(),
+            Self::Import(import) => import.key_id(),
         }
     }
 
@@ -161,6 +186,7 @@ impl Incoming {
             Self::KeygenStart(start) => start.sid(),
             Self::KeygenOpen(open) => open.sid(),
             Self::Activate(activate) => activate.sid(),
+            Self::Import(import) => import.sid(),
         }
     }
 }
@@ -204,7 +230,8 @@ pub fn receive(frame: &[u8]) -> Result<Incoming, Unreadable> {
     let Some(suite) = suite.filter(|suite| known.map_or(op == OP_UNWRAP, |op| suite.has(op))) else {
         return unclaimed(Suite::D, no_session, Code::Version);
     };
-    let offset = if matches!(known, Some(Op::Keygen | Op::Open | Op::Activate)) { 20 } else { 24 };
+    let offset =
+        if matches!(known, Some(Op::Keygen | Op::Open | Op::Activate | Op::Import)) { 20 } else { 24 };
     let sid = Fields(frame.get(offset..).unwrap_or_default()).take().map(|sid| SessionId::from_bytes(*sid));
     let key_id = Fields(frame.get(4..).unwrap_or_default()).take().map(|id| KeyId::from_bytes(*id));
     let Some(op) = known.filter(|_| flags == 0) else {
@@ -219,7 +246,8 @@ pub fn receive(frame: &[u8]) -> Result<Incoming, Unreadable> {
         Op::Keygen => KeygenStart::read(suite, key_id, sid, frame).map(Incoming::KeygenStart),
         Op::Open => KeygenOpen::read(suite, key_id, sid, frame).map(Incoming::KeygenOpen),
         Op::Activate => Activate::read(suite, key_id, sid, frame).map(Incoming::Activate),
-        Op::Sign | Op::Decrypt | Op::Refresh | Op::Confirm | Op::Commit | Op::Reveal => {
+        Op::Import => Import::read(suite, key_id, sid, frame).map(Incoming::Import),
+        Op::Sign | Op::Decrypt | Op::Refresh | Op::Confirm | Op::Commit | Op::Reveal | Op::Split => {
             Operation::read(suite, op, frame).map(Incoming::Operation)
         }
     }

@@ -124,6 +124,20 @@ impl ServerShare {
         Self { inverse: share.invert(), share, auth }
     }
 
+    /// The share of the same key that goes with `dA * t`, under another MAC key, and the point `t * PB`, by which the
+    /// client checks its own. `None` after a fault: what does not fit together must not take the place of what does.
+    pub(crate) fn rescale(&self, t: &SecretScalar, auth: &[u8; 32]) -> Option<(Self, PublicPoint)> {
+        let rescaled = Self::new(self.share.mul(&t.invert()), AuthKey::from_bytes(auth));
+        // PB = dB^-1 * G.
+        let point = PublicPoint::mul_base(&self.inverse.mul(t));
+        rescaled.fits(&point).then_some((rescaled, point))
+    }
+
+    /// Whether `dB * point = G`.
+    pub(crate) fn fits(&self, point: &PublicPoint) -> bool {
+        point.mul(&self.share) == PublicPoint::generator()
+    }
+
     /// `dB || dB^-1 || K_auth`, to be sealed at once.
     #[must_use]
     pub fn expose_bytes(&self) -> Zeroizing<[u8; Self::LEN]> {

@@ -63,6 +63,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/devices", post(devices::enrol))
         .route("/v1/device", get(devices::own))
         .route("/v1/keys", get(keys::list).post(keys::issue))
+        .route("/v1/key-ids/{key_id}", get(keys::issued))
         .route("/v1/keys/{key_id}", get(keys::show))
         .route("/v1/keys/{key_id}/freeze", post(keys::freeze))
         .route("/v1/keys/{key_id}/records", get(audit::records))

@@ -5,18 +5,19 @@ mod commands;
 mod duration;
 mod master_key;
 mod output;
+mod recover;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use cosign_core::KeyId;
+use cosign_core::{DeviceId, KeyId, Suite, sm_primitives::sm2::PublicKey};
 use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::{
     app::{ConfigError, FolderError, MasterKeyError, MasterKeySource, StartError},
     dev::{DevError, DevOptions},
-    domain::Error as DomainError,
+    domain::{Error as DomainError, device::Name},
     signer::{LogError, SealerError},
     store::OpenError,
 };
@@ -137,13 +138,22 @@ enum Key {
     /// Show one key.
     Show(OneKey),
     /// Suspend a key.
-    Freeze(OneKey),
+    Freeze(OneOrAll),
     /// Make a suspended key active again.
     Unfreeze(OneKey),
     /// End a key for good and destroy the server's share. Cannot be undone.
-    Revoke(OneKey),
+    Revoke(OneOrAll),
     /// Reset the PIN counters after the owner was identified; the next operation must be a PIN change.
     Unlock(OneKey),
+    /// Set how many shares of a key its owner may give to others. Those that are given already stay until they are revoked.
+    Seats {
+        #[command(flatten)]
+        one: OneKey,
+        /// How many.
+        count: u32,
+    },
+    /// Revoke all that is left of a decryption key and let a device import it, as key recovery gave it back.
+    Recover(Recover),
 }
 
 #[derive(Debug, Args)]
@@ -153,6 +163,35 @@ struct OneKey {
     /// The key, 32 hexadecimal digits.
     #[arg(value_parser = commands::parse_key_id)]
     key_id: KeyId,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct OneOrAll {
+    #[command(flatten)]
+    one: OneKey,
+    /// All key ids with the same public key, together. Lists what was changed.
+    #[arg(long)]
+    all_shares: bool,
+}
+
+#[derive(Debug, Args)]
+struct Recover {
+    #[command(flatten)]
+    target: Target,
+    /// Its public key: a PEM file, or X and Y as 128 hexadecimal digits.
+    #[arg(long, value_parser = recover::parse_public_key)]
+    public_key: PublicKey,
+    /// The device that will import it, 64 hexadecimal digits.
+    #[arg(long, value_parser = recover::parse_device)]
+    device: DeviceId,
+    /// How its two shares work together.
+    #[arg(long, default_value = "D", value_parser = recover::parse_suite)]
+    suite: Suite,
+    /// What its owner calls it.
+    #[arg(long, value_parser = recover::parse_label)]
+    label: Name,
     #[command(flatten)]
     output: Output,
 }

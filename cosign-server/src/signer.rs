@@ -15,6 +15,7 @@ mod rng;
 mod seal;
 mod sealer;
 mod service;
+mod shares;
 #[cfg(test)]
 mod tests;
 mod vault;

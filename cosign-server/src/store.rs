@@ -4,6 +4,7 @@
 
 mod apply;
 mod audit;
+mod keys;
 mod read;
 mod rows;
 mod sqlite;

@@ -29,7 +29,7 @@ use crate::{
             Clock, Entropy, Signer, Store,
             testing::{CountingEntropy, FakeClock},
         },
-        services::{AuditLog, Devices, Keys, Operator},
+        services::{AuditLog, Devices, Keys, Operator, Wanted},
     },
     signer::{
         EntropyRng, HeadSettings, MasterKey as _, PoolSettings, Sealer, SignerService, SignerSettings,
@@ -217,7 +217,8 @@ impl Phone {
         suite: Suite,
         purpose: Purpose,
     ) -> (LocalRecord, ClientKey) {
-        let issued = world.keys.issue(&self.device, suite, purpose, name("key"), None).await.unwrap();
+        let issued =
+            world.keys.issue(&self.device, Wanted::New(suite, purpose), name("key"), None).await.unwrap();
         let mut rng = world.rng();
         let (frame, awaiting) = keygen::start(issued.key_id, suite, purpose, &mut rng).unwrap();
         let answer = self.ask(world, &frame).await;

@@ -111,6 +111,122 @@ fn the_master_key_is_rotated_and_replaced() {
     assert_eq!(data.json(&["master-key", "rotate", "--json"])["newest"], 4);
 }
 
+const POINT: &str = "32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7\
+                     bc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0";
+
+/// As if devices had made them: a decryption key with a seat, and a third share that has not arrived.
+fn add_keys(data: &Data) -> [String; 3] {
+    use sqlx::Connection as _;
+    let ids = ["01", "02", "03"].map(|byte| byte.repeat(16));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let url = format!("sqlite://{}", data.path().join("cosign.db").display());
+        let mut sql = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let device = "INSERT INTO devices (device_id, name, enrolled_ms) VALUES (unhex(?), 'phone', 1)";
+        sqlx::query(device).bind("09".repeat(32)).execute(&mut sql).await.unwrap();
+        let rows = [("active", None, None, 0), ("active", Some(0), Some(&ids[0]), 1), ("arriving", Some(1), Some(&ids[0]), 0)];
+        for (id, (status, kind, parent, seat)) in ids.iter().zip(rows) {
+            let issued = "INSERT INTO key_ids (key_id, device_id, purpose, label, issued_ms, expires_ms, used_ms) \
+                 SELECT unhex(?), device_id, 2, 'mail', 1, 2, 1 FROM devices";
+            sqlx::query(issued).bind(id).execute(&mut sql).await.unwrap();
+            let key = "INSERT INTO keys (key_id, device_id, suite, purpose, status, epoch, rid, public_key, created_ms, \
+                 share, parent, parent_kind, seat) SELECT unhex(?1), device_id, 1, 2, ?2, 1, zeroblob(16), unhex(?3), \
+                 unixepoch() * 1000, x'020000000100', unhex(?4), ?5, ?6 FROM devices";
+            let key = sqlx::query(key).bind(id).bind(status).bind(POINT).bind(parent).bind(kind).bind(seat);
+            key.execute(&mut sql).await.unwrap();
+        }
+        sql.close().await.unwrap();
+    });
+    ids
+}
+
+fn statuses(shown: &Value) -> Vec<(&str, &str)> {
+    let keys = shown["keys"].as_array().unwrap().iter();
+    keys.map(|key| (key["key_id"].as_str().unwrap(), key["status"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn shares_of_a_key_are_counted_frozen_and_revoked_together() {
+    let data = Data::init();
+    let [own, seat, arriving] = add_keys(&data);
+    let shown = data.json(&["key", "seats", &own, "3", "--json"]);
+    assert_eq!(shown["seats"], serde_json::json!({ "max": 3, "taken": 1 }));
+    assert_eq!(data.run(&["key", "seats", &seat, "3"]).status.code(), Some(4));
+    let shown = data.json(&["key", "show", &seat, "--json"]);
+    assert_eq!((&shown["seat"], &shown["parent"]), (&true.into(), &own[..].into()));
+    let listed = text(&data.run(&["key", "list"]).stdout);
+    assert!(
+        listed.contains(&format!("seat, split of {own}")) && listed.contains("1 of 3 seats taken"),
+        "{listed}"
+    );
+    let refused = data.run(&["key", "freeze", &arriving]);
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(text(&refused.stderr).contains("first refresh"), "{}", text(&refused.stderr));
+
+    let frozen = data.json(&["key", "freeze", &seat, "--all-shares", "--json"]);
+    assert_eq!(statuses(&frozen), [(&own[..], "suspended"), (&seat, "suspended")]);
+    let revoked = data.json(&["key", "revoke", &own, "--all-shares", "--json"]);
+    assert_eq!(statuses(&revoked), [&own, &seat, &arriving].map(|id| (&id[..], "revoked")));
+    let log = data.run(&["audit", "show"]);
+    let count = |act: &str| text(&log.stdout).lines().filter(|line| line.contains(act)).count();
+    assert_eq!(
+        (count("  seats "), count("  freeze "), count("  revoke ")),
+        (1, 2, 3),
+        "{}",
+        text(&log.stdout)
+    );
+    assert_eq!(data.run(&["audit", "verify"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_recovered_key_gets_an_id_and_what_was_left_is_revoked() {
+    let data = Data::init();
+    let [own, seat, arriving] = add_keys(&data);
+    let device = "09".repeat(32);
+    let pem = data.path().join("key.pem");
+    std::fs::write(
+        &pem,
+        "-----BEGIN PUBLIC KEY-----\n\
+         MFkwEwYHKoZIzj0CAQYIKoEcz1UBgi0DQgAEMsSuLB8ZgRlfmQRGajnJlI/jC7/y\n\
+         ZgvhcVpFiTNMdMe8Nzai9PZ3nFm9zuNraSFT0KmHfMYqR0AC3zLlITnwoA==\n\
+         -----END PUBLIC KEY-----\n",
+    )
+    .unwrap();
+    let recover = |key: &str, more: &[&str]| {
+        let args = ["key", "recover", "--public-key", key, "--device", &device, "--label", "mail"];
+        data.run(&[&args[..], more].concat())
+    };
+    let first = recover(POINT, &["--json"]);
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    let first: Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert_eq!(first["key_id"].as_str().unwrap().len(), 32);
+    let revoked = serde_json::json!({ "keys": first["revoked"] });
+    assert_eq!(statuses(&revoked), [&own, &seat, &arriving].map(|id| (&id[..], "revoked")));
+    let second = recover(pem.to_str().unwrap(), &["--suite", "F2"]);
+    assert_eq!(
+        (second.status.code(), text(&second.stdout).trim().len()),
+        (Some(0), 32),
+        "{}",
+        text(&second.stderr)
+    );
+
+    for (key, more, words) in [
+        ("00", &[][..], "X and Y"),
+        ("/nowhere/key.pem", &[], "No such file"),
+        (data.config().to_str().unwrap(), &[], "no PEM"),
+        (POINT, &["--suite", "X"], "D and F2"),
+    ] {
+        let refused = recover(key, more);
+        assert_eq!(refused.status.code(), Some(2), "{key} {more:?}");
+        assert!(text(&refused.stderr).contains(words), "{key} {more:?}: {}", text(&refused.stderr));
+    }
+    let stranger = "08".repeat(32);
+    let args = ["key", "recover", "--public-key", POINT, "--device", &stranger, "--label", "mail"];
+    let refused = data.run(&args);
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(text(&refused.stderr).contains("not enrolled"), "{}", text(&refused.stderr));
+}
+
 #[test]
 fn exit_codes() {
     let data = Data::init();
@@ -119,6 +235,9 @@ fn exit_codes() {
         (&["key", "show", &zeros][..], 4, "not found"),
         (&["key", "revoke", &zeros], 4, "not found"),
         (&["key", "unlock", &zeros], 4, "not found"),
+        (&["key", "seats", &zeros, "1"], 4, "not found"),
+        (&["key", "revoke", &zeros, "--all-shares"], 4, "not found"),
+        (&["key", "seats", &zeros, "-1"], 2, "unexpected argument"),
         (&["key", "show", "xyz"], 2, "32 hexadecimal digits"),
         (&["enrol-code", "new", "--ttl", "soon"], 2, "invalid value"),
         (&["enrol-code", "new", "--uses", "0"], 2, "invalid value"),

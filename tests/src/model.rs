@@ -7,10 +7,11 @@ use cosign_core::{
     Purpose, RefreshId, SessionId, Suite, csr, keygen,
     refresh::{self, Confirmation},
     server::{
-        Admission, Audit, Gate, Incoming, Issued, KeyRecord, PendingKeygen, ReplayCache, ServerShare, Status,
-        receive, refuse,
+        Admission, Audit, Gate, Incoming, Issued, KeyRecord, Origin, Parent, PendingKeygen, ReplayCache,
+        ServerShare, Status, receive, refuse,
     },
     sign,
+    split::Kind,
 };
 use sm_primitives::{
     rand_core::TryCryptoRng,
@@ -40,6 +41,8 @@ pub struct Server {
     pub audit: Vec<Audit>,
     /// What hedges the nonces of this process.
     pub nonce_key: [u8; 32],
+    /// How many more shares of a key its owner may give to others.
+    pub free_seats: u32,
 }
 
 impl Server {
@@ -53,6 +56,7 @@ impl Server {
             cache: ReplayCache::new(1000, 1 << 24, 1 << 14),
             audit: Vec::new(),
             nonce_key: NONCE_KEY,
+            free_seats: 0,
         }
     }
 
@@ -68,14 +72,23 @@ impl Server {
             Err(unreadable) => unreadable.frame,
             Ok(Incoming::Operation(operation)) => {
                 let key_id = operation.key_id();
+                self.look_up_parent(&key_id);
                 let executed =
                     match operation.admit(self.keys.get_mut(&key_id), device, now_ms, &mut self.cache) {
                         Admission::Answered(answered) => {
                             self.audit.extend(answered.audit);
+                            self.arrive(answered.arrived);
                             return answered.frame;
                         }
                         Admission::Job(job) => job.run(&self.nonce_key, rng),
                         Admission::Refresh(job) => job.run(self.keys.get_mut(&key_id).unwrap(), rng),
+                        Admission::Split(job) => {
+                            let issued = self.issued.remove(&job.to());
+                            let record = &self.keys[&key_id];
+                            let (executed, arriving) = job.run(record, issued.as_ref(), self.free_seats, rng);
+                            self.keys.extend(arriving.map(|record| (record.key_id, record)));
+                            executed
+                        }
                     };
                 self.audit.push(executed.audit.clone());
                 self.cache.complete(executed)
@@ -111,6 +124,31 @@ impl Server {
                 let record = self.keys.get_mut(&activate.key_id());
                 activate.respond(record, device, now_ms, &DistId::default()).unwrap_or_else(|refusal| refusal)
             }
+            Ok(Incoming::Import(import)) => {
+                let issued = self.issued.get(&import.key_id()).copied();
+                match import.respond(issued, device, now_ms) {
+                    Ok((frame, record)) => {
+                        self.issued.remove(&record.key_id);
+                        self.keys.insert(record.key_id, record);
+                        frame
+                    }
+                    Err(refusal) => refusal,
+                }
+            }
+        }
+    }
+
+    /// Whether the share that a key was split from is still active.
+    fn look_up_parent(&mut self, key_id: &KeyId) {
+        let Some(parent) = self.keys.get(key_id).and_then(|record| record.parent) else { return };
+        let active = self.keys.get(&parent.key_id).is_some_and(|record| record.status == Status::Active);
+        self.keys.get_mut(key_id).unwrap().parent = Some(Parent { active, ..parent });
+    }
+
+    /// Revokes what has moved.
+    fn arrive(&mut self, parent: Option<Parent>) {
+        if let Some(parent) = parent.filter(|parent| parent.kind == Kind::Move) {
+            self.keys.get_mut(&parent.key_id).unwrap().status = Status::Revoked;
         }
     }
 }
@@ -146,7 +184,7 @@ impl Pair {
         let mut rng = Seeded::new(seed);
         let mut server = Server::new();
         let key_id = KeyId::from_bytes([9; 16]);
-        server.issued.insert(key_id, Issued { device: DEVICE, suite, purpose });
+        server.issued.insert(key_id, Issued { device: DEVICE, suite, purpose, origin: Origin::Generated });
         let device_key = DeviceKey::random(&mut rng).unwrap();
         let (k1, waiting) = keygen::start(key_id, suite, purpose, &mut rng).unwrap();
         let k2 = server.handle(&k1, &DEVICE, NOW, &mut rng);
@@ -237,6 +275,8 @@ pub fn vector_record(key: &impl Leaves) -> KeyRecord {
         gate: Gate::default(),
         decrypts: 0,
         pending_sign: None,
+        parent: None,
+        seat: false,
         share: Arc::new(ServerShare::from_bytes(&share.try_into().unwrap()).unwrap()),
         pending: None,
     }

@@ -42,6 +42,8 @@ impl Act {
     pub const REVOKE: Self = Self(0x86);
     /// The PIN counters of a key were reset.
     pub const UNLOCK: Self = Self(0x87);
+    /// The number of shares of a key that its owner may give to others was set.
+    pub const SEATS: Self = Self(0x88);
 
     /// A protocol operation.
     #[must_use]
@@ -73,6 +75,7 @@ impl Act {
             Self::UNFREEZE => "unfreeze",
             Self::REVOKE => "revoke",
             Self::UNLOCK => "unlock",
+            Self::SEATS => "seats",
             Self(byte) => match Op::from_byte(byte) {
                 Some(op) => op.as_str(),
                 None => "unknown",

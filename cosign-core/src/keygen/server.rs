@@ -7,7 +7,7 @@ use sm_primitives::{
     Scalar, SecretScalar, Zeroizing,
     point::PublicPoint,
     rand_core::TryCryptoRng,
-    sm2::{DistId, dsa},
+    sm2::{DistId, PublicKey, dsa},
 };
 use subtle::ConstantTimeEq;
 
@@ -44,6 +44,19 @@ pub struct Issued {
     pub suite: Suite,
     /// What the key will be for.
     pub purpose: Purpose,
+    /// Where its shares come from.
+    pub origin: Origin,
+}
+
+/// Where the first shares of a key id come from. Fixed when the id is issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Key generation: a new key.
+    Generated,
+    /// A split of this share: the same key.
+    Split(KeyId),
+    /// Key recovery: the decryption key with this public key.
+    Recovered(PublicKey),
 }
 
 /// K1: a commitment.
@@ -106,7 +119,8 @@ impl KeygenStart {
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(Vec<u8>, PendingKeygen), Vec<u8>> {
         let refuse = |code| refuse(self.suite, &self.sid, code);
-        if issued != Some(Issued { device: *device, suite: self.suite, purpose: self.purpose }) {
+        let Self { suite, purpose, .. } = self;
+        if issued != Some(Issued { device: *device, suite, purpose, origin: Origin::Generated }) {
             return Err(refuse(Code::Key));
         }
         let context = Context::new(self.suite, &self.key_id, self.purpose, &self.sid);
@@ -265,6 +279,8 @@ impl KeygenOpen {
             gate: Gate::default(),
             decrypts: 0,
             pending_sign: None,
+            parent: None,
+            seat: false,
             share: Arc::new(ServerShare::new(pending.share, auth)),
             pending: None,
         })

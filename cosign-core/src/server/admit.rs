@@ -1,12 +1,12 @@
-//! Ops 01, 02, 03, 05, 06: the order of checks (SPEC.md, section 7.1), from the bytes to the PIN gate.
+//! Ops 01, 02, 03, 05, 06, 08: the order of checks (SPEC.md, section 7.1), from the bytes to the PIN gate.
 
 use alloc::{sync::Arc, vec::Vec};
 
 use sm_primitives::{Zeroizing, point::PublicPoint};
 
 use super::{
-    Audit, KeyRecord, LIFETIME_QUOTA, PENDING_TTL_MS, ReplayCache, Status,
-    job::{Admitted, Job, RefreshJob, Work},
+    Audit, KeyRecord, LIFETIME_QUOTA, PENDING_TTL_MS, Parent, ReplayCache, Status,
+    job::{Admitted, Job, RefreshJob, SplitJob, Work},
     read_header, refuse,
 };
 use crate::{
@@ -19,11 +19,11 @@ use crate::{
     pin::tags_equal,
     refresh::{self, Confirm},
     replay::{Seen, Step, WINDOW_MS},
-    sign,
+    sign, split,
     wire::{self, MAX_BATCH, REQUEST_HEADER, RequestHeader},
 };
 
-/// A request of op 01, 02, 03, 05, 06 or 07 with the right lengths.
+/// A request of ops 01, 02, 03, 05 to 08 with the right lengths.
 pub struct Operation {
     pub(super) header: RequestHeader,
     /// The bytes after the header.
@@ -49,6 +49,8 @@ pub enum Admission {
     Job(Job),
     /// Op 03: computed under the key's lock.
     Refresh(RefreshJob),
+    /// Op 08: computed under the key's lock.
+    Split(SplitJob),
 }
 
 /// An answer that needs no further computation.
@@ -60,6 +62,16 @@ pub struct Answered {
     /// What the audit log keeps. `None` if the key is unknown, another device's or of another suite, and if nothing
     /// happened: the answer is a repetition, or E_BUSY.
     pub audit: Option<Audit>,
+    /// An arriving key became active that was split from this share. The caller commits only while that one is active,
+    /// else the request is judged again; with the same commit it revokes a share that has moved.
+    pub arrived: Option<Parent>,
+}
+
+impl Answered {
+    /// An answer that nothing is logged of.
+    pub(super) const fn silent(frame: Vec<u8>, record_changed: bool) -> Self {
+        Self { frame, record_changed, audit: None, arrived: None }
+    }
 }
 
 /// Shows no frame: `K2` and `s2` together must not be logged.
@@ -74,6 +86,7 @@ enum Items {
     Sign(Vec<sign::dual::Item>),
     Decrypt(Vec<PublicPoint>),
     Refresh(refresh::Request),
+    Split(split::server::Request),
     Commit([u8; 32]),
 }
 
@@ -88,7 +101,7 @@ impl Operation {
     pub(super) fn read(suite: Suite, op: Op, frame: &[u8]) -> Result<Self, Code> {
         let (header, body) = frame.split_at_checked(REQUEST_HEADER).ok_or(Code::Length)?;
         let header = read_header(suite, op, header).ok_or(Code::Length)?;
-        let max = if matches!(op, Op::Refresh | Op::Confirm) { 1 } else { MAX_BATCH };
+        let max = if matches!(op, Op::Refresh | Op::Confirm | Op::Split) { 1 } else { MAX_BATCH };
         if !(1..=max).contains(&usize::from(header.count)) {
             return Err(Code::Batch);
         }
@@ -143,7 +156,7 @@ impl Operation {
     ) -> Admission {
         let Some(record) = record.filter(|record| self.is_about(record, device)) else {
             let frame = refuse(self.header.suite, &self.header.sid, Code::Key);
-            return Admission::Answered(Answered { frame, record_changed: false, audit: None });
+            return Admission::Answered(Answered::silent(frame, false));
         };
         if self.header.op == Op::Reveal {
             return self.reveal(record, now_ms, cache);
@@ -185,10 +198,16 @@ impl Operation {
                     record.purpose == Purpose::Sign && !record.gate.refresh_required
                 }
                 Op::Decrypt => record.purpose == Purpose::Encrypt && !record.gate.refresh_required,
+                Op::Split => !record.gate.refresh_required,
                 _ => true,
             },
             Status::Pending => {
                 matches!(op, Op::Sign | Op::Commit | Op::Reveal)
+                    && now_ms.saturating_sub(record.created_ms) <= PENDING_TTL_MS
+            }
+            Status::Arriving => {
+                matches!(op, Op::Refresh | Op::Confirm)
+                    && record.parent.is_none_or(|parent| parent.active)
                     && now_ms.saturating_sub(record.created_ms) <= PENDING_TTL_MS
             }
             Status::Suspended | Status::Revoked => false,
@@ -238,7 +257,10 @@ impl Operation {
                 let commitment = self.body.first_chunk().ok_or(Code::Length)?;
                 Ok(Body::Items(Items::Commit(*commitment)))
             }
-            Op::Reveal | Op::Keygen | Op::Open | Op::Activate => Err(Code::Version),
+            Op::Split => {
+                split::server::Request::read(&self.body).map(|split| Body::Items(Items::Split(split)))
+            }
+            Op::Reveal | Op::Keygen | Op::Open | Op::Activate | Op::Import => Err(Code::Version),
         }
     }
 }
@@ -277,21 +299,18 @@ impl Gated {
             frame: refuse(self.header.suite, &self.header.sid, refusal),
             record_changed: record_changed || self.dropped,
             audit: Some(self.audit(Some(refusal.code))),
+            arrived: None,
         }
     }
 
-    /// Checks 11 to 14 for ops 01, 02, 03, 06: replay, PIN gate, session conflict, quotas.
+    /// Checks 11 to 14 for ops 01, 02, 03, 06, 08: replay, PIN gate, session conflict, quotas.
     fn pass(self, items: Items, record: &mut KeyRecord, cache: &mut ReplayCache) -> Admission {
         let (key_id, sid) = (self.header.key_id, self.header.sid);
         let seen = cache.seen(key_id, sid, Step::First, &self.fingerprint, self.now_ms);
-        let busy = || Answered {
-            frame: refuse(self.header.suite, &sid, Code::Busy),
-            record_changed: self.dropped,
-            audit: None,
-        };
+        let busy = || Answered::silent(refuse(self.header.suite, &sid, Code::Busy), self.dropped);
         match seen {
             Seen::Answered(frame) => {
-                return Admission::Answered(Answered { frame, record_changed: self.dropped, audit: None });
+                return Admission::Answered(Answered::silent(frame, self.dropped));
             }
             Seen::InProgress => return Admission::Answered(busy()),
             // Its nonces are gone, and no others may answer the same commitment.
@@ -336,6 +355,7 @@ impl Gated {
             Items::Decrypt(points) => Admission::Job(Job::new(admitted, Work::Decrypt(points))),
             Items::Commit(commitment) => Admission::Job(Job::new(admitted, Work::Commit(commitment))),
             Items::Refresh(refresh) => Admission::Refresh(RefreshJob::new(admitted, refresh)),
+            Items::Split(split) => Admission::Split(SplitJob::new(admitted, split)),
         }
     }
 }

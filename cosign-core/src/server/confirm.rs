@@ -1,6 +1,6 @@
 //! Op 05: the confirmation of a refresh.
 
-use super::{Answered, KeyRecord, PendingRefresh, admit::Gated};
+use super::{Answered, KeyRecord, PendingRefresh, Status, admit::Gated};
 use crate::{
     error::{Code, Detail, Refusal},
     gate::Passage,
@@ -18,7 +18,7 @@ impl Gated {
                 let mut frame = wire::answer(self.header.suite, &self.header.sid, 0, 1);
                 frame.push(refresh::acknowledgement(false));
                 let audit = Some(self.audit(Some(Code::Key)));
-                return Answered { frame, record_changed: self.dropped, audit };
+                return Answered { frame, record_changed: self.dropped, audit, arrived: None };
             }
         };
         if self.header.epoch != epoch {
@@ -52,12 +52,17 @@ impl Gated {
             (record.epoch, record.rid, record.share) = (epoch, rid, share);
             record.gate.refreshed();
         }
+        let arrives = activates && record.status == Status::Arriving;
+        if arrives {
+            record.status = Status::Active;
+        }
         let mut frame = wire::answer(self.header.suite, &self.header.sid, failures, 1);
         frame.push(refresh::acknowledgement(true));
         Answered {
             frame,
             record_changed: activates || gate_changed || self.dropped,
             audit: Some(self.audit(None)),
+            arrived: record.parent.filter(|_| arrives),
         }
     }
 }

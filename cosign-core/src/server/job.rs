@@ -4,18 +4,18 @@ use alloc::{sync::Arc, vec::Vec};
 
 use sm_primitives::{point::PublicPoint, rand_core::TryCryptoRng};
 
-use super::{Audit, Executed, KeyRecord, OpenSession, admit::Gated, refuse};
+use super::{Audit, Executed, Issued, KeyRecord, OpenSession, admit::Gated, refuse};
 use crate::{
     decrypt,
     error::Code,
-    ids::Op,
+    ids::{KeyId, Op},
     refresh::{self, PendingRefresh},
     share::ServerShare,
     sign::{
         self, Respond,
         commit::{self, OpenNonces},
     },
-    wire,
+    split, wire,
 };
 
 /// A request behind the gate.
@@ -180,5 +180,52 @@ impl RefreshJob {
             });
         let record_changed = outcome.is_ok() || admitted.record_changed;
         admitted.executed(outcome, record_changed)
+    }
+}
+
+/// A split behind the gate, computed under the key's lock.
+#[must_use = "a request behind the gate is computed or given up with ReplayCache::abandon"]
+pub struct SplitJob {
+    admitted: Admitted,
+    split: split::server::Request,
+}
+
+impl core::fmt::Debug for SplitJob {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SplitJob").field("to", &self.to()).finish_non_exhaustive()
+    }
+}
+
+impl SplitJob {
+    pub(super) const fn new(admitted: Admitted, split: split::server::Request) -> Self {
+        Self { admitted, split }
+    }
+
+    /// The key id that the new share is for.
+    #[must_use]
+    pub const fn to(&self) -> KeyId {
+        self.split.to
+    }
+
+    /// Splits the share. `issued` is whom the key id of [`Self::to`] was issued to, for what; `None` if it is unknown or
+    /// used up; `free_seats`, how many more shares the owner may give to others. The new record is stored with the key
+    /// id used up, in the commit of the answer.
+    ///
+    /// Timing: independent of the share.
+    pub fn run(
+        self,
+        record: &KeyRecord,
+        issued: Option<&Issued>,
+        free_seats: u32,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> (Executed, Option<KeyRecord>) {
+        let Self { admitted, split } = self;
+        let split = split.split(record, issued, free_seats, admitted.request.now_ms, rng);
+        let (outcome, arriving) = match split {
+            Ok((body, arriving)) => (Ok((body, admitted.request.audit(None))), Some(arriving)),
+            Err(code) => (Err(code), None),
+        };
+        let record_changed = admitted.record_changed;
+        (admitted.executed(outcome, record_changed), arriving)
     }
 }

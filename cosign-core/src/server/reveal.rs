@@ -25,7 +25,7 @@ impl Operation {
     /// Judges an opening for a key of this device and suite.
     pub(super) fn reveal(self, record: &mut KeyRecord, now_ms: u64, cache: &mut ReplayCache) -> Admission {
         let (key_id, sid) = (self.header.key_id, self.header.sid);
-        let answered = |frame| Admission::Answered(Answered { frame, record_changed: false, audit: None });
+        let answered = |frame| Admission::Answered(Answered::silent(frame, false));
         match cache.seen(key_id, sid, Step::Second, &self.fingerprint, now_ms) {
             Seen::Answered(frame) => return answered(frame),
             Seen::InProgress => return answered(refuse(self.header.suite, &sid, Code::Busy)),

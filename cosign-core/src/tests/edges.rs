@@ -17,7 +17,7 @@ use super::{
 use crate::{
     ApiMisuse, Code, Detail, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin,
     Purpose, Refusal, SessionId, Suite, csr, decrypt, keygen, refresh,
-    server::{Incoming, Issued, KEYGEN_TTL_MS, PENDING_TTL_MS, PendingRefresh, Status, receive},
+    server::{Incoming, Issued, KEYGEN_TTL_MS, Origin, PENDING_TTL_MS, PendingRefresh, Status, receive},
     sign,
 };
 
@@ -32,7 +32,7 @@ fn request(pair: &mut Pair) -> Vec<u8> {
 }
 
 fn issued(device: DeviceId, purpose: Purpose) -> Issued {
-    Issued { device, suite: Suite::D, purpose }
+    Issued { device, suite: Suite::D, purpose, origin: Origin::Generated }
 }
 
 /// A lost key generation, refresh or pending key ends at its last millisecond, not before.

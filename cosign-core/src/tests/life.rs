@@ -13,7 +13,7 @@ use super::model::{Model, OWN};
 use crate::{
     ClientKey, Code, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose,
     Suite, csr, decrypt, keygen, refresh,
-    server::{Issued, ServerShare, Status},
+    server::{Issued, Origin, ServerShare, Status},
     sign,
 };
 
@@ -44,7 +44,7 @@ impl Pair {
     pub(super) fn pending(suite: Suite, purpose: Purpose) -> Self {
         let mut model = Model::new([5; 32]);
         let key_id = KeyId::from_bytes([9; 16]);
-        model.issued.insert(key_id, Issued { device: OWN, suite, purpose });
+        model.issued.insert(key_id, Issued { device: OWN, suite, purpose, origin: Origin::Generated });
         let device_key = DeviceKey::random(&mut SysRng).unwrap();
         let (k1, waiting) = keygen::start(key_id, suite, purpose, &mut SysRng).unwrap();
         let k2 = model.handle(&k1, &OWN, NOW, &mut SysRng);

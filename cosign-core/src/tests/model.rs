@@ -15,9 +15,10 @@ use crate::{
     pin::AuthKey,
     replay::Step,
     server::{
-        Admission, Audit, Gate, Incoming, Issued, KeyRecord, PendingKeygen, PendingRefresh, ReplayCache,
-        ServerShare, Status, receive, refuse,
+        Admission, Audit, Gate, Incoming, Issued, KeyRecord, Origin, Parent, PendingKeygen, PendingRefresh,
+        ReplayCache, ServerShare, Status, receive, refuse,
     },
+    split::Kind,
 };
 
 pub(super) const OWN: DeviceId = DeviceId::from_bytes([0x11; 32]);
@@ -37,6 +38,8 @@ pub(super) struct Model {
     pub(super) audit: Vec<Audit>,
     /// Whether the last request said that its record changed.
     pub(super) record_changed: bool,
+    /// More shares that an owner may give to others.
+    pub(super) free_seats: u32,
 }
 
 impl Model {
@@ -60,12 +63,17 @@ impl Model {
             Err(unreadable) => unreadable.frame,
             Ok(Incoming::Operation(operation)) => {
                 let key_id = operation.key_id();
+                self.look_up_parent(&key_id);
                 let cache = self.cache.as_mut().unwrap();
                 let admission = operation.admit(self.keys.get_mut(&key_id), device, now_ms, cache);
                 let executed = match admission {
                     Admission::Answered(answered) => {
                         self.record_changed = answered.record_changed;
                         self.audit.extend(answered.audit);
+                        let moved = answered.arrived.filter(|parent| parent.kind == Kind::Move);
+                        if let Some(parent) = moved {
+                            self.keys.get_mut(&parent.key_id).unwrap().status = Status::Revoked;
+                        }
                         return answered.frame;
                     }
                     Admission::Job(job) => {
@@ -75,6 +83,16 @@ impl Model {
                     Admission::Refresh(job) => {
                         let executed = job.run(self.keys.get_mut(&key_id).unwrap(), rng);
                         self.record_changed = executed.record_changed;
+                        executed
+                    }
+                    Admission::Split(job) => {
+                        let issued = self.issued.get(&job.to());
+                        let (executed, arriving) = job.run(&self.keys[&key_id], issued, self.free_seats, rng);
+                        self.record_changed = executed.record_changed;
+                        if let Some(record) = arriving {
+                            self.issued.remove(&record.key_id);
+                            self.keys.insert(record.key_id, record);
+                        }
                         executed
                     }
                 };
@@ -117,7 +135,24 @@ impl Model {
                 let record = self.keys.get_mut(&activate.key_id());
                 activate.respond(record, device, now_ms, &DistId::default()).unwrap_or_else(|refusal| refusal)
             }
+            Ok(Incoming::Import(import)) => {
+                let issued = self.issued.get(&import.key_id()).copied();
+                match import.respond(issued, device, now_ms) {
+                    Ok((frame, record)) => {
+                        self.issued.remove(&record.key_id);
+                        self.keys.insert(record.key_id, record);
+                        frame
+                    }
+                    Err(refusal) => refusal,
+                }
+            }
         }
+    }
+
+    fn look_up_parent(&mut self, key_id: &KeyId) {
+        let Some(parent) = self.keys.get(key_id).and_then(|record| record.parent) else { return };
+        let active = self.keys.get(&parent.key_id).is_some_and(|record| record.status == Status::Active);
+        self.keys.get_mut(key_id).unwrap().parent = Some(Parent { active, ..parent });
     }
 
     /// A server in one of the vectors' states.
@@ -128,7 +163,8 @@ impl Model {
             model.keys.insert(record.key_id, record);
         }
         for key_id in state.list("issued_key_ids") {
-            let issued = Issued { device: OWN, suite: Suite::D, purpose: Purpose::Sign };
+            let issued =
+                Issued { device: OWN, suite: Suite::D, purpose: Purpose::Sign, origin: Origin::Generated };
             model.issued.insert(key_id.as_str().unwrap().parse().unwrap(), issued);
         }
         for keygen in state.list("keygens") {
@@ -208,6 +244,8 @@ pub(super) fn record(key: &Value) -> KeyRecord {
         },
         decrypts: u32::from_be_bytes(key.array("decrypts")),
         pending_sign: signed,
+        parent: None,
+        seat: false,
         share: server_share(key),
         pending: pending.map(|pending| PendingRefresh {
             epoch: u32::from_be_bytes(pending.array("epoch")),
@@ -240,6 +278,8 @@ pub(super) fn active(key: &Value) -> KeyRecord {
         gate: Gate::default(),
         decrypts: 0,
         pending_sign: None::<Digest>,
+        parent: None,
+        seat: false,
         share: server_share(key),
         pending: None,
     }

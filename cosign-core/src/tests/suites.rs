@@ -12,7 +12,7 @@ use super::{
 use crate::{
     ClientKey, Code, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Op, Purpose, SessionId, Suite,
     decrypt, keygen, refresh,
-    server::{Claim, Issued, Status, Unreadable, receive},
+    server::{Claim, Issued, Origin, Status, Unreadable, receive},
     sign,
 };
 
@@ -101,7 +101,7 @@ fn a_confirmation_of_another_suite_activates_nothing() {
 /// An operation that a suite does not have is unknown in it.
 #[test]
 fn operations_belong_to_suites() {
-    for (suite, op) in [(1, 6), (1, 7), (2, 1), (0, 1), (3, 1), (3, 6), (1, 8), (2, 8)] {
+    for (suite, op) in [(1, 6), (1, 7), (2, 1), (0, 1), (3, 1), (3, 6), (1, 9), (2, 9)] {
         for length in [4, 82, 114, 210, 242] {
             let mut frame = std::vec![0; length];
             frame[..3].copy_from_slice(&[1, suite, op]);
@@ -136,7 +136,7 @@ fn key_generation_fixes_the_suite() {
         // The key id was issued for this suite.
         let mut pair = Pair::active(suite, Purpose::Sign);
         let key_id = KeyId::from_bytes([3; 16]);
-        let issued = Issued { device: OWN, suite, purpose: Purpose::Sign };
+        let issued = Issued { device: OWN, suite, purpose: Purpose::Sign, origin: Origin::Generated };
         pair.model.issued.insert(key_id, issued);
         let (frame, _waiting) = keygen::start(key_id, other(suite), Purpose::Sign, &mut SysRng).unwrap();
         refused(&mut pair, &frame, Code::Key);
@@ -167,7 +167,9 @@ fn proofs_of_one_suite_are_none_of_the_other() {
     for suite in [Suite::D, Suite::F2] {
         let mut pair = Pair::active(suite, Purpose::Sign);
         let key_id = KeyId::from_bytes([4; 16]);
-        pair.model.issued.insert(key_id, Issued { device: OWN, suite, purpose: Purpose::Sign });
+        pair.model
+            .issued
+            .insert(key_id, Issued { device: OWN, suite, purpose: Purpose::Sign, origin: Origin::Generated });
         let (mut k1, waiting) = keygen::start(key_id, other(suite), Purpose::Sign, &mut SysRng).unwrap();
         k1[1] = suite.byte();
         let mut k2 = pair.model.handle(&k1, &OWN, NOW, &mut SysRng);

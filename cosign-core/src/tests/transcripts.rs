@@ -21,7 +21,7 @@ use crate::{
     nonce::{self, ClientBinding, Which},
     pin::{DeviceKey, Pin},
     refresh,
-    server::Issued,
+    server::{Issued, Origin},
     sign,
 };
 
@@ -146,7 +146,9 @@ fn key_generation_to_an_active_key() {
         let (key_id, purpose) = (KeyId::from_bytes(vector.array("key_id")), vector.u8("purpose"));
         let purpose = Purpose::from_byte(purpose).unwrap();
         let mut model = Model::new([0; 32]);
-        model.issued.insert(key_id, Issued { device: OWN, suite: Suite::D, purpose });
+        model
+            .issued
+            .insert(key_id, Issued { device: OWN, suite: Suite::D, purpose, origin: Origin::Generated });
         let mut client_rng = Script::of(vector, "client_randomness");
         let mut server_rng = Script::of(vector, "server_randomness");
 

@@ -11,7 +11,12 @@ use super::{
     Api, Problem,
     extract::{Bare, Enrolled, Input, OfKey},
 };
-use crate::domain::{Error, device::Name, services::KeyView};
+use crate::domain::{
+    Error,
+    device::Name,
+    key::{IssuedKey, Origin},
+    services::{KeyView, Wanted},
+};
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,13 +50,24 @@ impl From<SuiteBody> for Suite {
     }
 }
 
+/// Either a purpose, and a suite if it is not D, or the key to get a share of.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
-    #[serde(default)]
-    suite: SuiteBody,
-    purpose: PurposeBody,
+    suite: Option<SuiteBody>,
+    purpose: Option<PurposeBody>,
+    of: Option<String>,
     label: Name,
+}
+
+impl NewKey {
+    fn wanted(&self) -> Result<Wanted, Error> {
+        match (&self.of, self.purpose, self.suite) {
+            (None, Some(purpose), suite) => Ok(Wanted::New(suite.unwrap_or_default().into(), purpose.into())),
+            (Some(of), None, None) => of.parse().map(Wanted::ShareOf).map_err(|_| Error::NotFound),
+            _ => Err(Error::BadRequest("a new key has a `purpose`; a share of a key has `of` instead")),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -61,6 +77,39 @@ pub(super) struct IssuedBody {
     purpose: &'static str,
     label: Name,
     expires_at_ms: u64,
+}
+
+/// A key id that waits to be used.
+#[derive(Serialize)]
+pub(super) struct WaitingBody {
+    key_id: String,
+    suite: &'static str,
+    purpose: &'static str,
+    origin: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
+    expires_at_ms: u64,
+}
+
+impl From<IssuedKey> for WaitingBody {
+    fn from(issued: IssuedKey) -> Self {
+        let (origin, of, public_key) = match issued.origin {
+            Origin::Generated => ("generated", None, None),
+            Origin::Split(of) => ("split", Some(of.to_string()), None),
+            Origin::Recovered(public_key) => ("recovered", None, Some(public_key.to_spki_pem())),
+        };
+        Self {
+            key_id: issued.key_id.to_string(),
+            suite: issued.suite.as_str(),
+            purpose: issued.purpose.as_str(),
+            origin,
+            of,
+            public_key,
+            expires_at_ms: issued.expires_ms,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -85,6 +134,8 @@ pub(super) struct KeyBody {
     created_at_ms: u64,
     pin: PinBody,
     decrypts: u32,
+    parent: Option<String>,
+    seat: bool,
 }
 
 #[derive(Serialize)]
@@ -115,6 +166,8 @@ impl TryFrom<KeyView> for KeyBody {
                 refresh_required: key.pin.refresh_required,
             },
             decrypts: key.decrypts,
+            parent: key.parent.map(|parent| parent.to_string()),
+            seat: key.seat,
         })
     }
 }
@@ -125,8 +178,7 @@ pub(super) async fn issue(
     Enrolled(device): Enrolled,
     Input { body, once }: Input<NewKey>,
 ) -> Result<(StatusCode, Json<IssuedBody>), Problem> {
-    let issued =
-        api.keys.issue(&device, body.suite.into(), body.purpose.into(), body.label, once.as_ref()).await?;
+    let issued = api.keys.issue(&device, body.wanted()?, body.label, once.as_ref()).await?;
     let body = IssuedBody {
         key_id: issued.key_id.to_string(),
         suite: issued.suite.as_str(),
@@ -135,6 +187,15 @@ pub(super) async fn issue(
         expires_at_ms: issued.expires_ms,
     };
     Ok((StatusCode::CREATED, Json(body)))
+}
+
+/// `GET /v1/key-ids/{key_id}`
+pub(super) async fn issued(
+    State(api): State<Api>,
+    Enrolled(device): Enrolled,
+    OfKey(key_id): OfKey,
+) -> Result<Json<WaitingBody>, Problem> {
+    Ok(Json(api.keys.issued(&device, &key_id).await?.into()))
 }
 
 /// `GET /v1/keys`

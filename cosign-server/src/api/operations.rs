@@ -31,6 +31,8 @@ pub(super) async fn operate(
         "sign" => &[Op::Sign, Op::Commit, Op::Reveal],
         "decrypt" => &[Op::Decrypt],
         "refresh" => &[Op::Refresh, Op::Confirm],
+        "split" => &[Op::Split],
+        "import" => &[Op::Import],
         _ => return Err(Error::NotFound.into()),
     };
     // Frames too short to tell are the protocol's to refuse.

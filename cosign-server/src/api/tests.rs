@@ -1,6 +1,7 @@
 //! The routes without sockets.
 
 mod audit;
+mod shares;
 
 use axum::{
     body::Body,

@@ -6,9 +6,9 @@ use cosign_core::KeyId;
 use serde_json::json;
 
 use super::{
-    Failure, Init, Key, OneKey,
+    Failure, Init, Key, OneKey, OneOrAll, Output,
     output::{key_json, key_line, say},
-    until_signal,
+    recover, until_signal,
 };
 use crate::{
     app::{Config, Folder, Offline, OsEntropy, Server, SystemClock, start_logs},
@@ -76,12 +76,7 @@ pub(super) async fn key(key: Key) -> Result<(), Failure> {
             let offline = offline(&target.config).await?;
             let keys = offline.operator.keys(limit).await;
             offline.close().await;
-            let keys = keys?;
-            if output.json {
-                say(json!({ "keys": keys.iter().map(key_json).collect::<Vec<_>>() }));
-            } else {
-                keys.iter().for_each(|key| say(key_line(key)));
-            }
+            list(&keys?, output);
             return Ok(());
         }
         Key::Show(one) => {
@@ -98,15 +93,41 @@ pub(super) async fn key(key: Key) -> Result<(), Failure> {
             show(&key?, &one);
             return Ok(());
         }
-        Key::Freeze(one) => (one, Change::Freeze),
+        Key::Seats { one, count } => {
+            let offline = offline(&one.target.config).await?;
+            let key = offline.operator.set_seats(&one.key_id, count).await;
+            offline.close().await;
+            show(&key?, &one);
+            return Ok(());
+        }
+        Key::Recover(recover) => return recover::run(recover).await,
+        Key::Freeze(OneOrAll { one, all_shares: true }) => return change_all(&one, Change::Freeze).await,
+        Key::Revoke(OneOrAll { one, all_shares: true }) => return change_all(&one, Change::Revoke).await,
+        Key::Freeze(OneOrAll { one, .. }) => (one, Change::Freeze),
         Key::Unfreeze(one) => (one, Change::Unfreeze),
-        Key::Revoke(one) => (one, Change::Revoke),
+        Key::Revoke(OneOrAll { one, .. }) => (one, Change::Revoke),
     };
     let offline = offline(&one.target.config).await?;
     let key = offline.operator.change(&one.key_id, change).await;
     offline.close().await;
     show(&key?, &one);
     Ok(())
+}
+
+async fn change_all(one: &OneKey, change: Change) -> Result<(), Failure> {
+    let offline = offline(&one.target.config).await?;
+    let keys = offline.operator.change_all(&one.key_id, change).await;
+    offline.close().await;
+    list(&keys?, one.output);
+    Ok(())
+}
+
+fn list(keys: &[KeyView], output: Output) {
+    if output.json {
+        say(json!({ "keys": keys.iter().map(key_json).collect::<Vec<_>>() }));
+    } else {
+        keys.iter().for_each(|key| say(key_line(key)));
+    }
 }
 
 fn show(key: &KeyView, one: &OneKey) {

@@ -43,6 +43,10 @@ pub(super) fn key_json(key: &KeyView) -> Value {
             "refresh_required": key.pin.refresh_required,
         },
         "decrypts": key.decrypts,
+        "public_key": hex::encode(key.public_key),
+        "parent": key.parent.map(|parent| parent.to_string()),
+        "seat": key.seat,
+        "seats": { "max": key.seats.max, "taken": key.seats.taken },
     })
 }
 
@@ -53,8 +57,17 @@ pub(super) fn key_line(key: &KeyView) -> String {
         pin if pin.retry_s > 0 => format!("{} wrong PINs, wait {} s", pin.failures, pin.retry_s),
         pin => format!("{} wrong PINs", pin.failures),
     };
+    let origin = match key.parent {
+        Some(parent) if key.seat => format!("  seat, split of {parent}"),
+        Some(parent) => format!("  split of {parent}"),
+        None => String::new(),
+    };
+    let seats = match key.seats {
+        seats if seats.max == 0 => String::new(),
+        seats => format!("  {} of {} seats taken", seats.taken, seats.max),
+    };
     format!(
-        "{}  {:<7}  {:<2}  {:<9}  epoch {:<3}  {pin}  {}",
+        "{}  {:<7}  {:<2}  {:<9}  epoch {:<3}  {pin}  {}{origin}{seats}",
         key.key_id,
         key.purpose.as_str(),
         key.suite.as_str(),

@@ -13,6 +13,8 @@ pub use cosign_core::audit::{Act, Event, Record, SignatureItem, SignedTreeHead};
 
 /// Note of the record of a confirmed refresh. The highest epoch among these is the oldest that a key may have.
 pub const ACTIVATED: &str = "activated";
+/// Note of the record of a share that is revoked because it has arrived at another device.
+pub const MOVED: &str = "moved";
 
 /// A stored record.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,19 @@
 //! Keys as the service sees them: states, the PIN gate, what is stored.
 
-pub use cosign_core::server::Status;
-use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, Suite};
+use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, Suite, server::Issued};
+pub use cosign_core::{
+    server::{Origin, Parent, Status},
+    split::Kind,
+};
 
 use super::{Error, device::Name};
 
 /// How long an issued key id waits for key generation, in milliseconds.
 pub const ISSUE_TTL_MS: u64 = 60 * 60 * 1000;
-/// How long a generated key waits for its activation, in milliseconds.
-pub const PENDING_TTL_MS: u64 = 24 * 60 * 60 * 1000;
+/// How long a key id issued for a recovered key waits for its import, in milliseconds.
+pub const RECOVERY_TTL_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// How long a generated key waits for its activation, and an arriving one for its refresh, in milliseconds.
+pub use cosign_core::server::PENDING_TTL_MS;
 /// Most keys per device that are not revoked.
 pub const MAX_KEYS: u64 = 64;
 /// Most issued and unused key ids per device.
@@ -37,6 +42,9 @@ pub fn transition(status: Status, change: Change) -> Result<Status, Error> {
         (Status::Pending, Change::Freeze | Change::Unfreeze) => {
             Err(Error::Conflict("the key was never activated; revoke it instead"))
         }
+        (Status::Arriving, Change::Freeze | Change::Unfreeze) => Err(Error::Conflict(
+            "the key waits for its first refresh; revoke it, or freeze the key that it was split from",
+        )),
         (Status::Revoked, Change::Freeze | Change::Unfreeze) => Err(Error::Conflict("the key is revoked")),
     }
 }
@@ -52,14 +60,47 @@ pub struct IssuedKey {
     pub suite: Suite,
     /// For what.
     pub purpose: Purpose,
+    /// Where its first shares come from.
+    pub origin: Origin,
     /// What its owner calls it.
     pub label: Name,
     /// When, unix milliseconds.
     pub issued_ms: u64,
-    /// Until when key generation may start, unix milliseconds.
+    /// Until when key generation may start, or a split or an import happen, unix milliseconds.
     pub expires_ms: u64,
-    /// When key generation started.
+    /// When that was.
     pub used_ms: Option<u64>,
+}
+
+impl IssuedKey {
+    /// Whether it waits to be used.
+    #[must_use]
+    pub const fn is_usable(&self, now_ms: u64) -> bool {
+        self.used_ms.is_none() && self.expires_ms > now_ms
+    }
+
+    /// What the protocol needs to know of it.
+    #[must_use]
+    pub const fn terms(&self) -> Issued {
+        Issued { device: self.device, suite: self.suite, purpose: self.purpose, origin: self.origin }
+    }
+}
+
+/// The shares of a key that its owner may give to others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seats {
+    /// How many the operator allows the holder of this share to give; 0 for a share that is itself given.
+    pub max: u32,
+    /// How many there are of the public key and not revoked.
+    pub taken: u32,
+}
+
+impl Seats {
+    /// How many more may be given.
+    #[must_use]
+    pub const fn free(self) -> u32 {
+        self.max.saturating_sub(self.taken)
+    }
 }
 
 /// The PIN gate as it is stored; its rules are the protocol's.
@@ -90,7 +131,7 @@ pub struct StoredKey {
     pub created_ms: u64,
     /// PIN failures.
     pub gate: Gate,
-    /// Decryptions so far, over the key's lifetime.
+    /// Decryptions so far with all shares of the public key, those revoked included.
     pub decrypts: u32,
     /// The digest signed while waiting for activation.
     pub pending_sign: Option<[u8; 32]>,
@@ -98,6 +139,12 @@ pub struct StoredKey {
     pub share: Vec<u8>,
     /// Sealed pending refresh.
     pub pending: Option<Vec<u8>>,
+    /// The share that it was split from; whether that is active is not looked up.
+    pub parent: Option<Parent>,
+    /// Whether it is one more share of somebody else's key.
+    pub seat: bool,
+    /// Those that its owner may give.
+    pub seats: Seats,
     /// Highest epoch that the audit log has seen.
     pub logged_epoch: u32,
     /// Grows with every change of authority.
@@ -141,6 +188,9 @@ mod tests {
     fn only_the_protocol_activates() {
         assert!(transition(Status::Pending, Change::Unfreeze).is_err());
         assert!(transition(Status::Pending, Change::Freeze).is_err());
+        assert!(transition(Status::Arriving, Change::Unfreeze).is_err());
+        assert!(transition(Status::Arriving, Change::Freeze).is_err());
+        assert_eq!(transition(Status::Arriving, Change::Revoke), Ok(Status::Revoked));
         assert_eq!(transition(Status::Active, Change::Freeze), Ok(Status::Suspended));
         assert_eq!(transition(Status::Suspended, Change::Unfreeze), Ok(Status::Active));
     }

@@ -95,14 +95,21 @@ pub enum Write {
     AddDevice(Device),
     /// A key id issued to a device.
     IssueKey(IssuedKey),
-    /// The first message of key generation uses an issued id up. `Stale` when it was used, has expired, or never was.
+    /// The first message of key generation, a split or an import uses an issued id up. `Stale` when it was used, has
+    /// expired, or never was.
     UseKeyId {
         /// The id.
         key_id: KeyId,
         /// Unix milliseconds.
         now_ms: u64,
     },
-    /// A new key. `Duplicate` when its id or its public key is known.
+    /// A new key, its decryptions not counted yet. `Duplicate` when its id is known, and
+    ///
+    /// * of a generated key, when its public key is known;
+    /// * of a recovered one (arriving, without a parent), when a share of its public key is not revoked.
+    ///
+    /// `Stale` for one that was split, unless its parent is active and has the same public key and, for one more seat, may
+    /// give one. Instead of its own number of seats it gets its parent's if that moves.
     AddKey(Box<StoredKey>),
     /// Changes nothing; `Stale` unless the key still has this version.
     Expect {
@@ -124,10 +131,31 @@ pub enum Write {
         /// New status. `Revoked` destroys the sealed shares.
         to: Status,
     },
+    /// Revokes an active share in the unit in which another one takes its place. `Stale` when it is not active. Unlike any
+    /// other revocation it goes on record after the commit: a crash in between must not end the key on both devices.
+    MoveAway {
+        /// The key.
+        key_id: KeyId,
+    },
     /// Resets the PIN counters of a key; it must be refreshed next. Raises its version. `Stale` when it is unknown.
     Unlock {
         /// The key.
         key_id: KeyId,
+    },
+    /// Sets how many shares its owner may give to others, for all of a public key that are not given themselves. `Stale`
+    /// when none is left.
+    SetSeats {
+        /// X || Y.
+        public_key: [u8; 64],
+        /// How many.
+        max: u32,
+    },
+    /// Changes nothing; `Stale` unless a public key has so many shares that are not revoked.
+    ExpectShares {
+        /// X || Y.
+        public_key: [u8; 64],
+        /// How many.
+        live: u32,
     },
     /// A new wrapping key. `Duplicate` when its version is known, `Stale` when the database has another master key.
     AddWrappingKey {
@@ -164,7 +192,7 @@ pub enum Write {
     SetAuditKey(SealedAuditKey),
     /// Keeps what a request did. `Duplicate` when its name is taken, `Busy` when the device has too many.
     Remember(Outcome),
-    /// Drops what has expired: sessions, outcomes, codes, issued ids, keys never activated.
+    /// Drops what has expired: sessions, outcomes, codes, issued ids, keys never activated and keys that never arrived.
     Purge {
         /// Unix milliseconds.
         now_ms: u64,
@@ -184,9 +212,10 @@ pub struct Spend {
     pub fp: [u8; 32],
     /// How long the session is remembered, unix milliseconds.
     pub until_ms: u64,
-    /// Decryptions to count against the key's lifetime quota.
+    /// Decryptions to count against the lifetime quota of the public key.
     pub decrypts: u32,
-    /// That quota. `Stale` when it would be passed: what the operation was admitted on was not the whole count.
+    /// That quota. `Stale` when all shares together would pass it: what the operation was admitted on was not the whole
+    /// count.
     pub quota: u32,
 }
 
@@ -242,6 +271,8 @@ pub trait Store: Send + Sync {
         device: Option<&'a DeviceId>,
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<StoredKey>, StoreError>>;
+    /// All shares of a public key, X || Y, oldest first; those revoked too.
+    fn shares<'a>(&'a self, public_key: &'a [u8; 64]) -> BoxFuture<'a, Result<Vec<StoredKey>, StoreError>>;
     /// An issued key id, used or not.
     fn issued<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<IssuedKey>, StoreError>>;
     /// How many keys a device has that are not revoked, and how many issued ids it may still use.

@@ -4,8 +4,10 @@ mod audit;
 mod devices;
 mod keys;
 mod operator;
+mod shares;
 
 pub use audit::{AuditLog, ProvenRecords, Selection};
 pub use devices::Devices;
-pub use keys::{KeyView, Keys, PinView};
+pub use keys::{KeyView, Keys, PinView, Wanted};
 pub use operator::Operator;
+pub use shares::Recovery;

@@ -1,16 +1,21 @@
-//! Key generation and activation.
+//! Key generation and activation, and the import of a recovered key.
 
 use cosign_core::{
     Code, DeviceId, KeyId, Op, SessionId,
-    server::{Activate, Claim, Issued, KeyRecord, KeygenOpen, KeygenStart, refuse},
+    server::{Activate, Claim, Import, Issued, KeyRecord, KeygenOpen, KeygenStart, Origin, refuse},
     sm_primitives::sm2::DistId,
 };
 
-use super::{operate::Failed, service::Core, vault::seal_record};
+use super::{
+    operate::Failed,
+    service::Core,
+    vault::{new_row, seal_record},
+};
 use crate::domain::{
     audit::{Act, Event},
-    key::{IssuedKey, StoredKey},
-    ports::{StoreError, Write},
+    device::Name,
+    key::IssuedKey,
+    ports::{StoreError, Unit, Write},
 };
 
 /// Times an activation is judged again because its key changed meanwhile.
@@ -23,12 +28,10 @@ impl Core {
         let refuse = |code| refuse(suite, &sid, code);
         let claim = Claim { suite, op: Op::Keygen, key_id, sid };
         let refused = || self.log_refusal(device, claim, refuse(Code::Key));
-        let issued = match self.store.issued(&key_id).await {
-            Ok(issued) => issued.filter(|issued| issued.used_ms.is_none() && issued.expires_ms > now_ms),
-            Err(_) => return refuse(Code::Internal),
-        };
-        let issued = issued.map(|IssuedKey { device, suite, purpose, .. }| Issued { device, suite, purpose });
-        if issued != Some(Issued { device: *device, suite, purpose: start.purpose() }) {
+        let Ok(issued) = self.usable(&key_id, now_ms).await else { return refuse(Code::Internal) };
+        let issued = issued.as_ref().map(IssuedKey::terms);
+        let purpose = start.purpose();
+        if issued != Some(Issued { device: *device, suite, purpose, origin: Origin::Generated }) {
             return refused().await;
         }
         if !self.pending.has_room(device, now_ms) {
@@ -67,12 +70,8 @@ impl Core {
         let response = self.pool.run(slot, move || open.respond(Some(keygen), &owner, now_ms)).await;
         match response {
             Some(Ok((frame, record))) => {
-                let event = Event {
-                    epoch: record.epoch,
-                    public_key: Some(record.public_key.as_point().to_bytes()),
-                    ..event(Op::Open, now_ms, key_id, sid, device)
-                };
-                match self.add_key(&record, event).await {
+                let event = made(&record, event(Op::Open, now_ms, key_id, sid, device));
+                match self.add_key(&record, &[Write::Log(event)]).await {
                     Ok(()) => frame,
                     Err(StoreError::Duplicate) => refused(refuse(Code::Proof)).await,
                     Err(_) => refuse(Code::Internal),
@@ -83,41 +82,63 @@ impl Core {
         }
     }
 
-    async fn add_key(&self, record: &KeyRecord, event: Event) -> Result<(), StoreError> {
-        let issued = self.store.issued(&record.key_id).await?.ok_or(StoreError::Stale)?;
-        let base = StoredKey {
-            key_id: record.key_id,
-            device: record.device,
-            label: issued.label,
-            suite: record.suite,
-            purpose: record.purpose,
-            status: record.status,
-            epoch: record.epoch,
-            rid: record.rid,
-            public_key: record.public_key.as_point().to_bytes(),
-            created_ms: record.created_ms,
-            gate: record.gate,
-            decrypts: record.decrypts,
-            pending_sign: None,
-            share: Vec::new(),
-            pending: None,
-            logged_epoch: 0,
-            version: 1,
-        };
-        let added = self.add_sealed(record, base.clone(), event.clone()).await;
+    /// Op 13. It is sent once: the key id is used up with the new key.
+    pub(super) async fn import(&self, device: &DeviceId, import: Import) -> Vec<u8> {
+        let (suite, key_id, sid, now_ms) =
+            (import.suite(), import.key_id(), import.sid(), self.clock.now_ms());
+        let refuse = |code| refuse(suite, &sid, code);
+        let claim = Claim { suite, op: Op::Import, key_id, sid };
+        let refused = |frame| self.log_refusal(device, claim, frame);
+        let Ok(issued) = self.usable(&key_id, now_ms).await else { return refuse(Code::Internal) };
+        let issued = issued.as_ref().map(IssuedKey::terms);
+        let Some(slot) = self.pool.reserve() else { return refuse(Code::Busy) };
+        let owner = *device;
+        let response = self.pool.run(slot, move || import.respond(issued, &owner, now_ms)).await;
+        match response {
+            Some(Ok((frame, record))) => {
+                let use_up = Write::UseKeyId { key_id, now_ms };
+                let log = Write::Log(made(&record, event(Op::Import, now_ms, key_id, sid, device)));
+                match self.add_key(&record, &[use_up, log]).await {
+                    Ok(()) => frame,
+                    // Another share of this public key is left, or the id was used meanwhile.
+                    Err(StoreError::Duplicate | StoreError::Stale) => refused(refuse(Code::Key)).await,
+                    Err(_) => refuse(Code::Internal),
+                }
+            }
+            Some(Err(frame)) => refused(frame).await,
+            None => refuse(Code::Internal),
+        }
+    }
+
+    /// An issued key id that waits to be used.
+    pub(super) async fn usable(&self, key_id: &KeyId, now_ms: u64) -> Result<Option<IssuedKey>, StoreError> {
+        Ok(self.store.issued(key_id).await?.filter(|issued| issued.is_usable(now_ms)))
+    }
+
+    /// Makes a new key durable, and `more` with it.
+    async fn add_key(&self, record: &KeyRecord, more: &[Write]) -> Result<(), StoreError> {
+        let added = self.add_sealed(record, more).await;
         // The wrapping key may have been dropped after a newer one was made.
         if added == Err(StoreError::Stale) && self.catch_up().await {
-            return self.add_sealed(record, base, event).await;
+            return self.add_sealed(record, more).await;
         }
         added
     }
 
-    async fn add_sealed(&self, record: &KeyRecord, base: StoredKey, event: Event) -> Result<(), StoreError> {
-        let row = seal_record(record, base, self.sealer.keys(), &*self.entropy).map_err(|error| {
+    async fn add_sealed(&self, record: &KeyRecord, more: &[Write]) -> Result<(), StoreError> {
+        let label = self.store.issued(&record.key_id).await?.ok_or(StoreError::Stale)?.label;
+        let mut unit = vec![self.new_key(record, label)?];
+        unit.extend_from_slice(more);
+        self.store.commit(Unit(unit)).await
+    }
+
+    /// The write of a new key, sealed.
+    pub(super) fn new_key(&self, record: &KeyRecord, label: Name) -> Result<Write, StoreError> {
+        let row = seal_record(record, new_row(record, label), self.sealer.keys(), &*self.entropy);
+        row.map(|row| Write::AddKey(Box::new(row))).map_err(|error| {
             tracing::error!(key_id = %record.key_id, %error, "a new key could not be sealed");
             StoreError::Unavailable
-        })?;
-        self.store.commit([Write::AddKey(Box::new(row)), Write::Log(event)].into()).await
+        })
     }
 
     /// Op 12: the co-signed certification request makes the key active.
@@ -160,6 +181,12 @@ impl Core {
         self.vault.release(&key_id, locked);
         outcome
     }
+}
+
+/// The event that made a key.
+pub(super) fn made(record: &KeyRecord, event: Event) -> Event {
+    let public_key = Some(record.public_key.as_point().to_bytes());
+    Event { epoch: record.epoch, public_key, ..event }
 }
 
 fn event(op: Op, now_ms: u64, key_id: KeyId, sid: SessionId, device: &DeviceId) -> Event {

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use cosign_core::{
     Code, DeviceId, KeyId, Op, SessionId, Suite,
     server::{
-        Admission, Answered, Audit, Claim, Executed, Incoming, Job, LIFETIME_QUOTA, Operation, RefreshJob,
-        receive, refuse,
+        Admission, Answered, Audit, Claim, Executed, Incoming, Job, LIFETIME_QUOTA, Operation, Parent,
+        RefreshJob, receive, refuse,
     },
+    split::Kind,
 };
 
 use super::{
     pool::Slot,
     service::Core,
+    shares::arrival,
     vault::{Hot, Locked},
 };
 use crate::domain::{
@@ -52,17 +54,17 @@ impl From<StoreError> for Failed {
 
 /// Who does what with which key.
 #[derive(Clone, Copy)]
-struct Scene<'a> {
-    device: &'a DeviceId,
+pub(super) struct Scene<'a> {
+    pub(super) device: &'a DeviceId,
     suite: Suite,
     op: Op,
-    key_id: KeyId,
-    sid: SessionId,
-    now_ms: u64,
+    pub(super) key_id: KeyId,
+    pub(super) sid: SessionId,
+    pub(super) now_ms: u64,
 }
 
 impl Core {
-    /// Answers ops 01, 02, 03, 05, 06, 07.
+    /// Answers ops 01, 02, 03, 05 to 08.
     pub(super) async fn operate(&self, device: &DeviceId, operation: Operation, frame: &[u8]) -> Vec<u8> {
         let (suite, key_id, sid) = (operation.suite(), operation.key_id(), operation.sid());
         let mut next = Some(operation);
@@ -85,10 +87,17 @@ impl Core {
     ) -> Result<Vec<u8>, Failed> {
         let mut locked = self.vault.lock(&key_id, self.clock.now_ms()).await;
         let was_hot = locked.is_some();
-        if let Err(failed) = self.load(&key_id, &mut locked).await {
-            self.vault.release(&key_id, locked);
-            return Err(failed);
-        }
+        let loaded = async {
+            self.load(&key_id, &mut locked).await?;
+            self.look_up_parent(&mut locked).await
+        };
+        let parent = match loaded.await {
+            Ok(parent) => parent,
+            Err(failed) => {
+                self.vault.release(&key_id, locked);
+                return Err(failed);
+            }
+        };
         let Some(slot) = self.pool.reserve() else {
             self.vault.release(&key_id, locked);
             return Err(Failed::Refused(Code::Busy));
@@ -102,13 +111,27 @@ impl Core {
         match admission {
             Admission::Answered(answered) => {
                 drop(slot);
-                let outcome = self.settle(scene, &mut locked, answered, was_hot).await;
+                let arrived = answered.arrived;
+                let outcome = self.settle(scene, &mut locked, answered, was_hot, parent).await;
                 self.vault.release(&key_id, locked);
+                if outcome.is_ok()
+                    && let Some(Parent { key_id, kind: Kind::Move, .. }) = arrived
+                {
+                    self.vault.forget(&key_id, scene.now_ms).await;
+                }
                 outcome
             }
             Admission::Job(job) => self.compute(scene, locked, job, slot).await,
             Admission::Refresh(job) => {
                 let outcome = self.refresh(scene, &mut locked, job, slot).await;
+                if outcome.is_err() {
+                    self.abandon(scene);
+                }
+                self.vault.release(&key_id, locked);
+                outcome
+            }
+            Admission::Split(job) => {
+                let outcome = self.split(scene, &mut locked, job, slot).await;
                 if outcome.is_err() {
                     self.abandon(scene);
                 }
@@ -150,24 +173,14 @@ impl Core {
         locked: &mut Locked,
         answered: Answered,
         was_hot: bool,
+        parent: Option<StoredKey>,
     ) -> Result<Vec<u8>, Failed> {
         let Some(hot) = locked.as_mut() else {
             // Unknown or revoked.
             let Scene { device, suite, op, key_id, sid, .. } = scene;
             return Ok(self.log_refusal(device, Claim { suite, op, key_id, sid }, answered.frame).await);
         };
-        let outcome = match (answered.record_changed, &answered.audit) {
-            (false, None) if !was_hot => Ok(()),
-            (false, None) => self.still_current(&hot.stored).await,
-            (changed, audit) => {
-                let log = audit.as_ref().map(|audit| {
-                    let activated = hot.record.epoch != hot.stored.epoch;
-                    Write::Log(event(audit, &scene, if activated { ACTIVATED } else { "" }))
-                });
-                self.save(hot, changed, log.into_iter().collect()).await
-            }
-        };
-        if let Err(failed) = outcome {
+        if let Err(failed) = self.make_durable(scene, hot, &answered, was_hot, parent).await {
             **locked = None;
             // Only a used-up quota and the opening of a session that was there are refused after the request was begun
             // with; every other session is someone else's.
@@ -181,6 +194,30 @@ impl Core {
             return Err(failed);
         }
         Ok(answered.frame)
+    }
+
+    /// What an answer changed, and its record; or nothing, if the key is still as it was judged.
+    async fn make_durable(
+        &self,
+        scene: Scene<'_>,
+        hot: &mut Hot,
+        answered: &Answered,
+        was_hot: bool,
+        parent: Option<StoredKey>,
+    ) -> Result<(), Failed> {
+        if !answered.record_changed && answered.audit.is_none() {
+            return if was_hot { self.still_current(&hot.stored).await } else { Ok(()) };
+        }
+        let mut more = Vec::new();
+        if let Some(audit) = &answered.audit {
+            let activated = hot.record.epoch != hot.stored.epoch;
+            more.push(Write::Log(event(audit, &scene, if activated { ACTIVATED } else { "" })));
+        }
+        if let Some(arrived) = &answered.arrived {
+            let parent = parent.ok_or(Failed::Refused(Code::Internal))?;
+            more.extend(arrival(&scene, arrived.kind, &parent));
+        }
+        self.save(hot, answered.record_changed, more).await
     }
 
     async fn still_current(&self, stored: &StoredKey) -> Result<(), Failed> {
@@ -306,7 +343,7 @@ fn again(frame: &[u8]) -> Option<Operation> {
     }
 }
 
-fn spend(audit: &Audit, version: i64, decrypts: u32) -> Spend {
+pub(super) fn spend(audit: &Audit, version: i64, decrypts: u32) -> Spend {
     Spend {
         key_id: audit.key_id,
         version,
@@ -318,7 +355,7 @@ fn spend(audit: &Audit, version: i64, decrypts: u32) -> Spend {
     }
 }
 
-fn event(audit: &Audit, scene: &Scene<'_>, note: &str) -> Event {
+pub(super) fn event(audit: &Audit, scene: &Scene<'_>, note: &str) -> Event {
     Event {
         epoch: audit.epoch,
         sid: Some(audit.sid),

@@ -207,6 +207,7 @@ impl Core {
             Incoming::KeygenStart(start) => self.start_keygen(device, start).await,
             Incoming::KeygenOpen(open) => self.open_keygen(device, open).await,
             Incoming::Activate(activate) => self.activate(device, &activate).await,
+            Incoming::Import(import) => self.import(device, import).await,
         };
         self.report(Some(op), device, &answer, started_ns);
         answer

@@ -15,7 +15,8 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::seal::{Content, Place, SealError, WrappingKeys};
 use crate::domain::{
-    key::{Status, StoredKey},
+    device::Name,
+    key::{Seats, Status, StoredKey},
     ports::Entropy,
 };
 
@@ -74,6 +75,8 @@ impl Hot {
                 Some(digest) => Some(Digest::from_bytes(digest).ok_or(LoadError::Malformed)?),
                 None => None,
             },
+            parent: stored.parent,
+            seat: stored.seat,
             share: Arc::new(share),
             pending,
         };
@@ -83,6 +86,32 @@ impl Hot {
     /// The row as it must be stored now. The share is sealed again when it is another one, or its wrapping key is not the newest.
     pub(super) fn seal(&self, keys: &WrappingKeys, entropy: &dyn Entropy) -> Result<StoredKey, SealError> {
         seal_record(&self.record, self.stored.clone(), keys, entropy)
+    }
+}
+
+/// The row of a record that is new: nothing of it is sealed yet.
+pub(super) fn new_row(record: &KeyRecord, label: Name) -> StoredKey {
+    StoredKey {
+        key_id: record.key_id,
+        device: record.device,
+        label,
+        suite: record.suite,
+        purpose: record.purpose,
+        status: record.status,
+        epoch: record.epoch,
+        rid: record.rid,
+        public_key: record.public_key.as_point().to_bytes(),
+        created_ms: record.created_ms,
+        gate: record.gate,
+        decrypts: record.decrypts,
+        pending_sign: None,
+        share: Vec::new(),
+        pending: None,
+        parent: record.parent,
+        seat: record.seat,
+        seats: Seats::default(),
+        logged_epoch: 0,
+        version: 1,
     }
 }
 
@@ -169,6 +198,13 @@ impl Vault {
             Arc::clone(&cell.lock)
         };
         lock.lock_owned().await
+    }
+
+    /// Wipes a key from memory.
+    pub(super) async fn forget(&self, key_id: &KeyId, now_ms: u64) {
+        let mut locked = self.lock(key_id, now_ms).await;
+        *locked = None;
+        self.release(key_id, locked);
     }
 
     /// Gives a key back. A cell in which there is no key is not kept, so unknown ids cost no memory.

@@ -35,12 +35,25 @@ fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// Keys as [`rows::key`] reads them, with what all shares of their public key make together.
+macro_rules! select_keys {
+    ($logged_epoch:literal, $which:literal) => {
+        sqlx::query(concat!(
+            "SELECT k.*, i.label, ",
+            $logged_epoch,
+            " AS logged_epoch, \
+             (SELECT SUM(s.decrypts) FROM keys s WHERE s.public_key = k.public_key) AS all_decrypts, \
+             (SELECT SUM(s.live_seat) FROM keys s WHERE s.public_key = k.public_key) AS seats \
+             FROM keys k JOIN key_ids i ON i.key_id = k.key_id WHERE ",
+            $which
+        ))
+    };
+}
+
 pub(super) async fn key(pool: &SqlitePool, key_id: &KeyId) -> Result<Option<StoredKey>, StoreError> {
-    let row = sqlx::query(
-        "SELECT k.*, i.label, \
-         (SELECT MAX(a.activated) FROM audit a WHERE a.key_id = k.key_id AND a.activated IS NOT NULL) \
-         AS logged_epoch \
-         FROM keys k JOIN key_ids i ON i.key_id = k.key_id WHERE k.key_id = ?",
+    let row = select_keys!(
+        "(SELECT MAX(a.activated) FROM audit a WHERE a.key_id = k.key_id AND a.activated IS NOT NULL)",
+        "k.key_id = ?"
     )
     .bind(key_id.as_bytes().to_vec())
     .fetch_optional(pool)
@@ -61,14 +74,20 @@ pub(super) async fn keys(
     device: Option<&DeviceId>,
     limit: u32,
 ) -> Result<Vec<StoredKey>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT k.*, i.label, NULL AS logged_epoch FROM keys k JOIN key_ids i ON i.key_id = k.key_id \
-         WHERE ?1 IS NULL OR k.device_id = ?1 ORDER BY k.created_ms, k.key_id LIMIT ?2",
-    )
-    .bind(device.map(|device| device.as_bytes().to_vec()))
-    .bind(limit)
-    .fetch_all(pool)
-    .await;
+    let rows =
+        select_keys!("NULL", "(?1 IS NULL OR k.device_id = ?1) ORDER BY k.created_ms, k.key_id LIMIT ?2")
+            .bind(device.map(|device| device.as_bytes().to_vec()))
+            .bind(limit)
+            .fetch_all(pool)
+            .await;
+    all(rows, rows::key)
+}
+
+pub(super) async fn shares(pool: &SqlitePool, public_key: &[u8; 64]) -> Result<Vec<StoredKey>, StoreError> {
+    let rows = select_keys!("NULL", "k.public_key = ? ORDER BY k.created_ms, k.key_id")
+        .bind(public_key.to_vec())
+        .fetch_all(pool)
+        .await;
     all(rows, rows::key)
 }
 
@@ -134,9 +153,9 @@ pub(super) async fn sealed_before(
     after: Option<KeyId>,
     limit: u32,
 ) -> Result<Vec<StoredKey>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT k.*, i.label, NULL AS logged_epoch FROM keys k JOIN key_ids i ON i.key_id = k.key_id \
-         WHERE k.key_id > ?1 AND (k.share_key < ?2 OR k.pending_key < ?2) ORDER BY k.key_id LIMIT ?3",
+    let rows = select_keys!(
+        "NULL",
+        "k.key_id > ?1 AND (k.share_key < ?2 OR k.pending_key < ?2) ORDER BY k.key_id LIMIT ?3"
     )
     .bind(after.map_or_else(Vec::new, |key_id| key_id.as_bytes().to_vec()))
     .bind(version.to_be_bytes().to_vec())

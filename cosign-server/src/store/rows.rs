@@ -1,12 +1,16 @@
 //! Rows into values, and database errors into the port's.
 
-use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, SessionId, Suite, audit::Hash};
+use cosign_core::{
+    DeviceId, KeyId, Purpose, RefreshId, SessionId, Suite,
+    audit::Hash,
+    sm_primitives::{point::PublicPoint, sm2::PublicKey},
+};
 use sqlx::{Row, error::ErrorKind, sqlite::SqliteRow};
 
 use crate::domain::{
     audit::{Entry, SealedAuditKey, SignedTreeHead},
     device::{Device, Name},
-    key::{Gate, IssuedKey, Status, StoredKey, WrappedKey},
+    key::{Gate, IssuedKey, Kind, Origin, Parent, Seats, Status, StoredKey, WrappedKey},
     once::Outcome,
     ports::{LiveSession, StoreError},
 };
@@ -68,6 +72,21 @@ fn suite(row: &SqliteRow) -> Result<Suite, sqlx::Error> {
     Suite::from_byte(number(row, "suite")?).ok_or_else(|| malformed("unknown suite"))
 }
 
+fn parent(row: &SqliteRow) -> Result<Option<Parent>, sqlx::Error> {
+    let Some(key_id) = optional(row, "parent")? else { return Ok(None) };
+    let kind = Kind::from_byte(number(row, "parent_kind")?).ok_or_else(|| malformed("unknown kind"))?;
+    Ok(Some(Parent { key_id: KeyId::from_bytes(key_id), kind, active: false }))
+}
+
+fn origin(row: &SqliteRow) -> Result<Origin, sqlx::Error> {
+    if let Some(of) = optional(row, "split_of")? {
+        return Ok(Origin::Split(KeyId::from_bytes(of)));
+    }
+    let Some(public_key) = optional(row, "recovers")? else { return Ok(Origin::Generated) };
+    let point = PublicPoint::from_bytes(&public_key).ok_or_else(|| malformed("not a public key"))?;
+    Ok(Origin::Recovered(PublicKey::from(point)))
+}
+
 pub(super) fn key(row: &SqliteRow) -> Result<StoredKey, sqlx::Error> {
     Ok(StoredKey {
         key_id: KeyId::from_bytes(bytes(row, "key_id")?),
@@ -86,10 +105,13 @@ pub(super) fn key(row: &SqliteRow) -> Result<StoredKey, sqlx::Error> {
             unlock_at_ms: number(row, "unlock_at_ms")?,
             refresh_required: row.try_get("refresh_required")?,
         },
-        decrypts: number(row, "decrypts")?,
+        decrypts: number(row, "all_decrypts")?,
         pending_sign: optional(row, "pending_sign")?,
         share: row.try_get("share")?,
         pending: row.try_get("pending")?,
+        parent: parent(row)?,
+        seat: row.try_get("seat")?,
+        seats: Seats { max: number(row, "max_seats")?, taken: number(row, "seats")? },
         logged_epoch: unsigned(row.try_get::<Option<i64>, _>("logged_epoch")?.unwrap_or(0))?,
         version: row.try_get("version")?,
     })
@@ -113,6 +135,7 @@ pub(super) fn issued(row: &SqliteRow) -> Result<IssuedKey, sqlx::Error> {
         device: DeviceId::from_bytes(bytes(row, "device_id")?),
         suite: suite(row)?,
         purpose: purpose(row)?,
+        origin: origin(row)?,
         label: name(row, "label")?,
         issued_ms: number(row, "issued_ms")?,
         expires_ms: number(row, "expires_ms")?,

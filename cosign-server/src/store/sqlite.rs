@@ -249,6 +249,10 @@ impl Store for SqliteStore {
         Box::pin(read::keys(&self.readers, device, limit))
     }
 
+    fn shares<'a>(&'a self, public_key: &'a [u8; 64]) -> BoxFuture<'a, Result<Vec<StoredKey>, StoreError>> {
+        Box::pin(read::shares(&self.readers, public_key))
+    }
+
     fn issued<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<IssuedKey>, StoreError>> {
         Box::pin(read::issued(&self.readers, key_id))
     }

@@ -1,6 +1,7 @@
 //! The database on its own: migrations, group commit, what each write supposes.
 
 mod audit;
+mod shares;
 mod wrapping;
 
 use std::{path::Path, sync::Arc};
@@ -19,7 +20,10 @@ use crate::{
         audit::{Act, Event, Record, SealedAuditKey, SignedTreeHead, Walk},
         device::Device,
         enrolment::CodeHash,
-        key::{Gate, IssuedKey, Resealed, Status, StoredKey, WrappedKey},
+        key::{
+            Gate, IssuedKey, Kind, Origin, PENDING_TTL_MS, Parent, Resealed, Seats, Status, StoredKey,
+            WrappedKey,
+        },
         once::{KEPT_MS, Outcome},
         ports::{RecordsOfKey, Spend, Store as _, StoreError, Unit, Write},
     },
@@ -56,6 +60,7 @@ fn issue(key_id: KeyId) -> Write {
         device: DEVICE,
         suite: Suite::D,
         purpose: Purpose::Sign,
+        origin: Origin::Generated,
         label: name("key"),
         issued_ms: 1,
         expires_ms: 100,
@@ -80,6 +85,9 @@ fn key(key_id: KeyId, public_key: u8) -> StoredKey {
         pending_sign: None,
         share: sealed(1, 9),
         pending: Some(sealed(1, 8)),
+        parent: None,
+        seat: false,
+        seats: Seats::default(),
         logged_epoch: 0,
         version: 1,
     }
@@ -331,7 +339,7 @@ async fn rows_from_before_there_was_a_choice_have_suite_d() {
         "INSERT INTO key_ids (device_id, key_id, purpose, label, issued_ms, expires_ms) \
          VALUES (?1, ?2, 1, 'key', 1, 100)",
         "INSERT INTO keys (device_id, key_id, purpose, status, epoch, rid, public_key, created_ms, share) \
-         VALUES (?1, ?2, 1, 'active', 1, zeroblob(16), zeroblob(64), 1, x'09')",
+         VALUES (?1, ?2, 1, 'revoked', 1, zeroblob(16), zeroblob(64), 1, x'')",
     ] {
         sqlx::query(insert).bind(&device).bind(&key_id).execute(&mut connection).await.unwrap();
     }

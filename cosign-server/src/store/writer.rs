@@ -137,23 +137,26 @@ async fn checkpoint(connection: &mut SqliteConnection) -> bool {
 /// keys open what was sealed under them.
 fn destroys_share(write: &Write) -> bool {
     match write {
-        Write::DropWrappingKeys | Write::ReplaceMasterKey { .. } => true,
+        Write::DropWrappingKeys | Write::ReplaceMasterKey { .. } | Write::MoveAway { .. } => true,
         Write::SetStatus { to, .. } => *to == Status::Revoked,
         Write::Log(event) => event.note == ACTIVATED,
         _ => false,
     }
 }
 
-/// The keys that a unit revokes, and when: the time of its audit record, unix milliseconds.
-fn revoked(unit: &Unit) -> impl Iterator<Item = (KeyId, u64)> {
+/// The keys that a unit revokes, and when: the time of its audit record, unix milliseconds. `moves`: those whose place is
+/// taken by another one, or the others.
+fn revoked(unit: &Unit, moves: bool) -> impl Iterator<Item = (KeyId, u64)> {
     let at_ms = unit.0.iter().find_map(|write| match write {
         Write::Log(event) => Some(event.at_ms),
         _ => None,
     });
-    unit.0.iter().filter_map(move |write| match write {
-        Write::SetStatus { key_id, to: Status::Revoked, .. } => Some((*key_id, at_ms.unwrap_or(0))),
+    let keys = unit.0.iter().filter_map(move |write| match write {
+        Write::SetStatus { key_id, to: Status::Revoked, .. } if !moves => Some(*key_id),
+        Write::MoveAway { key_id } if moves => Some(*key_id),
         _ => None,
-    })
+    });
+    keys.map(move |key_id| (key_id, at_ms.unwrap_or(0)))
 }
 
 /// One transaction for the whole group. `Err` means that nothing of it happened.
@@ -186,9 +189,17 @@ async fn transact(
     }
     // On record before the database knows: what the database may lose again, the record keeps.
     let done = group.iter().zip(&*outcomes).filter(|(_, outcome)| outcome.is_ok());
-    let revocations: Vec<_> = done.flat_map(|(waiting, _)| revoked(&waiting.unit)).collect();
+    let revocations: Vec<_> = done.flat_map(|(waiting, _)| revoked(&waiting.unit, false)).collect();
     tombstones.append(&revocations).map_err(sqlx::Error::Io)?;
     sqlx::query("RELEASE unit; COMMIT").execute(&mut *connection).await?;
+    for (Waiting { unit, .. }, outcome) in group.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_ok()) {
+        let moved: Vec<_> = revoked(unit, true).collect();
+        // It is on record again when the database is opened next.
+        if let Err(error) = tombstones.append(&moved) {
+            tracing::error!(%error, "a share that has moved is not on record as revoked");
+            *outcome = Err(StoreError::Unavailable);
+        }
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use cosign_core::{
     ClientKey, DeviceKey, Digest, KeyId, LocalRecord, Pin, Purpose, Suite, refresh,
-    server::{Issued, KeyRecord, PendingRefresh, Status},
+    server::{Issued, KeyRecord, Origin, PendingRefresh, Status},
 };
 
 use crate::{
@@ -108,12 +108,15 @@ impl Fixture {
             created_ms: AT,
             pending: None,
             pending_sign: Some(request_digest()),
+            parent: None,
+            seat: false,
             ..copy(&self.sign_record)
         };
         for record in [copy(&self.sign_record), copy(&self.decrypt_record), pending] {
             server.keys.insert(record.key_id, record);
         }
-        let issued = Issued { device: DEVICE, suite: Suite::D, purpose: Purpose::Sign };
+        let issued =
+            Issued { device: DEVICE, suite: Suite::D, purpose: Purpose::Sign, origin: Origin::Generated };
         server.issued.insert(KeyId::from_bytes(OPENING_KEY), issued);
         server
     }

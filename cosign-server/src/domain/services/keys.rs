@@ -9,7 +9,9 @@ use crate::domain::{
     Error,
     audit::{Act, Event},
     device::{Device, Name},
-    key::{Change, ISSUE_TTL_MS, IssuedKey, MAX_ISSUED, MAX_KEYS, Status, StoredKey, transition},
+    key::{
+        Change, ISSUE_TTL_MS, IssuedKey, MAX_ISSUED, MAX_KEYS, Origin, Seats, Status, StoredKey, transition,
+    },
     once::{self, Once},
     ports::{Clock, Entropy, Store, StoreError, Unit, Write},
 };
@@ -40,8 +42,14 @@ pub struct KeyView {
     pub created_ms: u64,
     /// The PIN gate.
     pub pin: PinView,
-    /// Decryptions so far.
+    /// Decryptions so far with all shares of the public key.
     pub decrypts: u32,
+    /// The share that it was split from.
+    pub parent: Option<KeyId>,
+    /// Whether it is one more share of somebody else's key.
+    pub seat: bool,
+    /// Those that its owner may give.
+    pub seats: Seats,
 }
 
 /// The PIN gate, as a person needs to know it.
@@ -85,6 +93,9 @@ impl KeyView {
             created_ms: key.created_ms,
             pin,
             decrypts: key.decrypts,
+            parent: key.parent.map(|parent| parent.key_id),
+            seat: key.seat,
+            seats: key.seats,
         }
     }
 }
@@ -94,6 +105,15 @@ pub struct Keys {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+}
+
+/// What a key id is to be for.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted {
+    /// A new key, to be generated.
+    New(Suite, Purpose),
+    /// A share of a key that somebody, or another device of the same person, holds.
+    ShareOf(KeyId),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,15 +128,16 @@ impl Keys {
         Self { store, clock, entropy }
     }
 
-    /// Issues a key id to a device; key generation must start within an hour.
+    /// Issues a key id to a device for what it is to hold; key generation must start, or the share be split, within an
+    /// hour.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when the device has too many keys, [`Error::IdempotencyMismatch`], storage faults.
+    /// [`Error::NotFound`] for a share of a key that is not active, [`Error::Conflict`] when the device has too many keys,
+    /// [`Error::IdempotencyMismatch`], storage faults.
     pub async fn issue(
         &self,
         device: &Device,
-        suite: Suite,
-        purpose: Purpose,
+        wanted: Wanted,
         label: Name,
         once: Option<&Once>,
     ) -> Result<IssuedKey, Error> {
@@ -124,6 +145,15 @@ impl Keys {
         if let Some(issued) = self.issued_before(device, once, now_ms).await? {
             return Ok(issued);
         }
+        let (suite, purpose, origin, note) = match wanted {
+            Wanted::New(suite, purpose) => (suite, purpose, Origin::Generated, purpose.as_str().to_owned()),
+            Wanted::ShareOf(of) => {
+                let key = self.store.key(&of).await?.filter(|key| key.status == Status::Active);
+                let key = key.ok_or(Error::NotFound)?;
+                let note = format!("{}, split of {of}", key.purpose.as_str());
+                (key.suite, key.purpose, Origin::Split(of), note)
+            }
+        };
         let (keys, issued) = self.store.key_counts(&device.id, now_ms).await?;
         if keys >= MAX_KEYS {
             return Err(Error::Conflict("the device has 64 keys; revoke one first"));
@@ -140,13 +170,13 @@ impl Keys {
             device: device.id,
             suite,
             purpose,
+            origin,
             label,
             issued_ms: now_ms,
             expires_ms,
             used_ms: None,
         };
-        let event =
-            Event::administration(now_ms, Act::ISSUE, purpose.as_str()).about(key_id, Some(device.id));
+        let event = Event::administration(now_ms, Act::ISSUE, note).about(key_id, Some(device.id));
         let mut unit = Unit(vec![Write::IssueKey(issued.clone()), Write::Log(event)]);
         if let Some(once) = once {
             let outcome = Issued { key_id: key_id.to_string() };
@@ -173,6 +203,16 @@ impl Keys {
         };
         let key_id = key_id.parse().map_err(|_| Error::Internal)?;
         self.store.issued(&key_id).await?.ok_or(Error::NotFound).map(Some)
+    }
+
+    /// A key id that was issued to a device and is not used yet.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for any other key id; storage faults.
+    pub async fn issued(&self, device: &Device, key_id: &KeyId) -> Result<IssuedKey, Error> {
+        let now_ms = self.clock.now_ms();
+        let issued = self.store.issued(key_id).await?;
+        issued.filter(|issued| issued.device == device.id && issued.is_usable(now_ms)).ok_or(Error::NotFound)
     }
 
     /// The keys of a device, oldest first.

@@ -12,7 +12,7 @@ use crate::domain::{
     Error,
     audit::{Act, Broken, Entry, Event, Point, Walk, Walked},
     enrolment::EnrolmentCode,
-    key::{Change, Status, transition},
+    key::{Change, Status, StoredKey, transition},
     ports::{Clock, Entropy, Store, Write},
 };
 
@@ -21,9 +21,9 @@ const PAGE: u32 = 1000;
 
 /// The operator's acts. Each leaves its record in the audit log.
 pub struct Operator {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
 }
 
 impl Operator {
@@ -85,15 +85,7 @@ impl Operator {
         let key = self.store.key(key_id).await?.ok_or(Error::NotFound)?;
         let to = transition(key.status, change)?;
         if key.status != to {
-            let act = match change {
-                Change::Freeze => Act::FREEZE,
-                Change::Unfreeze => Act::UNFREEZE,
-                Change::Revoke => Act::REVOKE,
-            };
-            let event = Event {
-                epoch: key.epoch,
-                ..Event::administration(self.clock.now_ms(), act, "").about(*key_id, None)
-            };
+            let event = changed(&key, change, self.clock.now_ms());
             let set = Write::SetStatus { key_id: *key_id, from: key.status, to };
             self.store.commit([set, Write::Log(event)].into()).await?;
         }
@@ -108,7 +100,9 @@ impl Operator {
         let key = self.store.key(key_id).await?.ok_or(Error::NotFound)?;
         match key.status {
             Status::Revoked => return Err(Error::Conflict("the key is revoked")),
-            Status::Pending => return Err(Error::Conflict("the key was never activated; revoke it instead")),
+            Status::Pending | Status::Arriving => {
+                return Err(Error::Conflict("the key was never activated; revoke it instead"));
+            }
             Status::Active | Status::Suspended => {}
         }
         let note = format!("fails={} total={}", key.gate.fails, key.gate.total);
@@ -159,4 +153,14 @@ impl Operator {
             }
         }
     }
+}
+
+/// The record of a change of the operator.
+pub(super) fn changed(key: &StoredKey, change: Change, now_ms: u64) -> Event {
+    let act = match change {
+        Change::Freeze => Act::FREEZE,
+        Change::Unfreeze => Act::UNFREEZE,
+        Change::Revoke => Act::REVOKE,
+    };
+    Event { epoch: key.epoch, ..Event::administration(now_ms, act, "").about(key.key_id, None) }
 }

@@ -6,7 +6,7 @@ use cosign_core::{ClientKey, Code, Op, Progress, Purpose, Suite, keygen, sign::A
 
 use super::durable::obstinate;
 use crate::{
-    domain::audit::Act,
+    domain::{audit::Act, services::Wanted},
     testing::{Phone, WRONG_PIN, World, digest, name, records, row, status},
 };
 
@@ -154,7 +154,11 @@ async fn a_key_id_is_good_for_its_suite_only() {
     let world = World::new().await;
     let phone = Phone::enrolled(&world, 1).await;
     for (suite, other) in [(Suite::D, Suite::F2), (Suite::F2, Suite::D)] {
-        let issued = world.keys.issue(&phone.device, suite, Purpose::Sign, name("key"), None).await.unwrap();
+        let issued = world
+            .keys
+            .issue(&phone.device, Wanted::New(suite, Purpose::Sign), name("key"), None)
+            .await
+            .unwrap();
         let start = |suite| keygen::start(issued.key_id, suite, Purpose::Sign, &mut world.rng()).unwrap().0;
         assert_eq!(status(&phone.ask(&world, &start(other)).await), Some(Code::Key));
         assert_eq!(status(&phone.ask(&world, &start(suite)).await), None);

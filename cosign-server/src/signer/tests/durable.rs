@@ -83,6 +83,10 @@ impl Store for Obstinate {
         self.inner.keys(device, limit)
     }
 
+    fn shares<'a>(&'a self, public_key: &'a [u8; 64]) -> BoxFuture<'a, Result<Vec<StoredKey>, StoreError>> {
+        self.inner.shares(public_key)
+    }
+
     fn issued<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<IssuedKey>, StoreError>> {
         self.inner.issued(key_id)
     }

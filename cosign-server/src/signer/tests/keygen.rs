@@ -3,7 +3,7 @@
 use cosign_core::{Code, DeviceKey, MIN_ITERATIONS, Pin, Purpose, Suite, keygen};
 
 use crate::{
-    domain::key::Status,
+    domain::{key::Status, services::Wanted},
     testing::{PIN, Phone, World, digest, name, row, status},
 };
 
@@ -29,7 +29,11 @@ async fn a_key_is_made_activated_and_used() {
 async fn a_key_id_is_good_once_for_its_device_and_purpose() {
     let world = World::new().await;
     let (phone, other) = (Phone::enrolled(&world, 1).await, Phone::enrolled(&world, 2).await);
-    let issued = world.keys.issue(&phone.device, Suite::D, Purpose::Sign, name("key"), None).await.unwrap();
+    let issued = world
+        .keys
+        .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign), name("key"), None)
+        .await
+        .unwrap();
     let start = |purpose| keygen::start(issued.key_id, Suite::D, purpose, &mut world.rng()).unwrap().0;
     assert_eq!(status(&other.ask(&world, &start(Purpose::Sign)).await), Some(Code::Key));
     assert_eq!(status(&phone.ask(&world, &start(Purpose::Encrypt)).await), Some(Code::Key));
@@ -45,7 +49,11 @@ async fn a_key_id_is_good_once_for_its_device_and_purpose() {
 async fn an_issued_id_expires() {
     let world = World::new().await;
     let phone = Phone::enrolled(&world, 1).await;
-    let issued = world.keys.issue(&phone.device, Suite::D, Purpose::Sign, name("key"), None).await.unwrap();
+    let issued = world
+        .keys
+        .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign), name("key"), None)
+        .await
+        .unwrap();
     world.clock.advance(issued.expires_ms - issued.issued_ms);
     let frame = keygen::start(issued.key_id, Suite::D, Purpose::Sign, &mut world.rng()).unwrap().0;
     assert_eq!(status(&phone.ask(&world, &frame).await), Some(Code::Key));
@@ -57,8 +65,11 @@ async fn an_opening_is_for_its_device_in_its_minute_and_once() {
     let (phone, other) = (Phone::enrolled(&world, 1).await, Phone::enrolled(&world, 2).await);
     let (pin, device_key) = (Pin::new(PIN).unwrap(), DeviceKey::from_bytes([3; 32]));
     for late_ms in [0, 60_000, 60_001] {
-        let issued =
-            world.keys.issue(&phone.device, Suite::D, Purpose::Sign, name("key"), None).await.unwrap();
+        let issued = world
+            .keys
+            .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign), name("key"), None)
+            .await
+            .unwrap();
         let (frame, awaiting) =
             keygen::start(issued.key_id, Suite::D, Purpose::Sign, &mut world.rng()).unwrap();
         let answer = phone.ask(&world, &frame).await;
@@ -79,8 +90,11 @@ async fn a_device_has_few_key_generations_at_a_time() {
     let phone = Phone::enrolled(&world, 1).await;
     let mut codes = Vec::new();
     for _ in 0..9 {
-        let issued =
-            world.keys.issue(&phone.device, Suite::D, Purpose::Sign, name("key"), None).await.unwrap();
+        let issued = world
+            .keys
+            .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign), name("key"), None)
+            .await
+            .unwrap();
         let frame = keygen::start(issued.key_id, Suite::D, Purpose::Sign, &mut world.rng()).unwrap().0;
         codes.push(status(&phone.ask(&world, &frame).await));
     }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A second process: its own connections to the same file.
-async fn elsewhere(world: &World) -> (Operator, Arc<SqliteStore>) {
+pub(super) async fn elsewhere(world: &World) -> (Operator, Arc<SqliteStore>) {
     let store = SqliteStore::open(
         &world.database(),
         &world.tombstones(),
@@ -128,7 +128,7 @@ async fn decryptions_are_counted_over_restarts() {
     assert_eq!(status(&phone.ask(&world, &one()).await), Some(Code::Quota));
 }
 
-fn copy_file(from: &std::path::Path, to: &std::path::Path) {
+pub(super) fn copy_file(from: &std::path::Path, to: &std::path::Path) {
     std::fs::copy(from, to).unwrap();
 }
 

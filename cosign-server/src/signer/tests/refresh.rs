@@ -12,23 +12,31 @@ use crate::{
     testing::{PIN, Phone, World, digest, row, status},
 };
 
-const NEW_PIN: &str = "161803";
+pub(super) const NEW_PIN: &str = "161803";
 const DAY_MS: u64 = 24 * 3_600_000;
 
 /// R1 and R2.
 async fn new_share(world: &World, phone: &Phone, key: &ClientKey) -> NewShare {
+    try_new_share(world, phone, key).await.unwrap()
+}
+
+pub(super) async fn try_new_share(
+    world: &World,
+    phone: &Phone,
+    key: &ClientKey,
+) -> Result<NewShare, cosign_core::Error> {
     let pin = Pin::new(NEW_PIN).unwrap();
     let (frame, awaiting) =
         refresh::start(key, &pin, phone.device_key(), MIN_ITERATIONS, world.now_ms(), &mut world.rng())
             .unwrap();
-    match awaiting.finish(&phone.ask(world, &frame).await, phone.device_key()).unwrap() {
-        Progress::Done(share) => share,
+    match awaiting.finish(&phone.ask(world, &frame).await, phone.device_key())? {
+        Progress::Done(share) => Ok(share),
         Progress::Next(_) | Progress::Busy(_) => panic!("busy"),
     }
 }
 
 /// R3 and R4.
-async fn confirm(
+pub(super) async fn confirm(
     world: &World,
     phone: &Phone,
     share: &NewShare,
@@ -43,7 +51,7 @@ async fn confirm(
     }
 }
 
-const ACTIVE: Result<Confirmation, cosign_core::Error> = Ok(Confirmation::Active { failures: 0 });
+pub(super) const ACTIVE: Result<Confirmation, cosign_core::Error> = Ok(Confirmation::Active { failures: 0 });
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pending_refresh_lapses_after_a_day() {

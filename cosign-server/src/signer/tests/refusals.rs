@@ -3,7 +3,7 @@
 use cosign_core::{Code, DeviceId, KeyId, Op, Purpose, Suite, keygen};
 
 use crate::{
-    domain::{key::Change, ports::Signer as _},
+    domain::{key::Change, ports::Signer as _, services::Wanted},
     testing::{Phone, WRONG_PIN, World, caller, digest, name, records, status},
 };
 
@@ -98,7 +98,11 @@ async fn what_a_stranger_claims_is_not_in_the_log() {
 async fn key_generation_is_recorded_from_its_first_frame() {
     let world = World::new().await;
     let phone = Phone::enrolled(&world, 1).await;
-    let issued = world.keys.issue(&phone.device, Suite::D, Purpose::Sign, name("key"), None).await.unwrap();
+    let issued = world
+        .keys
+        .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign), name("key"), None)
+        .await
+        .unwrap();
     let key_id = issued.key_id;
     let start = |purpose| keygen::start(key_id, Suite::D, purpose, &mut world.rng()).unwrap();
     assert_eq!(status(&phone.ask(&world, &start(Purpose::Encrypt).0).await), Some(Code::Key));

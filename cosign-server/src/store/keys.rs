@@ -1,0 +1,237 @@
+//! Writes of keys and of the ids that are issued for them.
+
+use cosign_core::KeyId;
+use sqlx::SqliteConnection;
+
+use super::apply::{Applied, changed, id, run, stored};
+use crate::domain::{
+    key::{Gate, IssuedKey, Kind, Origin, Parent, Status, StoredKey},
+    ports::{Spend, StoreError},
+};
+
+pub(super) async fn issue(connection: &mut SqliteConnection, issued: &IssuedKey) -> Applied {
+    let (split_of, recovers) = match issued.origin {
+        Origin::Generated => (None, None),
+        Origin::Split(of) => (Some(of), None),
+        Origin::Recovered(public_key) => (None, Some(public_key)),
+    };
+    run!(
+        connection,
+        "INSERT INTO key_ids (key_id, device_id, suite, purpose, label, issued_ms, expires_ms, split_of, recovers) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        id(&issued.key_id),
+        &issued.device.as_bytes()[..],
+        issued.suite.byte(),
+        issued.purpose.byte(),
+        issued.label.as_str(),
+        stored(issued.issued_ms),
+        stored(issued.expires_ms),
+        split_of.as_ref().map(id),
+        recovers.map(|public_key| public_key.as_point().to_bytes().to_vec()),
+    );
+    Ok(Ok(()))
+}
+
+pub(super) async fn use_id(connection: &mut SqliteConnection, key_id: &KeyId, now_ms: u64) -> Applied {
+    Ok(changed(run!(
+        connection,
+        "UPDATE key_ids SET used_ms = ?1 WHERE key_id = ?2 AND used_ms IS NULL AND expires_ms > ?1",
+        stored(now_ms),
+        id(key_id),
+    )))
+}
+
+/// Nobody else writes between the condition and the row.
+pub(super) async fn add_key(connection: &mut SqliteConnection, key: &StoredKey) -> Applied {
+    let (refusal, max_seats) = match &key.parent {
+        Some(parent) => (StoreError::Stale, seats_beside(connection, key, parent).await?),
+        None => (StoreError::Duplicate, seats_alone(connection, key).await?),
+    };
+    let Some(max_seats) = max_seats else { return Ok(Err(refusal)) };
+    run!(
+        connection,
+        "INSERT INTO keys (key_id, device_id, suite, purpose, status, epoch, rid, public_key, created_ms, fails, total, \
+         unlock_at_ms, refresh_required, pending_sign, share, pending, version, parent, parent_kind, seat, max_seats) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        id(&key.key_id),
+        &key.device.as_bytes()[..],
+        key.suite.byte(),
+        key.purpose.byte(),
+        key.status.as_str(),
+        key.epoch,
+        &key.rid.as_bytes()[..],
+        &key.public_key[..],
+        stored(key.created_ms),
+        key.gate.fails,
+        key.gate.total,
+        stored(key.gate.unlock_at_ms),
+        key.gate.refresh_required,
+        key.pending_sign.map(|digest| digest.to_vec()),
+        &key.share[..],
+        key.pending.as_deref(),
+        key.version,
+        key.parent.map(|parent| id(&parent.key_id)),
+        key.parent.map(|parent| parent.kind as u8),
+        key.seat,
+        max_seats,
+    );
+    Ok(Ok(()))
+}
+
+/// How many seats a share gets that is split from another one. `None`: it must not be added.
+async fn seats_beside(
+    connection: &mut SqliteConnection,
+    key: &StoredKey,
+    parent: &Parent,
+) -> Result<Option<i64>, sqlx::Error> {
+    let condition = match parent.kind {
+        Kind::Share => {
+            "SELECT 0 FROM keys WHERE key_id = ?1 AND public_key = ?2 AND status = 'active' AND ?3 AND NOT seat \
+             AND (SELECT SUM(live_seat) FROM keys WHERE public_key = ?2) < max_seats"
+        }
+        Kind::Move => {
+            "SELECT max_seats FROM keys WHERE key_id = ?1 AND public_key = ?2 AND status = 'active' AND seat = ?3"
+        }
+    };
+    sqlx::query_scalar(condition)
+        .bind(id(&parent.key_id))
+        .bind(&key.public_key[..])
+        .bind(key.seat)
+        .fetch_optional(connection)
+        .await
+}
+
+/// The same for a key without a parent: for a generated one, whose public key is new, and for a recovered one, of which no
+/// share is left.
+async fn seats_alone(connection: &mut SqliteConnection, key: &StoredKey) -> Result<Option<i64>, sqlx::Error> {
+    let recovered = key.status == Status::Arriving;
+    sqlx::query_scalar(
+        "SELECT 0 WHERE NOT EXISTS \
+         (SELECT 1 FROM keys WHERE public_key = ?1 AND NOT (?2 AND status = 'revoked'))",
+    )
+    .bind(&key.public_key[..])
+    .bind(recovered)
+    .fetch_optional(connection)
+    .await
+}
+
+pub(super) async fn expect(connection: &mut SqliteConnection, key_id: &KeyId, version: i64) -> Applied {
+    let found: Option<i64> = sqlx::query_scalar("SELECT version FROM keys WHERE key_id = ? AND version = ?")
+        .bind(id(key_id))
+        .bind(version)
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.map(drop).ok_or(StoreError::Stale))
+}
+
+pub(super) async fn save_key(connection: &mut SqliteConnection, key: &StoredKey) -> Applied {
+    Ok(changed(run!(
+        connection,
+        "UPDATE keys SET status = ?, epoch = ?, rid = ?, fails = ?, total = ?, unlock_at_ms = ?, \
+         refresh_required = ?, pending_sign = ?, share = ?, pending = ? \
+         WHERE key_id = ? AND version = ?",
+        key.status.as_str(),
+        key.epoch,
+        &key.rid.as_bytes()[..],
+        key.gate.fails,
+        key.gate.total,
+        stored(key.gate.unlock_at_ms),
+        key.gate.refresh_required,
+        key.pending_sign.map(|digest| digest.to_vec()),
+        &key.share[..],
+        key.pending.as_deref(),
+        id(&key.key_id),
+        key.version,
+    )))
+}
+
+pub(super) async fn spend(connection: &mut SqliteConnection, spend: &Spend) -> Applied {
+    let rows = run!(
+        connection,
+        "INSERT INTO spent_sessions (key_id, sid, fp, until_ms) \
+         SELECT key_id, ?, ?, ? FROM keys WHERE key_id = ? AND version = ? \
+         ON CONFLICT (key_id, sid) DO UPDATE SET until_ms = MAX(until_ms, excluded.until_ms) WHERE fp = excluded.fp",
+        &spend.sid.as_bytes()[..],
+        &spend.fp[..],
+        stored(spend.until_ms),
+        id(&spend.key_id),
+        spend.version,
+    );
+    if rows == 0 {
+        let version: Option<i64> = sqlx::query_scalar("SELECT version FROM keys WHERE key_id = ?")
+            .bind(id(&spend.key_id))
+            .fetch_optional(&mut *connection)
+            .await?;
+        let current = version == Some(spend.version);
+        return Ok(Err(if current { StoreError::SessionSpent } else { StoreError::Stale }));
+    }
+    if spend.decrypts > 0 {
+        return Ok(changed(run!(
+            connection,
+            "UPDATE keys SET decrypts = decrypts + ?1 WHERE key_id = ?2 AND \
+             (SELECT SUM(s.decrypts) FROM keys s WHERE s.public_key = keys.public_key) + ?1 <= ?3",
+            spend.decrypts,
+            id(&spend.key_id),
+            spend.quota,
+        )));
+    }
+    Ok(Ok(()))
+}
+
+pub(super) async fn set_status(
+    connection: &mut SqliteConnection,
+    key_id: &KeyId,
+    from: Status,
+    to: Status,
+) -> Applied {
+    let rows = run!(
+        connection,
+        "UPDATE keys SET status = ?1, version = version + 1 WHERE key_id = ?2 AND status = ?3",
+        to.as_str(),
+        id(key_id),
+        from.as_str(),
+    );
+    if rows > 0 && to == Status::Revoked {
+        // `secure_delete` overwrites the bytes on disk.
+        run!(connection, "UPDATE keys SET share = x'', pending = NULL WHERE key_id = ?", id(key_id));
+    }
+    Ok(changed(rows))
+}
+
+pub(super) async fn unlock(connection: &mut SqliteConnection, key_id: &KeyId) -> Applied {
+    let mut gate = Gate::default();
+    gate.unlock();
+    Ok(changed(run!(
+        connection,
+        "UPDATE keys SET fails = ?, total = ?, unlock_at_ms = ?, refresh_required = ?, \
+         version = version + 1 WHERE key_id = ? AND status <> 'revoked'",
+        gate.fails,
+        gate.total,
+        stored(gate.unlock_at_ms),
+        gate.refresh_required,
+        id(key_id),
+    )))
+}
+
+/// No version is raised: whoever gives a share is held to this number when it is added.
+pub(super) async fn set_seats(connection: &mut SqliteConnection, public_key: &[u8; 64], max: u32) -> Applied {
+    Ok(changed(run!(
+        connection,
+        "UPDATE keys SET max_seats = ? WHERE public_key = ? AND NOT seat AND status <> 'revoked'",
+        max,
+        &public_key[..],
+    )))
+}
+
+pub(super) async fn expect_shares(
+    connection: &mut SqliteConnection,
+    public_key: &[u8; 64],
+    live: u32,
+) -> Applied {
+    let found: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM keys WHERE public_key = ? AND status <> 'revoked'")
+            .bind(&public_key[..])
+            .fetch_one(connection)
+            .await?;
+    Ok(if found == i64::from(live) { Ok(()) } else { Err(StoreError::Stale) })
+}
