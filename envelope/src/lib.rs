@@ -54,6 +54,7 @@ mod ber;
 mod certificate;
 pub mod cms;
 mod der;
+pub mod enveloped_key;
 pub mod error;
 #[doc(hidden)]
 pub mod fuzzing;

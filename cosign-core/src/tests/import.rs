@@ -45,7 +45,8 @@ fn a_recovered_key_decrypts_after_its_refresh() {
     let ciphertext = pke::encrypt(private_key.public_key(), b"bid", &mut SysRng).unwrap();
     let travelled = imported(&mut model, &private_key).unwrap();
     assert_eq!(model.keys[&KEY].status, Status::Arriving);
-    let (frame, waiting) = decrypt::start(&travelled, &[ciphertext.clone()], NOW, &mut SysRng).unwrap();
+    let (frame, waiting) =
+        decrypt::start(&travelled, core::slice::from_ref(&ciphertext), NOW, &mut SysRng).unwrap();
     let answer = model.handle(&frame, &OWN, NOW, &mut SysRng);
     assert_eq!(waiting.finish(&answer).unwrap_err().code(), Some(Code::Key));
 

@@ -7,6 +7,7 @@
 )]
 
 mod certificates;
+mod enveloped_key;
 mod files;
 mod fixtures;
 mod negative;
