@@ -8,6 +8,7 @@
 //! | P8 | encodings: what is read is written again, nothing else is read | `encoding` |
 //! | P10 | the same frame twice acts once | `repeated` |
 //! | P11 | sums of related points | `sums` |
+//! | P12 | split and imported shares are shares of the same key | `splitting` |
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod decryption;
@@ -15,6 +16,7 @@ mod encoding;
 mod keys;
 mod repeated;
 mod signing;
+mod splitting;
 mod sums;
 
 use cosign_core::Digest;

@@ -184,7 +184,8 @@ pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// The domain separation tag of a label: one block of SM3.
-fn tag(label: &str) -> Vec<u8> {
+#[must_use]
+pub fn tag(label: &str) -> Vec<u8> {
     let mut tag = format!("SM2-COSIGN-D-V1/{label}\0").into_bytes();
     tag.resize(64, 0);
     tag
