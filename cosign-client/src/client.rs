@@ -1,6 +1,7 @@
 //! The operations of the client role.
 
 mod audit;
+mod batch;
 mod keygen;
 mod refresh;
 mod session;
@@ -14,32 +15,26 @@ use std::{
     time::Instant,
 };
 
-use cosign_core::{ClientKey, DeviceKey, Digest, KeyId, LocalRecord, MAX_BATCH, Op, Pin};
+use cosign_core::{ClientKey, DeviceKey, KeyId, LocalRecord, MAX_BATCH, Op, Pin};
 use envelope::{ContentKey, RecipientInfo};
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use http::Method;
 use serde::Serialize;
-use sm_primitives::{
-    Zeroizing,
-    sm2::{Ciphertext, Signature},
-};
+use sm_primitives::{Zeroizing, sm2::Ciphertext};
 use tokio::{runtime::Handle, task};
 
-pub use self::audit::LogHead;
-use self::session::Exchange;
 pub use self::{
+    audit::LogHead,
+    batch::{Batch, Item},
     keygen::{ITERATIONS, KeygenRequest, Step},
     refresh::Renewed,
 };
+use self::{batch::Stopped, session::Exchange};
 use crate::{
     api::{Device, KeyStatus, Keys, Server},
     clock,
     connection::{Connection, Resend},
     error::Error,
 };
-
-/// Requests of one batch that are under way at once.
-const IN_FLIGHT: usize = 4;
 
 /// What unlocks a record: something the owner knows and something the device has.
 pub struct Credentials {
@@ -167,66 +162,6 @@ impl Client {
         .await
     }
 
-    /// Signs any number of digests, in requests of at most 256. `done` gets the signatures of each request with the
-    /// positions of their digests, as they come.
-    ///
-    /// The first request goes alone: a wrong PIN is then one wrong PIN. Within a request all signatures come or none;
-    /// if a later request fails, those that `done` got before are good. Gives the number of wrong PINs since the last
-    /// success, to be shown to the owner.
-    ///
-    /// # Errors
-    /// [`Error::WrongPin`], [`Error::RefreshRequired`], [`Error::KeyRefused`] and the other refusals;
-    /// [`Error::ServerMisbehaved`]; network errors.
-    pub async fn sign(
-        &self,
-        key: &Arc<ClientKey>,
-        digests: &[Digest],
-        done: impl FnMut(Range<usize>, Vec<Signature>),
-    ) -> Result<u8, Error> {
-        match self.sign_all(key, digests, done).await {
-            Err(error) => Err(self.explain(key.key_id(), error).await),
-            signed => signed,
-        }
-    }
-
-    async fn sign_all(
-        &self,
-        key: &Arc<ClientKey>,
-        digests: &[Digest],
-        mut done: impl FnMut(Range<usize>, Vec<Signature>),
-    ) -> Result<u8, Error> {
-        let channel = self.channel(key.key_id());
-        let request = |range: Range<usize>| {
-            let (channel, key) = (channel.clone(), Arc::clone(key));
-            let digests = digests.get(range.clone()).unwrap_or_default().to_vec();
-            blocking(move || {
-                let signed = session::sign(&channel.of(Op::Sign), &key, &digests, || channel.next_session())?;
-                Ok((range, signed))
-            })
-        };
-        let mut requests = batches(digests.len());
-        let Some(first) = requests.next() else {
-            return Ok(0);
-        };
-        let (range, signed) = request(first).await?;
-        let failures = signed.failures;
-        done(range, signed.signatures);
-
-        let mut running = FuturesUnordered::new();
-        let mut failure = None;
-        loop {
-            // After a failure nothing new is started; what is under way is waited for, its signatures may be good.
-            let room = if failure.is_none() { IN_FLIGHT - running.len() } else { 0 };
-            running.extend(requests.by_ref().take(room).map(request));
-            match running.next().await {
-                Some(Ok((range, signed))) => done(range, signed.signatures),
-                Some(Err(error)) => failure = failure.or(Some(error)),
-                None => break,
-            }
-        }
-        failure.map_or(Ok(failures), Err)
-    }
-
     /// Opens SM2 ciphertexts, in requests of at most 256 one after the other. Gives the plaintexts in order and the
     /// number of wrong PINs since the last success.
     ///
@@ -303,10 +238,6 @@ struct Channel {
 }
 
 impl Channel {
-    fn send(&self, op: Op, frame: &[u8], resend: Resend, deadline: Instant) -> Result<Vec<u8>, Error> {
-        self.runtime.block_on(self.client.connection.exchange(op, self.key_id, frame, resend, deadline))
-    }
-
     fn status(&self) -> Result<KeyStatus, Error> {
         self.runtime.block_on(self.client.key(self.key_id))
     }
@@ -317,7 +248,7 @@ impl Channel {
 
     /// For an operation whose frames may be repeated.
     fn of(&self, op: Op) -> OpChannel {
-        OpChannel { channel: self.clone(), op, resend: Resend::Identical }
+        OpChannel { channel: self.clone(), op, resend: Resend::Identical, stopped: None }
     }
 
     /// For an operation whose frames may not.
@@ -332,11 +263,24 @@ struct OpChannel {
     channel: Channel,
     op: Op,
     resend: Resend,
+    stopped: Option<Stopped>,
+}
+
+impl OpChannel {
+    /// The same, for a batch that may be stopped.
+    fn until(self, stopped: Stopped) -> Self {
+        Self { stopped: Some(stopped), ..self }
+    }
 }
 
 impl Exchange for OpChannel {
     fn exchange(&self, frame: &[u8], deadline: Instant) -> Result<Vec<u8>, Error> {
-        self.channel.send(self.op, frame, self.resend, deadline)
+        let Channel { client, runtime, key_id } = &self.channel;
+        let exchange = client.connection.exchange(self.op, *key_id, frame, self.resend, deadline);
+        match &self.stopped {
+            None => runtime.block_on(exchange),
+            Some(stopped) => runtime.block_on(stopped.clone().limit(exchange)),
+        }
     }
 }
 

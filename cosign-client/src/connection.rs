@@ -197,10 +197,17 @@ impl Connection {
 
     /// Says goodbye, so that the server need not wait for silence.
     pub async fn close(&self) {
-        if let Some(link) = self.0.frames.lock().await.take() {
+        self.close_frames().await;
+        if let Some(link) = self.0.http.lock().await.take() {
             link.close().await;
         }
-        if let Some(link) = self.0.http.lock().await.take() {
+    }
+
+    /// Closes the connection for frames, with those that are not sent yet. The next frame opens another one.
+    pub(crate) async fn close_frames(&self) {
+        // While somebody else opens one, there is none to close.
+        let link = self.0.frames.try_lock().ok().and_then(|mut slot| slot.take());
+        if let Some(link) = link {
             link.close().await;
         }
     }

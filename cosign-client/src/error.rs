@@ -193,7 +193,7 @@ pub enum Error {
     /// Something that cannot happen did.
     #[error("internal error: {0}")]
     Internal(&'static str),
-    /// A computation was cut off by the program's end.
+    /// Stopped by the caller, or cut off by the program's end.
     #[error("interrupted")]
     Interrupted,
 }

@@ -10,7 +10,7 @@
 //! # async fn example() -> Result<(), cosign_client::Error> {
 //! use std::{path::Path, sync::Arc, time::Duration};
 //!
-//! use cosign_client::{Client, Connection, Credentials, Store, Target, Transport, Trust, pin};
+//! use cosign_client::{Batch, Client, Connection, Credentials, Store, Target, Transport, Trust, pin};
 //! use cosign_core::Digest;
 //!
 //! let store = Store::open(Path::new("/home/user/.local/share/smsign"))?;
@@ -27,9 +27,12 @@
 //! let digest = Digest::reduce(&key.distid().digest(&key.public_key(), b"message"));
 //! let credentials = Arc::new(Credentials { pin: pin::existing("271828")?, device: device.secret });
 //! let unlocked = client.unlock(key.into_record()?, credentials).await?;
-//! client.sign(&unlocked, &[digest], |_, signatures| println!("{:?}", signatures)).await?;
+//! let mut batch = Batch::new(vec![digest]);
+//! client.sign(&unlocked, &mut batch, std::future::pending(), |_, signature| println!("{signature:?}")).await?;
 //! # Ok(()) }
 //! ```
+//!
+//! After an error [`Batch::items`] says what became of each digest; [`Client::sign`] goes on with the rest.
 //!
 //! A refresh needs the PIN, so none happens by itself: [`KeyInfo::is_refresh_due`] says when one is advised, and it is
 //! for the caller to ask the owner and to call [`Client::refresh`].
@@ -54,7 +57,9 @@ mod testing;
 mod tls;
 
 pub use address::ServerAddress;
-pub use client::{Client, ClockComparison, Credentials, ITERATIONS, KeygenRequest, LogHead, Renewed, Step};
+pub use client::{
+    Batch, Client, ClockComparison, Credentials, ITERATIONS, Item, KeygenRequest, LogHead, Renewed, Step,
+};
 pub use connection::{Connection, Resend, Target, Transport};
 pub use error::{Category, Error};
 pub use store::{

@@ -11,11 +11,13 @@ use http::Method;
 use serde::Serialize;
 use sm_primitives::sm2::{DistId, Signature};
 
-use super::{Channel, Client, Credentials, blocking, session};
+use super::{
+    Channel, Client, Credentials, blocking,
+    session::{self, Exchange},
+};
 use crate::{
     api::{KeyPurpose, NewKey},
     clock,
-    connection::Resend,
     error::Error,
 };
 
@@ -163,7 +165,7 @@ fn is_active(channel: &Channel) -> Result<bool, Error> {
 /// The server takes each of these frames once.
 fn send_once(channel: &Channel, op: Op, frame: &[u8]) -> Result<Vec<u8>, Error> {
     let deadline = clock::instant() + Duration::from_millis(CLIENT_DEADLINE_MS);
-    channel.send(op, frame, Resend::Never, deadline)
+    channel.once(op).exchange(frame, deadline)
 }
 
 /// Whether the key can never become active.

@@ -80,6 +80,12 @@ impl FrameServer {
         self.script.lock().unwrap().seen.clone()
     }
 
+    /// Tells how many frames there were, also while somebody else uses the server.
+    pub(crate) fn watcher(&self) -> impl Fn() -> usize + use<> {
+        let script = Arc::clone(&self.script);
+        move || script.lock().unwrap().seen.len()
+    }
+
     /// A connection that trusts this server.
     pub(crate) fn connection(&self) -> Connection {
         self.connection_under(&self.identity.trust)
