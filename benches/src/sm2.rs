@@ -51,12 +51,7 @@ fn ours() -> Vec<Operation> {
                 black_box(PrivateKey::generate(&mut SysRng).unwrap().public_key());
             }
         }),
-        Operation::one("sign digest", || {
-            let (key, e) = (private(), digest());
-            move || {
-                black_box(dsa::sign_digest(&key, black_box(&e), &mut SysRng).unwrap());
-            }
-        }),
+        sign_digest("sign digest"),
         Operation::one("verify digest", || {
             let (public, e) = (*private().public_key(), digest());
             let signature = dsa::sign_digest(&private(), &e, &mut SysRng).unwrap();
@@ -76,6 +71,16 @@ fn ours() -> Vec<Operation> {
             }
         }),
     ]
+}
+
+/// One signature of ours, its nonce drawn from the system.
+pub(crate) fn sign_digest(name: &str) -> Operation {
+    Operation::one(name, || {
+        let (key, e) = (private(), digest());
+        move || {
+            black_box(dsa::sign_digest(&key, black_box(&e), &mut SysRng).unwrap());
+        }
+    })
 }
 
 fn scalar(byte: usize) -> SecretScalar {

@@ -105,6 +105,8 @@ fn wrong_usage_is_2() {
         &["sign", "--pin", "271828", "a"],
         &["sign", "a", "--format", "pem"],
         &["sign", ".."],
+        &["sign", "--digests", "list", "a"],
+        &["sign", "--digests", "list", "--resume"],
         &["verify", "a", "--sig", "x", "--sig", "y", "--public", "k"],
         &["verify", "a", "--key", "k", "--public", "p"],
         &["decrypt", "a", "-o", "b", "--key", "k", "--private-key", "p"],

@@ -6,7 +6,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::Duration,
@@ -25,6 +25,7 @@ pub struct Relay {
 #[derive(Default)]
 struct Shared {
     way: Mutex<Way>,
+    carried: AtomicU64,
     over: AtomicBool,
 }
 
@@ -80,6 +81,12 @@ impl Relay {
         self.shared.way.lock().unwrap().left == Some(0)
     }
 
+    /// Bytes of all datagrams that it carried so far, both ways together, without the headers of UDP and IP.
+    #[must_use]
+    pub fn carried_bytes(&self) -> u64 {
+        self.shared.carried.load(Ordering::Relaxed)
+    }
+
     fn set(&self, way: Way) {
         *self.shared.way.lock().unwrap() = way;
     }
@@ -105,7 +112,9 @@ impl Shared {
             None => {}
         }
         // Nobody at the other end: as lost as any other.
-        let _ = send();
+        if let Ok(length) = send() {
+            self.carried.fetch_add(length as u64, Ordering::Relaxed);
+        }
     }
 
     fn is_over(&self) -> bool {

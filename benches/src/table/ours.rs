@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use cosign_core::MAX_BATCH;
 use getrandom::SysRng;
 use sm_primitives::{
     sm2::{DistId, PreparedKey, PrivateKey, PublicKey, Signature, dsa, dsa::many},
@@ -10,7 +11,7 @@ use sm_primitives::{
 };
 
 use super::{IV, KEY, LARGE, NONCE};
-use crate::{Operation, protocol};
+use crate::{Operation, protocol, sm2};
 
 /// Items of a batch.
 const BATCH: usize = 64;
@@ -31,6 +32,7 @@ pub fn operations() -> Vec<Operation> {
         sm2_verify_batch_diff(),
         cosign_server_one(),
         cosign_server_batch64(),
+        cosign_client_batch256(),
         sm3_stream(),
         sm3_16x1k(),
         sm4_ctr_16k(),
@@ -73,13 +75,7 @@ impl Signed {
 }
 
 fn sm2_sign_one() -> Operation {
-    Operation::one("sm2_sign_one", || {
-        let key = private(0x42);
-        let digest = digests(&key)[0];
-        move || {
-            black_box(dsa::sign_digest(&key, black_box(&digest), &mut SysRng).unwrap());
-        }
-    })
+    sm2::sign_digest("sm2_sign_one")
 }
 
 fn sm2_sign_batch64() -> Operation {
@@ -148,6 +144,10 @@ fn cosign_server_one() -> Operation {
 
 fn cosign_server_batch64() -> Operation {
     Operation::items("cosign_server_batch64", BATCH, || protocol::server_step(BATCH))
+}
+
+fn cosign_client_batch256() -> Operation {
+    Operation::items("cosign_client_batch256", MAX_BATCH, || protocol::client_steps(MAX_BATCH))
 }
 
 fn sm3_stream() -> Operation {

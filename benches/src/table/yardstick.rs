@@ -21,6 +21,8 @@ pub enum Yardstick {
     P256Sign,
     /// The same, the public key as bytes.
     P256Verify,
+    /// One signature of this project, by one party with the whole key.
+    Sm2Sign,
     /// One stream of 16 KiB.
     Sm3,
     /// 16 KiB.
@@ -38,6 +40,7 @@ impl Yardstick {
         match self {
             Self::P256Sign => "P-256 sign (AWS-LC)",
             Self::P256Verify => "P-256 verify (AWS-LC)",
+            Self::Sm2Sign => "SM2 sign, one party (ours)",
             Self::Sm3 => "SM3 16 KiB (libgcrypt)",
             Self::Ctr => "SM4-CTR 16 KiB (libgcrypt)",
             Self::Gcm => "SM4-GCM 16 KiB (libgcrypt)",
@@ -51,6 +54,7 @@ impl Yardstick {
         match self {
             Self::P256Sign => Some(sm2::p256_sign()),
             Self::P256Verify => Some(sm2::p256_verify()),
+            Self::Sm2Sign => Some(sm2::sign_digest(self.name())),
             Self::Sm3 => {
                 let theirs = Sm3::new()?;
                 let data = vec![0x5a; LARGE];

@@ -36,6 +36,11 @@ impl Item {
             Self::Failed(_) | Self::NotSent => None,
         }
     }
+
+    /// Whether its request had no answer.
+    const fn is_given_up(&self) -> bool {
+        matches!(self, Self::Failed(Category::Interrupted | Category::Network))
+    }
 }
 
 /// Any number of digests, and what [`Client::sign`] made of each.
@@ -83,10 +88,24 @@ impl Batch {
         missing.chunks(MAX_BATCH).map(request).collect()
     }
 
-    fn set(&mut self, position: usize, item: Item) {
-        if let Some(place) = self.items.get_mut(position) {
-            *place = item;
+    /// Notes what became of a request, and tells `signed` of its signatures. Gives the wrong PINs before it.
+    fn take(
+        &mut self,
+        positions: Vec<usize>,
+        outcome: Result<Signed, Error>,
+        signed: &mut impl FnMut(usize, &Signature),
+    ) -> Result<u8, Error> {
+        let (items, outcome): (Vec<_>, _) = match outcome {
+            Ok(answer) => (answer.signatures.into_iter().map(Item::Signed).collect(), Ok(answer.failures)),
+            Err(error) => (vec![Item::Failed(error.category()); positions.len()], Err(error)),
+        };
+        for (position, item) in positions.into_iter().zip(items) {
+            item.signature().into_iter().for_each(|signature| signed(position, signature));
+            if let Some(place) = self.items.get_mut(position) {
+                *place = item;
+            }
         }
+        outcome
     }
 }
 
@@ -184,23 +203,13 @@ impl Client {
                     None => break,
                 },
             };
-            match outcome {
-                Ok(answer) => {
-                    (at_once, failures) = (IN_FLIGHT, failures.max(answer.failures));
-                    for (position, signature) in positions.into_iter().zip(answer.signatures) {
-                        signed(position, &signature);
-                        batch.set(position, Item::Signed(signature));
-                    }
-                }
-                Err(error) => {
-                    let failed = Item::Failed(error.category());
-                    positions.into_iter().for_each(|position| batch.set(position, failed));
-                    failure = failure.or(Some(error));
-                }
+            match batch.take(positions, outcome, &mut signed) {
+                Ok(before) => (at_once, failures) = (IN_FLIGHT, failures.max(before)),
+                Err(error) => failure = failure.or(Some(error)),
             }
         }
-        if going.is_none() && !batch.is_complete() {
-            // Frames that were given up may still wait to be sent.
+        if batch.items.iter().any(Item::is_given_up) {
+            // Their frames may still wait to be sent.
             self.connection.close_frames().await;
         }
         if batch.is_complete() { Ok(failures) } else { Err(failure.unwrap_or(Error::Interrupted)) }

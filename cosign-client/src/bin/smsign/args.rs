@@ -167,8 +167,12 @@ pub(crate) enum SignatureFormat {
 #[derive(Args)]
 pub(crate) struct Sign {
     /// Files to sign
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "digests", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Sign digests instead of files: SM3(Z || M) in 64 hexadecimal digits, one a line; - reads standard input.
+    /// For each a line DIGEST SIGNATURE is written, in hexadecimal too, or with --out the file DIR/DIGEST.sig
+    #[arg(long, value_name = "LIST", conflicts_with = "files", verbatim_doc_comment)]
+    pub(crate) digests: Option<PathBuf>,
     /// Label or id of the key [default: the only signing key, or the one labelled "default"]
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
@@ -181,6 +185,9 @@ pub(crate) struct Sign {
     /// Overwrite signatures that exist
     #[arg(long)]
     pub(crate) force: bool,
+    /// Go on where an earlier run was cut off: keep signatures that exist and verify, sign the rest
+    #[arg(long)]
+    pub(crate) resume: bool,
 }
 
 #[derive(Args)]

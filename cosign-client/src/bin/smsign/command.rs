@@ -10,9 +10,14 @@ mod sign;
 mod status;
 mod verify;
 
-use std::path::Path;
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
-use cosign_client::Error;
+use cosign_client::{Error, files};
+use sm_primitives::sm2::Signature;
 
 use crate::{
     args::{Audit, Command, Keys, PinCommand},
@@ -20,6 +25,9 @@ use crate::{
     output::{Failure, Outcome},
     progress::Stopped,
 };
+
+/// No signature file is longer.
+const MAX_SIGNATURE: u64 = 256;
 
 pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failure> {
     match command {
@@ -47,5 +55,20 @@ fn io_error(error: envelope::io::Error, file: &Path) -> Failure {
             Error::Interrupted
         }
         envelope::io::Error::Io(error) => Error::file(file, error),
+    })
+}
+
+/// The signature in a file, DER or r and s as 64 bytes; `None` if it is something else.
+fn read_signature(path: &Path) -> Result<Option<Signature>, Error> {
+    let bytes = files::read_small(path, MAX_SIGNATURE)?;
+    let raw = || Signature::from_bytes(bytes.as_slice().try_into().ok()?).ok();
+    Ok(Signature::from_der(&bytes).ok().or_else(raw))
+}
+
+/// The files without those that are signatures beside others of them.
+fn without_signatures(paths: &[PathBuf]) -> impl Iterator<Item = &PathBuf> {
+    let given: BTreeSet<&PathBuf> = paths.iter().collect();
+    paths.iter().filter(move |path| {
+        path.extension() != Some(OsStr::new("sig")) || !given.contains(&path.with_extension(""))
     })
 }

@@ -63,15 +63,20 @@ impl Context {
 
     /// Runs to the end, or until the user interrupts.
     pub(crate) fn run<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        self.runtime.block_on(async {
+        self.block_on(async {
             tokio::select! {
                 outcome = work => outcome,
-                _ = tokio::signal::ctrl_c() => {
+                () = interrupted() => {
                     self.stop.store(true, Ordering::Relaxed);
                     Err(Error::Interrupted.into())
                 }
             }
         })
+    }
+
+    /// Runs to the end; it is for the work to end early when the user interrupts.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     /// Runs work on files beside the runtime.
@@ -137,6 +142,14 @@ impl Context {
     pub(crate) fn end(self) {
         self.stop.store(true, Ordering::Relaxed);
         self.runtime.shutdown_timeout(SHUTDOWN);
+    }
+}
+
+/// Waits until the user interrupts.
+pub(crate) async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Nobody can.
+        std::future::pending::<()>().await;
     }
 }
 

@@ -1,51 +1,80 @@
 //! `smsign sign`
 
+mod input;
+
 use std::{
-    collections::BTreeSet,
     fs,
     io::Write,
-    ops::Range,
     path::{Path, PathBuf},
-    thread,
+    pin::pin,
+    sync::Arc,
 };
 
 use cosign_client::{
-    Error,
+    Batch, Client, Error, Item,
     files::{self, Access, NewFile},
 };
-use cosign_core::{Digest, Purpose};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use cosign_core::{ClientKey, Digest, Purpose};
 use serde::Serialize;
-use sm_primitives::sm2::{DistId, PublicKey, Signature};
+use sm_primitives::sm2::{PublicKey, Signature, dsa};
+use tokio::sync::Notify;
 
+use self::input::Input;
 use crate::{
     args::{Sign, SignatureFormat},
-    context::{Context, credentials, ensure_active, unlock},
+    command::read_signature,
+    context::{Context, credentials, ensure_active, interrupted, unlock},
     output::{Failure, Outcome, path_text},
-    progress::{Progress, Unit},
+    progress::Unit,
 };
 
+/// So many results are listed, more are counted.
+const LISTED: usize = 20;
+
 #[derive(Serialize)]
-struct Report {
+struct Report<'a> {
     key_id: String,
     pin_failures_before: u8,
-    signatures: Vec<Entry>,
+    signatures: &'a [Entry],
 }
 
 #[derive(Serialize)]
 struct Entry {
-    file: String,
-    signature_file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature_file: Option<String>,
     /// `e`, hexadecimal.
     digest: String,
+    state: State,
+    /// Hexadecimal, where it is not written to a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+    #[serde(skip)]
+    target: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Signed,
+    /// Signed by an earlier run.
+    Kept,
+    /// Its request, or writing its file, came to nothing.
+    Failed,
+    NotSent,
 }
 
 pub(crate) fn run(arguments: &Sign, context: &Context) -> Result<Outcome, Failure> {
-    // Everything that can be wrong on this side is found before a PIN is asked for.
-    let targets = targets(&arguments.files, arguments.out.as_deref())?;
-    let total = check_files(&arguments.files)?;
-    for target in &targets {
-        files::check_free(target, arguments.force)?;
+    if arguments.resume && arguments.digests.is_some() && arguments.out.is_none() {
+        return Err(Failure::Usage(
+            "--resume looks for signatures of digests in a folder; give it with --out".into(),
+        ));
+    }
+    let input = Input::read(arguments)?;
+    let targets = input.targets(arguments.out.as_deref())?;
+    for target in targets.iter().flatten() {
+        files::check_free(target, arguments.force || arguments.resume)?;
     }
     let store = context.store()?;
     let key = store.find(arguments.key.as_deref(), Some(Purpose::Sign))?;
@@ -56,136 +85,167 @@ pub(crate) fn run(arguments: &Sign, context: &Context) -> Result<Outcome, Failur
     }
 
     let (key_id, distid, public_key) = (key.key_id(), key.distid(), key.public_key());
-    let (digests, failures) = context.run(async {
-        ensure_active(&store, &client, &key).await?;
-        let hashing = digests(context, &arguments.files, total, &distid, &public_key);
-        let unlocking = unlock(context, &store, &client, key, credentials);
-        let (digests, unlocked) = tokio::try_join!(hashing, unlocking)?;
-
-        let progress = context.progress("signing", Unit::Items, targets.len() as u64);
-        let mut written = Ok(());
-        let mut count = 0;
-        let write = |range: Range<usize>, signatures: Vec<Signature>| {
-            let _ = progress.advance(signatures.len() as u64);
-            for (target, signature) in targets.get(range).unwrap_or_default().iter().zip(signatures) {
-                if written.is_ok() {
-                    written = write_signature(target, &signature, arguments);
-                    count += usize::from(written.is_ok());
-                }
-            }
+    let (entries, outcome) = context.block_on(async {
+        let mut interrupted = pin!(interrupted());
+        let prepare = async {
+            ensure_active(&store, &client, &key).await?;
+            let hashing = input.digests(context, &distid, &public_key);
+            let unlocking = unlock(context, &store, &client, key, credentials);
+            tokio::try_join!(hashing, unlocking)
         };
-        let signed = client.sign(&unlocked, &digests, write).await;
-        progress.finish();
-        client.connection().close().await;
-        if count > 0 && count < targets.len() {
-            context
-                .output
-                .warn(format_args!("{count} of {} files were signed before this failed", targets.len()));
-        }
-        let failures = signed?;
-        written?;
-        Ok((digests, failures))
+        let (digests, unlocked) = tokio::select! {
+            biased;
+            () = &mut interrupted => return Err(Failure::Client(Error::Interrupted)),
+            prepared = prepare => prepared?,
+        };
+        let mut entries = entries(&input, targets, &digests);
+        keep_signed(&mut entries, &digests, &public_key, arguments)?;
+        let signing = Signing { context, arguments, client: &client };
+        let outcome = signing.sign(&unlocked, &digests, &mut entries, interrupted).await;
+        Ok((entries, outcome))
     })?;
 
+    let failures = *outcome.as_ref().unwrap_or(&0);
     context.output.pin_failures(failures);
-    let signatures: Vec<Entry> = arguments
-        .files
-        .iter()
-        .zip(targets)
-        .zip(digests)
-        .map(|((file, signature_file), digest)| {
-            let digest = hex::encode(digest.as_bytes());
-            Entry { file: path_text(file), signature_file: path_text(&signature_file), digest }
-        })
-        .collect();
-    let lines: Vec<String> = match signatures.len() {
-        1..=20 => signatures.iter().map(|entry| entry.signature_file.clone()).collect(),
-        count => vec![format!("{count} files signed")],
+    let count = entries.iter().filter(|entry| matches!(entry.state, State::Signed | State::Kept)).count();
+    if outcome.is_ok() || count > 0 {
+        let report =
+            Report { key_id: key_id.to_string(), pin_failures_before: failures, signatures: &entries };
+        context.output.result(&report, lines(&entries))?;
+    }
+    if outcome.is_err() && count > 0 {
+        let rest = if is_listed(&entries) { "" } else { "; `--resume` signs the rest" };
+        context.output.warn(format_args!("{count} of {} are signed{rest}", entries.len()));
+    }
+    outcome.map(|_| Outcome::Done)
+}
+
+fn entries(input: &Input, targets: Vec<Option<PathBuf>>, digests: &[Digest]) -> Vec<Entry> {
+    let files = input.paths().iter().map(|file| Some(path_text(file))).chain(std::iter::repeat(None));
+    let entry = |((file, target), digest): ((_, Option<PathBuf>), &Digest)| Entry {
+        file,
+        signature_file: target.as_deref().map(path_text),
+        digest: hex::encode(digest.as_bytes()),
+        state: State::NotSent,
+        signature: None,
+        target,
     };
-    let report = Report { key_id: key_id.to_string(), pin_failures_before: failures, signatures };
-    context.output.result(&report, lines)?;
-    Ok(Outcome::Done)
+    files.zip(targets).zip(digests).map(entry).collect()
 }
 
-/// Where each signature goes; two files must not share one.
-fn targets(files: &[PathBuf], folder: Option<&Path>) -> Result<Vec<PathBuf>, Failure> {
-    let mut taken = BTreeSet::new();
-    let mut targets = Vec::with_capacity(files.len());
-    for file in files {
-        let Some(name) = file.file_name() else {
-            return Err(Failure::Usage(format!("{} is not a file", file.display())));
-        };
-        let mut name = name.to_owned();
-        name.push(".sig");
-        let target = folder.map_or_else(|| file.with_file_name(&name), |folder| folder.join(&name));
-        if !taken.insert(target.clone()) {
-            return Err(Failure::Usage(format!(
-                "two of the files would both be signed in {}",
-                target.display()
-            )));
-        }
-        targets.push(target);
-    }
-    Ok(targets)
-}
-
-/// Total size of the files in bytes.
-fn check_files(files: &[PathBuf]) -> Result<u64, Failure> {
-    let mut total = 0;
-    for file in files {
-        let metadata = fs::metadata(file).map_err(|error| Error::file(file, error))?;
-        if metadata.is_dir() {
-            return Err(Failure::Usage(format!("{} is a folder", file.display())));
-        }
-        total += metadata.len();
-    }
-    Ok(total)
-}
-
-/// Hashes the files, several at once, and gives their digests in order.
-async fn digests(
-    context: &Context,
-    paths: &[PathBuf],
-    total: u64,
-    distid: &DistId,
+/// Leaves signatures of an earlier run as they are, if they are signatures of the same.
+fn keep_signed(
+    entries: &mut [Entry],
+    digests: &[Digest],
     signer: &PublicKey,
-) -> Result<Vec<Digest>, Failure> {
-    let progress = context.progress("hashing", Unit::Bytes, total);
-    let parallel = thread::available_parallelism().map_or(1, usize::from);
-    let hash = |path: &PathBuf| {
-        let (path, distid, signer, progress): (_, _, _, Progress) =
-            (path.clone(), distid.clone(), *signer, progress.clone());
-        Context::blocking(move || Ok(files::digest(&path, &distid, &signer, |read| progress.advance(read))?))
-    };
-    let digests = stream::iter(paths.iter().map(hash)).buffered(parallel).try_collect().await;
-    progress.finish();
-    digests
+    arguments: &Sign,
+) -> Result<(), Error> {
+    for (entry, digest) in entries.iter_mut().zip(digests) {
+        let Some(target) = entry.target.as_deref().filter(|target| arguments.resume && target.exists())
+        else {
+            continue;
+        };
+        let verifies = |signature| dsa::verify_digest(signer, digest.as_bytes(), &signature).is_ok();
+        if read_signature(target)?.is_some_and(verifies) {
+            entry.state = State::Kept;
+        } else {
+            files::check_free(target, arguments.force)?;
+        }
+    }
+    Ok(())
 }
 
-fn write_signature(target: &Path, signature: &Signature, arguments: &Sign) -> Result<(), Error> {
-    let bytes = match arguments.format {
-        SignatureFormat::Der => signature.to_der(),
-        SignatureFormat::Raw => signature.to_bytes().to_vec(),
-    };
-    let mut file = NewFile::create(target, arguments.force, Access::Usual)?;
-    file.write_all(&bytes).map_err(|error| Error::file(target, error))?;
+struct Signing<'a> {
+    context: &'a Context,
+    arguments: &'a Sign,
+    client: &'a Client,
+}
+
+impl Signing<'_> {
+    /// Signs what is not kept, and writes each signature as it comes.
+    async fn sign(
+        &self,
+        key: &Arc<ClientKey>,
+        digests: &[Digest],
+        entries: &mut [Entry],
+        interrupted: impl Future<Output = ()>,
+    ) -> Result<u8, Failure> {
+        let missing = entries.iter_mut().zip(digests).filter(|(entry, _)| entry.state != State::Kept);
+        let (mut entries, digests): (Vec<_>, Vec<_>) = missing.unzip();
+        let mut batch = Batch::new(digests.into_iter().copied().collect());
+        let progress = self.context.progress("signing", Unit::Items, entries.len() as u64);
+        let mut written = Ok(());
+        // What cannot be written should not be signed.
+        let unwritable = Notify::new();
+        let stop = async {
+            tokio::select! {
+                () = interrupted => {}
+                () = unwritable.notified() => {}
+            }
+        };
+        let take = |position: usize, signature: &Signature| {
+            let _ = progress.advance(1);
+            let Some(entry) = entries.get_mut(position) else { return };
+            if written.is_ok() {
+                written = self.write(entry, signature);
+            }
+            entry.state = if written.is_ok() { State::Signed } else { State::Failed };
+            if written.is_err() {
+                unwritable.notify_one();
+            }
+        };
+        let signed = self.client.sign(key, &mut batch, stop, take).await;
+        progress.finish();
+        self.client.connection().close().await;
+        for (entry, item) in entries.iter_mut().zip(batch.items()) {
+            if matches!(item, Item::Failed(_)) {
+                entry.state = State::Failed;
+            }
+        }
+        written?;
+        Ok(signed?)
+    }
+
+    fn write(&self, entry: &mut Entry, signature: &Signature) -> Result<(), Error> {
+        let bytes = match self.arguments.format {
+            SignatureFormat::Der => signature.to_der(),
+            SignatureFormat::Raw => signature.to_bytes().to_vec(),
+        };
+        match &entry.target {
+            Some(target) => write_file(target, &bytes, self.arguments.force),
+            None => {
+                entry.signature = Some(hex::encode(bytes));
+                Ok(())
+            }
+        }
+    }
+}
+
+fn write_file(target: &Path, bytes: &[u8], force: bool) -> Result<(), Error> {
+    let mut file = NewFile::create(target, force, Access::Usual)?;
+    file.write_all(bytes).map_err(|error| Error::file(target, error))?;
     file.commit()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Whether the signatures go to standard output.
+fn is_listed(entries: &[Entry]) -> bool {
+    entries.iter().all(|entry| entry.target.is_none())
+}
 
-    #[test]
-    fn every_file_has_its_own_signature_file() {
-        let files = [PathBuf::from("a/x"), PathBuf::from("b/x.pdf")];
-        assert_eq!(targets(&files, None).unwrap(), [PathBuf::from("a/x.sig"), PathBuf::from("b/x.pdf.sig")]);
-        let out = targets(&files, Some(Path::new("out"))).unwrap();
-        assert_eq!(out, [PathBuf::from("out/x.sig"), PathBuf::from("out/x.pdf.sig")]);
-
-        let twins = [PathBuf::from("a/x"), PathBuf::from("b/x")];
-        assert!(targets(&twins, None).is_ok());
-        assert!(targets(&twins, Some(Path::new("out"))).is_err());
-        assert!(targets(&[PathBuf::from("..")], None).is_err());
+/// A line for each digest if the signatures go nowhere else; or the new files; or how many there are.
+fn lines(entries: &[Entry]) -> Vec<String> {
+    if is_listed(entries) {
+        let line = |entry: &Entry| format!("{} {}", entry.digest, entry.signature.as_deref().unwrap_or("-"));
+        return entries.iter().map(line).collect();
     }
+    let signed: Vec<_> = entries.iter().filter(|entry| entry.state == State::Signed).collect();
+    let kept = entries.iter().filter(|entry| entry.state == State::Kept).count();
+    let mut lines: Vec<String> = match signed.len() {
+        0..=LISTED => signed.iter().filter_map(|entry| entry.signature_file.clone()).collect(),
+        count => vec![format!("{count} signed")],
+    };
+    if kept > 0 {
+        lines.push(format!("{kept} signed before"));
+    }
+    lines
 }

@@ -1,7 +1,6 @@
 //! `smsign verify`
 
 use std::{
-    collections::BTreeSet,
     ffi::OsStr,
     path::{Path, PathBuf},
     thread,
@@ -11,18 +10,16 @@ use cosign_client::{Error, files};
 use cosign_core::Purpose;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
-use sm_primitives::sm2::{DistId, PublicKey, Signature, dsa};
+use sm_primitives::sm2::{DistId, PublicKey, dsa};
 
 use crate::{
     args::{DEFAULT_DISTID, Verify},
+    command::{read_signature, without_signatures},
     context::Context,
     keyfile::PublicFile,
     output::{Failure, Outcome, path_text},
     progress::{Progress, Unit},
 };
-
-/// No signature file is longer.
-const MAX_SIGNATURE: u64 = 256;
 
 #[derive(Serialize)]
 struct Report {
@@ -96,8 +93,8 @@ fn check(
     distid: &DistId,
     progress: &Progress,
 ) -> Result<Option<String>, Error> {
-    let signature = match files::read_small(signature_file, MAX_SIGNATURE) {
-        Ok(bytes) => parse(&bytes),
+    let signature = match read_signature(signature_file) {
+        Ok(signature) => signature,
         Err(error) => return Ok(Some(error.to_string())),
     };
     let Some(signature) = signature else {
@@ -111,12 +108,6 @@ fn check(
     };
     let verified = dsa::verify_digest(signer, digest.as_bytes(), &signature).is_ok();
     Ok((!verified).then(|| "the signature does not verify".to_owned()))
-}
-
-/// DER, or r and s as 64 bytes.
-fn parse(bytes: &[u8]) -> Option<Signature> {
-    let raw = || Signature::from_bytes(bytes.try_into().ok()?).ok();
-    Signature::from_der(bytes).ok().or_else(raw)
 }
 
 /// Which signature belongs to which file.
@@ -137,11 +128,8 @@ fn pairs(
         return Ok(vec![(file.clone(), signature.clone())]);
     }
     // `verify folder/*` gives the signatures along with the files.
-    let given: BTreeSet<&PathBuf> = files.iter().collect();
-    let is_companion =
-        |path: &Path| path.extension() == Some(OsStr::new("sig")) && given.contains(&path.with_extension(""));
     let mut pairs = Vec::with_capacity(files.len());
-    for file in files.iter().filter(|file| !is_companion(file)) {
+    for file in without_signatures(files) {
         let Some(name) = file.file_name() else {
             return Err(Failure::Usage(format!("{} is not a file", file.display())));
         };
