@@ -108,6 +108,11 @@ impl Owner {
         assert!(self.batch.is_complete());
     }
 
+    /// Does nothing for a while, which leaves the connection free to send what it still has.
+    fn rest(&self, time: Duration) {
+        self.runtime.block_on(async { tokio::time::sleep(time).await });
+    }
+
     /// Asserts that every signature there is belongs to the digest at its position.
     fn assert_signatures_verify(&self) {
         let signed = self.digests.iter().zip(self.batch.items());
@@ -191,7 +196,7 @@ fn a_stop_in_the_middle_stops() {
     assert!((enough..=enough + 5 * MAX_BATCH).contains(&signed), "{signed}");
     assert!(owner.batch.items().contains(&Item::NotSent));
     owner.assert_signatures_verify();
-    thread::sleep(Duration::from_secs(1));
+    owner.rest(Duration::from_secs(1));
     assert_eq!(place.records().len(), at_return, "a request arrived after the end");
 
     owner.finish();
@@ -253,7 +258,7 @@ fn what_a_broken_connection_left_over_is_signed_later() {
     // What still waited to be sent does not arrive when the way is open again.
     let at_return = place.records().len();
     place.relay.open();
-    thread::sleep(Duration::from_secs(5));
+    owner.rest(Duration::from_secs(5));
     assert_eq!(place.records().len(), at_return, "a request arrived after the end");
 
     server.kill();
