@@ -78,12 +78,11 @@ impl Batch {
 
     /// The digests without signature, in runs of at most 256.
     fn requests(&self) -> Vec<Request> {
-        let missing: Vec<_> = self.items.iter().zip(&self.digests).enumerate().collect();
-        let missing: Vec<_> =
-            missing.into_iter().filter(|(_, (item, _))| item.signature().is_none()).collect();
-        let request = |run: &[(usize, (&Item, &Digest))]| Request {
-            positions: run.iter().map(|(position, _)| *position).collect(),
-            digests: run.iter().map(|(_, (_, digest))| **digest).collect(),
+        let without = |(position, item): (usize, &Item)| item.signature().is_none().then_some(position);
+        let missing: Vec<usize> = self.items.iter().enumerate().filter_map(without).collect();
+        let request = |positions: &[usize]| Request {
+            positions: positions.to_vec(),
+            digests: positions.iter().filter_map(|position| self.digests.get(*position)).copied().collect(),
         };
         missing.chunks(MAX_BATCH).map(request).collect()
     }
@@ -100,9 +99,11 @@ impl Batch {
             Err(error) => (vec![Item::Failed(error.category()); positions.len()], Err(error)),
         };
         for (position, item) in positions.into_iter().zip(items) {
-            item.signature().into_iter().for_each(|signature| signed(position, signature));
             if let Some(place) = self.items.get_mut(position) {
                 *place = item;
+            }
+            if let Item::Signed(signature) = item {
+                signed(position, &signature);
             }
         }
         outcome
@@ -151,8 +152,9 @@ impl Client {
     /// sessions with nonces of their own, never those of a request that failed.
     ///
     /// When `stop` is ready, no new request is made. Requests under way have two seconds to be answered, then their
-    /// nonces are wiped and the connection for frames is closed; nothing is sent once this returns. A caller that drops
-    /// the returned future instead gets the same, but does not see when it is over. [`std::future::pending`] never stops.
+    /// nonces are wiped and the connection for frames is closed; nothing is sent once this returns. Dropping the returned
+    /// future stops the requests as well, but nothing tells when that is over, and what waits to be sent still is.
+    /// [`std::future::pending`] never stops.
     ///
     /// # Errors
     /// [`Error::WrongPin`], [`Error::RefreshRequired`], [`Error::KeyRefused`] and the other refusals;
