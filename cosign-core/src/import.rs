@@ -7,8 +7,10 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use once_cell::race::OnceBox;
 use sm_primitives::{
-    Scalar, SecretScalar, Zeroizing, point::PublicPoint, rand_core::TryCryptoRng, sm2::PrivateKey,
+    Scalar, SecretScalar, Zeroizing, batch::Multiplier, point::PublicPoint, rand_core::TryCryptoRng,
+    sm2::PrivateKey,
 };
 
 use crate::{
@@ -73,7 +75,17 @@ pub fn start(
     frame.extend(&other.expose_bytes()[..]);
     frame.extend(auth.expose_bytes());
     frame.extend(public_key.as_point().to_bytes());
-    let key = ClientKey { key_id, suite, purpose: Purpose::Encrypt, epoch: 1, public_key, base, share, auth };
+    let key = ClientKey {
+        key_id,
+        suite,
+        purpose: Purpose::Encrypt,
+        epoch: 1,
+        public_key,
+        base: Multiplier::new(base),
+        verifier: OnceBox::new(),
+        share,
+        auth,
+    };
     Ok(AwaitingImport { sid, frame, key })
 }
 

@@ -12,7 +12,10 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use sm_primitives::{Scalar, SecretScalar, point::PublicPoint, rand_core::TryCryptoRng, sm2::PublicKey};
+use once_cell::race::OnceBox;
+use sm_primitives::{
+    Scalar, SecretScalar, batch::Multiplier, point::PublicPoint, rand_core::TryCryptoRng, sm2::PublicKey,
+};
 
 use crate::{
     error::{ApiMisuse, Code, Error},
@@ -172,7 +175,8 @@ impl AwaitingServerShare {
             purpose: self.purpose,
             epoch: 1,
             public_key,
-            base,
+            base: Multiplier::new(base),
+            verifier: OnceBox::new(),
             share: self.share,
             auth: mask.auth,
         };

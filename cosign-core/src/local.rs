@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use sm_primitives::{SecretScalar, Zeroizing, point::PublicPoint, sm2::PublicKey};
+use once_cell::race::OnceBox;
+use sm_primitives::{SecretScalar, Zeroizing, batch::Multiplier, point::PublicPoint, sm2::PublicKey};
 
 use crate::{
     error::Error,
@@ -169,7 +170,8 @@ impl LocalRecord {
             purpose: self.purpose,
             epoch: self.epoch,
             public_key: self.public_key,
-            base: self.base,
+            base: Multiplier::new(self.base),
+            verifier: OnceBox::new(),
             share: self.masked.mul(&mask),
             auth,
         })

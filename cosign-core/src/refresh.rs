@@ -140,7 +140,7 @@ impl AwaitingShare<'_> {
         let key = self.key;
         let share = key.share.mul(&factor(&key.key_id, key.epoch, &self.r_a, r_b));
         let verify = Error::PeerMisbehaved(Code::Verify);
-        if key.base.mul(&share) != point {
+        if key.base.point().mul(&share) != point {
             return Err(verify);
         }
         let facts = Facts {
@@ -188,7 +188,7 @@ impl NewShare {
     ) -> Result<(Vec<u8>, AwaitingActivation), Error> {
         let record = LocalRecord::from_bytes(read_back)?;
         let key = record.unlock(new_pin, device_key)?;
-        if key.base.mul(&key.share) != self.point {
+        if key.base.point().mul(&key.share) != self.point {
             return Err(Error::InvalidRecord);
         }
         confirm_key(&key, record.refresh_id(), now_ms, rng)
@@ -216,10 +216,10 @@ pub(crate) fn confirm_key(
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Vec<u8>, AwaitingActivation), Error> {
     let sid = SessionId::from_bytes(*random_bytes(rng)?);
-    let point = key.base.mul(&key.share);
+    let point = key.base.point().mul(&key.share);
     let proof = Proof::make(
         &key.share,
-        |v| key.base.mul(v),
+        |v| key.base.point().mul(v),
         |commitment| challenge(&key.key_id, key.epoch, &rid, &point, commitment),
         rng,
     )?;

@@ -3,7 +3,13 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use sm_primitives::{SecretScalar, Zeroizing, point::PublicPoint, sm2::PublicKey};
+use once_cell::race::OnceBox;
+use sm_primitives::{
+    SecretScalar, Zeroizing,
+    batch::Multiplier,
+    point::PublicPoint,
+    sm2::{PreparedKey, PublicKey},
+};
 
 use crate::{
     hash,
@@ -24,7 +30,10 @@ pub struct ClientKey {
     pub(crate) purpose: Purpose,
     pub(crate) epoch: u32,
     pub(crate) public_key: PublicKey,
-    pub(crate) base: PublicPoint,
+    /// `B`, whose multiples every request takes.
+    pub(crate) base: Multiplier,
+    /// The public key for verifying many signatures; made at the first use.
+    pub(crate) verifier: OnceBox<PreparedKey>,
     pub(crate) share: SecretScalar,
     pub(crate) auth: AuthKey,
 }

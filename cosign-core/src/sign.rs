@@ -3,9 +3,10 @@
 //! The caller drives both alike: it sends [`AwaitingSignatures::frame`], feeds the answer to
 //! [`AwaitingSignatures::finish`], and goes on while that gives [`Progress::Next`].
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 use core::fmt;
 
+use once_cell::race::OnceBox;
 use sm_primitives::{
     Scalar, SecretScalar, batch,
     point::PublicPoint,
@@ -130,8 +131,8 @@ fn draw_nonces(
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Vec<SecretScalar>, Vec<PublicPoint>), Error> {
     let mut scalars = nonce::client(binding, wanted, rng)?;
-    let mut points = batch::mul_each(&key.base, &scalars);
-    separate(&key.base, &mut scalars, &mut points, |position| {
+    let mut points = key.base.mul_each(&scalars);
+    separate(key.base.point(), &mut scalars, &mut points, |position| {
         let repeated = wanted.get(position..=position).ok_or(Error::RandomFailed)?;
         nonce::client(binding, repeated, rng)
     })?;
@@ -239,25 +240,32 @@ fn complete(
     vs: Vec<SecretScalar>,
     answers: &[PartialSignature],
 ) -> Option<Vec<Signature>> {
-    let points = batch::mul_each(&key.base, &vs);
+    let answered: Vec<_> = answers.iter().map(|answer| answer.point).collect();
+    let sums = batch::add_each_vartime(&key.base.mul_each(&vs), &answered);
     let mut signatures = Vec::with_capacity(digests.len());
-    for (((digest, answer), v), point) in digests.iter().zip(answers).zip(vs).zip(points) {
-        let r = digest.scalar() + point.add(&answer.point)?.x_scalar();
+    for (((digest, answer), v), sum) in digests.iter().zip(answers).zip(vs).zip(sums) {
+        let r = digest.scalar() + sum?.x_scalar();
         let t = v.add(&key.share.mul_public(&answer.s2)?)?.declassify();
         signatures.push(Signature::from_scalars(r, t - r)?);
     }
     // A separate path from the one above: catches a wrong answer, a wrong share and a fault alike.
-    verify(&key.public_key, digests, &signatures).then_some(signatures)
+    verify(&key.public_key, &key.verifier, digests, &signatures).then_some(signatures)
 }
 
 /// Whether there is a signature for every digest and all of them verify.
-fn verify(key: &PublicKey, digests: &[Digest], signatures: &[Signature]) -> bool {
+fn verify(
+    key: &PublicKey,
+    prepared: &OnceBox<PreparedKey>,
+    digests: &[Digest],
+    signatures: &[Signature],
+) -> bool {
     let pairs = digests.iter().map(|digest| *digest.as_bytes()).zip(signatures.iter().copied());
     let outcomes = if digests.len() < WORTH_PREPARING {
         let claims: Vec<_> = pairs.map(|(digest, signature)| Claim { key, digest, signature }).collect();
         many::verify_digests(&claims)
     } else {
-        many::verify_digests_prepared(&PreparedKey::new(key), &pairs.collect::<Vec<_>>())
+        let prepared = prepared.get_or_init(|| Box::new(PreparedKey::new(key)));
+        many::verify_digests_prepared(prepared, &pairs.collect::<Vec<_>>())
     };
     outcomes.len() == digests.len() && outcomes.iter().all(Result::is_ok)
 }

@@ -15,8 +15,10 @@
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
+use once_cell::race::OnceBox;
 use sm_primitives::{
     SecretScalar, Zeroizing,
+    batch::Multiplier,
     point::PublicPoint,
     rand_core::TryCryptoRng,
     sm2::{Ciphertext, PrivateKey, PublicKey, pke},
@@ -214,7 +216,8 @@ impl Receiver {
             purpose,
             epoch: 1,
             public_key,
-            base,
+            base: Multiplier::new(base),
+            verifier: OnceBox::new(),
             share,
             auth,
         })
@@ -310,7 +313,7 @@ impl AwaitingSplit<'_> {
         let key = self.key;
         let t = factor(&key.key_id, &self.to.key_id, key.epoch, &self.r_a, r_b);
         let share = key.share.mul(&t);
-        if key.base.mul(&share) != point {
+        if key.base.point().mul(&share) != point {
             return Err(Error::PeerMisbehaved(Code::Verify));
         }
         let package = Zeroizing::new(

@@ -78,6 +78,7 @@ fn points() -> Result<(), Error> {
     let points = batch::mul_base(&ks);
     black_box(batch::mul_each(&q, &ks));
     black_box(batch::mul_each(&q, &ks[..9]));
+    black_box(batch::Multiplier::new(q).mul_each(&ks));
     black_box(batch::mul_same(&ks[0], &points[..9]));
     Ok(())
 }

@@ -21,6 +21,41 @@ pub fn mul_each(q: &PublicPoint, ks: &[SecretScalar]) -> Vec<PublicPoint> {
     declassify(ops::mul_each(&elements(ks), &q.0))
 }
 
+/// A public point of which many multiples are wanted, at many times.
+///
+/// Where it pays, the first of several multiplications at once makes a table of 288 KB that the next ones use again.
+pub struct Multiplier {
+    point: PublicPoint,
+    inner: ops::Multiplier,
+}
+
+impl Multiplier {
+    /// For multiples of `point`. Computes nothing yet.
+    #[must_use]
+    pub const fn new(point: PublicPoint) -> Self {
+        Self { point, inner: ops::Multiplier::new(point.0) }
+    }
+
+    /// The point.
+    #[must_use]
+    pub const fn point(&self) -> &PublicPoint {
+        &self.point
+    }
+
+    /// As [`mul_each`].
+    #[must_use]
+    pub fn mul_each(&self, ks: &[SecretScalar]) -> Vec<PublicPoint> {
+        declassify(self.inner.mul_each(&elements(ks)))
+    }
+}
+
+/// p + q for each pair, `None` where that is the identity. Variable time, any points.
+#[must_use]
+pub fn add_each_vartime(ps: &[PublicPoint], qs: &[PublicPoint]) -> Vec<Option<PublicPoint>> {
+    let sums = ops::add_each_vartime(ps.iter().zip(qs).map(|(p, q)| (&p.0, &q.0)));
+    sums.into_iter().map(|sum| sum.map(PublicPoint)).collect()
+}
+
 /// \[k\]q_i for each `q_i`. Timing: depends on the number of items only. The results are public.
 #[must_use]
 pub fn mul_same(k: &SecretScalar, qs: &[PublicPoint]) -> Vec<PublicPoint> {

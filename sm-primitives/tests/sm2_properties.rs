@@ -139,7 +139,14 @@ proptest! {
         let points: Vec<_> = secrets.iter().map(PublicPoint::mul_base).collect();
         prop_assert_eq!(&batch::mul_base(&secrets), &points);
         let each: Vec<_> = secrets.iter().map(|k| q.mul(k)).collect();
-        prop_assert_eq!(batch::mul_each(&q, &secrets), each);
+        prop_assert_eq!(&batch::mul_each(&q, &secrets), &each);
+        prop_assert_eq!(&batch::Multiplier::new(q).mul_each(&secrets), &each);
+        // Neighbours, the same twice, and opposites.
+        let others: Vec<_> = each.iter().map(|_| times_g(k).unwrap()).collect();
+        for others in [others, each.clone(), each.iter().map(PublicPoint::neg).collect()] {
+            let sums: Vec<_> = each.iter().zip(&others).map(|(p, q)| p.add(q)).collect();
+            prop_assert_eq!(batch::add_each_vartime(&each, &others), sums);
+        }
         let k = secret(k);
         let same: Vec<_> = points.iter().map(|p| p.mul(&k)).collect();
         prop_assert_eq!(batch::mul_same(&k, &points), same);
@@ -316,5 +323,18 @@ proptest! {
             prop_assert!(dsa::verify_digest(key.public_key(), &e, &signature).is_ok());
             prop_assert!(dsa::verify_digest_prepared(&prepared, &other, &signature).is_err());
         }
+    }
+}
+
+/// Enough of them for the batch engine, which makes its table once and uses it again.
+#[test]
+fn a_multiplier_is_the_same_every_time() {
+    let q = times_g(Scalar::from_u128(77)).unwrap();
+    let multiplier = batch::Multiplier::new(q);
+    assert_eq!(*multiplier.point(), q);
+    for (start, count) in [(1, 70), (1000, 70), (1, 3), (7, 300)] {
+        let ks: Vec<_> = (start..start + count).map(|k| secret(Scalar::from_u128(k))).collect();
+        let expected: Vec<_> = ks.iter().map(|k| q.mul(k)).collect();
+        assert_eq!(multiplier.mul_each(&ks), expected);
     }
 }

@@ -43,8 +43,8 @@ fn degenerate_values_are_drawn_again() {
 fn every_digest_needs_its_signature() {
     let key = PublicKey::from(PublicPoint::mul_base(&secret(1)));
     let digest = Digest::reduce(&[1; 32]);
-    assert!(!verify(&key, &[digest], &[]));
-    assert!(!verify(&key, &vec![digest; 50], &[]));
+    assert!(!verify(&key, &OnceBox::new(), &[digest], &[]));
+    assert!(!verify(&key, &OnceBox::new(), &vec![digest; 50], &[]));
 }
 
 /// Points of equal x, the same or opposite, anywhere in a request.

@@ -48,7 +48,7 @@ fn items(digests: &[Digest], points: &[PublicPoint]) -> Vec<u8> {
 
 /// `count` honest items.
 fn some_items(pair: &Pair, count: u16) -> Vec<u8> {
-    let point = |_| pair.key.base.mul(&SecretScalar::random(&mut SysRng).unwrap());
+    let point = |_| pair.key.base.point().mul(&SecretScalar::random(&mut SysRng).unwrap());
     items(&digests(count), &(0..count).map(point).collect::<Vec<_>>())
 }
 
@@ -246,7 +246,7 @@ fn a_shifted_nonce_point_signs_no_chosen_digest() {
     for round in 0..20 {
         let n = SecretScalar::random(&mut SysRng).unwrap();
         let shifted = PublicPoint::generator().mul_vartime(&shift).unwrap();
-        let point = pair.key.base.mul(&n).add(&shifted).unwrap();
+        let point = pair.key.base.point().mul(&n).add(&shifted).unwrap();
         let items = items(&[logged], &[point]);
         let [commit, reveal] = frames(&pair, sid(round), &items);
         let k2 = PublicPoint::from_bytes(&pair.ask(&commit, NOW)[22..86].try_into().unwrap()).unwrap();

@@ -24,7 +24,7 @@ use crate::{
     low::lanes::{self, Buffer, Element, Lanes, to_words},
 };
 
-pub(super) use fixed::{Base, Table, mul_table, verify_prepared};
+pub(super) use fixed::{Base, Table, Tables, mul_table, verify_prepared};
 pub(super) use ladder::{mul_points, nonce_sums, verify};
 
 /// A vector of field elements that are the same in all lanes.

@@ -18,7 +18,7 @@ use subtle::Choice;
 use zeroize::Zeroizing;
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
-use super::batch::{self, Base, Table};
+use super::batch::{self, Base, Table, Tables};
 use super::{
     comb::Comb,
     inverse::{self, to_affine, to_affine_all},
@@ -131,6 +131,31 @@ pub(crate) fn mul_each(ks: &[&ScalarElement], q: &Affine) -> Vec<Affine> {
         let multiples = Multiples::new(&q.on(a));
         collect_affine(ks.len(), ks.iter().map(|k| mul::mul(&Digits::new(k), &multiples, a)))
     })
+}
+
+/// A point of which many multiples are wanted, at many times. Its tables are made at the first use.
+pub(crate) struct Multiplier {
+    q: Affine,
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    tables: Tables,
+}
+
+impl Multiplier {
+    pub(crate) const fn new(q: Affine) -> Self {
+        Self {
+            q,
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            tables: Tables::new(),
+        }
+    }
+
+    /// [k_i]Q for k_i != 0. Constant time.
+    pub(crate) fn mul_each(&self, ks: &[&ScalarElement]) -> Vec<Affine> {
+        with_lanes!(cpu, ks.len(), Least::MUL_TABLE => {
+            complete(batch::mul_table(cpu, Base::of(&self.tables, &self.q), ks), |i| mul(ks[i], &self.q))
+        });
+        mul_each(ks, &self.q)
+    }
 }
 
 /// [k]Q_i for k != 0. Constant time.
@@ -274,6 +299,22 @@ fn widen(b: u128) -> [u8; 32] {
 pub(crate) fn add(p: &Affine, q: &Affine) -> (Affine, Choice) {
     let sum = Zeroizing::new(Projective::from(*p).add_affine(q));
     (to_affine(&sum), sum.is_identity())
+}
+
+/// The sums p + q, `None` where one is the identity, with one inversion. Variable time.
+pub(crate) fn add_each_vartime<'p>(
+    pairs: impl Iterator<Item = (&'p Affine, &'p Affine)>,
+) -> Vec<Option<Affine>> {
+    with_best_arithmetic!(a => {
+        let sum = |(p, q): (&Affine, &Affine)| {
+            let mut sum = Jacobian::from(p.on(a));
+            sum.add_affine_vartime(&q.on(a));
+            sum
+        };
+        let sums: Vec<_> = pairs.map(sum).collect();
+        let sums = inverse::jacobian_to_affine_all_vartime(&sums).into_iter();
+        sums.map(|sum| sum.map(|p| p.on(Portable))).collect()
+    })
 }
 
 /// p + q, `None` if that is the identity. Variable time.

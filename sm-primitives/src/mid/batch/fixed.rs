@@ -52,12 +52,32 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// The table of G, made when it is first asked for.
+/// The tables of one point, each made when it is first asked for.
+pub(in crate::mid) struct Tables {
+    nine: OnceBox<Table<9>>,
+    five: OnceBox<Table<5>>,
+}
+
+impl Tables {
+    pub(in crate::mid) const fn new() -> Self {
+        Self { nine: OnceBox::new(), five: OnceBox::new() }
+    }
+}
+
+/// Finds the table that some kernels look up in.
 pub(in crate::mid) trait Base: Sized {
+    /// That of `q`, to which `tables` belong.
+    fn of<'t>(tables: &'t Tables, q: &Affine) -> &'t Self;
+
+    /// That of G.
     fn base() -> &'static Self;
 }
 
 impl Base for Table<9> {
+    fn of<'t>(tables: &'t Tables, q: &Affine) -> &'t Self {
+        tables.nine.get_or_init(|| Box::new(Self::new(&Comb::new(q))))
+    }
+
     fn base() -> &'static Self {
         static BASE: OnceBox<Table<9>> = OnceBox::new();
         BASE.get_or_init(|| Box::new(Self::new(Comb::base())))
@@ -65,6 +85,10 @@ impl Base for Table<9> {
 }
 
 impl Base for Table<5> {
+    fn of<'t>(tables: &'t Tables, q: &Affine) -> &'t Self {
+        tables.five.get_or_init(|| Box::new(Self::new(&Comb::new(q))))
+    }
+
     fn base() -> &'static Self {
         static BASE: OnceBox<Table<5>> = OnceBox::new();
         BASE.get_or_init(|| Box::new(Self::new(Comb::base())))
