@@ -3,7 +3,12 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use cosign_tests::{fuzz::TARGETS, samples, seeds, source::root};
+use cosign_core::{Code, Error};
+use cosign_tests::{
+    fuzz::{self, TARGETS},
+    samples, seeds,
+    source::root,
+};
 
 fn corpus(target: &str) -> PathBuf {
     root().join("fuzz/corpus").join(target)
@@ -29,7 +34,7 @@ fn every_input_comes_back() {
 /// What the first half of an input says about its second half is where decoders go wrong; so every input again, cut.
 #[test]
 fn every_cut_input_comes_back() {
-    for (target, run) in TARGETS.iter().filter(|(target, _)| *target != "client_refresh") {
+    for (target, run) in TARGETS.iter().filter(|(target, _)| *target != "client_pin") {
         for (_, data) in inputs(target) {
             let lengths: BTreeSet<_> = (1..8).map(|part| data.len() * part / 8).collect();
             for len in lengths {
@@ -98,6 +103,34 @@ fn seeds_reach_behind_the_checks() {
     }
     let all: BTreeSet<_> = TARGETS.iter().map(|(target, _)| *target).collect();
     assert_eq!(accepted, all, "every target starts from something that is right");
+}
+
+/// Where the scripts lead: every op to success, every refusal of the protocol, and every session of the client to its
+/// end and to each kind of error.
+#[test]
+fn scripts_lead_everywhere() {
+    let seeds = seeds::all();
+    let of = |target: &'static str| seeds.iter().filter(move |seed| seed.0 == target).map(|seed| &seed.2);
+    let answers: BTreeSet<_> = of("server").flat_map(|data| fuzz::answers(data)).collect();
+    for op in [1, 2, 3, 5, 6, 7, 0x10, 0x11, 0x12] {
+        assert!(answers.contains(&(op, 0)), "op {op:02x} never succeeds");
+    }
+    let statuses: BTreeSet<_> = answers.iter().map(|(_, status)| *status).collect();
+    for code in (0..=u8::MAX).filter_map(Code::from_status).filter(|code| *code != Code::Internal) {
+        assert!(statuses.contains(&code.byte()), "{code} is never answered");
+    }
+    let client = ["client", "client_pin"].map(of).into_iter().flatten();
+    let outcomes: Vec<_> = client.flat_map(|data| fuzz::outcomes(data, 1)).collect();
+    for op in [1, 2, 3, 5, 0x10, 0x11, 0x12] {
+        let of_op = || outcomes.iter().filter(|(of, _)| *of == op);
+        assert!(of_op().any(|(_, error)| error.is_none()), "no session of {op:02x} ends well");
+        assert!(of_op().any(|(_, error)| error.is_some()), "no session of {op:02x} fails");
+    }
+    for code in [Code::State, Code::RespPoint, Code::RespRange, Code::Length, Code::Batch, Code::Version] {
+        assert!(outcomes.iter().any(|(_, error)| *error == Some(Error::InvalidMessage(code))), "{code}");
+    }
+    assert!(outcomes.iter().any(|(_, error)| *error == Some(Error::PeerMisbehaved(Code::Verify))));
+    assert!(outcomes.iter().any(|(_, error)| matches!(error, Some(Error::UnknownStatus(_)))));
 }
 
 /// `cargo test -p cosign-tests --test replay -- --ignored regenerate`

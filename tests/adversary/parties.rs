@@ -191,6 +191,7 @@ pub(crate) fn read_answer(frame: &[u8]) -> Vec<(PublicPoint, Scalar)> {
 pub(crate) fn facts(pair: &Pair) -> Facts {
     let record = pair.record.to_bytes();
     Facts {
+        suite: pair.key.suite().byte(),
         key_id: *pair.key.key_id().as_bytes(),
         epoch: pair.key.epoch(),
         public_key: pair.key.public_key().as_point().to_bytes(),

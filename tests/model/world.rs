@@ -108,6 +108,7 @@ impl World {
         server.audit.clear();
         server.cache = ReplayCache::new(1000, 1 << 22, 1000);
         let wrong = Facts {
+            suite: 1,
             key_id: *key.key_id().as_bytes(),
             epoch: 1,
             public_key: key.public_key().as_point().to_bytes(),

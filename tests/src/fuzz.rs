@@ -7,6 +7,7 @@
 mod client;
 mod decode;
 mod fixture;
+mod script;
 mod sealed;
 mod server;
 
@@ -18,26 +19,15 @@ pub type Target = (&'static str, fn(&[u8]) -> bool);
 pub const TARGETS: &[Target] = &[
     ("audit_export", decode::audit_export),
     ("certification_request", server::certification_request),
-    ("ciphertext", decode::ciphertext),
-    ("client_decrypt", client::decrypt),
-    ("client_keygen", client::keygen),
-    ("client_refresh", client::refresh),
-    ("client_sign", client::sign),
+    ("client", client::script),
+    ("client_pin", client::script_with_pin),
     ("envelope_certificate", sealed::certificate),
     ("envelope_header", sealed::header),
     ("envelope_message", sealed::message),
     ("envelope_text", sealed::text),
-    ("framing", decode::framing),
-    ("identifiers", decode::identifiers),
-    ("local_record", decode::local_record),
-    ("point", decode::point),
-    ("private_key", decode::private_key),
-    ("public_key", decode::public_key),
-    ("server_frame", server::frame),
-    ("server_opening", server::opening),
-    ("server_request", server::request),
-    ("server_share", decode::server_share),
-    ("signature", decode::signature),
+    ("records", decode::records),
+    ("server", server::script),
+    ("sm2", decode::sm2),
 ];
 
 /// Runs one target by its name. Whether an input is accepted makes no difference to a fuzzer.
@@ -46,5 +36,8 @@ pub fn run(name: &str, data: &[u8]) {
     target.unwrap_or_else(|| panic!("no target {name}")).1(data);
 }
 
-pub use client::{decrypt_ciphertexts, sign_digests};
-pub use fixture::{AT, Fixture, KEYGEN_SID, OPENING_KEY, PENDING_KEY, fixture};
+pub use client::outcomes;
+pub use fixture::{
+    AT, DECRYPT_D, DECRYPT_F2, Fixture, Key, NEW_D, NEW_F2, PENDING_D, PENDING_F2, SIGN_D, SIGN_F2, fixture,
+};
+pub use server::answers;

@@ -181,9 +181,14 @@ impl Pair {
     /// Generates a key over the protocol. It is pending.
     #[must_use]
     pub fn pending(suite: Suite, purpose: Purpose, seed: u64) -> Self {
+        Self::pending_as(KeyId::from_bytes([9; 16]), suite, purpose, seed)
+    }
+
+    /// The same under a key id.
+    #[must_use]
+    pub fn pending_as(key_id: KeyId, suite: Suite, purpose: Purpose, seed: u64) -> Self {
         let mut rng = Seeded::new(seed);
         let mut server = Server::new();
-        let key_id = KeyId::from_bytes([9; 16]);
         server.issued.insert(key_id, Issued { device: DEVICE, suite, purpose, origin: Origin::Generated });
         let device_key = DeviceKey::random(&mut rng).unwrap();
         let (k1, waiting) = keygen::start(key_id, suite, purpose, &mut rng).unwrap();
@@ -199,14 +204,20 @@ impl Pair {
     #[must_use]
     pub fn active(suite: Suite, purpose: Purpose, seed: u64) -> Self {
         let mut pair = Self::pending(suite, purpose, seed);
-        let info = csr::info("somebody", pair.key.public_key());
-        let digest = Digest::reduce(&DistId::default().digest(pair.key.public_key(), &info));
-        let signature = pair.sign(&[digest]).unwrap().remove(0);
-        let request = csr::assemble(&info, &signature);
-        let (frame, waiting) = keygen::activate(&pair.key, &request, &mut pair.rng).unwrap();
-        let answer = pair.server.handle(&frame, &DEVICE, NOW, &mut pair.rng);
-        waiting.finish(&answer).unwrap();
+        pair.activate();
         pair
+    }
+
+    /// Activates the pending key: its certification request, and the digest that it signed for that.
+    pub fn activate(&mut self) -> (Vec<u8>, Digest) {
+        let info = csr::info("somebody", self.key.public_key());
+        let digest = Digest::reduce(&DistId::default().digest(self.key.public_key(), &info));
+        let signature = self.sign(&[digest]).unwrap().remove(0);
+        let request = csr::assemble(&info, &signature);
+        let (frame, waiting) = keygen::activate(&self.key, &request, &mut self.rng).unwrap();
+        let answer = self.server.handle(&frame, &DEVICE, NOW, &mut self.rng);
+        waiting.finish(&answer).unwrap();
+        (request, digest)
     }
 
     /// Signs digests in one session.

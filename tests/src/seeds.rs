@@ -1,21 +1,23 @@
 //! The first inputs of every fuzz target, made from the vectors and from sessions with fixed randomness.
 
-use std::collections::BTreeSet;
-
 use cosign_core::{
-    KeyId, LogId, MIN_ITERATIONS, Op, Purpose, Suite,
+    KeyId, LogId, Op,
     audit::{Act, Event, Frontier, InclusionProof, Item, Record, SignatureItem, TreeHead},
-    decrypt, framing, keygen, refresh, sign,
+    framing,
+    server::PendingRefresh,
 };
 use envelope::{Recipient, Sm2Recipient, simple};
 use sm_primitives::sm2::{PrivateKey, PublicKey};
 
 use crate::{
-    fuzz::{AT, Fixture, KEYGEN_SID, OPENING_KEY, decrypt_ciphertexts, fixture, sign_digests},
-    model::{DEVICE, Server},
+    frames,
+    fuzz::{AT, SIGN_D, fixture},
+    model::DEVICE,
     random::Seeded,
     vectors::{Leaves, load},
 };
+
+mod scripts;
 
 /// A target, the name of a file in its corpus, and its contents.
 pub type Seed = (&'static str, String, Vec<u8>);
@@ -24,8 +26,9 @@ pub type Seed = (&'static str, String, Vec<u8>);
 #[must_use]
 pub fn all() -> Vec<Seed> {
     let mut seeds = Vec::new();
-    frames(&mut seeds);
-    sessions(&mut seeds);
+    scripts::server(&mut seeds);
+    scripts::client(&mut seeds);
+    requests(&mut seeds);
     records(&mut seeds);
     encodings(&mut seeds);
     keys(&mut seeds);
@@ -39,140 +42,76 @@ fn add(seeds: &mut Vec<Seed>, target: &'static str, name: &str, data: impl Into<
     seeds.push((target, name.to_lowercase(), data.into()));
 }
 
-/// One hostile frame of the vectors for each operation and outcome, and honest ones.
-fn frames(seeds: &mut Vec<Seed>) {
-    let mut seen = BTreeSet::new();
-    for case in load("suite-d/negative").list("/cases") {
-        if case.text("/side") == "server" && case.text("/request").len() < 2000 {
-            let frame = case.bytes("/request");
-            let outcome = case.text("/expect");
-            let op = frame.get(2).copied().unwrap_or(0);
-            if seen.insert((op, outcome.to_owned())) {
-                add(seeds, "server_frame", &format!("{op:02x}-{outcome}"), frame);
-            }
-        }
-    }
-    for name in ["sign_n1", "sign_n3", "decrypt_n2"] {
-        let vector = load(&format!("suite-d/{name}"));
-        add(seeds, "server_frame", name, vector.bytes("/request"));
-        let items = vector.bytes("/request").split_off(82);
-        let choice = u8::from(name.starts_with("decrypt"));
-        add(seeds, "server_request", name, [&[choice], &items[..]].concat());
-    }
-    let keygen = load("suite-d/keygen");
-    for step in ["K1_K2", "K3_K4", "K6_activate"] {
-        add(seeds, "server_frame", step, keygen.bytes(&format!("/sign/{step}/request")));
-    }
-    for key in ["sign", "encryption"] {
-        add(seeds, "certification_request", key, keygen.bytes(&format!("/{key}/K6_activate/csr_der")));
-    }
-    add(seeds, "server_request", "refresh", [&[2][..], &[0x33; 64]].concat());
-    add(seeds, "server_request", "confirm", [&[3][..], &fixture().proof].concat());
-
-    let frame = keygen.bytes("/sign/K1_K2/request");
-    let mut stream = vec![3];
-    framing::encode(1, framing::Kind::Protocol, &frame, &mut stream).unwrap();
-    framing::encode(u64::MAX, framing::Kind::Refused, b"busy", &mut stream).unwrap();
-    add(seeds, "framing", "two-frames", stream);
-    add(seeds, "framing", "too-long", [&[9][..], &[0, 0x10, 0, 1, 0, 0]].concat());
-    add(seeds, "framing", "unknown-kind", [&[1][..], &[0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 3]].concat());
+/// An input that begins with what it is.
+fn add_kind(seeds: &mut Vec<Seed>, target: &'static str, kind: u8, name: &str, data: &[u8]) {
+    add(seeds, target, &format!("{}-{name}", char::from(kind)), [&[kind], data].concat());
 }
 
-/// Right answers to the sessions that the client targets open.
-fn sessions(seeds: &mut Vec<Seed>) {
-    let Fixture { sign: sign_key, decrypt: decrypt_key, pin, device_key, .. } = fixture();
-    let mut server = fixture().server();
-    let mut rng = Seeded::new(1);
-    let mut both = |target, header: usize, prefix: &[u8], answer: &[u8]| {
-        add(seeds, target, "whole", [prefix, answer].concat());
-        add(seeds, target, "body", [prefix, &answer[header..]].concat());
-    };
-
-    let (frame, _waiting) = sign::start(sign_key, &sign_digests(), AT, 1, &mut Seeded::new(11)).unwrap();
-    both("client_sign", 22, &[], &server.handle(&frame, &DEVICE, AT, &mut rng));
-    let (frame, _waiting) =
-        decrypt::start(decrypt_key, decrypt_ciphertexts(), AT, &mut Seeded::new(12)).unwrap();
-    both("client_decrypt", 22, &[], &server.handle(&frame, &DEVICE, AT, &mut rng));
-    let mut draws = Seeded::new(14);
-    let (frame, _waiting) =
-        refresh::start(sign_key, pin, device_key, MIN_ITERATIONS, AT, &mut draws).unwrap();
-    both("client_refresh", 22, &[], &server.handle(&frame, &DEVICE, AT, &mut rng));
-    let key_id = KeyId::from_bytes(OPENING_KEY);
-    let (frame, _waiting) = keygen::start(key_id, Suite::D, Purpose::Sign, &mut Seeded::new(13)).unwrap();
-    both("client_keygen", 20, &[0], &server.handle(&frame, &DEVICE, AT, &mut rng));
-
-    let sid = &frame[20..36];
-    add(seeds, "client_keygen", "activated", [&[1, 1, 1, 0, 0], sid].concat());
-    for (target, prefix) in
-        [("client_sign", &[][..]), ("client_decrypt", &[]), ("client_refresh", &[]), ("client_keygen", &[0])]
-    {
-        for (name, code, detail) in [
-            ("busy", 0x0c, &[][..]),
-            ("pin", 0x0a, &[3, 0, 0, 0, 60]),
-            ("time", 8, &[0; 8]),
-            ("epoch", 4, &[0, 0, 0, 2]),
-        ] {
-            let len = [0, u8::try_from(detail.len()).unwrap()];
-            add(seeds, target, name, [prefix, &[1, 1, code, 0], sid, &len, detail].concat());
-        }
+fn requests(seeds: &mut Vec<Seed>) {
+    let fixture = fixture();
+    for (name, key) in [("sign", &fixture.d[0]), ("encryption", &fixture.d[1]), ("f2", &fixture.f2[0])] {
+        add(seeds, "certification_request", name, &key.request[..]);
     }
-    add(seeds, "server_opening", "right", opening());
-}
-
-/// The opening that a client sends whose session is the one of the targets.
-fn opening() -> Vec<u8> {
-    let Fixture { pin, device_key, .. } = fixture();
-    let key_id = KeyId::from_bytes(OPENING_KEY);
-    let mut draws = Seeded::after(&KEYGEN_SID, 15);
-    let (k1, waiting) = keygen::start(key_id, Suite::D, Purpose::Sign, &mut draws).unwrap();
-    let mut server: Server = fixture().server();
-    let k2 = server.handle(&k1, &DEVICE, AT, &mut Seeded::new(1));
-    let (k3, _waiting) = waiting.finish(&k2, pin, device_key, MIN_ITERATIONS, &mut draws).unwrap();
-    k3[36..].to_vec()
 }
 
 fn records(seeds: &mut Vec<Seed>) {
-    add(seeds, "local_record", "own", &fixture().record.to_bytes()[..]);
-    let mut record = fixture().record.to_bytes();
-    record[187] ^= 1;
-    add(seeds, "local_record", "tag-changed", &record[..]);
-    let [share, pending] = fixture().sealed_bytes();
-    add(seeds, "server_share", "share", share);
-    add(seeds, "server_share", "pending", pending);
+    let record = fixture().key(SIGN_D).record.to_bytes();
+    add_kind(seeds, "records", b'l', "own", &record[..]);
+    let mut changed = record.clone();
+    changed[187] ^= 1;
+    add_kind(seeds, "records", b'l', "tag-changed", &changed[..]);
+
+    let mut server = fixture().server();
+    let key_id = fixture().key_id(SIGN_D);
+    let share = server.keys[&key_id].share.expose_bytes();
+    let frame = frames::request(&fixture().facts(SIGN_D), 3, [1; 16], AT, &[0x33; 64]);
+    server.handle(&frame, &DEVICE, AT, &mut Seeded::new(1));
+    let pending = server.keys[&key_id].pending.as_ref().map(PendingRefresh::expose_bytes).unwrap();
+    add_kind(seeds, "records", b's', "share", &share[..]);
+    add_kind(seeds, "records", b's', "pending", &pending);
     for (name, text) in [
         ("key-id", "00112233445566778899aabbccddeeff"),
         ("pin", "258013"),
         ("pin-with-letter", "25801a"),
         ("empty", ""),
     ] {
-        add(seeds, "identifiers", name, text);
+        add_kind(seeds, "records", b'i', name, text.as_bytes());
     }
-    add(seeds, "identifiers", "device-id", "0123456789abcdefABCDEF0123456789".repeat(2));
+    let device = "0123456789abcdefABCDEF0123456789".repeat(2);
+    add_kind(seeds, "records", b'i', "device-id", device.as_bytes());
+
+    let frame = load("suite-d/keygen").bytes("/sign/K1_K2/request");
+    let mut stream = vec![3];
+    framing::encode(1, framing::Kind::Protocol, &frame, &mut stream).unwrap();
+    framing::encode(u64::MAX, framing::Kind::Refused, b"busy", &mut stream).unwrap();
+    add_kind(seeds, "records", b'f', "two-frames", &stream);
+    add_kind(seeds, "records", b'f', "too-long", &[9, 0, 0x10, 0, 1, 0, 0]);
+    add_kind(seeds, "records", b'f', "unknown-kind", &[1, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 3]);
 }
 
 fn encodings(seeds: &mut Vec<Seed>) {
     for vector in &load("tongsuo-sm2-sign").list("")[..4] {
         let name = format!("tongsuo-{}", vector["tcId"]);
-        add(seeds, "signature", &name, vector.bytes("/sig_der"));
+        add_kind(seeds, "sm2", b's', &name, &vector.bytes("/sig_der"));
         let pad = |text: &str| hex::decode(format!("{text:0>64}")).unwrap();
         let raw = [pad(vector.text("/r")), pad(vector.text("/s"))].concat();
-        add(seeds, "signature", &format!("{name}-raw"), raw);
+        add_kind(seeds, "sm2", b's', &format!("{name}-raw"), &raw);
     }
     for file in ["tongsuo-sm2-encrypt", "gmssl-sm2-encrypt"] {
         let tests = load(file);
         let short = tests.list("").iter().filter(|vector| vector.text("/msg").len() < 100).take(3);
         for vector in short {
             let name = format!("{file}-{}", vector["tcId"]);
-            add(seeds, "ciphertext", &name, vector.bytes("/ct_der"));
-            add(seeds, "ciphertext", &format!("{name}-raw"), vector.bytes("/c1c3c2"));
+            add_kind(seeds, "sm2", b'c', &name, &vector.bytes("/ct_der"));
+            add_kind(seeds, "sm2", b'c', &format!("{name}-raw"), &vector.bytes("/c1c3c2"));
         }
     }
-    let point = fixture().sign_facts.public_key;
-    add(seeds, "point", "raw", point);
-    add(seeds, "point", "sec1", [&[4][..], &point].concat());
-    add(seeds, "point", "compressed-even", [&[2][..], &point[..32]].concat());
-    add(seeds, "point", "compressed-odd", [&[3][..], &point[..32]].concat());
-    add(seeds, "point", "identity", [0]);
+    let point = fixture().facts(SIGN_D).public_key;
+    add_kind(seeds, "sm2", b'p', "raw", &point);
+    add_kind(seeds, "sm2", b'p', "sec1", &[&[4][..], &point].concat());
+    add_kind(seeds, "sm2", b'p', "compressed-even", &[&[2][..], &point[..32]].concat());
+    add_kind(seeds, "sm2", b'p', "compressed-odd", &[&[3][..], &point[..32]].concat());
+    add_kind(seeds, "sm2", b'p', "identity", &[0]);
 }
 
 const EC_PUBLIC_KEY: [u8; 9] = [0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -199,19 +138,20 @@ fn some_key() -> (PrivateKey, PublicKey) {
 
 fn keys(seeds: &mut Vec<Seed>) {
     let (private, public) = some_key();
-    add(seeds, "public_key", "spki", public.to_spki_der());
-    add(seeds, "public_key", "spki-pem", public.to_spki_pem());
+    add_kind(seeds, "sm2", b'u', "spki", &public.to_spki_der());
+    add_kind(seeds, "sm2", b'u', "spki-pem", public.to_spki_pem().as_bytes());
     let compressed = [&[0, 2][..], &public.as_point().x_bytes()].concat();
     let algorithm = tlv(0x30, &[&EC_PUBLIC_KEY, &SM2_CURVE]);
-    add(seeds, "public_key", "spki-compressed", tlv(0x30, &[&algorithm, &tlv(3, &[&compressed])]));
+    let spki = tlv(0x30, &[&algorithm, &tlv(3, &[&compressed])]);
+    add_kind(seeds, "sm2", b'u', "spki-compressed", &spki);
 
-    add(seeds, "private_key", "pkcs8", &private.to_pkcs8_der()[..]);
-    add(seeds, "private_key", "pkcs8-pem", private.to_pkcs8_pem().as_bytes());
+    add_kind(seeds, "sm2", b'k', "pkcs8", &private.to_pkcs8_der());
+    add_kind(seeds, "sm2", b'k', "pkcs8-pem", private.to_pkcs8_pem().as_bytes());
     let scalar = tlv(4, &[&[0x42; 32]]);
     let point = tlv(3, &[&[0], &public.as_point().to_sec1()]);
     let sec1 = tlv(0x30, &[&[2, 1, 1], &scalar, &tlv(0xa0, &[&SM2_CURVE]), &tlv(0xa1, &[&point])]);
-    add(seeds, "private_key", "sec1-pem", pem("EC PRIVATE KEY", &sec1));
-    add(seeds, "private_key", "sec1", sec1);
+    add_kind(seeds, "sm2", b'k', "sec1-pem", pem("EC PRIVATE KEY", &sec1).as_bytes());
+    add_kind(seeds, "sm2", b'k', "sec1", &sec1);
 }
 
 fn pem(label: &str, der: &[u8]) -> String {

@@ -1,10 +1,13 @@
-//! What a server may answer to the client. Data that begins with version and suite is taken as a whole answer,
-//! anything else as the body of one with the right header.
+//! What a server may answer to the client: a script of sessions of the client's role. A server model gives the right
+//! answers, and the script changes them.
+//!
+//! A step is one byte, as in a script of the server: a key in its first three bits, an operation in the others. Whatever
+//! arrives, a session ends with what is right, or with an error and nothing.
 
 use std::sync::OnceLock;
 
 use cosign_core::{
-    Digest, KeyId, MIN_ITERATIONS, Progress, Purpose, Suite, decrypt as decryption, keygen as generation,
+    Digest, Error, MIN_ITERATIONS, Progress, decrypt as decryption, keygen as generation,
     refresh as refreshment, sign as signing,
 };
 use sm_primitives::{
@@ -12,110 +15,259 @@ use sm_primitives::{
     sm2::{Ciphertext, dsa, hazmat},
 };
 
-use super::{AT, OPENING_KEY, fixture};
-use crate::random::Seeded;
+use super::{AT, fixture, script::Script};
+use crate::{
+    model::{DEVICE, Server},
+    random::Seeded,
+};
 
-const OPERATION_SID: std::ops::Range<usize> = 24..40;
-const KEYGEN_SID: std::ops::Range<usize> = 20..36;
+mod answer;
 
-/// The answer to `frame` that the data stands for.
-fn answer(data: &[u8], frame: &[u8], sid: std::ops::Range<usize>, count: Option<u16>) -> Vec<u8> {
-    if data.starts_with(&[1, 1]) {
-        return data.to_vec();
-    }
-    let count = count.map(u16::to_be_bytes);
-    [&[1, 1, 0, 0][..], &frame[sid], count.as_ref().map_or(&[][..], |count| &count[..]), data].concat()
+use answer::{Changed, Likeness, Shape};
+
+/// Most sessions of a script that are played.
+const MAX_SESSIONS: usize = 8;
+
+/// A session; `None` when the script ends within it.
+type Step = fn(&mut World, u8, &mut Script<'_>) -> Option<()>;
+
+/// Sessions by the number of their first op.
+const STEPS: [(u8, Step); 5] = [
+    (0x01, World::sign),
+    (0x02, World::decrypt),
+    (0x03, World::refresh),
+    (0x10, World::generate),
+    (0x12, World::activate),
+];
+
+struct World {
+    server: Server,
+    rng: Seeded,
+    /// Right answers of before: another session's, or another step's.
+    earlier: Vec<Vec<u8>>,
+    counter: u64,
+    /// How many more sessions may derive a PIN mask, which takes a thousand times as long as anything else.
+    derivations: u8,
+    /// First op and outcome of every session.
+    outcomes: Vec<(u8, Option<Error>)>,
 }
 
-/// Answers to a request for two signatures. Its seeds hold the right one.
-pub(super) fn sign(data: &[u8]) -> bool {
-    let key = &fixture().sign;
-    let digests = sign_digests();
-    let (frame, waiting) = signing::start(key, &digests, AT, 1, &mut Seeded::new(11)).unwrap();
-    let mut accepted = false;
-    if let Ok(Progress::Done(signed)) = waiting.finish(&answer(data, &frame, OPERATION_SID, Some(2))) {
-        accepted = true;
-        assert_eq!(signed.signatures.len(), digests.len());
-        for (digest, signature) in digests.iter().zip(&signed.signatures) {
-            dsa::verify_digest(key.public_key(), digest.as_bytes(), signature).unwrap();
+/// Plays a script without deriving a PIN mask; whether any session came to a good end.
+pub(super) fn script(data: &[u8]) -> bool {
+    outcomes(data, 0).iter().any(|(_, outcome)| outcome.is_none())
+}
+
+/// Plays a script with one session that derives a PIN mask: a refresh, or a key generation to its end.
+pub(super) fn script_with_pin(data: &[u8]) -> bool {
+    outcomes(data, 1).iter().any(|(op, outcome)| outcome.is_none() && matches!(op, 0x05 | 0x11))
+}
+
+/// Plays a script with so many derivations of a PIN mask: the op of every answer that ended a session or was the last
+/// but one of it, and why if it did not end well.
+#[must_use]
+pub fn outcomes(data: &[u8], derivations: u8) -> Vec<(u8, Option<Error>)> {
+    let mut world = World {
+        server: fixture().server(),
+        rng: Seeded::new(1),
+        earlier: Vec::new(),
+        counter: 0,
+        derivations,
+        outcomes: Vec::new(),
+    };
+    let mut script = Script::new(data);
+    for _ in 0..MAX_SESSIONS {
+        if world.step(&mut script).is_none() {
+            break;
         }
     }
-    accepted
+    world.outcomes
 }
 
-/// What `sign` asks to be signed.
-#[must_use]
-pub fn sign_digests() -> [Digest; 2] {
-    [Digest::reduce(&[1; 32]), Digest::reduce(&[0xff; 32])]
+/// An error that an answer may cause: none says that the caller, the record or the random source was at fault.
+fn assert_answered(error: &Error) {
+    let answered = matches!(error, Error::InvalidMessage(_) | Error::PeerMisbehaved(_));
+    assert!(answered || matches!(error, Error::Refused(_) | Error::UnknownStatus(_)), "{error:?}");
 }
 
-/// Answers to a request for two decryptions.
-pub(super) fn decrypt(data: &[u8]) -> bool {
-    let (frame, waiting) =
-        decryption::start(&fixture().decrypt, decrypt_ciphertexts(), AT, &mut Seeded::new(12)).unwrap();
-    let mut accepted = false;
-    if let Ok(Progress::Done(opened)) = waiting.finish(&answer(data, &frame, OPERATION_SID, Some(2))) {
-        accepted = true;
-        let [first, second] = &opened.plaintexts[..] else { panic!("two plaintexts") };
-        assert_eq!((&first[..], &second[..]), (&b"first"[..], &b"second"[..]));
+impl World {
+    fn step(&mut self, script: &mut Script<'_>) -> Option<()> {
+        let code = script.byte()?;
+        match STEPS.iter().find(|(number, _)| *number == code & 0x1f) {
+            Some((_, step)) => step(self, code >> 5, script),
+            None => Some(()),
+        }
     }
-    accepted
+
+    const fn may_derive(&mut self) -> bool {
+        let may = self.derivations > 0;
+        self.derivations = self.derivations.saturating_sub(1);
+        may
+    }
+
+    /// The server's answer to a frame, changed as the script says.
+    fn answer(&mut self, frame: &[u8], shape: Shape, script: &mut Script<'_>) -> Option<Changed> {
+        let right = self.server.handle(frame, &DEVICE, AT, &mut self.rng);
+        let changed = answer::change(&right, shape, &self.earlier, script);
+        self.earlier.push(right);
+        changed
+    }
+
+    /// Judges the end of a session: it is good exactly if every answer was.
+    fn ended<T>(&mut self, op: u8, outcome: Result<T, Error>, likeness: Likeness) -> Option<T> {
+        self.outcomes.push((op, outcome.as_ref().err().copied()));
+        match outcome {
+            Ok(outcome) => {
+                assert_ne!(likeness, Likeness::Other, "a changed answer was accepted");
+                Some(outcome)
+            }
+            Err(error) => {
+                assert_answered(&error);
+                let refused = matches!(error, Error::Refused(_));
+                assert!(likeness != Likeness::Same || refused, "the right answer was not taken: {error:?}");
+                None
+            }
+        }
+    }
+
+    fn sign(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
+        let key = &fixture().key(name).client;
+        let count = script.byte()? % 4 + 1;
+        let digests: Vec<_> =
+            (1..=count).map(|byte| Digest::reduce(&[byte.wrapping_mul(0x55); 32])).collect();
+        self.counter += 1;
+        let started = signing::start(key, &digests, AT, self.counter, &mut self.rng);
+        let (frame, mut waiting) = started.unwrap();
+        assert_eq!(frame, waiting.frame());
+        let mut likeness = Likeness::Same;
+        let outcome = loop {
+            let frame = waiting.frame().to_vec();
+            let item = match frame[2] {
+                1 => 96,
+                6 => 64,
+                _ => 32,
+            };
+            let answer = self.answer(&frame, Shape::items(count.into(), item), script)?;
+            let finished = waiting.finish(answer.bytes());
+            if let Ok(Progress::Busy(same)) = finished {
+                assert!(answer.is_busy());
+                assert_eq!(same.frame(), frame, "only the identical frame may be sent again");
+                waiting = same;
+                continue;
+            }
+            likeness = likeness.max(answer.likeness());
+            match finished {
+                Ok(Progress::Done(signed)) => break Ok(signed),
+                Ok(Progress::Next(next) | Progress::Busy(next)) => waiting = next,
+                Err(error) => break Err(error),
+            }
+        };
+        if let Some(signed) = self.ended(0x01, outcome, likeness) {
+            assert_eq!(signed.signatures.len(), digests.len());
+            for (digest, signature) in digests.iter().zip(&signed.signatures) {
+                dsa::verify_digest(key.public_key(), digest.as_bytes(), signature).unwrap();
+            }
+        }
+        Some(())
+    }
+
+    fn decrypt(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
+        let name = if name < 3 { super::DECRYPT_D } else { super::DECRYPT_F2 };
+        let ciphertexts = ciphertexts(name);
+        let started = decryption::start(&fixture().key(name).client, ciphertexts, AT, &mut self.rng);
+        let (frame, mut waiting) = started.unwrap();
+        let outcome = loop {
+            let answer = self.answer(&frame, Shape::items(2, 64), script)?;
+            match waiting.finish(answer.bytes()) {
+                Ok(Progress::Done(opened)) => break (Ok(opened), answer.likeness()),
+                Ok(Progress::Busy(same) | Progress::Next(same)) => waiting = same,
+                Err(error) => break (Err(error), answer.likeness()),
+            }
+        };
+        if let Some(opened) = self.ended(0x02, outcome.0, outcome.1) {
+            let texts: Vec<&[u8]> = opened.plaintexts.iter().map(|text| &text[..]).collect();
+            assert_eq!(texts, MESSAGES);
+        }
+        Some(())
+    }
+
+    /// R1 to R4. What is confirmed is the new share as it was stored.
+    fn refresh(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
+        if !self.may_derive() {
+            return Some(());
+        }
+        let key = fixture().key(name);
+        let client = &key.client;
+        let started =
+            refreshment::start(client, &key.pin, &key.device_key, MIN_ITERATIONS, AT, &mut self.rng);
+        let (frame, waiting) = started.unwrap();
+        let answer = self.answer(&frame, Shape::items(1, 96), script)?;
+        let renewed = match waiting.finish(answer.bytes(), &key.device_key) {
+            Ok(Progress::Done(renewed)) => Ok(renewed),
+            Ok(Progress::Busy(_) | Progress::Next(_)) => return Some(()),
+            Err(error) => Err(error),
+        };
+        let Some(renewed) = self.ended(0x03, renewed, answer.likeness()) else { return Some(()) };
+        assert_eq!(renewed.record.epoch(), client.epoch() + 1);
+        assert_eq!(renewed.record.public_key(), client.public_key());
+        let stored = renewed.record.to_bytes();
+        let (frame, waiting) =
+            renewed.confirm(&stored[..], &key.pin, &key.device_key, AT, &mut self.rng).unwrap();
+        let answer = self.answer(&frame, Shape::items(1, 1), script)?;
+        // The last byte says whether the server knows the refresh.
+        let outcome = match waiting.finish(answer.bytes()) {
+            Ok(Progress::Done(refreshment::Confirmation::Active { .. })) => Ok(()),
+            Ok(_) => return Some(()),
+            Err(error) => Err(error),
+        };
+        self.ended(0x05, outcome, answer.likeness());
+        Some(())
+    }
+
+    /// K1 to K4.
+    fn generate(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
+        let name = if name < 3 { super::NEW_D } else { super::NEW_F2 };
+        let fixture = fixture();
+        let (key_id, key) = (fixture.key_id(name), fixture.key(name));
+        let suite = key.client.suite();
+        let purpose = cosign_core::Purpose::Sign;
+        let (frame, waiting) = generation::start(key_id, suite, purpose, &mut self.rng).unwrap();
+        let answer = self.answer(&frame, Shape::short(160), script)?;
+        if answer.likeness() == Likeness::Same && !self.may_derive() {
+            return Some(());
+        }
+        let outcome =
+            waiting.finish(answer.bytes(), &key.pin, &key.device_key, MIN_ITERATIONS, &mut self.rng);
+        let Some((frame, waiting)) = self.ended(0x10, outcome, answer.likeness()) else { return Some(()) };
+        let answer = self.answer(&frame, Shape::short(0), script)?;
+        if let Some((record, key)) = self.ended(0x11, waiting.finish(answer.bytes()), answer.likeness()) {
+            assert_eq!(record.public_key(), key.public_key());
+            assert_eq!(self.server.keys[&key_id].public_key, *key.public_key());
+        }
+        Some(())
+    }
+
+    /// Op 12, with a certification request that the server need not look at.
+    fn activate(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
+        let key = &fixture().key(name);
+        let (frame, waiting) = generation::activate(&key.client, &key.request, &mut self.rng).unwrap();
+        let answer = self.answer(&frame, Shape::short(0), script)?;
+        let likeness = if answer.is_agreement() { Likeness::Failures } else { answer.likeness() };
+        self.ended(0x12, waiting.finish(answer.bytes()), likeness);
+        Some(())
+    }
 }
+
+const MESSAGES: [&[u8]; 2] = [b"first", b"second"];
 
 /// What `decrypt` asks to be opened.
-#[must_use]
-pub fn decrypt_ciphertexts() -> &'static [Ciphertext; 2] {
-    static CIPHERTEXTS: OnceLock<[Ciphertext; 2]> = OnceLock::new();
-    CIPHERTEXTS.get_or_init(|| {
-        let key = fixture().decrypt.public_key();
-        [(b"first" as &[u8], 21), (b"second", 22)].map(|(message, seed)| {
+fn ciphertexts(name: u8) -> &'static [Ciphertext] {
+    static OF_SUITES: [OnceLock<Vec<Ciphertext>>; 2] = [OnceLock::new(), OnceLock::new()];
+    let key = &fixture().key(name).client;
+    OF_SUITES[usize::from(key.suite().byte()) - 1].get_or_init(|| {
+        let sealed = MESSAGES.iter().zip(21..).map(|(message, seed)| {
             let nonce = SecretScalar::random(&mut Seeded::new(seed)).unwrap();
-            hazmat::encrypt_with_nonce(key, message, nonce).unwrap()
-        })
+            hazmat::encrypt_with_nonce(key.public_key(), message, nonce).unwrap()
+        });
+        sealed.collect()
     })
-}
-
-/// Answers to the messages of a key generation: the first byte chooses K2, K4 or the answer to the activation.
-pub(super) fn keygen(data: &[u8]) -> bool {
-    let Some((&choice, data)) = data.split_first() else { return false };
-    let fixture = fixture();
-    let key_id = KeyId::from_bytes(OPENING_KEY);
-    let mut rng = Seeded::new(13);
-    if choice % 2 == 1 {
-        let (frame, waiting) = generation::activate(&fixture.sign, &[0; 40], &mut rng).unwrap();
-        return waiting.finish(&answer(data, &frame, KEYGEN_SID, None)).is_ok();
-    }
-    let (frame, waiting) = generation::start(key_id, Suite::D, Purpose::Sign, &mut rng).unwrap();
-    let k2 = answer(data, &frame, KEYGEN_SID, None);
-    let finished = waiting.finish(&k2, &fixture.pin, &fixture.device_key, MIN_ITERATIONS, &mut rng);
-    let mut accepted = false;
-    if let Ok((frame, waiting)) = finished {
-        accepted = true;
-        let k4 = answer(&[], &frame, KEYGEN_SID, None);
-        let (record, key) = waiting.finish(&k4).unwrap();
-        assert_eq!(record.public_key(), key.public_key());
-    }
-    accepted
-}
-
-/// Answers to the first message of a refresh. Slow: every session derives a new PIN mask.
-pub(super) fn refresh(data: &[u8]) -> bool {
-    let fixture = fixture();
-    let (frame, waiting) = refreshment::start(
-        &fixture.sign,
-        &fixture.pin,
-        &fixture.device_key,
-        MIN_ITERATIONS,
-        AT,
-        &mut Seeded::new(14),
-    )
-    .unwrap();
-    let answer = answer(data, &frame, OPERATION_SID, Some(1));
-    let mut accepted = false;
-    if let Ok(Progress::Done(renewed)) = waiting.finish(&answer, &fixture.device_key) {
-        accepted = true;
-        assert_eq!(renewed.record.epoch(), fixture.sign.epoch() + 1);
-        assert_eq!(renewed.record.public_key(), fixture.sign.public_key());
-    }
-    accepted
 }

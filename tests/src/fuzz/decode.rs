@@ -11,8 +11,33 @@ use sm_primitives::{
     sm2::{Ciphertext, PrivateKey, PublicKey, Signature},
 };
 
-use super::fixture;
+use super::{SIGN_D, fixture};
 use crate::naive;
+
+/// An encoding of SM2; the first byte says of what.
+pub(super) fn sm2(data: &[u8]) -> bool {
+    let Some((&kind, data)) = data.split_first() else { return false };
+    match kind {
+        b'p' => point(data),
+        b's' => signature(data),
+        b'c' => ciphertext(data),
+        b'u' => public_key(data),
+        b'k' => private_key(data),
+        _ => false,
+    }
+}
+
+/// What the protocol stores or names, or its framing; the first byte says which.
+pub(super) fn records(data: &[u8]) -> bool {
+    let Some((&kind, data)) = data.split_first() else { return false };
+    match kind {
+        b'l' => local_record(data),
+        b's' => server_share(data),
+        b'i' => identifiers(data),
+        b'f' => framing(data),
+        _ => false,
+    }
+}
 
 /// An export of an audit log behind its first line, checked as a stranger does: whole, and signed at its end.
 pub(super) fn audit_export(data: &[u8]) -> bool {
@@ -33,7 +58,7 @@ pub(super) fn audit_export(data: &[u8]) -> bool {
 }
 
 /// A stream of frames, whole and in pieces; the first byte is the length of a piece.
-pub(super) fn framing(data: &[u8]) -> bool {
+fn framing(data: &[u8]) -> bool {
     let Some((&piece, stream)) = data.split_first() else { return false };
     let whole = frames(stream, usize::MAX);
     assert_eq!(whole, frames(stream, usize::from(piece).max(1)), "the cut into pieces matters");
@@ -62,7 +87,7 @@ fn frames(stream: &[u8], piece: usize) -> (Vec<Frame>, Option<FramingError>) {
 }
 
 /// Identifiers and PINs as text.
-pub(super) fn identifiers(data: &[u8]) -> bool {
+fn identifiers(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else { return false };
     let lower = text.to_ascii_lowercase();
     if let Ok(id) = text.parse::<KeyId>() {
@@ -79,20 +104,17 @@ pub(super) fn identifiers(data: &[u8]) -> bool {
 }
 
 /// The client's stored record. Only the right one opens.
-pub(super) fn local_record(data: &[u8]) -> bool {
+fn local_record(data: &[u8]) -> bool {
     let Ok(record) = LocalRecord::from_bytes(data) else { return false };
     assert_eq!(record.to_bytes()[..], *data);
-    let fixture = fixture();
-    let own = fixture.record.to_bytes()[..] == *data;
-    assert!(
-        own || record.unlock(&fixture.pin, &fixture.device_key).is_err(),
-        "a record that this device never made"
-    );
+    let key = fixture().key(SIGN_D);
+    let own = key.record.to_bytes()[..] == *data;
+    assert!(own || record.unlock(&key.pin, &key.device_key).is_err(), "a record that this device never made");
     own
 }
 
 /// The server's stored secrets, after they were unsealed.
-pub(super) fn server_share(data: &[u8]) -> bool {
+fn server_share(data: &[u8]) -> bool {
     let mut accepted = false;
     if let Some(share) = data.try_into().ok().and_then(ServerShare::from_bytes) {
         accepted = true;
@@ -109,7 +131,7 @@ pub(super) fn server_share(data: &[u8]) -> bool {
 }
 
 /// Points, raw and in SEC 1 form.
-pub(super) fn point(data: &[u8]) -> bool {
+fn point(data: &[u8]) -> bool {
     let mut accepted = false;
     if let Some(point) = data.try_into().ok().and_then(PublicPoint::from_bytes) {
         accepted = true;
@@ -126,7 +148,7 @@ pub(super) fn point(data: &[u8]) -> bool {
 }
 
 /// Signatures in DER and raw.
-pub(super) fn signature(data: &[u8]) -> bool {
+fn signature(data: &[u8]) -> bool {
     let mut accepted = false;
     if let Ok(signature) = Signature::from_der(data) {
         accepted = true;
@@ -142,7 +164,7 @@ pub(super) fn signature(data: &[u8]) -> bool {
 }
 
 /// Ciphertexts in DER and in both raw orders.
-pub(super) fn ciphertext(data: &[u8]) -> bool {
+fn ciphertext(data: &[u8]) -> bool {
     let mut accepted = false;
     if let Ok(ciphertext) = Ciphertext::from_der(data) {
         accepted = true;
@@ -162,7 +184,7 @@ pub(super) fn ciphertext(data: &[u8]) -> bool {
 }
 
 /// SubjectPublicKeyInfo in DER and PEM.
-pub(super) fn public_key(data: &[u8]) -> bool {
+fn public_key(data: &[u8]) -> bool {
     let mut accepted = false;
     if let Ok(key) = PublicKey::from_spki_der(data) {
         accepted = true;
@@ -176,7 +198,7 @@ pub(super) fn public_key(data: &[u8]) -> bool {
 }
 
 /// PKCS#8 in DER and PEM, and the older `EC PRIVATE KEY`.
-pub(super) fn private_key(data: &[u8]) -> bool {
+fn private_key(data: &[u8]) -> bool {
     let mut accepted = false;
     if let Ok(key) = PrivateKey::from_pkcs8_der(data) {
         accepted = true;

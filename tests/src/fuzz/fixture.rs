@@ -1,158 +1,179 @@
-//! The fixed state that the targets start from: the keys of the vectors, on both sides.
+//! The fixed state that the targets start from: keys of both suites, on both sides.
 
 use std::sync::{Arc, OnceLock};
 
 use cosign_core::{
-    ClientKey, DeviceKey, Digest, KeyId, LocalRecord, Pin, Purpose, Suite, refresh,
-    server::{Issued, KeyRecord, Origin, PendingRefresh, Status},
+    ClientKey, DeviceKey, Digest, KeyId, LocalRecord, Pin, Purpose, Suite,
+    server::{Issued, KeyRecord, Origin, Status},
 };
+use num_bigint::BigUint;
+use sm_primitives::Scalar;
 
 use crate::{
-    frames::{self, Facts},
-    model::{DEVICE, Server, done, vector_record},
-    random::Seeded,
+    frames::Facts,
+    model::{DEVICE, PIN, Pair, Server, vector_record},
+    naive,
     vectors::{self, Leaves},
 };
 
 /// The time of the targets: that of the vectors' hostile frames, so that those pass the check of the clock.
 pub const AT: u64 = 0x019b_7f05_5adc;
-/// A key id that was issued for signing and not used.
-pub const OPENING_KEY: [u8; 16] = [0xa1; 16];
-/// A pending key.
-pub const PENDING_KEY: [u8; 16] = [0xa2; 16];
-/// The session of key generations.
-pub const KEYGEN_SID: [u8; 16] = [0xa3; 16];
 
-/// Both sides' keys.
-pub struct Fixture {
-    /// The client's signing key.
-    pub sign: ClientKey,
-    /// The client's decryption key.
-    pub decrypt: ClientKey,
-    /// The client's device secret.
-    pub device_key: DeviceKey,
-    /// What the client stored of the signing key.
+/// Names of keys in scripts: 0 to 7. 0 and 1 are those of the vectors, suite D for signing and for decryption.
+pub const SIGN_D: u8 = 0;
+/// Suite D, decrypts.
+pub const DECRYPT_D: u8 = 1;
+/// Suite D, waits for its certification request.
+pub const PENDING_D: u8 = 2;
+/// Suite F2, signs.
+pub const SIGN_F2: u8 = 3;
+/// Suite F2, decrypts.
+pub const DECRYPT_F2: u8 = 4;
+/// Suite F2, waits for its certification request.
+pub const PENDING_F2: u8 = 5;
+/// Suite D, an id that was issued and not used; a script may make the key.
+pub const NEW_D: u8 = 6;
+/// Suite F2, an id that was issued and not used.
+pub const NEW_F2: u8 = 7;
+
+/// A key as only a test sees it.
+pub struct Key {
+    /// The client's half, unlocked.
+    pub client: ClientKey,
+    /// What the client stored.
     pub record: LocalRecord,
-    /// The PIN of both keys.
+    /// Opens `record`.
+    pub device_key: DeviceKey,
+    /// The PIN.
     pub pin: Pin,
-    /// The server's record of the signing key, with a refresh that waits for its confirmation.
-    sign_record: KeyRecord,
-    decrypt_record: KeyRecord,
-    /// `A || z`: the proof that confirms the waiting refresh.
-    pub proof: [u8; 96],
-    /// What goes into requests of the signing key.
-    pub sign_facts: Facts,
-    /// What goes into requests of the decryption key.
-    pub decrypt_facts: Facts,
+    /// Its certification request.
+    pub request: Vec<u8>,
+    /// The digest that the request took a signature on.
+    pub request_digest: Digest,
+    /// `dA*dB`, which refreshes leave as it is.
+    pub(super) product: Scalar,
+    server: KeyRecord,
+}
+
+/// Two keys of each suite: one signs, one decrypts.
+pub struct Fixture {
+    /// Suite D, from the vectors.
+    pub d: [Key; 2],
+    /// Suite F2.
+    pub f2: [Key; 2],
 }
 
 /// Made once.
 #[must_use]
 pub fn fixture() -> &'static Fixture {
     static FIXTURE: OnceLock<Fixture> = OnceLock::new();
-    FIXTURE.get_or_init(Fixture::load)
-}
-
-fn facts(key: &impl Leaves) -> Facts {
-    Facts {
-        key_id: key.array("/key_id"),
-        epoch: u32::from_be_bytes(key.array("/epoch")),
-        public_key: key.array("/P"),
-        auth: key.array("/K_auth"),
-    }
-}
-
-impl Fixture {
-    fn load() -> Self {
-        let vector = vectors::load("suite-d/keygen");
-        let (sign, encryption) = (&vector["sign"]["K6_sign"]["key"], &vector["encryption"]["K6_sign"]["key"]);
-        let device_key = DeviceKey::from_bytes(vector.array("/sign/pin/K_dev"));
-        let pin = Pin::new(vector.text("/sign/pin/pin_ascii")).unwrap();
-        let record = LocalRecord::from_bytes(&vector.bytes("/sign/device_record")).unwrap();
-        let other = LocalRecord::from_bytes(&vector.bytes("/encryption/device_record")).unwrap();
-        let client = record.unlock(&pin, &device_key).unwrap();
-
-        let mut server = Server::new();
-        let key_id = client.key_id();
-        server.keys.insert(key_id, vector_record(sign));
-        let mut rng = Seeded::new(3);
-        let (r1, waiting) = refresh::start(&client, &pin, &device_key, 100_000, AT, &mut rng).unwrap();
-        let r2 = server.handle(&r1, &DEVICE, AT, &mut rng);
-        let renewed = done(waiting.finish(&r2, &device_key).unwrap());
-        let stored = renewed.record.to_bytes();
-        let (r3, _waiting) = renewed.confirm(&stored[..], &pin, &device_key, AT, &mut rng).unwrap();
-        let sign_record = server.keys.remove(&key_id).unwrap();
-        assert!(sign_record.pending.is_some());
-
-        Self {
-            decrypt: other.unlock(&pin, &device_key).unwrap(),
-            sign: client,
-            sign_facts: facts(sign),
-            decrypt_facts: facts(encryption),
-            sign_record,
-            proof: r3[98..194].try_into().unwrap(),
-            decrypt_record: vector_record(encryption),
-            device_key,
-            record,
-            pin,
-        }
-    }
-
-    /// A server with the two keys, a pending key with the same share as the signing key, and an issued key id.
-    #[must_use]
-    pub fn server(&self) -> Server {
-        let mut server = Server::new();
-        let pending = KeyRecord {
-            key_id: KeyId::from_bytes(PENDING_KEY),
-            status: Status::Pending,
-            created_ms: AT,
-            pending: None,
-            pending_sign: Some(request_digest()),
-            parent: None,
-            seat: false,
-            ..copy(&self.sign_record)
-        };
-        for record in [copy(&self.sign_record), copy(&self.decrypt_record), pending] {
-            server.keys.insert(record.key_id, record);
-        }
-        let issued =
-            Issued { device: DEVICE, suite: Suite::D, purpose: Purpose::Sign, origin: Origin::Generated };
-        server.issued.insert(KeyId::from_bytes(OPENING_KEY), issued);
-        server
-    }
-
-    /// The refresh of the signing key that waits for its confirmation: its id and its `K_auth'`.
-    #[must_use]
-    pub fn pending_refresh(&self) -> ([u8; 16], [u8; 32]) {
-        let bytes = self.sign_record.pending.as_ref().unwrap().expose_bytes();
-        (bytes[4..20].try_into().unwrap(), bytes[212..244].try_into().unwrap())
-    }
-
-    /// The secret bytes of a share and of a pending refresh, as the server seals them.
-    #[must_use]
-    pub fn sealed_bytes(&self) -> [Vec<u8>; 2] {
-        let pending = self.sign_record.pending.as_ref().unwrap().expose_bytes().to_vec();
-        [self.sign_record.share.expose_bytes().to_vec(), pending]
-    }
-
-    /// Both frames of a key generation for `opening`, as [`frames::key_generation`] makes them.
-    #[must_use]
-    pub fn key_generation(&self, opening: &[u8]) -> [Vec<u8>; 2] {
-        frames::key_generation(OPENING_KEY, Purpose::Sign.byte(), KEYGEN_SID, opening)
-    }
-}
-
-/// The digest of the vectors' certification request.
-fn request_digest() -> Digest {
-    static DIGEST: OnceLock<Digest> = OnceLock::new();
-    *DIGEST.get_or_init(|| {
-        let vector = vectors::load("suite-d/keygen");
-        Digest::from_bytes(&vector.array("/sign/K6_sign/items/0/e")).unwrap()
+    FIXTURE.get_or_init(|| Fixture {
+        d: ["sign", "encryption"].map(from_vectors),
+        f2: [(SIGN_F2, Purpose::Sign), (DECRYPT_F2, Purpose::Encrypt)]
+            .map(|(name, purpose)| generated(name, purpose)),
     })
 }
 
+fn from_vectors(name: &str) -> Key {
+    let vector = &vectors::load("suite-d/keygen")[name];
+    let device_key = DeviceKey::from_bytes(vector.array("/pin/K_dev"));
+    let pin = Pin::new(vector.text("/pin/pin_ascii")).unwrap();
+    let record = LocalRecord::from_bytes(&vector.bytes("/device_record")).unwrap();
+    Key {
+        client: record.unlock(&pin, &device_key).unwrap(),
+        record,
+        device_key,
+        pin,
+        request: vector.bytes("/K6_activate/csr_der"),
+        request_digest: Digest::from_bytes(&vector.array("/K6_sign/items/0/e")).unwrap(),
+        product: product(&naive::int(&vector.bytes("/K6_sign/key/dA")), &vector.bytes("/K6_sign/key/dB")),
+        server: vector_record(&vector["K6_sign"]["key"]),
+    }
+}
+
+fn generated(name: u8, purpose: Purpose) -> Key {
+    let mut pair = Pair::pending_as(id_of(name), Suite::F2, purpose, name.into());
+    let (request, request_digest) = pair.activate();
+    let Pair { mut server, record, key, device_key, .. } = pair;
+    let share = naive::client_share(&record.to_bytes()[..], PIN, &device_key.expose_bytes());
+    let known =
+        KeyRecord { pending_sign: None, created_ms: AT, ..server.keys.remove(&key.key_id()).unwrap() };
+    Key {
+        product: product(&share, &known.share.expose_bytes()[..32]),
+        client: key,
+        record,
+        device_key,
+        pin: Pin::new(PIN).unwrap(),
+        request,
+        request_digest,
+        server: known,
+    }
+}
+
+const fn id_of(name: u8) -> KeyId {
+    KeyId::from_bytes([0xa0 + name; 16])
+}
+
+fn product(client: &BigUint, server: &[u8]) -> Scalar {
+    Scalar::reduce(&naive::bytes(&(client * naive::int(server) % &*naive::N)))
+}
+
+impl Fixture {
+    /// The key behind a name; the pending ones have the shares of those that sign.
+    #[must_use]
+    pub const fn key(&self, name: u8) -> &Key {
+        let [sign, decrypt] = match name {
+            SIGN_D | DECRYPT_D | PENDING_D | NEW_D => &self.d,
+            _ => &self.f2,
+        };
+        if matches!(name, DECRYPT_D | DECRYPT_F2) { decrypt } else { sign }
+    }
+
+    /// The id of the key behind a name.
+    #[must_use]
+    pub const fn key_id(&self, name: u8) -> KeyId {
+        match name {
+            SIGN_D | DECRYPT_D => self.key(name).client.key_id(),
+            _ => id_of(name),
+        }
+    }
+
+    /// What goes into requests of a key that exists.
+    #[must_use]
+    pub fn facts(&self, name: u8) -> Facts {
+        Facts { key_id: *self.key_id(name).as_bytes(), ..facts(&self.key(name).server) }
+    }
+
+    /// A server with the four keys, a pending one of each suite, and an issued key id of each suite.
+    #[must_use]
+    pub fn server(&self) -> Server {
+        let mut server = Server::new();
+        for name in 0..NEW_D {
+            let key_id = self.key_id(name);
+            let pending = matches!(name, PENDING_D | PENDING_F2);
+            let status = if pending { Status::Pending } else { Status::Active };
+            let record = KeyRecord { key_id, status, created_ms: AT, ..copy(&self.key(name).server) };
+            server.keys.insert(key_id, record);
+        }
+        for (name, suite) in [(NEW_D, Suite::D), (NEW_F2, Suite::F2)] {
+            let issued = Issued { device: DEVICE, suite, purpose: Purpose::Sign, origin: Origin::Generated };
+            server.issued.insert(self.key_id(name), issued);
+        }
+        server
+    }
+}
+
+/// What goes into requests of a key.
+pub(super) fn facts(record: &KeyRecord) -> Facts {
+    Facts {
+        suite: record.suite.byte(),
+        key_id: *record.key_id.as_bytes(),
+        epoch: record.epoch,
+        public_key: record.public_key.as_point().to_bytes(),
+        auth: record.share.expose_bytes()[64..].try_into().unwrap(),
+    }
+}
+
 fn copy(record: &KeyRecord) -> KeyRecord {
-    let pending =
-        record.pending.as_ref().map(|pending| PendingRefresh::from_bytes(&pending.expose_bytes()).unwrap());
-    KeyRecord { share: Arc::clone(&record.share), pending, ..*record }
+    KeyRecord { share: Arc::clone(&record.share), pending: None, ..*record }
 }

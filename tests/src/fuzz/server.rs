@@ -1,99 +1,217 @@
-//! What a device may send to the server.
+//! What devices may send to the server: a script of frames, mostly right ones, against the server's role.
+//!
+//! A step is one byte: the name of a key in its first three bits, what happens in the others. Frames of operations have
+//! the number of the operation; [`STEPS`] is the place to add one. `check` says what must hold after each frame.
 
-use super::{AT, KEYGEN_SID, OPENING_KEY, PENDING_KEY, fixture};
+use std::collections::BTreeMap;
+
+use cosign_core::{
+    KeyId,
+    server::{KeyRecord, ReplayCache, Status},
+};
+use sm_primitives::Scalar;
+
+use super::{AT, fixture, fixture::facts, script::Script};
 use crate::{
-    frames::{self, Answer},
+    frames::{self, Facts},
     model::{DEVICE, Server},
-    naive,
     random::Seeded,
 };
 
-const E_INTERNAL: u8 = 0x0d;
+mod check;
+mod frame;
+mod life;
 
-/// Hands over a frame and reads the answer, which never blames the server.
-fn handle(server: &mut Server, frame: &[u8]) -> Answer {
-    let answer = frames::answer(&server.handle(frame, &DEVICE, AT, &mut Seeded::new(1)));
-    assert_ne!(answer.status, E_INTERNAL, "no request may make the server fail");
-    answer
+/// Most steps of a script that are taken.
+const MAX_STEPS: usize = 48;
+
+/// What a step does with the world; `None` when the script ends within it.
+type Step = fn(&mut World, u8, &mut Script<'_>) -> Option<()>;
+
+/// Steps by their number. Those up to 17 are the ops of frames.
+const STEPS: [(u8, Step); 15] = [
+    (0x01, frame::sign),
+    (0x02, frame::decrypt),
+    (0x03, frame::refresh),
+    (0x05, frame::confirm),
+    (0x06, frame::commit),
+    (0x07, frame::reveal),
+    (0x10, life::start),
+    (0x11, life::open),
+    (0x12, life::activate),
+    (0x18, World::again),
+    (0x19, World::changed),
+    (0x1a, World::wait),
+    (0x1b, World::administer),
+    (0x1c, World::restart),
+    (0x1d, World::raw),
+];
+
+/// The server, and what is known of it from outside.
+struct World {
+    server: Server,
+    now_ms: u64,
+    rng: Seeded,
+    /// Every frame that was sent, in order.
+    sent: Vec<Vec<u8>>,
+    /// `dA*dB` of each key.
+    products: BTreeMap<KeyId, Scalar>,
+    known: check::Known,
+    /// Openings of commitments of suite F2, by key and session.
+    openings: BTreeMap<(KeyId, [u8; 16]), (u64, Vec<u8>)>,
+    /// Op and status of every answer.
+    answers: Vec<(u8, u8)>,
 }
 
-/// A frame as it stands, to a server with an active key of each purpose, a pending key and an issued key id; then the
-/// identical frame again.
-pub(super) fn frame(data: &[u8]) -> bool {
-    let mut server = fixture().server();
-    let first = handle(&mut server, data);
-    let second = handle(&mut server, data);
-    let repeats = matches!(data.get(2), Some(1..=3)) && first.status == 0;
-    assert!(!repeats || first == second, "an answered frame has one answer");
-    first.status == 0
+/// Plays a script; whether the server accepted anything.
+pub(super) fn script(data: &[u8]) -> bool {
+    answers(data).iter().any(|(_, status)| *status == 0)
 }
 
-/// The items of a request: the first byte chooses the operation, header and PIN tag are right.
-pub(super) fn request(data: &[u8]) -> bool {
-    let Some((&choice, items)) = data.split_first() else { return false };
-    let fixture = fixture();
-    let confirmed;
-    let (op, facts, items) = match choice % 4 {
-        0 => (1, fixture.sign_facts.clone(), items),
-        1 => (2, fixture.decrypt_facts.clone(), items),
-        2 => (3, fixture.sign_facts.clone(), items),
-        _ => {
-            let (rid, auth) = fixture.pending_refresh();
-            let proof = items.get(..96).unwrap_or(items);
-            confirmed = frames::confirmation(&auth, &[&rid, proof].concat());
-            let mut facts = fixture.sign_facts.clone();
-            facts.epoch += 1;
-            (5, facts, &confirmed[..])
+/// Plays a script: the op of every frame and the status of its answer.
+#[must_use]
+pub fn answers(data: &[u8]) -> Vec<(u8, u8)> {
+    let mut world = World::new();
+    let mut script = Script::new(data);
+    for _ in 0..MAX_STEPS {
+        if world.step(&mut script).is_none() {
+            break;
         }
-    };
-    let sid = [0x5d; 16];
-    let mut server = fixture.server();
-    let answer = handle(&mut server, &frames::request(&facts, op, sid, AT, items));
-    assert_eq!(answer.sid, sid);
-    if answer.status != 0 {
-        return false;
     }
-    let count = usize::from(u16::from_be_bytes([answer.rest[0], answer.rest[1]]));
-    let body = &answer.rest[2..];
-    match op {
-        1 => {
-            assert_eq!((items.len(), body.len()), (160 * count, 96 * count));
-            for item in body.chunks(96) {
-                let _on_the_curve = naive::Point::from_bytes(&item[..64]);
-                assert!(naive::int(&item[64..]) < *naive::N);
+    world.answers
+}
+
+impl World {
+    fn new() -> Self {
+        let fixture = fixture();
+        let products = (0..8).map(|name| (fixture.key_id(name), fixture.key(name).product));
+        Self {
+            server: fixture.server(),
+            now_ms: AT,
+            rng: Seeded::new(1),
+            sent: Vec::new(),
+            products: products.collect(),
+            known: check::Known::default(),
+            openings: BTreeMap::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    fn step(&mut self, script: &mut Script<'_>) -> Option<()> {
+        let code = script.byte()?;
+        match STEPS.iter().find(|(number, _)| *number == code & 0x1f) {
+            Some((_, step)) => step(self, code >> 5, script),
+            None => Some(()),
+        }
+    }
+
+    fn record(&self, name: u8) -> Option<&KeyRecord> {
+        self.server.keys.get(&fixture().key_id(name))
+    }
+
+    /// What goes into requests of a key; those of a key that does not exist name it and are otherwise another's.
+    fn facts(&self, name: u8) -> Facts {
+        let key_id = *fixture().key_id(name).as_bytes();
+        let other = fixture().key_id(if name == super::NEW_D { super::SIGN_D } else { super::SIGN_F2 });
+        let record = self.record(name).or_else(|| self.server.keys.get(&other));
+        record.map_or_else(
+            || unreachable!("no script removes a key"),
+            |record| Facts { key_id, ..facts(record) },
+        )
+    }
+
+    /// Sends a frame from the device of the keys, or from another one.
+    fn send(&mut self, frame: Vec<u8>, own: bool) {
+        let device = if own { DEVICE } else { cosign_core::DeviceId::from_bytes([0x22; 32]) };
+        let before = check::Before::of(&self.server, &frame, own, self.now_ms);
+        let answer = self.server.handle(&frame, &device, self.now_ms, &mut self.rng);
+        let status = self.known.check(&before, &self.server, &frame, &answer);
+        self.answers.push((frame.get(2).copied().unwrap_or(0), status));
+        self.sent.push(frame);
+    }
+
+    /// A frame that was sent before, the newest first.
+    fn earlier(&self, back: u8) -> Option<Vec<u8>> {
+        self.sent.iter().rev().nth(back.into()).cloned()
+    }
+
+    /// An identical frame; the name says from which device.
+    fn again(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
+        if let Some(frame) = self.earlier(script.byte()?) {
+            self.send(frame, name != 7);
+        }
+        Some(())
+    }
+
+    /// An earlier frame with one byte changed, or without its end.
+    fn changed(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
+        let earlier = self.earlier(script.byte()?);
+        let offset = u16::from_be_bytes([script.byte()?, script.byte()?]);
+        let change = script.byte()?;
+        let Some(mut frame) = earlier.filter(|frame| !frame.is_empty()) else { return Some(()) };
+        let offset = usize::from(offset) % frame.len();
+        match change {
+            0 => frame.truncate(offset),
+            change => frame[offset] ^= change,
+        }
+        self.send(frame, name != 7);
+        Some(())
+    }
+
+    /// Time passes: by what the limits of the protocol are made of.
+    fn wait(&mut self, _: u8, script: &mut Script<'_>) -> Option<()> {
+        const STEPS_MS: [u64; 8] = [1, 999, 30_000, 60_000, 120_000, 240_000, 3_600_000, 86_400_000];
+        self.now_ms += STEPS_MS[usize::from(script.byte()? % 8)];
+        Some(())
+    }
+
+    /// What operators and registration authorities do to a key.
+    fn administer(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
+        let act = script.byte()?;
+        let Some(record) = self.server.keys.get_mut(&fixture().key_id(name)) else { return Some(()) };
+        match (act % 4, record.status) {
+            (0, Status::Active) => record.status = Status::Suspended,
+            (1, Status::Suspended) => record.status = Status::Active,
+            (2, _) => record.status = Status::Revoked,
+            (3, _) => record.gate.unlock(),
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// A new process: what is in memory is gone, spent sessions come back.
+    fn restart(&mut self, _: u8, _: &mut Script<'_>) -> Option<()> {
+        self.server.cache = ReplayCache::new(1000, 1 << 24, 1 << 14);
+        self.server.keygens.clear();
+        for audit in self.server.audit.iter().filter(|audit| audit.code.is_none()) {
+            if matches!(audit.op.byte(), 1 | 2 | 3 | 6) {
+                self.server.cache.restore(audit.key_id, audit.sid, audit.fingerprint, audit.until_ms);
             }
-            assert_eq!(server.audit.last().unwrap().signatures.len(), count);
         }
-        2 => {
-            assert_eq!((items.len(), body.len()), (64 * count, 64 * count));
-            body.chunks(64).for_each(|point| drop(naive::Point::from_bytes(point)));
-        }
-        3 => assert_eq!((count, body.len()), (1, 96)),
-        _ => assert_eq!((count, body), (1, &[0][..])),
+        self.known.restart();
+        Some(())
     }
-    true
+
+    /// Whatever bytes.
+    fn raw(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
+        let frame = script.bytes()?.to_vec();
+        self.send(frame, name != 7);
+        Some(())
+    }
 }
 
-/// An opening whose commitment was sent before.
-pub(super) fn opening(data: &[u8]) -> bool {
-    let fixture = fixture();
-    let mut server = fixture.server();
-    let [start, open] = fixture.key_generation(data);
-    assert_eq!(handle(&mut server, &start).status, 0);
-    let opened = handle(&mut server, &open).status == 0;
-    let stored = server.keys.contains_key(&cosign_core::KeyId::from_bytes(OPENING_KEY));
-    assert_eq!(opened, stored);
-    assert_ne!(handle(&mut server, &open).status, 0, "an opening is used up");
-    assert!(!opened || handle(&mut server, &start).status != 0, "a key id is used up");
-    opened
-}
-
-/// A certification request for the pending key.
+/// A certification request for a pending key that has signed one.
 pub(super) fn certification_request(data: &[u8]) -> bool {
-    let mut server = fixture().server();
-    let frame = frames::activation(PENDING_KEY, KEYGEN_SID, data);
-    let activated = handle(&mut server, &frame).status == 0;
-    let status = server.keys[&cosign_core::KeyId::from_bytes(PENDING_KEY)].status;
-    assert_eq!(activated, status == cosign_core::server::Status::Active);
+    let fixture = fixture();
+    let key_id = fixture.key_id(super::PENDING_D);
+    let mut server = fixture.server();
+    if let Some(record) = server.keys.get_mut(&key_id) {
+        record.pending_sign = Some(fixture.d[0].request_digest);
+    }
+    let frame = frames::activation(1, *key_id.as_bytes(), [0xa3; 16], data);
+    let answer = frames::answer(&server.handle(&frame, &DEVICE, AT, &mut Seeded::new(1)));
+    assert_ne!(answer.status, check::E_INTERNAL, "no request may make the server fail");
+    let activated = answer.status == 0;
+    assert_eq!(activated, server.keys[&key_id].status == Status::Active);
     activated
 }
