@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use sm_primitives::{Scalar, SecretScalar, Zeroizing, point::PublicPoint, sm2::PublicKey, sm3::Sm3};
+use sm_primitives::{Scalar, SecretScalar, Zeroizing, ct, point::PublicPoint, sm2::PublicKey, sm3::Sm3};
 
 use crate::{
     ids::{KeyId, Op, SessionId, Suite},
@@ -143,7 +143,10 @@ impl Request<'_> {
     /// Hash of a request of ops 01, 02, 03, 05 to 08; `items` are the frame's bytes after its header, for op 07
     /// without the salt.
     pub(crate) fn hash(&self, op: Op, items: &[u8]) -> [u8; 32] {
-        self.hasher(Dst::request(op)).chain(items).finalize()
+        let mut h_req = self.hasher(Dst::request(op)).chain(items).finalize();
+        // Logged in plain, also where an item is a secret (op 03).
+        ct::into_public(&mut h_req);
+        h_req
     }
 
     /// The commitment to an `opening`: the items and the salt, the bytes after the header of op 07.
@@ -192,5 +195,8 @@ pub(crate) fn challenge(parts: &[&[u8]]) -> Scalar {
 
 /// Fingerprint of a whole request frame.
 pub(crate) fn fingerprint(frame: &[u8]) -> [u8; 32] {
-    sm_primitives::sm3::digest(frame)
+    let mut fingerprint = sm_primitives::sm3::digest(frame);
+    // Logged in plain, though a frame holds a tag and may hold secrets.
+    ct::into_public(&mut fingerprint);
+    fingerprint
 }

@@ -17,7 +17,7 @@ use crate::{
     error::{ApiMisuse, Error},
     ids::{KeyId, Op, Purpose, SessionId, Suite},
     keygen::prove,
-    pin::{AuthKey, random_bytes},
+    pin::{AuthKey, public_bytes, random_bytes},
     proof::{Context, Role},
     share::{self, ClientKey},
     wire,
@@ -55,7 +55,7 @@ pub fn start(
     // A private key is never n - 1, so neither B nor 1 + d is zero.
     let misuse = Error::ApiMisuse(ApiMisuse::Purpose);
     let base = share::base(&public_key).ok_or(misuse)?;
-    let sid = SessionId::from_bytes(*random_bytes(rng)?);
+    let sid = SessionId::from_bytes(public_bytes(rng)?);
     let context = Context::new(suite, &key_id, Purpose::Encrypt, &sid);
     let share = SecretScalar::random(rng)?;
     let witness = share.invert();

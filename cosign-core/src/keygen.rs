@@ -14,7 +14,8 @@ use core::fmt;
 
 use once_cell::race::OnceBox;
 use sm_primitives::{
-    Scalar, SecretScalar, batch::Multiplier, point::PublicPoint, rand_core::TryCryptoRng, sm2::PublicKey,
+    Scalar, SecretScalar, Zeroizing, batch::Multiplier, ct, point::PublicPoint, rand_core::TryCryptoRng,
+    sm2::PublicKey,
 };
 
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     hash::Dst,
     ids::{KeyId, Op, Purpose, RefreshId, SessionId, Suite},
     local::{Facts, LocalRecord},
-    pin::{Derivation, DeviceKey, Pin, random_bytes},
+    pin::{Derivation, DeviceKey, Pin, public_bytes, random_bytes},
     proof::{Context, Proof, Role},
     share::{self, ClientKey},
     wire::{self, Fields},
@@ -111,7 +112,7 @@ pub fn start(
     purpose: Purpose,
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Vec<u8>, AwaitingServerShare), Error> {
-    let sid = SessionId::from_bytes(*random_bytes(rng)?);
+    let sid = SessionId::from_bytes(public_bytes(rng)?);
     let context = Context::new(suite, &key_id, purpose, &sid);
     let share = SecretScalar::random(rng)?;
     let witness = share.invert();
@@ -119,16 +120,20 @@ pub fn start(
     let proof = prove(&context, Role::Client, &witness, &point, rng)?;
     let opening = Opening { point, proof, salt: *random_bytes(rng)? };
 
+    let mut commitment = opening.commitment(&context);
+    // Hides the salt, which leaves with the opening.
+    ct::into_public(&mut commitment);
     let mut frame = wire::short_request(suite, Op::Keygen, &key_id, &sid);
     frame.push(purpose.byte());
-    frame.extend(opening.commitment(&context));
+    frame.extend(commitment);
     Ok((frame, AwaitingServerShare { key_id, suite, purpose, sid, context, share, witness, opening }))
 }
 
 impl AwaitingServerShare {
     /// Checks the server's half, forms the joint key, masks the share under the PIN: the frame of op 11.
     ///
-    /// Runs PBKDF2 with `iterations` (at least 100,000) and a fresh salt.
+    /// Runs PBKDF2 with `iterations` (at least 100,000) and a fresh salt. The frame holds the MAC key and is wiped on
+    /// drop; the channel's copies are the caller's business.
     ///
     /// # Errors
     /// [`Error::InvalidMessage`], [`Error::PeerMisbehaved`] if the server's half fails a check, [`Error::Refused`],
@@ -140,7 +145,7 @@ impl AwaitingServerShare {
         device_key: &DeviceKey,
         iterations: u32,
         rng: &mut (impl TryCryptoRng + ?Sized),
-    ) -> Result<(Vec<u8>, AwaitingConfirmation), Error> {
+    ) -> Result<(Zeroizing<Vec<u8>>, AwaitingConfirmation), Error> {
         let (point, proof) =
             read_server_share(wire::read_short_answer(answer, self.suite, &self.sid, SERVER_SHARE)?)?;
         let proven =
@@ -162,11 +167,15 @@ impl AwaitingServerShare {
         let record = LocalRecord::new(facts, derivation, &self.share, &mask, device_key);
         let record = record.ok_or(Error::PeerMisbehaved(Code::Verify))?;
 
-        let mut frame = wire::short_request(self.suite, Op::Open, &self.key_id, &self.sid);
+        // Never grows, so that no copy of a secret stays behind.
+        let mut frame = Zeroizing::new(Vec::with_capacity(server::OPEN_FRAME));
+        frame.extend(wire::short_request(self.suite, Op::Open, &self.key_id, &self.sid));
         frame.extend(self.opening.point.to_bytes());
         frame.extend(self.opening.proof.commitment.to_bytes());
         frame.extend(self.opening.proof.answer.to_bytes());
-        frame.extend(self.opening.salt);
+        let mut salt = self.opening.salt;
+        ct::into_public(&mut salt);
+        frame.extend(salt);
         frame.extend(mask.auth.expose_bytes());
         frame.extend(public_key.as_point().to_bytes());
         let key = ClientKey {
@@ -241,7 +250,7 @@ pub fn activate(
         return Err(misuse);
     }
     let length = u32::try_from(request.len()).map_err(|_| misuse)?;
-    let sid = SessionId::from_bytes(*random_bytes(rng)?);
+    let sid = SessionId::from_bytes(public_bytes(rng)?);
     let mut frame = wire::short_request(key.suite, Op::Activate, &key.key_id, &sid);
     frame.extend(length.to_be_bytes());
     frame.extend(request);

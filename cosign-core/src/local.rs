@@ -160,7 +160,7 @@ impl LocalRecord {
     /// # Errors
     /// [`Error::InvalidRecord`] if the record was changed or belongs to another device.
     pub fn unlock(&self, pin: &Pin, device_key: &DeviceKey) -> Result<ClientKey, Error> {
-        if !bool::from(tags_equal(&self.tag, &self.expected_tag(device_key))) {
+        if !tags_equal(&self.tag, &self.expected_tag(device_key)) {
             return Err(Error::InvalidRecord);
         }
         let Mask { mask, auth } = self.derivation.mask(pin, device_key, &self.key_id)?;

@@ -3,18 +3,18 @@
 //! The phone stores `u = dA / m` with `m` derived from the PIN and a device secret. Every PIN gives a share that looks
 //! valid; only the server can tell, by the tag that the same derivation yields, and it tells before it answers.
 
-use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use sm_primitives::{
-    SecretScalar, Zeroizing,
+    SecretScalar, Zeroizing, ct,
     rand_core::TryCryptoRng,
     sm3::{
         self,
         hmac::{HmacKey, hmac},
     },
 };
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 use crate::{
     error::{ApiMisuse, Error},
@@ -28,7 +28,7 @@ pub const MIN_ITERATIONS: u32 = 100_000;
 pub(crate) type Salt = [u8; 16];
 
 /// A PIN: 6 to 32 ASCII digits, or empty for a key without one. Wiped on drop.
-pub struct Pin(Zeroizing<String>);
+pub struct Pin(Zeroizing<Vec<u8>>);
 
 impl Pin {
     /// Takes a PIN as the user typed it.
@@ -40,7 +40,10 @@ impl Pin {
         if !allowed || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Error::ApiMisuse(ApiMisuse::PinFormat));
         }
-        Ok(Self(Zeroizing::new(digits.into())))
+        // Secret from here on; that it has the form of a PIN is all that its check tells.
+        let mut digits = Zeroizing::new(Vec::from(digits));
+        ct::into_secret_bytes(&mut digits);
+        Ok(Self(digits))
     }
 }
 
@@ -57,7 +60,9 @@ impl DeviceKey {
     /// Takes a stored secret.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+        let mut bytes = Zeroizing::new(bytes);
+        ct::into_secret(&mut *bytes);
+        Self(bytes)
     }
 
     /// Draws a new secret.
@@ -95,7 +100,9 @@ pub(crate) struct AuthKey {
 
 impl AuthKey {
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self { bytes: Zeroizing::new(*bytes), mac: HmacKey::new(bytes) }
+        let mut bytes = Zeroizing::new(*bytes);
+        ct::into_secret(&mut *bytes);
+        Self { mac: HmacKey::new(&bytes[..]), bytes }
     }
 
     pub(crate) fn expose_bytes(&self) -> &[u8; 32] {
@@ -134,7 +141,7 @@ impl Derivation {
         if iterations < MIN_ITERATIONS {
             return Err(Error::ApiMisuse(ApiMisuse::Iterations));
         }
-        Ok(Self { salt: *random_bytes(rng)?, iterations })
+        Ok(Self { salt: public_bytes(rng)?, iterations })
     }
 
     /// `z = PBKDF2(PIN)`, `w = HMAC(K_dev, key_id || z)`, `m` and `K_auth` from `w`.
@@ -142,7 +149,7 @@ impl Derivation {
     /// Timing: depends on the iterations and the PIN's length only.
     pub(crate) fn mask(&self, pin: &Pin, device_key: &DeviceKey, key_id: &KeyId) -> Result<Mask, Error> {
         let mut z = Zeroizing::new([0; 32]);
-        sm3::pbkdf2(pin.0.as_bytes(), &self.salt, self.iterations, &mut z[..])?;
+        sm3::pbkdf2(&pin.0, &self.salt, self.iterations, &mut z[..])?;
         let [prefix, name, end] = Label::PIN.parts();
         let w = device_key.mac(&[prefix, name, end, key_id.as_bytes(), &z[..]]);
         let mut auth = Zeroizing::new([0; 32]);
@@ -151,9 +158,16 @@ impl Derivation {
     }
 }
 
-/// Compares two tags in constant time.
-pub(crate) fn tags_equal(a: &[u8; 32], b: &[u8; 32]) -> Choice {
-    a[..].ct_eq(&b[..])
+/// Compares two tags in constant time. Whether they are equal becomes public: the answer shows it.
+pub(crate) fn tags_equal(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    ct::into_public_choice(a[..].ct_eq(&b[..]))
+}
+
+/// `N` random bytes that are sent or stored as they are.
+pub(crate) fn public_bytes<const N: usize>(rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<[u8; N], Error> {
+    let mut bytes = *random_bytes(rng)?;
+    ct::into_public(&mut bytes);
+    Ok(bytes)
 }
 
 /// `N` random bytes.

@@ -10,17 +10,17 @@
 //! ```
 //! While two records exist the client sends nothing but R3. Only R3 activates.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
-use sm_primitives::{Scalar, SecretScalar, Zeroizing, point::PublicPoint, rand_core::TryCryptoRng};
+use sm_primitives::{Scalar, SecretScalar, Zeroizing, ct, point::PublicPoint, rand_core::TryCryptoRng};
 
 use crate::{
     error::{Code, Error, Progress},
     hash::{self, Dst, Label},
     ids::{KeyId, Op, RefreshId, SessionId, Suite},
     local::{Facts, LocalRecord},
-    pin::{AuthKey, Derivation, DeviceKey, Mask, Pin, random_bytes},
+    pin::{AuthKey, Derivation, DeviceKey, Mask, Pin, public_bytes, random_bytes},
     proof::Proof,
     share::{ClientKey, ServerShare},
     wire::{self, Answer, CLIENT_DEADLINE_MS, Fields},
@@ -44,6 +44,8 @@ fn refresh_id(h_req: &[u8; 32], r_b: &[u8; 32]) -> RefreshId {
     let hash = Dst::REFRESH_ID.hasher().chain(h_req).chain(r_b).finalize();
     let mut id = [0; 16];
     id.copy_from_slice(&hash[..16]);
+    // Sent in R3, stored and logged in plain.
+    ct::into_public(&mut id);
     RefreshId::from_bytes(id)
 }
 
@@ -78,7 +80,8 @@ pub struct AwaitingShare<'k> {
     r_a: Zeroizing<[u8; 32]>,
     derivation: Derivation,
     mask: Mask,
-    frame: Vec<u8>,
+    /// Holds `rA` and `K_auth'`.
+    frame: Zeroizing<Vec<u8>>,
     deadline_ms: u64,
 }
 
@@ -90,6 +93,8 @@ impl fmt::Debug for AwaitingShare<'_> {
 
 /// Starts a refresh: the frame of R1. The PIN may stay or change; salt and MAC key are new either way.
 ///
+/// The frame holds the new MAC key and is wiped on drop; the channel's copies are the caller's business.
+///
 /// # Errors
 /// [`Error::ApiMisuse`] for fewer than 100,000 iterations, [`Error::RandomFailed`].
 pub fn start<'k>(
@@ -99,13 +104,14 @@ pub fn start<'k>(
     iterations: u32,
     now_ms: u64,
     rng: &mut (impl TryCryptoRng + ?Sized),
-) -> Result<(Vec<u8>, AwaitingShare<'k>), Error> {
+) -> Result<(Zeroizing<Vec<u8>>, AwaitingShare<'k>), Error> {
     let derivation = Derivation::fresh(iterations, rng)?;
     let mask = derivation.mask(new_pin, device_key, &key.key_id)?;
-    let sid = SessionId::from_bytes(*random_bytes(rng)?);
+    let sid = SessionId::from_bytes(public_bytes(rng)?);
     let r_a = random_bytes::<32>(rng)?;
     let item = Zeroizing::new([&r_a[..], mask.auth.expose_bytes()].concat());
     let (frame, h_req) = key.tagged_frame(Op::Refresh, &sid, now_ms, 1, &item);
+    let frame = Zeroizing::new(frame);
     let deadline_ms = now_ms.saturating_add(CLIENT_DEADLINE_MS);
     Ok((frame.clone(), AwaitingShare { key, sid, h_req, r_a, derivation, mask, frame, deadline_ms }))
 }
@@ -215,7 +221,7 @@ pub(crate) fn confirm_key(
     now_ms: u64,
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Vec<u8>, AwaitingActivation), Error> {
-    let sid = SessionId::from_bytes(*random_bytes(rng)?);
+    let sid = SessionId::from_bytes(public_bytes(rng)?);
     let point = key.base.point().mul(&key.share);
     let proof = Proof::make(
         &key.share,
@@ -223,13 +229,10 @@ pub(crate) fn confirm_key(
         |commitment| challenge(&key.key_id, key.epoch, &rid, &point, commitment),
         rng,
     )?;
-    let item = [
-        &rid.as_bytes()[..],
-        &proof.commitment.to_bytes(),
-        &proof.answer.to_bytes(),
-        &confirmation_mac(&key.auth, &rid, &proof),
-    ]
-    .concat();
+    let mut mac = confirmation_mac(&key.auth, &rid, &proof);
+    // Leaves with the frame.
+    ct::into_public(&mut mac);
+    let item = [&rid.as_bytes()[..], &proof.commitment.to_bytes(), &proof.answer.to_bytes(), &mac].concat();
     let frame = key.header(Op::Confirm, &sid, now_ms, 1, [0; 32]).frame(&item);
     Ok((frame, AwaitingActivation { suite: key.suite, sid }))
 }
@@ -280,7 +283,8 @@ pub struct PendingRefresh {
     pub(crate) epoch: u32,
     pub(crate) rid: RefreshId,
     pub(crate) h_req: [u8; 32],
-    pub(crate) r_b: [u8; 32],
+    /// In a place of its own: when what surrounds it moves, no copy stays behind.
+    pub(crate) r_b: Box<Zeroizing<[u8; 32]>>,
     pub(crate) point: PublicPoint,
     pub(crate) share: Arc<ServerShare>,
     pub(crate) created_ms: u64,
@@ -307,7 +311,7 @@ impl PendingRefresh {
                 &self.epoch.to_be_bytes()[..],
                 self.rid.as_bytes(),
                 &self.h_req,
-                &self.r_b,
+                &self.r_b[..],
                 &self.point.to_bytes(),
                 &self.share.expose_bytes()[..],
                 &self.created_ms.to_be_bytes(),
@@ -324,7 +328,7 @@ impl PendingRefresh {
             epoch: fields.u32()?,
             rid: RefreshId::from_bytes(*fields.take()?),
             h_req: *fields.take()?,
-            r_b: *fields.take()?,
+            r_b: Box::new(Zeroizing::new(*fields.take()?)),
             point: PublicPoint::from_bytes(fields.take()?)?,
             share: Arc::new(ServerShare::from_bytes(fields.take()?)?),
             created_ms: fields.u64()?,
@@ -345,14 +349,14 @@ impl PendingRefresh {
         now_ms: u64,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Self, Code> {
-        let r_b = *random_bytes::<32>(rng).map_err(|_| Code::Internal)?;
+        let r_b = random_bytes::<32>(rng).map_err(|_| Code::Internal)?;
         let t = factor(&request.key_id, request.epoch, &request.r_a, &r_b);
         let (renewed, point) = share.rescale(&t, &request.auth).ok_or(Code::Internal)?;
         Ok(Self {
             epoch: request.epoch.checked_add(1).ok_or(Code::Internal)?,
             rid: refresh_id(&request.h_req, &r_b),
             h_req: request.h_req,
-            r_b,
+            r_b: Box::new(r_b),
             point,
             share: Arc::new(renewed),
             created_ms: now_ms,
@@ -406,7 +410,7 @@ impl Confirm {
     /// Whether the MAC was made under this key. Timing: independent of the tag.
     pub(crate) fn is_authentic(&self, auth: &AuthKey) -> bool {
         let expected = confirmation_mac(auth, &self.rid, &self.proof);
-        crate::pin::tags_equal(&expected, &self.mac).into()
+        crate::pin::tags_equal(&expected, &self.mac)
     }
 }
 
@@ -421,7 +425,7 @@ impl<'k> AwaitingShare<'k> {
         derivation: Derivation,
         mask: Mask,
     ) -> Self {
-        Self { key, sid, h_req, r_a, derivation, mask, frame: Vec::new(), deadline_ms: 0 }
+        Self { key, sid, h_req, r_a, derivation, mask, frame: Zeroizing::default(), deadline_ms: 0 }
     }
 }
 

@@ -7,6 +7,7 @@ use once_cell::race::OnceBox;
 use sm_primitives::{
     SecretScalar, Zeroizing,
     batch::Multiplier,
+    ct,
     point::PublicPoint,
     sm2::{PreparedKey, PublicKey},
 };
@@ -91,7 +92,9 @@ impl ClientKey {
         items: &[u8],
     ) -> (Vec<u8>, [u8; 32]) {
         let h_req = self.request(sid, count).hash(op, items);
-        let tag = self.auth.tag(&h_req, ts_ms);
+        let mut tag = self.auth.tag(&h_req, ts_ms);
+        // Leaves with the frame.
+        ct::into_public(&mut tag);
         (self.header(op, sid, ts_ms, count, tag).frame(items), h_req)
     }
 
@@ -166,7 +169,7 @@ impl ServerShare {
         let (inverse, rest) = rest.split_first_chunk()?;
         let (auth, _) = rest.split_first_chunk()?;
         let (share, inverse) = (SecretScalar::from_bytes(share)?, SecretScalar::from_bytes(inverse)?);
-        let matches = bool::from(share.invert().ct_eq(&inverse));
+        let matches = ct::into_public_choice(share.invert().ct_eq(&inverse));
         matches.then(|| Self { share, inverse, auth: AuthKey::from_bytes(auth) })
     }
 }

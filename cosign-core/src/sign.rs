@@ -8,7 +8,7 @@ use core::fmt;
 
 use once_cell::race::OnceBox;
 use sm_primitives::{
-    Scalar, SecretScalar, batch,
+    Scalar, SecretScalar, batch, ct,
     point::PublicPoint,
     rand_core::TryCryptoRng,
     sm2::{
@@ -22,7 +22,7 @@ use crate::{
     error::{Code, Error, Progress},
     ids::{SessionId, Suite},
     nonce::{self, ClientBinding, Wanted},
-    pin::random_bytes,
+    pin::public_bytes,
     share::{ClientKey, ServerShare},
     wire::{self, Answer, CLIENT_DEADLINE_MS, Fields},
 };
@@ -97,7 +97,7 @@ pub fn start<'k>(
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Vec<u8>, AwaitingSignatures<'k>), Error> {
     wire::batch_len(digests.len())?;
-    let sid = SessionId::from_bytes(*random_bytes(rng)?);
+    let sid = SessionId::from_bytes(public_bytes(rng)?);
     let binding = ClientBinding { share: &key.share, sid: &sid, ts_ms: now_ms, counter };
     let (frame, round) = match key.suite {
         Suite::D => {
@@ -152,11 +152,13 @@ fn separate(
         if redraws > MAX_REDRAWS {
             return Err(Error::RandomFailed);
         }
-        for fresh in fresh(position)? {
-            if let (Some(point), Some(scalar)) = (points.get_mut(position), scalars.get_mut(position)) {
-                *point = base.mul(&fresh);
-                *scalar = fresh;
-            }
+        // Swapped, so that the old nonce is wiped with the list and no copy of the new one stays behind.
+        let mut fresh = fresh(position)?;
+        if let (Some(point), Some(scalar), Some(fresh)) =
+            (points.get_mut(position), scalars.get_mut(position), fresh.first_mut())
+        {
+            core::mem::swap(scalar, fresh);
+            *point = base.mul(scalar);
         }
     }
     Ok(())
@@ -237,11 +239,11 @@ fn read_s2(fields: &mut Fields<'_>) -> Result<Scalar, Error> {
 fn complete(
     key: &ClientKey,
     digests: &[Digest],
-    vs: Vec<SecretScalar>,
+    vs: &[SecretScalar],
     answers: &[PartialSignature],
 ) -> Option<Vec<Signature>> {
     let answered: Vec<_> = answers.iter().map(|answer| answer.point).collect();
-    let sums = batch::add_each_vartime(&key.base.mul_each(&vs), &answered);
+    let sums = batch::add_each_vartime(&key.base.mul_each(vs), &answered);
     let mut signatures = Vec::with_capacity(digests.len());
     for (((digest, answer), v), sum) in digests.iter().zip(answers).zip(vs).zip(sums) {
         let r = digest.scalar() + sum?.x_scalar();
@@ -290,7 +292,7 @@ struct ServerPart {
 fn server_part(
     share: &ServerShare,
     digest: &Digest,
-    nonce: SecretScalar,
+    nonce: &SecretScalar,
     total: Option<PublicPoint>,
 ) -> Result<Option<ServerPart>, Code> {
     let Some(total) = total else {
@@ -307,7 +309,7 @@ fn server_part(
     // s2 * dB^-1 - r = k2 with the inverse that was stored on its own: a fault in dB, r, k2 or the product stops here.
     let recovered = share.inverse.mul_public(&s2).and_then(|sum| sum.add_public(&-r));
     match recovered {
-        Some(recovered) if bool::from(recovered.ct_eq(&nonce)) => Ok(Some(ServerPart { r, s2 })),
+        Some(recovered) if ct::into_public_choice(recovered.ct_eq(nonce)) => Ok(Some(ServerPart { r, s2 })),
         _ => Err(Code::Internal),
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     error::{ApiMisuse, Code, Error, Progress},
     hash::{self, Dst},
     ids::{DeviceId, KeyId, Op, Purpose, SessionId, Suite},
-    pin::{AuthKey, random_bytes},
+    pin::{AuthKey, public_bytes, random_bytes},
     share::{self, ClientKey},
     wire::{self, Answer, CLIENT_DEADLINE_MS, Fields, VERSION},
 };
@@ -267,7 +267,7 @@ pub fn start<'k>(
     if to.of != key.key_id {
         return Err(Error::ApiMisuse(ApiMisuse::Invitation));
     }
-    let sid = SessionId::from_bytes(*random_bytes(rng)?);
+    let sid = SessionId::from_bytes(public_bytes(rng)?);
     let r_a = random_bytes::<32>(rng)?;
     let auth = AuthKey::from_bytes(&*random_bytes::<32>(rng)?);
     let item = [&to.key_id.as_bytes()[..], &[kind as u8], &r_a[..], auth.expose_bytes()].concat();

@@ -6,6 +6,7 @@
 //! | [`sm2`] | keys and their files, signatures, encryption |
 //! | [`sm3`], [`sm4`] | hash with HMAC, HKDF, PBKDF2; cipher with CBC, CTR, GCM |
 //! | [`scalar`], [`point`], [`batch`] | the group of SM2, for protocols built on it |
+//! | [`ct`] | marks where bytes become secret and where they become public again |
 //!
 //! # Secrets
 //! What is secret has a type of its own: [`SecretScalar`], [`SecretPoint`], [`sm2::PrivateKey`] and the keys of
@@ -35,7 +36,7 @@ pub use rand_core;
 pub use zeroize::Zeroizing;
 
 pub mod batch;
-mod ct;
+pub mod ct;
 mod error;
 mod low;
 mod mid;

@@ -107,7 +107,7 @@ impl World {
                     refresh::start(self.key, &self.pin, &self.device_key, MIN_ITERATIONS, NOW, &mut self.rng);
                 let (frame, waiting) = started.unwrap();
                 self.started = Some(waiting);
-                self.r1s.push(frame);
+                self.r1s.push(frame.to_vec());
             }
             Event::R1(index) => {
                 let answer = self.handle(&self.r1s[index].clone());

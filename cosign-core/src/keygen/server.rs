@@ -1,6 +1,6 @@
 //! The server's role in key generation and activation.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
 use sm_primitives::{
@@ -29,7 +29,7 @@ use crate::{
 pub const KEYGEN_TTL_MS: u64 = 60_000;
 
 const KEYGEN_FRAME: usize = 69;
-const OPEN_FRAME: usize = 324;
+pub(super) const OPEN_FRAME: usize = 324;
 /// Offset of the certification request in op 12.
 const REQUEST: usize = 40;
 /// Bytes before the body: the four of the start, key id, sid.
@@ -140,7 +140,7 @@ impl KeygenStart {
             device: *device,
             purpose: self.purpose,
             commitment: self.commitment,
-            share,
+            share: Box::new(share),
             created_ms: now_ms,
         };
         Ok((frame, pending))
@@ -155,7 +155,8 @@ pub struct PendingKeygen {
     pub(crate) device: DeviceId,
     pub(crate) purpose: Purpose,
     pub(crate) commitment: [u8; 32],
-    pub(crate) share: SecretScalar,
+    /// In a place of its own: when what surrounds it moves, out of a table for one, no copy stays behind.
+    pub(crate) share: Box<SecretScalar>,
     pub(crate) created_ms: u64,
 }
 
@@ -264,7 +265,8 @@ impl KeygenOpen {
         {
             return Err(Code::Proof);
         }
-        let joint = joint_key(&pending.share.invert(), &point).filter(|joint| *joint.as_point() == claimed);
+        let witness = pending.share.invert();
+        let joint = joint_key(&witness, &point).filter(|joint| *joint.as_point() == claimed);
         let public_key = joint.ok_or(Code::Proof)?;
         Ok(KeyRecord {
             key_id: self.key_id,
@@ -281,7 +283,8 @@ impl KeygenOpen {
             pending_sign: None,
             parent: None,
             seat: false,
-            share: Arc::new(ServerShare::new(pending.share, auth)),
+            // Computed again, not moved out of its place, which would keep a copy.
+            share: Arc::new(ServerShare::new(witness.invert(), auth)),
             pending: None,
         })
     }

@@ -321,7 +321,7 @@ impl Gated {
         }
         let before = record.gate;
         let expected = record.share.auth.tag(&self.h_req, self.header.ts_ms);
-        let passage = record.gate.pass(self.now_ms, || tags_equal(&expected, &self.header.tag).into());
+        let passage = record.gate.pass(self.now_ms, || tags_equal(&expected, &self.header.tag));
         let gate_changed = record.gate != before;
         let failures = match (passage, seen) {
             (Passage::Shut(refusal), _) => return Admission::Answered(self.refused(refusal, gate_changed)),

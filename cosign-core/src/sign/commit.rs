@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use sm_primitives::{
-    Scalar, SecretScalar, batch, point::PublicPoint, rand_core::TryCryptoRng, sm2::Signature,
+    Scalar, SecretScalar, batch, ct, point::PublicPoint, rand_core::TryCryptoRng, sm2::Signature,
 };
 
 use super::{PartialSignature, Respond, complete, draw_nonces, read_s2, server_part};
@@ -63,7 +63,9 @@ pub(super) fn start(
     let request = key.request(binding.sid, count);
     let h_req = request.hash(Op::Reveal, &opening);
     opening.extend(&random_bytes::<32>(rng)?[..]);
-    let commitment = request.commitment(&opening);
+    let mut commitment = request.commitment(&opening);
+    // Hides the items and the salt, which leave with the opening.
+    ct::into_public(&mut commitment);
     let (frame, _) = key.tagged_frame(Op::Commit, binding.sid, binding.ts_ms, count, &commitment);
     Ok((frame, Committed { nonces, opening, h_req, ts_ms: binding.ts_ms }))
 }
@@ -80,8 +82,10 @@ impl Committed {
         let points = read_points(body).ok_or(Error::InvalidMessage(Code::RespPoint))?;
         let count = wire::batch_len(self.nonces.len())?;
         // No tag: the commitment was under one, and nobody else can open it.
-        let frame = key.header(Op::Reveal, sid, self.ts_ms, count, [0; 32]).frame(&self.opening);
-        Ok((frame, Revealed { nonces: self.nonces, h_req: self.h_req, points, failures }))
+        let Self { nonces, mut opening, h_req, ts_ms } = self;
+        ct::into_public_bytes(&mut opening);
+        let frame = key.header(Op::Reveal, sid, ts_ms, count, [0; 32]).frame(&opening);
+        Ok((frame, Revealed { nonces, h_req, points, failures }))
     }
 }
 
@@ -99,7 +103,7 @@ impl Revealed {
         let answers = answers.collect::<Result<Vec<_>, Error>>()?;
         let factors = hash::committed_factors(&self.h_req, &self.points);
         let vs = bound(&self.nonces, &factors);
-        let signatures = vs.and_then(|vs| complete(key, digests, vs, &answers));
+        let signatures = vs.and_then(|vs| complete(key, digests, &vs, &answers));
         signatures.ok_or(Error::PeerMisbehaved(Code::Verify))
     }
 }
@@ -171,7 +175,7 @@ impl OpenNonces {
             body: Vec::with_capacity(items.len() * SCALAR_ITEM),
             log: Vec::with_capacity(items.len()),
         };
-        for (((item, nonce), &rho), total) in items.iter().zip(nonces).zip(factors).zip(totals) {
+        for (((item, nonce), &rho), total) in items.iter().zip(&nonces).zip(factors).zip(totals) {
             let part = server_part(share, &item.digest, nonce, total.filter(|_| rho != 0))?;
             let part = part.ok_or(Code::Internal)?;
             out.body.extend(part.s2.to_bytes());

@@ -31,16 +31,11 @@ use crate::{
 /// Bytes of one item of an answer: `K2 || s2`.
 pub(super) const ANSWER_ITEM: usize = 96;
 
-/// The two nonces of one item.
-struct NoncePair {
-    a: SecretScalar,
-    b: SecretScalar,
-}
-
 /// The request was sent.
 pub(super) struct Sent {
     h_req: [u8; 32],
-    nonces: Vec<NoncePair>,
+    /// Two of each item, where they were drawn: a secret that moves leaves a copy behind.
+    nonces: Vec<SecretScalar>,
 }
 
 /// Draws the nonces: the request frame and what waits for its answer.
@@ -52,12 +47,7 @@ pub(super) fn start(
 ) -> Result<(Vec<u8>, Sent), Error> {
     let both = |(index, digest)| [(index, digest, Which::A), (index, digest, Which::B)];
     let wanted: Vec<_> = (0..).zip(digests).flat_map(both).collect();
-    let (scalars, points) = draw_nonces(key, binding, &wanted, rng)?;
-    let mut scalars = scalars.into_iter();
-    let mut nonces = Vec::with_capacity(digests.len());
-    while let (Some(a), Some(b)) = (scalars.next(), scalars.next()) {
-        nonces.push(NoncePair { a, b });
-    }
+    let (nonces, points) = draw_nonces(key, binding, &wanted, rng)?;
     let mut items = Vec::with_capacity(digests.len() * wire::item_len(Op::Sign));
     for (digest, pair) in digests.iter().zip(points.chunks_exact(2)) {
         items.extend(digest.as_bytes());
@@ -80,7 +70,7 @@ impl Sent {
         let points: Vec<_> = answers.iter().map(|answer| answer.point).collect();
         let factors = hash::binding_factors(&self.h_req, 0, &points);
         let vs = bound(&self.nonces, &factors);
-        let signatures = vs.and_then(|vs| complete(key, digests, vs, &answers));
+        let signatures = vs.and_then(|vs| complete(key, digests, &vs, &answers));
         signatures.ok_or(Error::PeerMisbehaved(Code::Verify))
     }
 }
@@ -93,12 +83,12 @@ fn read_answer(bytes: &[u8]) -> Result<PartialSignature, Error> {
 }
 
 /// `v = b1*na + b2*nb` of all items; `None` if a product or sum is zero.
-fn bound(nonces: &[NoncePair], factors: &[(u128, u128)]) -> Option<Vec<SecretScalar>> {
+fn bound(nonces: &[SecretScalar], factors: &[(u128, u128)]) -> Option<Vec<SecretScalar>> {
     // Never grows, so that no copy of a secret stays behind.
-    let mut vs = Vec::with_capacity(nonces.len());
-    for (nonces, &(b1, b2)) in nonces.iter().zip(factors) {
-        let a = nonces.a.mul_public(&Scalar::from_u128(b1))?;
-        let b = nonces.b.mul_public(&Scalar::from_u128(b2))?;
+    let mut vs = Vec::with_capacity(factors.len());
+    for ([a, b], &(b1, b2)) in nonces.as_chunks().0.iter().zip(factors) {
+        let a = a.mul_public(&Scalar::from_u128(b1))?;
+        let b = b.mul_public(&Scalar::from_u128(b2))?;
         vs.push(a.add(&b)?);
     }
     Some(vs)
@@ -139,7 +129,8 @@ pub(crate) fn respond(
 
     let mut out =
         Respond { body: Vec::with_capacity(items.len() * ANSWER_ITEM), log: Vec::with_capacity(items.len()) };
-    for (index, (((item, nonce), sum), total)) in (0..).zip(items.iter().zip(nonces).zip(&sums).zip(totals)) {
+    for (index, (((item, nonce), sum), total)) in (0..).zip(items.iter().zip(&nonces).zip(&sums).zip(totals))
+    {
         let (point, part) = match answer(share, item, nonce, sum, total)? {
             Some(part) => (sum.k2, part),
             None => redraw(share, h_req, index, item, nonce_key, rng)?,
@@ -168,7 +159,7 @@ fn sums(h_req: &[u8; 32], first: u16, items: &[Item], k2s: &[PublicPoint]) -> Ve
 pub(super) fn answer(
     share: &ServerShare,
     item: &Item,
-    nonce: SecretScalar,
+    nonce: &SecretScalar,
     sum: &batch::NonceSum,
     total: Option<PublicPoint>,
 ) -> Result<Option<ServerPart>, Code> {
@@ -189,7 +180,7 @@ fn redraw(
             nonce::server(nonce_key, h_req, index..index + 1, retry, rng).map_err(|_| Code::Internal)?;
         let sums = sums(h_req, index, core::slice::from_ref(item), &batch::mul_base(&nonces));
         let totals = batch::nonce_sums_vartime(&sums);
-        for ((nonce, sum), total) in nonces.into_iter().zip(&sums).zip(totals) {
+        for ((nonce, sum), total) in nonces.iter().zip(&sums).zip(totals) {
             if let Some(part) = answer(share, item, nonce, sum, total)? {
                 return Ok((sum.k2, part));
             }
@@ -208,7 +199,7 @@ impl<'k> super::AwaitingSignatures<'k> {
         digests: Vec<Digest>,
         nonces: Vec<(SecretScalar, SecretScalar)>,
     ) -> Self {
-        let nonces = nonces.into_iter().map(|(a, b)| NoncePair { a, b }).collect();
+        let nonces = nonces.into_iter().flat_map(|(a, b)| [a, b]).collect();
         let round = super::Round::Dual(Sent { h_req, nonces });
         Self { key, sid, digests, round, frame: Vec::new(), deadline_ms: 0 }
     }
@@ -223,6 +214,6 @@ pub(crate) fn complete_with(
     factors: (u128, u128),
     (point, s2): (PublicPoint, Scalar),
 ) -> Option<Signature> {
-    let vs = bound(&[NoncePair { a, b }], &[factors])?;
-    complete(key, &[*digest], vs, &[PartialSignature { point, s2 }])?.pop()
+    let vs = bound(&[a, b], &[factors])?;
+    complete(key, &[*digest], &vs, &[PartialSignature { point, s2 }])?.pop()
 }

@@ -27,7 +27,7 @@ fn degenerate_values_are_drawn_again() {
         let item = item(digest);
         let sum = batch::NonceSum { b1, qa: item.qa, b2, qb: item.qb, k2: PublicPoint::mul_base(&secret(5)) };
         let nonce = SecretScalar::from_public(nonce).unwrap();
-        answer(&share, &item, nonce, &sum, total).unwrap().is_some()
+        answer(&share, &item, &nonce, &sum, total).unwrap().is_some()
     };
     let zero_r = -total.x_scalar();
     assert!(ask(1, 1, Scalar::ONE, Some(total)));

@@ -54,7 +54,7 @@ impl Request {
             Kind::Share if record.seat || free_seats == 0 => return Err(Code::Quota),
             Kind::Share => true,
         };
-        let r_b = *random_bytes::<32>(rng).map_err(|_| Code::Internal)?;
+        let r_b = random_bytes::<32>(rng).map_err(|_| Code::Internal)?;
         let t = factor(&key_id, &self.to, record.epoch, &self.r_a, &r_b);
         let (share, point) = record.share.rescale(&t, &self.auth).ok_or(Code::Internal)?;
         let arriving = KeyRecord {

@@ -142,7 +142,7 @@ fn an_opening_is_for_one_generation() {
     let mixed =
         |key: usize, sid: usize| [&frames[key][..20], &frames[sid][20..36], &frames[0][36..]].concat();
     assert!(pendings[0].is_for(&open(&frames[0]), &OWN));
-    for (frame, device) in [(mixed(1, 0), OWN), (mixed(0, 1), OWN), (frames[0].clone(), OTHER)] {
+    for (frame, device) in [(mixed(1, 0), OWN), (mixed(0, 1), OWN), (frames[0].to_vec(), OTHER)] {
         assert!(!pendings[0].is_for(&open(&frame), &device));
     }
 }

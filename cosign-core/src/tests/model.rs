@@ -1,6 +1,6 @@
 //! A server with no storage but maps: what a caller of [`crate::server`] does, without the durability.
 
-use std::{collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
+use std::{boxed::Box, collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
 
 use serde_json::Value;
 use sm_primitives::{
@@ -175,7 +175,7 @@ impl Model {
                 device: device(keygen.text("device")),
                 purpose: Purpose::from_byte(keygen.u8("purpose")).unwrap(),
                 commitment: keygen.array("com"),
-                share: keygen.secret("dB"),
+                share: Box::new(keygen.secret("dB")),
                 created_ms: keygen.u64("created_ms"),
             };
             model.keygens.insert((pending.key_id, pending.sid), pending);
@@ -251,7 +251,7 @@ pub(super) fn record(key: &Value) -> KeyRecord {
             epoch: u32::from_be_bytes(pending.array("epoch")),
             rid: RefreshId::from_bytes(pending.array("rid")),
             h_req: pending.array("h_req"),
-            r_b: pending.array("rB"),
+            r_b: Box::new(pending.array("rB").into()),
             point: pending.point("PB"),
             share: server_share(pending),
             created_ms: pending.u64("created_ms"),
