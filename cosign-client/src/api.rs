@@ -29,11 +29,28 @@ pub struct Device {
     pub name: String,
 }
 
-/// The right to generate one key (`POST /v1/keys`).
+/// The right to generate one key, or to receive one share of a key (`POST /v1/keys`).
 #[derive(Clone, Debug, Deserialize)]
 pub struct NewKey {
     /// Its id, hexadecimal.
     pub key_id: String,
+    /// How it signs: `D` or `F2`.
+    #[serde(default = "suite_d")]
+    pub suite: String,
+    /// What it is for.
+    pub purpose: KeyPurpose,
+}
+
+/// A key id that was issued to this device and is not used yet (`GET /v1/key-ids/{key_id}`).
+#[derive(Clone, Debug, Deserialize)]
+pub struct IssuedId {
+    /// How the key signs: `D` or `F2`.
+    pub suite: String,
+    /// What it is for.
+    pub purpose: KeyPurpose,
+    /// The key to be recovered under this id, SPKI PEM; `None` if the id is for something else.
+    #[serde(default)]
+    pub public_key: Option<String>,
 }
 
 /// Which of its two purposes a key has, as the API writes it.
@@ -88,7 +105,7 @@ pub struct KeyStatus {
     /// The label given at its making.
     #[serde(default)]
     pub label: String,
-    /// `pending`, `active`, `suspended` or `revoked`.
+    /// `pending`, `arriving`, `active`, `suspended` or `revoked`.
     pub status: String,
     /// Share epoch.
     pub epoch: u32,

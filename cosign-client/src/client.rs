@@ -3,8 +3,10 @@
 mod audit;
 mod batch;
 mod keygen;
+mod recovery;
 mod refresh;
 mod session;
+mod split;
 
 use std::{
     ops::Range,
@@ -22,13 +24,16 @@ use serde::Serialize;
 use sm_primitives::{Zeroizing, sm2::Ciphertext};
 use tokio::{runtime::Handle, task};
 
+pub(crate) use self::session::Exchange;
 pub use self::{
     audit::LogHead,
     batch::{Batch, Item},
     keygen::{ITERATIONS, KeygenRequest, Step},
+    recovery::Recovery,
     refresh::Renewed,
+    split::ShareRequest,
 };
-use self::{batch::Stopped, session::Exchange};
+use self::batch::Stopped;
 use crate::{
     api::{Device, KeyStatus, Keys, Server},
     clock,

@@ -55,6 +55,46 @@ pub enum Error {
     /// The server does not know the refresh; the old record is the only one again.
     #[error("the server did not make the PIN change or refresh of key {0}: the PIN is what it was before")]
     RefreshUndone(KeyId),
+    /// The key came from another device or from recovery, and waits for the server's word that it is this device's now.
+    #[error("the arrival of key {key_id} is not confirmed yet{}", cause_text(cause.as_deref()))]
+    ArrivalUnconfirmed {
+        /// The key.
+        key_id: KeyId,
+        /// Why the attempt to have it confirmed failed, if there was one.
+        cause: Option<Box<Self>>,
+    },
+    /// The server does not know the arrival; the record is gone.
+    #[error("the server did not make key {0} this device's; its record is removed")]
+    ArrivalUndone(KeyId),
+    /// The server does not renew a share that was sent or imported.
+    #[error(
+        "the server does not let key {0} arrive: the share that it was split from is frozen or gone, or a day has passed"
+    )]
+    ArrivalRefused(KeyId),
+    /// The server splits no share for this invitation.
+    #[error(
+        "the server does not accept the invitation to key {0}: it was used, or is too old, or is for another key"
+    )]
+    InvitationRefused(KeyId),
+    /// The operator allows no further share of the key, or this one is such a share itself.
+    #[error("this key may not be shared: the operator allows no more shares of it, or it is one itself")]
+    ShareRefused,
+    /// The server takes no recovered key under this id.
+    #[error(
+        "the server takes no recovered key under id {0}: the id was used, or is too old, or a share of the key is still there"
+    )]
+    ImportRefused(KeyId),
+    /// The server keeps this id for another use.
+    #[error("the server keeps key id {0} for something else than a recovered decryption key")]
+    NotRecoverable(KeyId),
+    /// The key is in use, or may be again.
+    #[error("key {key_id} is {status} at its server")]
+    StillServed {
+        /// The key.
+        key_id: KeyId,
+        /// Its state there.
+        status: String,
+    },
     /// The operator unlocked the key, which now waits for a refresh and serves nothing else.
     #[error("key {0} was unlocked by the operator and waits for a change of its PIN")]
     RefreshRequired(KeyId),
@@ -177,6 +217,23 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A text that should have come from another device.
+    #[error("not {expected}: {what}")]
+    BadText {
+        /// What it should be.
+        expected: &'static str,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A share that does not open.
+    #[error("this share was made for another invitation, or was changed on its way")]
+    ForeignShare,
+    /// A reply of key recovery that does not open.
+    #[error("the recovered key does not open: {0}")]
+    BadRecovery(envelope::Error),
+    /// Key recovery gave another key than the one that the server expects.
+    #[error("this is another key than the one to be recovered")]
+    OtherKey,
     /// None of the keys at hand opens the envelope.
     #[error("no key in the key store opens this envelope")]
     NotARecipient,
@@ -241,10 +298,16 @@ impl Error {
         match self {
             Self::Address(_) | Self::PinFormat | Self::WeakPin | Self::AmbiguousKey(_) => Category::Usage,
             Self::WrongPin { .. } => Category::Pin,
-            Self::RefreshUnconfirmed { cause: Some(cause), .. } => cause.category(),
+            Self::RefreshUnconfirmed { cause: Some(cause), .. }
+            | Self::ArrivalUnconfirmed { cause: Some(cause), .. } => cause.category(),
             Self::RefreshUnconfirmed { .. } | Self::RefreshUndone(_) | Self::RefreshRequired(_) => {
                 Category::Key
             }
+            Self::ArrivalUnconfirmed { .. } | Self::ArrivalUndone(_) | Self::ArrivalRefused(_) => {
+                Category::Key
+            }
+            Self::InvitationRefused(_) | Self::ShareRefused => Category::Refused,
+            Self::ImportRefused(_) | Self::NotRecoverable(_) => Category::Refused,
             Self::KeyRefused
             | Self::Epoch { .. }
             | Self::Quota
@@ -259,8 +322,10 @@ impl Error {
             Self::StoreDamaged { .. } | Self::ForeignRecord(_) => Category::Store,
             Self::NoSuchKey { .. } | Self::NotARecipient => Category::NotFound,
             Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => Category::NotFound,
-            Self::LabelTaken { .. } | Self::Exists(_) => Category::Exists,
+            Self::LabelTaken { .. } | Self::Exists(_) | Self::StillServed { .. } => Category::Exists,
             Self::File { .. } | Self::BadFile { .. } | Self::Envelope(_) => Category::File,
+            Self::BadText { .. } | Self::ForeignShare => Category::File,
+            Self::BadRecovery(_) | Self::OtherKey => Category::File,
             Self::Interrupted => Category::Interrupted,
             Self::Misuse(_) | Self::RandomFailed | Self::Internal(_) => Category::Internal,
         }
@@ -279,6 +344,14 @@ impl Error {
             Self::Epoch { .. } => "wrong_epoch",
             Self::RefreshUnconfirmed { .. } => "refresh_unconfirmed",
             Self::RefreshUndone(_) => "refresh_undone",
+            Self::ArrivalUnconfirmed { .. } => "arrival_unconfirmed",
+            Self::ArrivalUndone(_) => "arrival_undone",
+            Self::ArrivalRefused(_) => "arrival_refused",
+            Self::InvitationRefused(_) => "invitation_refused",
+            Self::ShareRefused => "share_refused",
+            Self::ImportRefused(_) => "import_refused",
+            Self::NotRecoverable(_) => "not_recoverable",
+            Self::StillServed { .. } => "still_served",
             Self::RefreshRequired(_) => "refresh_required",
             Self::Clock { .. } => "clock",
             Self::Quota => "quota",
@@ -304,6 +377,10 @@ impl Error {
             Self::File { .. } => "file",
             Self::Exists(_) => "exists",
             Self::BadFile { .. } => "bad_file",
+            Self::BadText { .. } => "bad_text",
+            Self::ForeignShare => "foreign_share",
+            Self::BadRecovery(_) => "bad_recovery",
+            Self::OtherKey => "other_key",
             Self::NotARecipient => "not_a_recipient",
             Self::Envelope(_) => "envelope",
             Self::Misuse(_) => "misuse",

@@ -2,7 +2,9 @@
 //!
 //! * [`Connection`]: QUIC with framed streams and HTTP/3, or HTTP/2; repeats what may be repeated.
 //! * [`Store`]: this device's identity and its half of each key, in a folder.
-//! * [`Client`]: enrolment, key generation, signing, decryption, PIN change and refresh, key status.
+//! * [`Client`]: enrolment, key generation, signing, decryption, PIN change and refresh, shares for other devices, key
+//!   recovery, key status.
+//! * [`transfer`]: what goes from one device to another, as text.
 //!
 //! The command line tool `smsign` is a thin layer over these.
 //!
@@ -38,8 +40,8 @@
 //! for the caller to ask the owner and to call [`Client::refresh`].
 //!
 //! **Invariant**: a frame that carries nonces is sent again only byte for byte, and never later than 60 s after it was
-//! made. **Invariant**: while a key has two records, its refresh is completed before anything else. **Invariant**:
-//! nothing that tests a PIN offline is stored or logged.
+//! made. **Invariant**: while a key has two records, or has not arrived, its refresh is completed before anything else.
+//! **Invariant**: nothing that tests a PIN offline is stored or logged.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -55,10 +57,12 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod tls;
+pub mod transfer;
 
 pub use address::ServerAddress;
 pub use client::{
-    Batch, Client, ClockComparison, Credentials, ITERATIONS, Item, KeygenRequest, LogHead, Renewed, Step,
+    Batch, Client, ClockComparison, Credentials, ITERATIONS, Item, KeygenRequest, LogHead, Recovery, Renewed,
+    ShareRequest, Step,
 };
 pub use connection::{Connection, Resend, Target, Transport};
 pub use error::{Category, Error};

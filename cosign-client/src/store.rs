@@ -6,6 +6,7 @@
 //!   device/        tls.key (PKCS#8), tls.crt (X.509), secret (32 bytes)
 //!   keys/KEY_ID/   record (188 bytes, see cosign-core), info.json
 //!                  next: the record of the next epoch, while a refresh is not confirmed
+//!                  (a key from another device or from recovery begins with the record of epoch 2, not active)
 //! ```
 //!
 //! Every folder appears, changes and disappears in one step, so that a crash leaves the state before or after. A record
@@ -13,6 +14,7 @@
 //!
 //! **Invariant**: nothing else of the protocol is stored; no point, no answer, no nonce, no unmasked share.
 
+mod arrival;
 mod atomic;
 mod key;
 mod refresh;
@@ -244,11 +246,16 @@ impl Store {
     /// [`Error::LabelTaken`], [`Error::StoreBusy`], [`Error::Store`].
     pub fn insert(&self, key: &StoredKey) -> Result<(), Error> {
         let _lock = self.lock()?;
-        self.check_label_free(&key.info.label, key.purpose())?;
-        let (record, info) = (key.record.to_bytes(), info_json(&key.info));
-        let files: [(&str, &[u8]); 2] = [(RECORD, record.as_slice()), ("info.json", &info)];
-        atomic::create_folder(&self.keys_folder(), &key.info.key_id, &files)
-            .map_err(|error| Error::store(self.key_folder(key.key_id()), error))
+        self.add(&key.record, &key.info)
+    }
+
+    /// Under the lock.
+    fn add(&self, record: &LocalRecord, info: &KeyInfo) -> Result<(), Error> {
+        self.check_label_free(&info.label, record.purpose())?;
+        let (bytes, json) = (record.to_bytes(), info_json(info));
+        let files: [(&str, &[u8]); 2] = [(RECORD, bytes.as_slice()), ("info.json", &json)];
+        atomic::create_folder(&self.keys_folder(), &info.key_id, &files)
+            .map_err(|error| Error::store(self.key_folder(record.key_id()), error))
     }
 
     /// Notes that the server confirmed the key. Durable when it returns.
@@ -257,19 +264,28 @@ impl Store {
     /// [`Error::NoSuchKey`], [`Error::StoreBusy`], [`Error::Store`].
     pub fn set_active(&self, key_id: KeyId) -> Result<(), Error> {
         let _lock = self.lock()?;
-        let info = info_json(&KeyInfo { active: true, ..self.key(key_id)?.info });
-        let folder = self.key_folder(key_id);
+        self.mark_active(self.key(key_id)?)
+    }
+
+    /// Under the lock.
+    fn mark_active(&self, key: StoredKey) -> Result<(), Error> {
+        let folder = self.key_folder(key.key_id());
+        let info = info_json(&KeyInfo { active: true, ..key.info });
         atomic::replace(&folder, "info.json", &info).map_err(|error| Error::store(folder, error))
     }
 
-    /// Deletes a key's record: for keys whose generation failed.
+    /// Deletes a key's record: for keys whose generation failed, and keys that the server does not serve any more.
     ///
     /// # Errors
     /// [`Error::StoreBusy`], [`Error::Store`].
     pub fn remove(&self, key_id: KeyId) -> Result<(), Error> {
         let _lock = self.lock()?;
-        let name = key_id.to_string();
-        atomic::delete_folder(&self.keys_folder(), &name)
+        self.delete(key_id)
+    }
+
+    /// Under the lock.
+    fn delete(&self, key_id: KeyId) -> Result<(), Error> {
+        atomic::delete_folder(&self.keys_folder(), &key_id.to_string())
             .map_err(|error| Error::store(self.key_folder(key_id), error))
     }
 

@@ -1,6 +1,7 @@
 //! For tests: the server role in memory, and identities for sockets.
 
 mod frames;
+mod link;
 pub(crate) mod power;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -19,7 +20,10 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sm_primitives::sm2::DistId;
 
-pub(crate) use self::frames::{FrameServer, Reaction, Respond, target};
+pub(crate) use self::{
+    frames::{FrameServer, Reaction, Respond, target},
+    link::{Fate, Link},
+};
 use crate::{clock, tls::Trust};
 
 pub(crate) const DEVICE: DeviceId = DeviceId::from_bytes([7; 32]);
@@ -95,9 +99,13 @@ impl Model {
             }
             Ok(Incoming::Import(import)) => {
                 let issued = self.issued.remove(&import.key_id());
-                let (frame, record) = import.respond(issued, &DEVICE, now).unwrap();
-                self.keys.insert(record.key_id, record);
-                frame
+                match import.respond(issued, &DEVICE, now) {
+                    Ok((frame, record)) => {
+                        self.keys.insert(record.key_id, record);
+                        frame
+                    }
+                    Err(refusal) => refusal,
+                }
             }
         }
     }
@@ -114,6 +122,13 @@ impl Model {
         Box::new(move |frame| self.answer(frame))
     }
 
+    /// Issues a key id for shares that come from elsewhere.
+    pub(crate) fn issue(&mut self, id: u8, suite: Suite, purpose: Purpose, origin: Origin) -> KeyId {
+        let key_id = KeyId::from_bytes([id; 16]);
+        self.issued.insert(key_id, Issued { device: DEVICE, suite, purpose, origin });
+        key_id
+    }
+
     /// Makes an active key.
     pub(crate) fn keygen(
         &mut self,
@@ -123,8 +138,7 @@ impl Model {
         pin: &Pin,
         device: &DeviceKey,
     ) -> (LocalRecord, ClientKey) {
-        let key_id = KeyId::from_bytes([id; 16]);
-        self.issued.insert(key_id, Issued { device: DEVICE, suite, purpose, origin: Origin::Generated });
+        let key_id = self.issue(id, suite, purpose, Origin::Generated);
         let (frame, waiting) = keygen::start(key_id, suite, purpose, &mut SysRng).unwrap();
         let answer = self.answer(&frame);
         let (frame, waiting) = waiting.finish(&answer, pin, device, MIN_ITERATIONS, &mut SysRng).unwrap();

@@ -106,7 +106,7 @@ impl Client {
 }
 
 /// PBKDF2 iterations of a new key, given what the server asks for at least.
-fn iterations(least: u32) -> Result<u32, Error> {
+pub(super) fn iterations(least: u32) -> Result<u32, Error> {
     if least > MAX_ITERATIONS {
         return Err(Error::BadAnswer("it asks for more PBKDF2 iterations than a device can do"));
     }

@@ -2,11 +2,14 @@
 //!
 //! A cut at any point leaves the old record alone, both, or the new one alone. With both, nothing is sent but R3, which
 //! takes the PIN of the new record: the server then says which of the two it holds the other half of.
+//!
+//! A share that came from another device or from recovery is refreshed in the same way ([`take_over`]). What came is
+//! never stored, so its new record stands alone.
 
 use std::sync::Arc;
 
 use cosign_core::{
-    KeyId, LocalRecord, Op, Progress, RefreshId,
+    ClientKey, KeyId, LocalRecord, Op, Progress,
     refresh::{self, AwaitingActivation, Confirmation, NewShare},
 };
 use getrandom::SysRng;
@@ -15,7 +18,11 @@ use super::{
     Client, Credentials, ITERATIONS, blocking,
     session::{Exchange, Retry, local},
 };
-use crate::{clock, error::Error, store::Store};
+use crate::{
+    clock,
+    error::Error,
+    store::{KeyInfo, Store},
+};
 
 /// A refresh that the server confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +71,13 @@ impl Client {
         self.change_pin(store, key_id, Arc::clone(&credentials), credentials).await
     }
 
-    /// Completes a refresh that was cut off, with the PIN that was new in it. With one record there is nothing to do.
+    /// Completes a refresh or an arrival that was cut off, with the PIN that was new in it. With one record of a key that
+    /// has arrived there is nothing to do.
     ///
     /// # Errors
-    /// [`Error::RefreshUnconfirmed`] with the cause while both records stay, a wrong PIN among them, which is counted;
-    /// [`Error::RefreshUndone`] when only the old one is left. Errors of the store.
+    /// [`Error::RefreshUnconfirmed`] or [`Error::ArrivalUnconfirmed`] with the cause while the records stay, a wrong PIN
+    /// among them, which is counted; [`Error::RefreshUndone`] when only the old one is left, [`Error::ArrivalUndone`] when
+    /// none is. Errors of the store.
     pub async fn complete_refresh(
         &self,
         store: &Store,
@@ -105,35 +114,40 @@ fn renew(
     iterations: u32,
 ) -> Result<Renewed, Error> {
     let record = store.key(key_id)?.into_record()?;
-    let share = new_share(first, &record, [old, new], iterations)?;
+    let key = record.unlock(&old.pin, &old.device).map_err(|_| Error::ForeignRecord(key_id))?;
+    let share = new_share(first, &key, new, iterations.max(record.iterations()))?;
     let stored = store.stage(record.refresh_id(), &share.record)?;
+    confirm_stored(confirm, store, &share, &stored, new, Place::Beside)
+}
 
-    let r3 = || share.confirm(&stored[..], &new.pin, &new.device, clock::now_ms(), &mut SysRng);
-    let renewed = match ask(confirm, r3, true) {
-        // Nothing was sent of what the disk gave back, so it can go.
-        Err(Error::Misuse(cosign_core::Error::InvalidRecord)) => {
-            store.discard(key_id, share.record.refresh_id())?;
-            let path = store.root().to_owned();
-            return Err(Error::StoreDamaged { path, what: "a record was not read back as it was written" });
-        }
-        confirmation => settle(confirmation, store, &share.record)?,
-    };
-    Ok(Renewed { failures: renewed.failures.max(share.failures), ..renewed })
+/// The refresh of a share that came from elsewhere: its first record is that of the new epoch.
+pub(super) fn take_over(
+    first: &impl Exchange,
+    confirm: &impl Exchange,
+    store: &Store,
+    key: &ClientKey,
+    info: &KeyInfo,
+    new: &Credentials,
+    iterations: u32,
+) -> Result<Renewed, Error> {
+    let share = new_share(first, key, new, iterations).map_err(|error| match error {
+        Error::KeyRefused => Error::ArrivalRefused(key.key_id()),
+        error => error,
+    })?;
+    let stored = store.admit(&share.record, info)?;
+    confirm_stored(confirm, store, &share, &stored, new, Place::Alone)
 }
 
 /// R1 and R2.
 fn new_share(
     link: &impl Exchange,
-    record: &LocalRecord,
-    [old, new]: [&Credentials; 2],
+    key: &ClientKey,
+    new: &Credentials,
     iterations: u32,
 ) -> Result<NewShare, Error> {
-    let key_id = record.key_id();
-    let key = record.unlock(&old.pin, &old.device).map_err(|_| Error::ForeignRecord(key_id))?;
-    let iterations = iterations.max(record.iterations());
     let retry = Retry::new();
     let (frame, mut waiting) =
-        refresh::start(&key, &new.pin, &new.device, iterations, clock::now_ms(), &mut SysRng)
+        refresh::start(key, &new.pin, &new.device, iterations, clock::now_ms(), &mut SysRng)
             .map_err(local)?;
     for pause in retry.pauses() {
         let answer = link.exchange(&frame, retry.deadline())?;
@@ -147,22 +161,71 @@ fn new_share(
     Err(Error::Busy)
 }
 
+/// R3 with what the disk gave back.
+fn confirm_stored(
+    link: &impl Exchange,
+    store: &Store,
+    share: &NewShare,
+    stored: &[u8],
+    new: &Credentials,
+    place: Place,
+) -> Result<Renewed, Error> {
+    let r3 = || share.confirm(stored, &new.pin, &new.device, clock::now_ms(), &mut SysRng);
+    let renewed = match ask(link, r3, true) {
+        // Nothing was sent of what the disk gave back, so it can go.
+        Err(Error::Misuse(cosign_core::Error::InvalidRecord)) => {
+            place.remove(store, &share.record)?;
+            let path = store.root().to_owned();
+            return Err(Error::StoreDamaged { path, what: "a record was not read back as it was written" });
+        }
+        confirmation => settle(confirmation, store, &share.record, place)?,
+    };
+    Ok(Renewed { failures: renewed.failures.max(share.failures), ..renewed })
+}
+
 /// R3 with the record that is there, after a restart.
-fn complete(
+pub(super) fn complete(
     confirm: &impl Exchange,
     store: &Store,
     key_id: KeyId,
     new: &Credentials,
 ) -> Result<Renewed, Error> {
     let key = store.key(key_id)?;
-    let Some(next) = key.next() else {
-        return Ok(Renewed { epoch: key.record().epoch(), failures: 0 });
+    let (next, place) = match key.next() {
+        Some(next) => (next, Place::Beside),
+        None if key.is_arriving() => (key.record(), Place::Alone),
+        None => return Ok(Renewed { epoch: key.record().epoch(), failures: 0 }),
     };
     let r3 = || refresh::confirm(next, &new.pin, &new.device, clock::now_ms(), &mut SysRng);
     // Each R3 with a wrong PIN is a wrong PIN: one whose answer was lost is not repeated unasked.
     match ask(confirm, r3, false) {
         Err(Error::Misuse(cosign_core::Error::InvalidRecord)) => Err(Error::ForeignRecord(key_id)),
-        confirmation => settle(confirmation, store, next),
+        confirmation => settle(confirmation, store, next, place),
+    }
+}
+
+/// Where a record waits for its confirmation.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Beside that of the epoch before.
+    Beside,
+    /// Alone: the key arrives.
+    Alone,
+}
+
+impl Place {
+    fn keep(self, store: &Store, next: &LocalRecord) -> Result<(), Error> {
+        match self {
+            Self::Beside => store.promote(next.key_id(), next.refresh_id(), clock::now_ms()),
+            Self::Alone => store.welcome(next.key_id(), next.refresh_id()),
+        }
+    }
+
+    fn remove(self, store: &Store, next: &LocalRecord) -> Result<(), Error> {
+        match self {
+            Self::Beside => store.discard(next.key_id(), next.refresh_id()),
+            Self::Alone => store.dismiss(next.key_id(), next.refresh_id()),
+        }
     }
 }
 
@@ -194,17 +257,27 @@ fn settle(
     confirmation: Result<Confirmation, Error>,
     store: &Store,
     next: &LocalRecord,
+    place: Place,
 ) -> Result<Renewed, Error> {
-    let (key_id, rid): (KeyId, RefreshId) = (next.key_id(), next.refresh_id());
-    let unconfirmed = |cause| Error::RefreshUnconfirmed { key_id, cause: Some(Box::new(cause)) };
+    let key_id = next.key_id();
+    let unconfirmed = |cause| {
+        let cause = Some(Box::new(cause));
+        match place {
+            Place::Beside => Error::RefreshUnconfirmed { key_id, cause },
+            Place::Alone => Error::ArrivalUnconfirmed { key_id, cause },
+        }
+    };
     match confirmation.map_err(unconfirmed)? {
         Confirmation::Active { failures } => {
-            store.promote(key_id, rid, clock::now_ms()).map_err(unconfirmed)?;
+            place.keep(store, next).map_err(unconfirmed)?;
             Ok(Renewed { epoch: next.epoch(), failures })
         }
         Confirmation::Unknown => {
-            store.discard(key_id, rid).map_err(unconfirmed)?;
-            Err(Error::RefreshUndone(key_id))
+            place.remove(store, next).map_err(unconfirmed)?;
+            Err(match place {
+                Place::Beside => Error::RefreshUndone(key_id),
+                Place::Alone => Error::ArrivalUndone(key_id),
+            })
         }
     }
 }

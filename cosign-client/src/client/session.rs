@@ -20,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const SESSIONS: usize = 3;
 
 /// Carries a frame to the server and its answer back, before the deadline.
-pub(super) trait Exchange {
+pub(crate) trait Exchange {
     fn exchange(&self, frame: &[u8], deadline: Instant) -> Result<Vec<u8>, Error>;
 }
 

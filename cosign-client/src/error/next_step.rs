@@ -2,7 +2,7 @@
 
 use super::{
     Error,
-    text::{completion_text, duration_text},
+    text::{arrival_text, completion_text, duration_text},
 };
 
 impl Error {
@@ -31,6 +31,22 @@ impl Error {
                 return Some(completion_text(*key_id, cause.as_deref()));
             }
             Self::RefreshUndone(_) => "try again with that PIN",
+            Self::ArrivalUnconfirmed { key_id, cause } => {
+                return Some(arrival_text(*key_id, cause.as_deref()));
+            }
+            Self::ArrivalUndone(_) | Self::ArrivalRefused(_) => {
+                "begin again: `smsign receive` with a new invitation, or `smsign recover` with a new id from the operator"
+            }
+            Self::InvitationRefused(_) => "`smsign receive` on the other device makes a new invitation",
+            Self::ShareRefused => {
+                "ask the operator (`cosign-server key seats`); a share that was given is not shared on, but it can move"
+            }
+            Self::ImportRefused(_) | Self::NotRecoverable(_) => {
+                "ask the operator for another id for this key, which also revokes what is left of its old shares"
+            }
+            Self::StillServed { .. } => {
+                "`--force` removes its record all the same; there is no way back then"
+            }
             Self::RefreshRequired(key_id) => {
                 return Some(format!(
                     "`smsign pin change {key_id}`; it asks for the old PIN: if that is forgotten, make a new key"
@@ -62,6 +78,11 @@ impl Error {
             Self::LabelTaken { .. } => "choose another `--label`",
             Self::NotActive(_) => "`smsign keys show KEY` asks the server; otherwise make a new key",
             Self::Exists(_) => "`--force` overwrites it",
+            Self::BadText { .. } => "copy all of it, from the first letter to the last",
+            Self::ForeignShare => "hand over again, to the invitation that is shown on this device",
+            Self::BadRecovery(_) | Self::OtherKey => {
+                "ask the key centre for the right key, sealed to the protection key that this command shows"
+            }
             Self::NotARecipient => "ask the sender which key it was encrypted to, or use `--private-key`",
             Self::PinFormat | Self::Refused(_) | Self::Store { .. } | Self::File { .. } => return None,
             Self::BadFile { .. } | Self::Envelope(_) | Self::Misuse(_) => return None,

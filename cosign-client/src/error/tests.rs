@@ -57,6 +57,31 @@ fn durations_read_well() {
 }
 
 #[test]
+fn an_unconfirmed_arrival_takes_the_exit_code_of_its_cause() {
+    let key_id = KeyId::from_bytes([1; 16]);
+    for (cause, category, step) in [
+        (None, Category::Key, "`smsign refresh 0101"),
+        (Some(Error::NoAnswer), Category::Network, "any command with this key completes it"),
+        (
+            Some(Error::WrongPin { remaining: 3, retry_s: 0 }),
+            Category::Pin,
+            "try again with the PIN that was chosen",
+        ),
+        (Some(Error::WrongPin { remaining: 3, retry_s: 300 }), Category::Pin, "wait 5 min; try again"),
+        (
+            Some(Error::WrongPin { remaining: 0, retry_s: 0 }),
+            Category::Pin,
+            "when the operator has unlocked the key",
+        ),
+        (Some(Error::KeyRefused), Category::Key, "`smsign forget 0101"),
+    ] {
+        let error = Error::ArrivalUnconfirmed { key_id, cause: cause.map(Box::new) };
+        assert_eq!((error.code(), error.category()), ("arrival_unconfirmed", category));
+        assert!(error.next_step().unwrap().contains(step), "{error}: {:?}", error.next_step());
+    }
+}
+
+#[test]
 fn an_unconfirmed_refresh_takes_the_exit_code_of_its_cause() {
     let key_id = KeyId::from_bytes([1; 16]);
     let unconfirmed = |cause: Option<Error>| Error::RefreshUnconfirmed { key_id, cause: cause.map(Box::new) };

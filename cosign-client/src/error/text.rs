@@ -34,6 +34,30 @@ pub(super) fn completion_text(key_id: KeyId, cause: Option<&Error>) -> String {
     }
 }
 
+pub(super) fn arrival_text(key_id: KeyId, cause: Option<&Error>) -> String {
+    let pin = "with the PIN that was chosen for it";
+    match cause {
+        None => format!("`smsign refresh {key_id}` completes it, {pin}"),
+        Some(Error::KeyRefused) => format!(
+            "the share that it was split from is frozen or gone, the key is locked, or a day has passed; if that cannot be mended, `smsign forget {key_id}` and begin again"
+        ),
+        Some(Error::WrongPin { remaining: 0, retry_s: 0 }) => {
+            format!("when the operator has unlocked the key, `smsign refresh {key_id}` completes it, {pin}")
+        }
+        Some(Error::WrongPin { retry_s, .. }) => {
+            let wait = match retry_s {
+                0 => String::new(),
+                wait => format!("wait {}; ", duration_text(u64::from(*wait) * 1000)),
+            };
+            format!("{wait}try again {pin}")
+        }
+        Some(cause) => {
+            let first = cause.next_step().map(|step| format!("{step}; then ")).unwrap_or_default();
+            format!("{first}any command with this key completes it, {pin}")
+        }
+    }
+}
+
 pub(super) fn pin_text(remaining: u8, retry_s: u32) -> String {
     let attempts =
         |n: u8| if n == 1 { "1 attempt remains".to_owned() } else { format!("{n} attempts remain") };

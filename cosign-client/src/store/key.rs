@@ -4,7 +4,12 @@ use cosign_core::{KeyId, LocalRecord, Purpose};
 use serde::{Deserialize, Serialize};
 use sm_primitives::sm2::{DistId, PublicKey};
 
-use crate::{address::ServerAddress, api::KeyPurpose, error::Error, tls::Trust};
+use crate::{
+    address::ServerAddress,
+    api::{KeyPurpose, KeyStatus},
+    error::Error,
+    tls::Trust,
+};
 
 /// Length of a label in characters, at most.
 pub const MAX_LABEL: usize = 64;
@@ -40,6 +45,28 @@ pub struct KeyInfo {
 }
 
 impl KeyInfo {
+    /// That of a key which the server has not confirmed yet.
+    pub(crate) fn new(
+        key_id: KeyId,
+        purpose: Purpose,
+        public_key: &PublicKey,
+        chosen: NewKeyInfo<'_>,
+    ) -> Self {
+        Self {
+            format: 1,
+            key_id: key_id.to_string(),
+            purpose: purpose.into(),
+            label: chosen.label.to_owned(),
+            server: chosen.server.clone(),
+            ca: chosen.trust.pem().to_owned(),
+            public_key: public_key.to_spki_pem(),
+            distid: chosen.distid.to_owned(),
+            active: false,
+            created_ms: chosen.created_ms,
+            renewed_ms: None,
+        }
+    }
+
     /// Whether a refresh is advised at `now_ms`: the shares are as old as [`REFRESH_AFTER_MS`]. Nothing is refreshed by
     /// itself, because it needs the PIN.
     #[must_use]
@@ -60,19 +87,7 @@ impl StoredKey {
     /// Describes a fresh record.
     #[must_use]
     pub fn new(record: LocalRecord, info: NewKeyInfo<'_>) -> Self {
-        let info = KeyInfo {
-            format: 1,
-            key_id: record.key_id().to_string(),
-            purpose: record.purpose().into(),
-            label: info.label.to_owned(),
-            server: info.server.clone(),
-            ca: info.trust.pem().to_owned(),
-            public_key: record.public_key().to_spki_pem(),
-            distid: info.distid.to_owned(),
-            active: false,
-            created_ms: info.created_ms,
-            renewed_ms: None,
-        };
+        let info = KeyInfo::new(record.key_id(), record.purpose(), record.public_key(), info);
         Self { record, next: None, info }
     }
 
@@ -88,13 +103,30 @@ impl StoredKey {
         self.next.as_ref()
     }
 
+    /// Whether the key came from another device or from recovery, and the server has not confirmed that this device has
+    /// it now. Its first record here is that of the refresh which makes it this device's; a key that was generated here
+    /// begins with epoch 1.
+    #[must_use]
+    pub const fn is_arriving(&self) -> bool {
+        !self.info.active && self.record.epoch() > 1
+    }
+
+    /// Whether this view of the server says that it holds the other half of the record.
+    #[must_use]
+    pub fn is_confirmed_by(&self, view: &KeyStatus) -> bool {
+        !matches!(view.status.as_str(), "pending" | "arriving") && view.epoch == self.record.epoch()
+    }
+
     /// The record to use the key with.
     ///
     /// # Errors
-    /// [`Error::RefreshUnconfirmed`]: while there are two records neither is used, and
-    /// [`Client::complete_refresh`](crate::Client::complete_refresh) comes first.
+    /// [`Error::RefreshUnconfirmed`] while there are two records, [`Error::ArrivalUnconfirmed`] for a key that has not
+    /// arrived: none is used then, and [`Client::complete_refresh`](crate::Client::complete_refresh) comes first.
     pub fn into_record(self) -> Result<LocalRecord, Error> {
         match self.next {
+            None if self.is_arriving() => {
+                Err(Error::ArrivalUnconfirmed { key_id: self.record.key_id(), cause: None })
+            }
             None => Ok(self.record),
             Some(next) => Err(Error::RefreshUnconfirmed { key_id: next.key_id(), cause: None }),
         }

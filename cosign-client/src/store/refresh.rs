@@ -43,9 +43,11 @@ impl Store {
         }
         let folder = self.key_folder(key_id);
         let io = |error| Error::store(&folder, error);
-        atomic::supersede(&folder, NEXT, RECORD).map_err(io)?;
-        let info = info_json(&KeyInfo { renewed_ms: Some(now_ms), ..key.info });
-        atomic::replace(&folder, "info.json", &info).map_err(io)
+        // What was refreshed is active, even if nobody noted it before; a record of a later epoch never stands with a note
+        // that it is not, unless it arrives.
+        let info = info_json(&KeyInfo { active: true, renewed_ms: Some(now_ms), ..key.info });
+        atomic::replace(&folder, "info.json", &info).map_err(io)?;
+        atomic::supersede(&folder, NEXT, RECORD).map_err(io)
     }
 
     /// The server does not know the refresh: its record goes, the old one stays. Durable when it returns. Without such

@@ -14,8 +14,21 @@ struct Power {
     left: Option<usize>,
     /// Whether an effect was wanted after that.
     missed: bool,
-    /// Files as they were before effects that nothing has made durable.
-    unsynced: Vec<(Effect, PathBuf, Option<Vec<u8>>)>,
+    /// Paths as they were before effects that nothing has made durable.
+    unsynced: Vec<(Effect, PathBuf, Before)>,
+}
+
+enum Before {
+    File(Vec<u8>),
+    /// A folder that has this path now had the other one.
+    Folder(PathBuf),
+    Nothing,
+}
+
+impl Before {
+    fn of_file(path: &Path) -> Self {
+        fs::read(path).map_or(Self::Nothing, Self::File)
+    }
 }
 
 /// Lets so many effects of this thread happen and none after them.
@@ -27,14 +40,15 @@ pub(crate) fn cut_after(effects: usize) {
 pub(crate) fn restore(lost: bool) -> bool {
     let power = POWER.take();
     if lost {
-        for (_, path, content) in power.unsynced.iter().rev() {
-            match content {
-                Some(content) => {
+        for (_, path, before) in power.unsynced.iter().rev() {
+            match before {
+                Before::File(content) => {
                     fs::write(path, content).unwrap();
                     #[cfg(unix)]
                     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
                 }
-                None => drop(fs::remove_file(path)),
+                Before::Folder(other) => drop(fs::rename(path, other)),
+                Before::Nothing => drop(fs::remove_file(path)),
             }
         }
     }
@@ -53,10 +67,13 @@ pub(crate) fn before(effect: Effect, paths: &[&Path]) -> io::Result<()> {
             Some(left) => *left -= 1,
         }
         match effect {
+            Effect::Rename if paths[0].is_dir() => {
+                power.unsynced.push((effect, paths[1].to_owned(), Before::Folder(paths[0].to_owned())));
+            }
             Effect::Write | Effect::Rename | Effect::Remove => {
                 power
                     .unsynced
-                    .extend(paths.iter().map(|path| (effect, path.to_path_buf(), fs::read(path).ok())));
+                    .extend(paths.iter().map(|path| (effect, path.to_path_buf(), Before::of_file(path))));
             }
             Effect::Sync => {
                 power.unsynced.retain(|(what, path, _)| *what != Effect::Write || path != paths[0]);

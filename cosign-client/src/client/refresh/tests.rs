@@ -7,9 +7,9 @@ use std::fs;
 
 use cosign_core::{MIN_ITERATIONS, Purpose, Suite, server::Status};
 
-use self::world::{Fate, NEW, OLD, WRONG, World};
+use self::world::{NEW, OLD, WRONG, World};
 use super::*;
-use crate::testing::{pin, power};
+use crate::testing::{Fate, pin, power};
 
 #[test]
 fn a_pin_changes_and_both_shares_with_it() {
@@ -38,7 +38,7 @@ fn a_wrong_old_pin_changes_nothing_and_is_counted() {
     let world = World::new();
     assert!(matches!(world.change(WRONG, NEW), Err(Error::WrongPin { remaining: 9, .. })));
     assert!(world.key().next().is_none());
-    assert!(world.model.borrow().keys[&world.key_id].pending.is_none());
+    assert!(world.link.model.borrow().keys[&world.key_id].pending.is_none());
     assert_eq!(world.sign(OLD).unwrap(), 1);
 }
 
@@ -76,7 +76,7 @@ fn power_goes_while_a_refresh_is_completed_or_undone() {
                 world.change(OLD, NEW).unwrap_err();
                 if !is_made {
                     // As if it had lapsed.
-                    world.model.borrow_mut().keys.get_mut(&world.key_id).unwrap().pending = None;
+                    world.link.model.borrow_mut().keys.get_mut(&world.key_id).unwrap().pending = None;
                 }
                 power::cut_after(effects);
                 let _ = world.complete(NEW);
@@ -116,7 +116,7 @@ fn a_busy_server_is_asked_again() {
         let world = World::new();
         world.meets(message, Fate::Busy);
         world.change(OLD, NEW).unwrap();
-        assert_eq!(world.sent.get(), 3);
+        assert_eq!(world.link.sent(), 3);
         assert_eq!(world.sign(NEW).unwrap(), 0);
     }
 }
@@ -126,17 +126,17 @@ fn a_lost_confirmation_is_asked_for_again_unless_the_pin_may_be_wrong() {
     let world = World::new();
     world.meets(1, Fate::Broken);
     assert_eq!(world.change(OLD, NEW).unwrap().epoch, 2);
-    assert_eq!(world.sent.get(), 3, "R1, and R3 twice");
+    assert_eq!(world.link.sent(), 3, "R1, and R3 twice");
 
     world.meets(1, Fate::Lost);
     world.change(NEW, OLD).unwrap_err();
-    let sent = world.sent.get();
+    let sent = world.link.sent();
     world.meets(0, Fate::Broken);
     let error = world.complete(WRONG).unwrap_err();
     assert!(
         matches!(&error, Error::RefreshUnconfirmed { cause: Some(cause), .. } if matches!(**cause, Error::NoAnswer))
     );
-    assert_eq!((world.sent.get(), world.wrong_pins()), (sent + 1, 1), "one wrong PIN is one");
+    assert_eq!((world.link.sent(), world.wrong_pins()), (sent + 1, 1), "one wrong PIN is one");
     world.complete(OLD).unwrap();
     assert_eq!(world.sign(OLD).unwrap(), 0);
 }
@@ -179,11 +179,11 @@ fn a_wrong_new_pin_is_counted_and_both_records_stay() {
             assert_eq!(error.category(), crate::Category::Pin);
             assert!(world.key().next().is_some());
         }
-        let sent = world.sent.get();
+        let sent = world.link.sent();
         assert_eq!(world.complete(NEW).unwrap(), Renewed { epoch: 2, failures: 2 });
-        assert_eq!(world.sent.get(), sent + 1);
+        assert_eq!(world.link.sent(), sent + 1);
         assert_eq!(world.complete(NEW).unwrap(), Renewed { epoch: 2, failures: 0 });
-        assert_eq!(world.sent.get(), sent + 1, "nothing to complete, nothing sent");
+        assert_eq!(world.link.sent(), sent + 1, "nothing to complete, nothing sent");
         assert_eq!(world.sign(NEW).unwrap(), 0);
     }
 }
@@ -192,7 +192,7 @@ fn a_wrong_new_pin_is_counted_and_both_records_stay() {
 fn a_key_that_was_unlocked_or_frozen_keeps_both_records_until_it_is_served() {
     let world = World::new();
     let gate = |work: &dyn Fn(&mut cosign_core::server::KeyRecord)| {
-        work(world.model.borrow_mut().keys.get_mut(&world.key_id).unwrap());
+        work(world.link.model.borrow_mut().keys.get_mut(&world.key_id).unwrap());
     };
     gate(&|key| key.gate.unlock());
     assert!(matches!(world.sign(OLD), Err(Error::KeyRefused)), "only a refresh is served");
@@ -216,7 +216,8 @@ fn two_processes_that_renew_one_key_leave_one_record() {
     let record = || world.key().into_record().unwrap();
     let share = |new: &str| {
         let (old, new) = (world.credentials(OLD), world.credentials(new));
-        new_share(&world, &record(), [&old, &new], MIN_ITERATIONS).unwrap()
+        let key = record().unlock(&old.pin, &old.device).unwrap();
+        new_share(&world.link, &key, &new, MIN_ITERATIONS).unwrap()
     };
     let (earlier, later) = (share(WRONG), share(NEW));
     let from = record().refresh_id();
@@ -238,7 +239,8 @@ fn a_record_that_is_not_read_back_as_written_is_not_confirmed() {
     let world = World::new();
     let (old, new) = (world.credentials(OLD), world.credentials(NEW));
     let record = world.key().into_record().unwrap();
-    let share = new_share(&world, &record, [&old, &new], MIN_ITERATIONS).unwrap();
+    let key = record.unlock(&old.pin, &old.device).unwrap();
+    let share = new_share(&world.link, &key, &new, MIN_ITERATIONS).unwrap();
     let mut stored = world.store.stage(record.refresh_id(), &share.record).unwrap();
     assert_eq!(stored[..], share.record.to_bytes()[..]);
     let confirm =
@@ -248,6 +250,20 @@ fn a_record_that_is_not_read_back_as_written_is_not_confirmed() {
     assert_eq!(confirm(&stored), Err(cosign_core::Error::InvalidRecord));
     assert_eq!(confirm(&stored[..100]), Err(cosign_core::Error::InvalidRecord));
     assert_eq!(confirm(&record.to_bytes()[..]), Err(cosign_core::Error::InvalidRecord), "the old one");
+
+    let sent = world.link.sent();
+    let confirmed = confirm_stored(&world.link, &world.store, &share, &stored, &new, Place::Beside);
+    assert!(matches!(confirmed, Err(Error::StoreDamaged { .. })));
+    assert!(world.key().next().is_none(), "it goes");
+
+    // Alike where the record stands alone, because its key arrives.
+    let info = world.key().info;
+    world.store.remove(world.key_id).unwrap();
+    world.store.admit(&share.record, &info).unwrap();
+    let confirmed = confirm_stored(&world.link, &world.store, &share, &stored, &new, Place::Alone);
+    assert!(matches!(confirmed, Err(Error::StoreDamaged { .. })));
+    assert!(world.store.keys().unwrap().is_empty());
+    assert_eq!(world.link.sent(), sent, "nothing was sent");
 }
 
 #[test]
@@ -263,6 +279,7 @@ fn a_second_record_that_does_not_belong_is_damage() {
     assert!(find().unwrap());
 
     let other = world
+        .link
         .model
         .borrow_mut()
         .keygen(9, Suite::D, Purpose::Sign, &pin(NEW), &world.credentials(NEW).device)

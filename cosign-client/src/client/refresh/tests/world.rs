@@ -1,6 +1,6 @@
 //! A client with a scripted link and disk, and the server that it talks to, in memory.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 use cosign_core::{DeviceKey, Digest, KeyId, MIN_ITERATIONS, Purpose, Suite};
 use sm_primitives::sm2::dsa;
@@ -8,71 +8,25 @@ use tempfile::TempDir;
 
 use super::super::{Renewed, complete, renew};
 use crate::{
-    client::{
-        Credentials,
-        session::{self, Exchange},
-    },
+    client::{Credentials, session},
     error::Error,
     store::{NewKeyInfo, Store, StoredKey},
-    testing::{Model, ServerIdentity, pin},
+    testing::{Fate, Link, Model, ServerIdentity, pin},
 };
 
 pub(super) const OLD: &str = "271828";
 pub(super) const NEW: &str = "161803";
 pub(super) const WRONG: &str = "314159";
 
-/// What becomes of one message and its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It never arrives.
-    Lost,
-    /// It arrives; the answer does not.
-    Unanswered,
-    /// The server is busy with it.
-    Busy,
-    /// The answer comes with its last byte changed.
-    Changed,
-    /// It arrives; the connection breaks before the answer, and the client lives on.
-    Broken,
-}
-
 /// A server in memory, a link to it that fails as told, and a device with one key.
 pub(super) struct World {
     pub(super) store: Store,
     pub(super) key_id: KeyId,
-    pub(super) model: RefCell<Model>,
-    /// Messages until `fate` meets one.
-    until: Cell<Option<usize>>,
-    fate: Cell<Fate>,
+    pub(super) link: Link,
     sessions: Cell<u64>,
-    pub(super) sent: Cell<usize>,
     device: [u8; 32],
     /// Goes with the world.
     _folder: TempDir,
-}
-
-impl Exchange for World {
-    fn exchange(&self, frame: &[u8], _deadline: std::time::Instant) -> Result<Vec<u8>, Error> {
-        self.sent.set(self.sent.get() + 1);
-        let met = self.until.get() == Some(0);
-        self.until.set(self.until.get().and_then(|left| left.checked_sub(1)));
-        if met && self.fate.get() == Fate::Lost {
-            return Err(Error::Interrupted);
-        }
-        if met && self.fate.get() == Fate::Busy {
-            return Ok([&[1, 1, 0x0c, 0], &frame[24..40], &[0, 0]].concat());
-        }
-        let mut answer = self.model.borrow_mut().answer(frame);
-        match self.fate.get() {
-            Fate::Unanswered if met => Err(Error::Interrupted),
-            Fate::Broken if met => Err(Error::NoAnswer),
-            Fate::Changed if met => {
-                *answer.last_mut().unwrap() ^= 2;
-                Ok(answer)
-            }
-            _ => Ok(answer),
-        }
-    }
 }
 
 impl World {
@@ -94,11 +48,8 @@ impl World {
         Self {
             store,
             key_id: key.key_id(),
-            model: RefCell::new(model),
-            until: Cell::new(None),
-            fate: Cell::new(Fate::Lost),
+            link: Link::new(model),
             sessions: Cell::new(1),
-            sent: Cell::new(0),
             device: *device.expose_bytes(),
             _folder: folder,
         }
@@ -106,8 +57,7 @@ impl World {
 
     /// The message after so many meets this fate.
     pub(super) fn meets(&self, after: usize, fate: Fate) {
-        self.until.set(Some(after));
-        self.fate.set(fate);
+        self.link.meets(after, fate);
     }
 
     pub(super) fn credentials(&self, digits: &str) -> Credentials {
@@ -116,11 +66,11 @@ impl World {
 
     pub(super) fn change(&self, from: &str, to: &str) -> Result<Renewed, Error> {
         let (old, new) = (self.credentials(from), self.credentials(to));
-        renew(self, self, &self.store, self.key_id, [&old, &new], MIN_ITERATIONS)
+        renew(&self.link, &self.link, &self.store, self.key_id, [&old, &new], MIN_ITERATIONS)
     }
 
     pub(super) fn complete(&self, digits: &str) -> Result<Renewed, Error> {
-        complete(self, &self.store, self.key_id, &self.credentials(digits))
+        complete(&self.link, &self.store, self.key_id, &self.credentials(digits))
     }
 
     pub(super) fn key(&self) -> StoredKey {
@@ -135,17 +85,17 @@ impl World {
             self.sessions.set(self.sessions.get() + 1);
             self.sessions.get()
         };
-        let signed = session::sign(self, &key, &[digest], counter)?;
+        let signed = session::sign(&self.link, &key, &[digest], counter)?;
         dsa::verify_digest(key.public_key(), digest.as_bytes(), &signed.signatures[0]).unwrap();
         Ok(signed.failures)
     }
 
     fn server_epoch(&self) -> u32 {
-        self.model.borrow().keys[&self.key_id].epoch
+        self.link.model.borrow().keys[&self.key_id].epoch
     }
 
     pub(super) fn wrong_pins(&self) -> u8 {
-        self.model.borrow().keys[&self.key_id].gate.total
+        self.link.model.borrow().keys[&self.key_id].gate.total
     }
 
     /// A new client takes over: the PIN with which the key works now, `old` or `new`.
