@@ -24,6 +24,7 @@ use serde::Serialize;
 use sm_primitives::{Zeroizing, sm2::Ciphertext};
 use tokio::{runtime::Handle, task};
 
+use self::batch::Stopped;
 pub(crate) use self::session::Exchange;
 pub use self::{
     audit::LogHead,
@@ -33,7 +34,6 @@ pub use self::{
     refresh::Renewed,
     split::ShareRequest,
 };
-use self::batch::Stopped;
 use crate::{
     api::{Device, KeyStatus, Keys, Server},
     clock,

@@ -8,10 +8,14 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use cosign_client::{NewKeyInfo, Store, StoredKey, Trust, transfer};
+use cosign_core::{DeviceId, KeyId, LocalRecord, MIN_ITERATIONS, split::Receiver};
 use getrandom::SysRng;
 use serde_json::Value;
-use sm_primitives::sm2::{DistId, PrivateKey, dsa};
+use sm_primitives::sm2::{DistId, PrivateKey, PublicKey, dsa};
 use tempfile::TempDir;
+
+const KEY: &str = "05050505050505050505050505050505";
 
 /// A folder to work in, with a key store of its own.
 struct Desk {
@@ -118,6 +122,17 @@ fn wrong_usage_is_2() {
         &["keygen", "--label", ""],
         &["keygen"],
         &["status"],
+        &["receive"],
+        &["receive", "0102"],
+        &["receive", KEY],
+        &["receive", KEY, "--label", ""],
+        &["receive", KEY, "--pin", "271828"],
+        &["move"],
+        &["share", "default"],
+        &["recover"],
+        &["recover", "default"],
+        &["recover", KEY],
+        &["forget"],
     ] {
         desk.expect(2, arguments);
     }
@@ -174,6 +189,8 @@ fn a_missing_key_or_file_is_7() {
     desk.expect(7, &["keys", "show", "x"]);
     desk.expect(7, &["pin", "change"]);
     desk.expect(7, &["refresh", "x"]);
+    desk.expect(7, &["forget", "x"]);
+    desk.expect(7, &["move", "--to", "@missing", "--check", "0"]);
     desk.expect(7, &["encrypt", "a", "--to", "nobody"]);
     desk.expect(7, &["verify", "a", "--public", "missing.pem"]);
     desk.expect(7, &["decrypt", "missing", "-o", "b"]);
@@ -329,6 +346,103 @@ fn keys_that_do_not_fit_are_refused() {
     desk.expect(9, &["encrypt", "plain", "--to", "alice.key"]);
     desk.expect(0, &["encrypt", "plain", "--to", "alice.pem"]);
     desk.expect(9, &["decrypt", "plain.p7", "-o", "out", "--private-key", "alice.pem"]);
+}
+
+/// The bytes of a record of epoch 2 that no device made.
+fn record(public_key: &PublicKey) -> Vec<u8> {
+    let mut bytes = vec![1, 1, 1];
+    bytes.extend(KEY.parse::<KeyId>().unwrap().as_bytes());
+    bytes.extend(2_u32.to_be_bytes());
+    bytes.extend([7; 16]);
+    bytes.extend(public_key.as_point().to_bytes());
+    bytes.extend([8; 16]);
+    bytes.push(1);
+    bytes.extend(MIN_ITERATIONS.to_be_bytes());
+    bytes.extend([9; 32]);
+    bytes.extend([0; 32]);
+    bytes
+}
+
+/// A store with a key that has not arrived.
+fn with_arriving_key(desk: &Desk) {
+    let store = Store::open(&desk.path("store")).unwrap();
+    store.device_or_new().unwrap();
+    let public_key = *PrivateKey::generate(&mut SysRng).unwrap().public_key();
+    let info = NewKeyInfo {
+        label: "a",
+        server: &"127.0.0.1:1".parse().unwrap(),
+        trust: &Trust::from_file(&ca_file(desk)).unwrap(),
+        distid: "1234567812345678",
+        created_ms: 1,
+    };
+    let record = LocalRecord::from_bytes(&record(&public_key)).unwrap();
+    store.insert(&StoredKey::new(record, info)).unwrap();
+}
+
+#[test]
+fn a_key_that_has_not_arrived_is_listed_and_can_be_forgotten() {
+    let desk = Desk::new();
+    with_arriving_key(&desk);
+    let list = desk.json(0, &["keys", "list"]);
+    assert_eq!((&list["keys"][0]["arriving"], &list["keys"][0]["active"]), (&true.into(), &false.into()));
+    let show = String::from_utf8(desk.expect(0, &["keys", "show", "--offline"]).stdout).unwrap();
+    assert!(show.contains(&format!("smsign refresh {KEY}")), "{show}");
+
+    let output = desk.command(&["--json", "pin", "change"]).env("SMSIGN_PIN", "271828").output().unwrap();
+    let error: Value = serde_json::from_slice(&checked(4, &[], output).stderr).unwrap();
+    assert_eq!(error["error"]["code"], "arrival_unconfirmed", "the PIN changes after that");
+
+    let status = desk.expect(6, &["--transport", "http2", "status"]);
+    assert!(String::from_utf8(status.stdout).unwrap().contains("has not arrived"));
+    assert!(String::from_utf8(status.stderr).unwrap().contains(&format!("`smsign refresh {KEY}`")));
+
+    // Whether the server serves it is asked first.
+    desk.expect(6, &["--transport", "http2", "forget", "a"]);
+    assert_eq!(desk.json(0, &["keys", "list"])["keys"].as_array().unwrap().len(), 1);
+    assert_eq!(desk.json(0, &["forget", "a", "--force"])["key_id"], KEY);
+    assert!(desk.json(0, &["keys", "list"])["keys"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_key_is_handed_over_to_a_checked_invitation_only() {
+    let desk = Desk::new();
+    with_arriving_key(&desk);
+    let invitation = |of: KeyId| {
+        let new = KeyId::from_bytes([3; 16]);
+        let receiver = Receiver::new(of, new, DeviceId::from_bytes([4; 32]), &mut SysRng).unwrap();
+        receiver.invitation().clone()
+    };
+    let good = invitation(KEY.parse().unwrap());
+    let (text, code) = (transfer::invitation_text(&good), good.check_code());
+    let foreign = transfer::invitation_text(&invitation(KeyId::from_bytes([9; 16])));
+    desk.write("invitation", format!("{text}\n"));
+    for (command, code_of) in [("move", &code), ("share", &code.to_uppercase())] {
+        assert_eq!(desk.json_error(9, &[command, "--to", "junk"])["code"], "bad_text");
+        assert_eq!(desk.json_error(9, &[command, "--to", &text[..100]])["code"], "bad_text");
+        assert_eq!(desk.json_error(7, &[command, "--to", &foreign])["code"], "no_such_key");
+        desk.expect(7, &[command, "b", "--to", &text, "--check", &code]);
+        let unasked = desk.json_error(2, &[command, "--to", "@invitation"]);
+        assert!(unasked["message"].as_str().unwrap().contains("--check"), "{unasked}");
+        let other = invitation(KEY.parse().unwrap()).check_code();
+        let exchanged = desk.json_error(2, &[command, "a", "--to", &text, "--check", &other]);
+        assert!(exchanged["message"].as_str().unwrap().contains("check code"), "{exchanged}");
+        // With the right code it gets as far as the PIN, and with that as far as the server, for what was cut off.
+        let arguments = [command, "a", "--to", "@invitation", "--check", code_of, "--transport", "http2"];
+        let asks = desk.json_error(2, &arguments);
+        assert!(asks["message"].as_str().unwrap().contains("PIN"), "{asks}");
+    }
+}
+
+#[test]
+fn what_would_be_overwritten_is_found_before_anything_is_asked() {
+    let desk = Desk::new();
+    let ca = ca_file(&desk);
+    desk.write("request", "precious");
+    let server = ["--request", "request", "--server", "127.0.0.1:1", "--ca", ca.to_str().unwrap()];
+    for command in ["receive", "recover"] {
+        desk.expect(8, &[&[command, KEY], &server[..]].concat());
+    }
+    assert_eq!(fs::read(desk.path("request")).unwrap(), b"precious");
 }
 
 /// A CA that vouches for nobody here.

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod audit;
+mod moves;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use cosign_client::{DEFAULT_LABEL, ServerAddress, Transport};
 use cosign_core::{Purpose, Suite};
 
 pub(crate) use audit::{Audit, AuditFetch, AuditVerify};
+pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
 
 const EXIT_CODES: &str = "\
 PIN:
@@ -25,7 +27,7 @@ Exit codes:
    5  the server refused the request (not enrolled, clocks differ, busy, ...)
    6  the server was not reached, is not trusted, or did not answer
    7  a key or a file was not found
-   8  something exists that would be overwritten
+   8  something exists that would be overwritten, or is in use and would be removed
    9  a file cannot be read, written or understood
   10  the key store is unusable (permissions, damage, in use)
   11  the server broke the protocol; nothing was released
@@ -33,7 +35,8 @@ Exit codes:
  130  interrupted
 
 With --json, standard output carries one JSON document and nothing else; a warning or an error is one line of JSON on
-standard error: {\"warning\": TEXT}, {\"error\": {\"code\", \"message\", \"next_step\", \"exit_code\"}}.";
+standard error: {\"warning\": TEXT}, {\"error\": {\"code\", \"message\", \"next_step\", \"exit_code\"}}. What `receive` and
+`recover` show while they wait goes to standard error too: {\"request\": {...}}.";
 
 /// Sign and decrypt with an SM2 key of which this device holds one half and a server the other
 #[derive(Parser)]
@@ -81,6 +84,16 @@ pub(crate) enum Command {
     Pin(PinCommand),
     /// Renew both shares of a key and leave its PIN and public key as they are; completes what was cut off
     Refresh(Refresh),
+    /// Get a key, or a share of it, from another device: shows an invitation and waits for the answer
+    Receive(Receive),
+    /// Give a key to the device that shows an invitation; this device loses it when the other one has it
+    Move(HandOver),
+    /// Give a share of a key to the device that shows an invitation; both can use it then
+    Share(HandOver),
+    /// Recover a decryption key from the key centre, under an id that the operator issued to this device
+    Recover(Recover),
+    /// Remove the record of a key that the server does not serve to this device any more
+    Forget(Forget),
     /// Show and freeze keys
     #[command(subcommand)]
     Keys(Keys),
@@ -100,6 +113,17 @@ pub(crate) struct ServerArgs {
     /// CA certificates that vouch for the server, PEM; no other CA counts
     #[arg(long, value_name = "FILE", env = "SMSIGN_CA", requires = "server")]
     pub(crate) ca: Option<PathBuf>,
+}
+
+/// A device that the server may not know yet.
+#[derive(Args)]
+pub(crate) struct Enrolment {
+    /// Enrol this device first, with a code from the operator
+    #[arg(long, value_name = "CODE", env = "SMSIGN_ENROL_CODE", hide_env_values = true)]
+    pub(crate) enrol_code: Option<String>,
+    /// What the server shall call this device
+    #[arg(long, value_name = "NAME", default_value = "smsign")]
+    pub(crate) device_name: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -142,12 +166,8 @@ pub(crate) struct Keygen {
     /// What to call the key
     #[arg(long, default_value = DEFAULT_LABEL)]
     pub(crate) label: String,
-    /// Enrol this device first, with a code from the operator
-    #[arg(long, value_name = "CODE", env = "SMSIGN_ENROL_CODE", hide_env_values = true)]
-    pub(crate) enrol_code: Option<String>,
-    /// What the server shall call this device
-    #[arg(long, value_name = "NAME", default_value = "smsign")]
-    pub(crate) device_name: String,
+    #[command(flatten)]
+    pub(crate) enrolment: Enrolment,
     /// Distinguishing id that goes into Z when this key signs
     #[arg(long, value_name = "ID", default_value = DEFAULT_DISTID)]
     pub(crate) distid: String,

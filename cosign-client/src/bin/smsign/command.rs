@@ -3,8 +3,13 @@
 mod audit;
 mod decrypt;
 mod encrypt;
+mod exchange;
+mod forget;
+mod hand_over;
 mod keygen;
 mod keys;
+mod receive;
+mod recover;
 mod refresh;
 mod sign;
 mod status;
@@ -17,6 +22,7 @@ use std::{
 };
 
 use cosign_client::{Error, files};
+use cosign_core::split::Kind;
 use sm_primitives::sm2::Signature;
 
 use crate::{
@@ -38,6 +44,11 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Decrypt(arguments) => decrypt::run(arguments, context),
         Command::Pin(PinCommand::Change(arguments)) => refresh::change_pin(&arguments, context),
         Command::Refresh(arguments) => refresh::run(&arguments, context),
+        Command::Receive(arguments) => receive::run(&arguments, context),
+        Command::Move(arguments) => hand_over::run(&arguments, Kind::Move, context),
+        Command::Share(arguments) => hand_over::run(&arguments, Kind::Share, context),
+        Command::Recover(arguments) => recover::run(&arguments, context),
+        Command::Forget(arguments) => forget::run(&arguments, context),
         Command::Keys(Keys::List) => keys::list(context),
         Command::Keys(Keys::Show(arguments)) => keys::show(&arguments, context),
         Command::Keys(Keys::Freeze(arguments)) => keys::freeze(&arguments, context),

@@ -177,9 +177,10 @@ fn trust_of(store: &Store, key: &StoredKey) -> Result<Trust, Failure> {
     Ok(Trust::from_pem(&key.info.ca).map_err(damaged)?)
 }
 
-/// Finds a usable key. One whose generation was cut off is asked about first.
+/// Finds a usable key. One whose generation was cut off is asked about first; one that has not arrived is completed by
+/// [`unlock`].
 pub(crate) async fn ensure_active(store: &Store, client: &Client, key: &StoredKey) -> Result<(), Failure> {
-    if key.info.active {
+    if key.info.active || key.is_arriving() {
         return Ok(());
     }
     let key_id: KeyId = key.key_id();
@@ -189,7 +190,7 @@ pub(crate) async fn ensure_active(store: &Store, client: &Client, key: &StoredKe
     Ok(store.set_active(key_id)?)
 }
 
-/// Unlocks a key to use it. A PIN change or refresh of it that was cut off is completed first, with the same PIN.
+/// Unlocks a key to use it. A PIN change, refresh or arrival of it that was cut off is completed first, with the same PIN.
 pub(crate) async fn unlock(
     context: &Context,
     store: &Store,
@@ -199,9 +200,9 @@ pub(crate) async fn unlock(
 ) -> Result<Arc<ClientKey>, Failure> {
     let (key_id, name) = (key.key_id(), describe(&key));
     let record = match key.into_record() {
-        Err(Error::RefreshUnconfirmed { .. }) => {
+        Err(Error::RefreshUnconfirmed { .. } | Error::ArrivalUnconfirmed { .. }) => {
             let renewed = client.complete_refresh(store, key_id, Arc::clone(&credentials)).await?;
-            context.output.note(format_args!("the change of key {name} that was cut off is complete"));
+            context.output.note(format_args!("what was cut off with key {name} is complete"));
             context.output.pin_failures(renewed.failures);
             store.key(key_id)?.into_record()?
         }
@@ -217,6 +218,7 @@ pub(crate) fn credentials(
     device: Device,
 ) -> Result<Arc<Credentials>, Failure> {
     let pin = match key.next() {
+        None if key.is_arriving() => context.pins.arriving(&describe(key))?,
         None => context.pins.existing(&describe(key))?,
         Some(_) => context.pins.unconfirmed(&describe(key))?,
     };

@@ -114,6 +114,16 @@ impl Output {
         }
     }
 
+    /// What somebody else needs while the command waits for him.
+    pub(crate) fn request(self, value: &impl Serialize, text: impl IntoIterator<Item = String>) {
+        let lines = if self.json {
+            json!({ "request": value }).to_string() + "\n"
+        } else {
+            text.into_iter().map(|line| printable(&line) + "\n").collect()
+        };
+        let _ = io::stderr().lock().write_all(lines.as_bytes());
+    }
+
     /// Something worth knowing.
     pub(crate) fn note(self, text: impl Display) {
         if self.is_talkative() {

@@ -49,6 +49,12 @@ impl PinEntry {
         self.once(CURRENT, self.file.as_deref(), &unconfirmed_question(key))
     }
 
+    /// The PIN that was chosen for a key whose arrival was cut off.
+    pub(crate) fn arriving(&self, key: &str) -> Result<Pin, Failure> {
+        let question = format!("The arrival of key {key} was cut off.\nPIN that was chosen for it then: ");
+        self.once(CURRENT, self.file.as_deref(), &question)
+    }
+
     /// The same, given again as the new PIN of a change.
     pub(crate) fn unconfirmed_again(&self, key: &str, file: Option<&Path>) -> Result<Pin, Failure> {
         self.once(NEW, file, &unconfirmed_question(key))

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use cosign_client::{
     Client, Credentials, Error, KeygenRequest, NewKeyInfo, Step, Store, StoredKey, check_label, clock,
 };
-use cosign_core::{KeyId, Purpose, Suite};
+use cosign_core::{DeviceId, KeyId, Purpose, Suite};
 use serde::Serialize;
 use sm_primitives::sm2::DistId;
 
 use crate::{
-    args::{Keygen, PurposeArg},
+    args::{Enrolment, Keygen, PurposeArg},
     context::{Context, describe},
     output::{Failure, Outcome},
 };
@@ -52,10 +52,7 @@ pub(crate) fn run(arguments: &Keygen, context: &Context) -> Result<Outcome, Fail
     let client = context.client(server.clone(), trust.clone(), Some(device.identity));
 
     let keys = context.run(async {
-        if let Some(code) = &arguments.enrol_code {
-            client.enrol(code, &arguments.device_name).await?;
-            context.output.note(format_args!("this device is enrolled at {server}"));
-        }
+        enrol(&client, &arguments.enrolment, context).await?;
         let mut keys = Vec::new();
         for &purpose in purposes {
             let kind = match purpose {
@@ -81,13 +78,17 @@ pub(crate) fn run(arguments: &Keygen, context: &Context) -> Result<Outcome, Fail
         Ok(keys)
     })?;
 
-    let lines: Vec<String> = keys
-        .iter()
-        .map(|key| format!("{}  {:7}  {}", key.info.key_id, key.info.purpose.as_str(), key.info.label))
-        .collect();
-    let keys = keys.into_iter().map(report).collect();
-    context.output.result(&Report { device_id: device_id.to_string(), keys }, lines)?;
-    Ok(Outcome::Done)
+    report(context, device_id, keys)
+}
+
+/// Makes this device known, if a code was given.
+pub(super) async fn enrol(client: &Client, arguments: &Enrolment, context: &Context) -> Result<(), Failure> {
+    if let Some(code) = &arguments.enrol_code {
+        client.enrol(code, &arguments.device_name).await?;
+        let server = client.connection().server();
+        context.output.note(format_args!("this device is enrolled at {server}"));
+    }
+    Ok(())
 }
 
 async fn make(
@@ -115,7 +116,18 @@ async fn make(
         .await
 }
 
-fn report(key: StoredKey) -> NewKey {
+/// The result: keys that this device has now.
+pub(super) fn report(context: &Context, device: DeviceId, keys: Vec<StoredKey>) -> Result<Outcome, Failure> {
+    let lines: Vec<String> = keys
+        .iter()
+        .map(|key| format!("{}  {:7}  {}", key.info.key_id, key.info.purpose.as_str(), key.info.label))
+        .collect();
+    let keys = keys.into_iter().map(entry).collect();
+    context.output.result(&Report { device_id: device.to_string(), keys }, lines)?;
+    Ok(Outcome::Done)
+}
+
+fn entry(key: StoredKey) -> NewKey {
     NewKey {
         suite: key.record().suite().as_str(),
         purpose: key.info.purpose.as_str(),

@@ -24,6 +24,8 @@ struct Entry {
     label: String,
     server: String,
     active: bool,
+    /// Whether it came from elsewhere and the server has not confirmed that this device has it now.
+    arriving: bool,
     /// Of the local share.
     epoch: u32,
     /// Of the share that a PIN change or refresh made, while the server has not confirmed it.
@@ -42,8 +44,10 @@ impl Entry {
     fn new(key: StoredKey, server_view: Option<KeyStatus>) -> Self {
         let (epoch, unconfirmed_epoch) = (key.record().epoch(), key.next().map(LocalRecord::epoch));
         let suite = key.record().suite().as_str();
+        let arriving = key.is_arriving();
         let info = key.info;
         Self {
+            arriving,
             epoch,
             unconfirmed_epoch,
             renewed_ms: info.renewed_ms,
@@ -67,6 +71,7 @@ pub(crate) fn list(context: &Context) -> Result<Outcome, Failure> {
         .iter()
         .map(|key| {
             let state = match (key.active, key.unconfirmed_epoch) {
+                (false, _) if key.arriving => "  (has not arrived)",
                 (false, _) => "  (not active)",
                 (true, Some(_)) => "  (a PIN change or refresh is not confirmed)",
                 (true, None) => "",
@@ -103,7 +108,7 @@ pub(crate) fn show(arguments: &Show, context: &Context) -> Result<Outcome, Failu
     };
     if let Some(status) = &status
         && !key.info.active
-        && status.status != "pending"
+        && key.is_confirmed_by(status)
     {
         store.set_active(key.key_id())?;
         key.info.active = true;
@@ -150,6 +155,9 @@ fn lines(key: &StoredKey, status: Option<&KeyStatus>) -> Vec<String> {
             next.epoch(),
             key.info.key_id
         ));
+    }
+    if key.is_arriving() {
+        lines.push(format!("HAS NOT ARRIVED: `smsign refresh {}` completes it", key.info.key_id));
     }
     match status {
         None => lines.push(format!("active      {}", if key.info.active { "yes" } else { "not confirmed" })),

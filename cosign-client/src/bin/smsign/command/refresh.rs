@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     args::{PinChange, Refresh, Whose},
-    context::{Context, describe, device, ensure_active},
+    context::{Context, credentials, describe, device, ensure_active},
     output::{Failure, Outcome},
 };
 
@@ -37,12 +37,16 @@ pub(crate) fn change_pin(arguments: &PinChange, context: &Context) -> Result<Out
 pub(crate) fn run(arguments: &Refresh, context: &Context) -> Result<Outcome, Failure> {
     let store = context.store()?;
     let mut keys = find(&store, &arguments.whose)?;
-    if keys.iter().any(|key| key.next().is_some()) {
+    if keys.iter().any(is_cut_off) {
         // The other keys may have another PIN.
-        keys.retain(|key| key.next().is_some());
+        keys.retain(is_cut_off);
     }
     let pins = Pins::new(context, &store, &keys, None);
     renew(context, &store, keys, pins, "key")
+}
+
+fn is_cut_off(key: &StoredKey) -> bool {
+    key.next().is_some() || key.is_arriving()
 }
 
 fn find(store: &Store, whose: &Whose) -> Result<Vec<StoredKey>, Failure> {
@@ -91,10 +95,15 @@ fn renew_one(
     key: &StoredKey,
     pins: &mut Pins<'_>,
 ) -> Result<Renewed, Failure> {
-    let (client, _) = context.client_for(store, key)?;
+    let (client, device) = context.client_for(store, key)?;
     let key_id = key.key_id();
-    if key.next().is_some() {
-        let new = pins.unconfirmed()?;
+    if is_cut_off(key) {
+        let new = match (key.is_arriving(), pins.is_change()) {
+            (false, _) => pins.unconfirmed()?,
+            (true, false) => credentials(context, key, device)?,
+            // Its PIN changes after that.
+            (true, true) => return Err(Error::ArrivalUnconfirmed { key_id, cause: None }.into()),
+        };
         let completed = context.run(async {
             let completed = client.complete_refresh(store, key_id, new).await;
             client.connection().close().await;

@@ -41,6 +41,8 @@ struct Key {
     key_id: String,
     purpose: &'static str,
     label: String,
+    /// Whether it came from elsewhere and the server has not confirmed that this device has it now.
+    arriving: bool,
     /// Of the local share.
     epoch: u32,
     /// Of the share that a PIN change or refresh made, while the server has not confirmed it.
@@ -135,6 +137,10 @@ impl Key {
             output.warn(format_args!(
                 "a PIN change or refresh of key {name} is not confirmed; `smsign refresh {key_id}` completes it"
             ));
+        } else if key.is_arriving() {
+            output.warn(format_args!(
+                "key {name} has not arrived on this device; `smsign refresh {key_id}` completes it"
+            ));
         } else if view.as_ref().is_some_and(|view| view.pin.refresh_required) {
             output.warn(format_args!(
                 "key {name} was unlocked and waits for `smsign pin change {key_id}`, which asks for the old PIN"
@@ -148,6 +154,7 @@ impl Key {
             key_id: key_id.clone(),
             purpose: key.info.purpose.as_str(),
             label: key.info.label.clone(),
+            arriving: key.is_arriving(),
             epoch: key.record().epoch(),
             unconfirmed_epoch: key.next().map(LocalRecord::epoch),
             refresh_due,
@@ -157,6 +164,9 @@ impl Key {
 
     fn line(&self) -> String {
         let mut line = format!("  key {:?} ({})  epoch {}", self.label, self.purpose, self.epoch);
+        if self.arriving {
+            line += ", has not arrived";
+        }
         if let Some(epoch) = self.unconfirmed_epoch {
             line += &format!(", epoch {epoch} not confirmed");
         }
