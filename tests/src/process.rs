@@ -321,8 +321,14 @@ impl Signer {
     /// `smsign keygen` at the server.
     #[must_use]
     pub fn keygen(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(&["keygen"]);
-        command.args(arguments).args(["--server", &self.server, "--ca"]).arg(&self.ca);
+        self.at_server(&[&["keygen"], arguments].concat())
+    }
+
+    /// `smsign` with arguments to which the server belongs.
+    #[must_use]
+    pub fn at_server(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(arguments);
+        command.args(["--server", &self.server, "--ca"]).arg(&self.ca);
         command
     }
 
