@@ -102,7 +102,7 @@ fn malformed(right: &[u8]) -> Vec<(&'static str, Vec<u8>, u8)> {
         ("version 2", with(&[(0, 2)]), E_VERSION),
         ("suite 2", with(&[(1, 2)]), E_VERSION),
         ("operation 06, of the other suite", with(&[(2, 6)]), E_VERSION),
-        ("operation 08", with(&[(2, 8)]), E_VERSION),
+        ("operation 09", with(&[(2, 9)]), E_VERSION),
         ("operation 04, which is off", with(&[(2, 4)]), E_VERSION),
         ("flags", with(&[(3, 1)]), E_VERSION),
         ("no item", with(&[(81, 0)]), E_BATCH),
@@ -135,7 +135,7 @@ async fn malformed_frames_over_quic_and_http() {
     for (what, frame, code) in malformed(&right) {
         let answer = frames::answer(&stream.exchange(&frame).await.unwrap());
         assert_eq!(answer.status, code, "{what}");
-        let knows_sid = frame.len() >= 40 && frame[..2] == [1, 1] && ![6, 8].contains(&frame[2]);
+        let knows_sid = frame.len() >= 40 && frame[..2] == [1, 1] && ![6, 9].contains(&frame[2]);
         assert_eq!(answer.sid == sid, knows_sid, "{what}: session of the answer");
 
         // Over HTTP the path names key and operation as well, and must agree with the frame.
