@@ -15,15 +15,18 @@ use std::{env, hint::black_box};
 
 use cosign_core::{
     ClientKey, Code, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress,
-    Purpose, Suite, csr, decrypt, keygen, refresh,
-    server::{Admission, Incoming, Issued, KeyRecord, PendingRefresh, ReplayCache, ServerShare, receive},
+    Purpose, Suite, csr, decrypt, import, keygen, refresh,
+    server::{
+        Admission, Incoming, Issued, KeyRecord, Origin, PendingRefresh, ReplayCache, ServerShare, receive,
+    },
     sign,
+    split::{self, Kind, Receiver},
 };
 use getrandom::SysRng;
 use sm_primitives::{
     ct,
     rand_core::{TryCryptoRng, TryRng},
-    sm2::{DistId, Signature, pke},
+    sm2::{DistId, PrivateKey, Signature, pke},
 };
 
 const DEVICE: DeviceId = DeviceId::from_bytes([0x11; 32]);
@@ -76,8 +79,11 @@ fn main() -> Result<(), Error> {
         if suite == Suite::D {
             pair.refresh()?;
         }
+        if purpose == Purpose::Sign {
+            pair.hand_over()?.sign_many()?;
+        }
     }
-    Ok(())
+    Pair::recover()?.decrypt()
 }
 
 /// The positive controls: without them, silence would prove nothing. A share that was read, and its MAC key.
@@ -99,16 +105,30 @@ struct Server {
     record: KeyRecord,
     cache: ReplayCache,
     nonce_key: [u8; 32],
+    /// The share that was split last.
+    arriving: Option<KeyRecord>,
 }
 
 impl Server {
-    /// Its answer to a frame of ops 01 to 07.
+    fn new(record: KeyRecord) -> Result<Self, Error> {
+        let nonce_key = *DeviceKey::random(&mut SecretRng)?.expose_bytes();
+        Ok(Self { record, cache: ReplayCache::new(100, 1 << 20, 100), nonce_key, arriving: None })
+    }
+
+    /// Its answer to a frame of ops 01 to 08.
     fn answer(&mut self, frame: &[u8]) -> Result<Vec<u8>, Error> {
         let Ok(Incoming::Operation(operation)) = receive(frame) else { return Err(FAILED) };
         let executed = match operation.admit(Some(&mut self.record), &DEVICE, NOW, &mut self.cache) {
             Admission::Answered(answered) => return Ok(answered.frame),
             Admission::Job(job) => job.run(&self.nonce_key, &mut SecretRng),
             Admission::Refresh(job) => job.run(&mut self.record, &mut SecretRng),
+            Admission::Split(job) => {
+                let KeyRecord { key_id, suite, purpose, .. } = self.record;
+                let issued = Issued { device: DEVICE, suite, purpose, origin: Origin::Split(key_id) };
+                let (executed, arriving) = job.run(&self.record, Some(&issued), 0, &mut SecretRng);
+                self.arriving = arriving;
+                executed
+            }
         };
         Ok(self.cache.complete(executed))
     }
@@ -134,14 +154,13 @@ impl Pair {
         let device_key = DeviceKey::random(rng)?;
         let (k1, waiting) = keygen::start(key_id, suite, purpose, rng)?;
         let Ok(Incoming::KeygenStart(start)) = receive(&k1) else { return Err(FAILED) };
-        let issued = Issued { device: DEVICE, suite, purpose };
+        let issued = Issued { device: DEVICE, suite, purpose, origin: Origin::Generated };
         let (k2, pending) = start.respond(Some(issued), &DEVICE, NOW, rng).map_err(|_| FAILED)?;
         let (k3, waiting) = waiting.finish(&k2, &pin, &device_key, MIN_ITERATIONS, rng)?;
         let Ok(Incoming::KeygenOpen(open)) = receive(&k3) else { return Err(FAILED) };
         let (k4, mut record) = open.respond(Some(pending), &DEVICE, NOW).map_err(|_| FAILED)?;
         record.share = ServerShare::from_bytes(&record.share.expose_bytes()).ok_or(FAILED)?.into();
-        let nonce_key = *DeviceKey::random(rng)?.expose_bytes();
-        let server = Server { record, cache: ReplayCache::new(100, 1 << 20, 100), nonce_key };
+        let server = Server::new(record)?;
         let (record, key) = waiting.finish(&k4)?;
         let record = LocalRecord::from_bytes(&record.to_bytes()[..])?;
         let mut pair = Self { server, device_key, pin, record, key };
@@ -205,21 +224,64 @@ impl Pair {
         if answer.get(2) == Some(&Code::Pin.byte()) { Ok(()) } else { Err(FAILED) }
     }
 
-    /// R1 to R4. In between the server's half is stored and read back.
     fn refresh(&mut self) -> Result<(), Error> {
-        let Self { server, device_key, pin, key, .. } = self;
+        self.record = refreshed(&mut self.server, &self.key, &self.pin, &self.device_key)?;
+        self.key = self.record.unlock(&self.pin, &self.device_key)?;
+        Ok(())
+    }
+
+    /// A share for another device, on its whole way.
+    fn hand_over(&mut self) -> Result<Self, Error> {
         let rng = &mut SecretRng;
-        let (r1, waiting) = refresh::start(key, pin, device_key, MIN_ITERATIONS, NOW, rng)?;
-        let r2 = server.answer(&r1)?;
-        let Progress::Done(renewed) = waiting.finish(&r2, device_key)? else { return Err(FAILED) };
-        let pending = server.record.pending.take().ok_or(FAILED)?;
-        server.record.pending = PendingRefresh::from_bytes(&pending.expose_bytes());
-        let stored = renewed.record.to_bytes();
-        let (r3, waiting) = renewed.confirm(&stored[..], pin, device_key, NOW, rng)?;
-        let r4 = server.answer(&r3)?;
-        match waiting.finish(&r4)? {
-            Progress::Done(refresh::Confirmation::Active { .. }) => Ok(()),
-            _ => Err(FAILED),
-        }
+        let receiver = Receiver::new(self.key.key_id(), KeyId::from_bytes([10; 16]), DEVICE, rng)?;
+        let waiting = split::start(&self.key, receiver.invitation(), Kind::Move, NOW, rng)?;
+        let answer = self.server.answer(waiting.frame())?;
+        let Progress::Done(handover) = waiting.finish(&answer, rng)? else { return Err(FAILED) };
+        let travelled = receiver.open(&handover.sealed)?;
+        let arriving = self.server.arriving.take().ok_or(FAILED)?;
+        Self::arrive(arriving, travelled)
+    }
+
+    /// A decryption key that comes back from a key centre.
+    fn recover() -> Result<Self, Error> {
+        let (rng, key_id, suite) = (&mut SecretRng, KeyId::from_bytes([10; 16]), Suite::D);
+        let kept = PrivateKey::generate(rng)?;
+        let waiting = import::start(key_id, suite, &kept, rng)?;
+        let Ok(Incoming::Import(import)) = receive(waiting.frame()) else { return Err(FAILED) };
+        let origin = Origin::Recovered(*kept.public_key());
+        let issued = Issued { device: DEVICE, suite, purpose: Purpose::Encrypt, origin };
+        let (answer, record) = import.respond(Some(issued), &DEVICE, NOW).map_err(|_| FAILED)?;
+        Self::arrive(record, waiting.finish(&answer)?)
+    }
+
+    /// The refresh that makes an arriving key this device's own.
+    fn arrive(arriving: KeyRecord, key: ClientKey) -> Result<Self, Error> {
+        let (pin, device_key) = (Pin::new(PIN)?, DeviceKey::random(&mut SecretRng)?);
+        let mut server = Server::new(arriving)?;
+        let record = refreshed(&mut server, &key, &pin, &device_key)?;
+        let key = record.unlock(&pin, &device_key)?;
+        Ok(Self { server, device_key, pin, record, key })
+    }
+}
+
+/// R1 to R4. In between the server's half is stored and read back. What the client stored.
+fn refreshed(
+    server: &mut Server,
+    key: &ClientKey,
+    pin: &Pin,
+    device_key: &DeviceKey,
+) -> Result<LocalRecord, Error> {
+    let rng = &mut SecretRng;
+    let (r1, waiting) = refresh::start(key, pin, device_key, MIN_ITERATIONS, NOW, rng)?;
+    let r2 = server.answer(&r1)?;
+    let Progress::Done(renewed) = waiting.finish(&r2, device_key)? else { return Err(FAILED) };
+    let pending = server.record.pending.take().ok_or(FAILED)?;
+    server.record.pending = PendingRefresh::from_bytes(&pending.expose_bytes());
+    let stored = renewed.record.to_bytes();
+    let (r3, waiting) = renewed.confirm(&stored[..], pin, device_key, NOW, rng)?;
+    let r4 = server.answer(&r3)?;
+    match waiting.finish(&r4)? {
+        Progress::Done(refresh::Confirmation::Active { .. }) => Ok(renewed.record),
+        _ => Err(FAILED),
     }
 }

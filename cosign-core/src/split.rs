@@ -19,6 +19,7 @@ use once_cell::race::OnceBox;
 use sm_primitives::{
     SecretScalar, Zeroizing,
     batch::Multiplier,
+    ct,
     point::PublicPoint,
     rand_core::TryCryptoRng,
     sm2::{Ciphertext, PrivateKey, PublicKey, pke},
@@ -37,6 +38,8 @@ pub(crate) mod server;
 
 /// `rB || PB'`.
 const SERVER_ITEM: usize = 96;
+/// What stands before the secrets in a package: version, suite, purpose, key id, `P`.
+const PACKAGE_PUBLIC: usize = 3 + 16 + 64;
 
 /// What becomes of the share that another one is split from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,7 +194,11 @@ impl Receiver {
     /// [`Error::InvalidMessage`] for what was not made for this invitation.
     pub fn open(&self, sealed: &[u8]) -> Result<ClientKey, Error> {
         let ciphertext = Ciphertext::from_c1c3c2(sealed)?;
-        let package = pke::decrypt(&self.protection, &ciphertext)?;
+        let mut package = pke::decrypt(&self.protection, &ciphertext)?;
+        // The key may be known, its share not.
+        if let Some(public) = package.get_mut(..PACKAGE_PUBLIC) {
+            ct::into_public_bytes(public);
+        }
         let length = Error::InvalidMessage(Code::Length);
         let mut fields = Fields(&package);
         let &[version, suite, purpose] = fields.take().ok_or(length)?;

@@ -8,8 +8,8 @@
 use std::convert::Infallible;
 
 use cosign_core::{
-    ClientKey, DeviceKey, Digest, KeyId, MIN_ITERATIONS, Pin, Progress, Purpose, Suite, csr, decrypt, keygen,
-    refresh,
+    ClientKey, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose, Suite, csr,
+    decrypt, keygen, refresh,
     server::{Issued, KeyRecord, Origin},
     sign,
 };
@@ -26,6 +26,7 @@ use sm_primitives::{
 };
 use watch::{Secret, in_memory, left_behind};
 
+mod arrive;
 mod watch;
 
 /// Long enough not to be found by chance.
@@ -135,8 +136,9 @@ struct Life {
     pin: Pin,
 }
 
+/// The key that was made last.
 fn record(server: &mut Server) -> &mut KeyRecord {
-    server.keys.values_mut().next().unwrap()
+    server.keys.values_mut().next_back().unwrap()
 }
 
 impl Life {
@@ -161,9 +163,8 @@ impl Life {
         self.server.handle(frame, &DEVICE, NOW, &mut self.source)
     }
 
-    /// Key generation, activation, operations, a refresh; a second refresh that is never confirmed. Then everything is
-    /// dropped.
-    fn play(mut self, suite: Suite, purpose: Purpose) -> Vec<Secret> {
+    /// Key generation: what the client stored, its key, and `dA`.
+    fn generate(&mut self, suite: Suite, purpose: Purpose) -> (LocalRecord, ClientKey, [u8; 32]) {
         let key_id = KeyId::from_bytes([9; 16]);
         self.server
             .issued
@@ -185,7 +186,13 @@ impl Life {
             learned.draws("key generation", source);
         });
         drop(k3);
+        (stored, key, share)
+    }
 
+    /// Key generation, activation, operations, a refresh; a second refresh that is never confirmed. Then everything is
+    /// dropped.
+    fn play(mut self, suite: Suite, purpose: Purpose) -> Vec<Secret> {
+        let (stored, key, share) = self.generate(suite, purpose);
         let info = csr::info("somebody", key.public_key());
         let request_digest = Digest::reduce(&DistId::default().digest(key.public_key(), &info));
         self.sign(&key, &[request_digest], &share);
