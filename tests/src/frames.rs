@@ -50,18 +50,19 @@ pub const fn item_len(op: u8) -> usize {
         2 | 3 => 64,
         6 => 32,
         7 => 96,
+        8 => 81,
         _ => 144,
     }
 }
 
-/// A whole frame of op 01, 02, 03 or 05 around `items`, with the right length field, hash and tag.
+/// A whole frame of op 01, 02, 03, 05 or 08 around `items`, with the right length field, hash and tag.
 #[must_use]
 pub fn request(facts: &Facts, op: u8, sid: [u8; 16], ts_ms: u64, items: &[u8]) -> Vec<u8> {
     let count = u16::try_from(items.len() / item_len(op)).unwrap_or(u16::MAX);
     counted(facts, op, sid, ts_ms, count, items)
 }
 
-/// A whole frame of op 01, 02, 03, 05, 06 or 07 that says how many items it has, with the right hash and tag.
+/// A whole frame of op 01, 02, 03, 05, 06, 07 or 08 that says how many items it has, with the right hash and tag.
 #[must_use]
 pub fn counted(facts: &Facts, op: u8, sid: [u8; 16], ts_ms: u64, count: u16, body: &[u8]) -> Vec<u8> {
     let label = match op {
@@ -69,6 +70,7 @@ pub fn counted(facts: &Facts, op: u8, sid: [u8; 16], ts_ms: u64, count: u16, bod
         2 => "dec",
         3 => "ref",
         6 => "reqC",
+        8 => "spl",
         _ => "ref3",
     };
     let pin_tag = match op {
@@ -84,7 +86,7 @@ pub fn counted(facts: &Facts, op: u8, sid: [u8; 16], ts_ms: u64, count: u16, bod
     [&header.concat()[..], &count.to_be_bytes(), body].concat()
 }
 
-/// Whether a frame of op 01, 02, 03 or 06 is under the PIN tag of a key, in whatever epoch it names.
+/// Whether a frame of op 01, 02, 03, 06 or 08 is under the PIN tag of a key, in whatever epoch it names.
 #[must_use]
 pub fn is_tagged(facts: &Facts, frame: &[u8]) -> bool {
     let Some((header, body)) = frame.split_at_checked(82) else { return false };
@@ -145,6 +147,12 @@ pub fn key_generation(
 pub fn activation(suite: u8, key_id: [u8; 16], sid: [u8; 16], request: &[u8]) -> Vec<u8> {
     let len = u32::try_from(request.len()).unwrap_or(u32::MAX).to_be_bytes();
     [&[1, suite, 0x12, 0][..], &key_id, &sid, &len, request].concat()
+}
+
+/// Op 13 around `PA || A || z || dB || K_auth || P` (288 bytes).
+#[must_use]
+pub fn import(suite: u8, key_id: [u8; 16], sid: [u8; 16], body: &[u8]) -> Vec<u8> {
+    [&[1, suite, 0x13, 0][..], &key_id, &sid, body].concat()
 }
 
 /// What an answer says by its layout alone.

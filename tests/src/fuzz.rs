@@ -23,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     ("client_pin", client::script_with_pin),
     ("envelope_certificate", sealed::certificate),
     ("envelope_header", sealed::header),
+    ("envelope_key", sealed::key),
     ("envelope_message", sealed::message),
     ("envelope_text", sealed::text),
     ("records", decode::records),
@@ -36,8 +37,10 @@ pub fn run(name: &str, data: &[u8]) {
     target.unwrap_or_else(|| panic!("no target {name}")).1(data);
 }
 
-pub use client::outcomes;
+pub use client::{OPENED_SHARE, outcomes};
 pub use fixture::{
-    AT, DECRYPT_D, DECRYPT_F2, Fixture, Key, NEW_D, NEW_F2, PENDING_D, PENDING_F2, SIGN_D, SIGN_F2, fixture,
+    ARRIVALS, AT, DECRYPT_D, DECRYPT_F2, Fixture, Key, NEW_D, NEW_F2, ONWARD_D, OTHER, PENDING_D, PENDING_F2,
+    RECOVERED_D, RECOVERED_F2, SECOND_F2, SIGN_D, SIGN_F2, device_of, fixture, receiver, recovered,
 };
+pub(crate) use sealed::{kept_key, protection_key};
 pub use server::answers;

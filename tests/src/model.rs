@@ -83,10 +83,13 @@ impl Server {
                         Admission::Job(job) => job.run(&self.nonce_key, rng),
                         Admission::Refresh(job) => job.run(self.keys.get_mut(&key_id).unwrap(), rng),
                         Admission::Split(job) => {
-                            let issued = self.issued.remove(&job.to());
+                            let issued = self.issued.get(&job.to());
                             let record = &self.keys[&key_id];
-                            let (executed, arriving) = job.run(record, issued.as_ref(), self.free_seats, rng);
-                            self.keys.extend(arriving.map(|record| (record.key_id, record)));
+                            let (executed, arriving) = job.run(record, issued, self.free_seats, rng);
+                            if let Some(record) = arriving {
+                                self.issued.remove(&record.key_id);
+                                self.keys.insert(record.key_id, record);
+                            }
                             executed
                         }
                     };
@@ -126,7 +129,11 @@ impl Server {
             }
             Ok(Incoming::Import(import)) => {
                 let issued = self.issued.get(&import.key_id()).copied();
+                let session = import.sid();
                 match import.respond(issued, device, now_ms) {
+                    Ok((_, record)) if self.has_share_of(&record.public_key) => {
+                        refuse(record.suite, &session, Code::Key)
+                    }
                     Ok((frame, record)) => {
                         self.issued.remove(&record.key_id);
                         self.keys.insert(record.key_id, record);
@@ -136,6 +143,12 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// Whether any share of a public key is left.
+    fn has_share_of(&self, public_key: &PublicKey) -> bool {
+        let mut left = self.keys.values().filter(|record| record.status != Status::Revoked);
+        left.any(|record| record.public_key == *public_key)
     }
 
     /// Whether the share that a key was split from is still active.

@@ -18,6 +18,9 @@ use crate::{
 };
 
 mod scripts;
+mod shares;
+
+pub(crate) use shares::enveloped_key;
 
 /// A target, the name of a file in its corpus, and its contents.
 pub type Seed = (&'static str, String, Vec<u8>);
@@ -33,6 +36,8 @@ pub fn all() -> Vec<Seed> {
     encodings(&mut seeds);
     keys(&mut seeds);
     envelopes(&mut seeds);
+    shares::shares(&mut seeds);
+    shares::enveloped_keys(&mut seeds);
     exports(&mut seeds);
     seeds
 }

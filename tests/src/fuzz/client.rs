@@ -7,23 +7,25 @@
 use std::sync::OnceLock;
 
 use cosign_core::{
-    Digest, Error, MIN_ITERATIONS, Progress, decrypt as decryption, keygen as generation,
-    refresh as refreshment, sign as signing,
+    ClientKey, DeviceId, Digest, Error, MIN_ITERATIONS, Progress, decrypt as decryption,
+    keygen as generation, refresh as refreshment, sign as signing,
 };
 use sm_primitives::{
     SecretScalar,
     sm2::{Ciphertext, dsa, hazmat},
 };
 
-use super::{AT, fixture, script::Script};
+use super::{AT, Key, fixture, script::Script};
 use crate::{
     model::{DEVICE, Server},
     random::Seeded,
 };
 
 mod answer;
+mod arrive;
 
 use answer::{Changed, Likeness, Shape};
+pub use arrive::OPENED_SHARE;
 
 /// Most sessions of a script that are played.
 const MAX_SESSIONS: usize = 8;
@@ -32,12 +34,14 @@ const MAX_SESSIONS: usize = 8;
 type Step = fn(&mut World, u8, &mut Script<'_>) -> Option<()>;
 
 /// Sessions by the number of their first op.
-const STEPS: [(u8, Step); 5] = [
+const STEPS: [(u8, Step); 7] = [
     (0x01, World::sign),
     (0x02, World::decrypt),
     (0x03, World::refresh),
+    (0x08, World::split),
     (0x10, World::generate),
     (0x12, World::activate),
+    (0x13, World::import),
 ];
 
 struct World {
@@ -74,6 +78,7 @@ pub fn outcomes(data: &[u8], derivations: u8) -> Vec<(u8, Option<Error>)> {
         derivations,
         outcomes: Vec::new(),
     };
+    world.server.free_seats = 1;
     let mut script = Script::new(data);
     for _ in 0..MAX_SESSIONS {
         if world.step(&mut script).is_none() {
@@ -106,7 +111,18 @@ impl World {
 
     /// The server's answer to a frame, changed as the script says.
     fn answer(&mut self, frame: &[u8], shape: Shape, script: &mut Script<'_>) -> Option<Changed> {
-        let right = self.server.handle(frame, &DEVICE, AT, &mut self.rng);
+        self.answer_to(DEVICE, frame, shape, script)
+    }
+
+    /// The same to another device.
+    fn answer_to(
+        &mut self,
+        device: DeviceId,
+        frame: &[u8],
+        shape: Shape,
+        script: &mut Script<'_>,
+    ) -> Option<Changed> {
+        let right = self.server.handle(frame, &device, AT, &mut self.rng);
         let changed = answer::change(&right, shape, &self.earlier, script);
         self.earlier.push(right);
         changed
@@ -190,17 +206,26 @@ impl World {
         Some(())
     }
 
-    /// R1 to R4. What is confirmed is the new share as it was stored.
     fn refresh(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
+        let key = fixture().key(name);
+        self.renew(&key.client, DEVICE, key, script)
+    }
+
+    /// R1 to R4 under the PIN and device secret of `key`. What is confirmed is the new share as it was stored.
+    fn renew(
+        &mut self,
+        client: &ClientKey,
+        device: DeviceId,
+        key: &Key,
+        script: &mut Script<'_>,
+    ) -> Option<()> {
         if !self.may_derive() {
             return Some(());
         }
-        let key = fixture().key(name);
-        let client = &key.client;
         let started =
             refreshment::start(client, &key.pin, &key.device_key, MIN_ITERATIONS, AT, &mut self.rng);
         let (frame, waiting) = started.unwrap();
-        let answer = self.answer(&frame, Shape::items(1, 96), script)?;
+        let answer = self.answer_to(device, &frame, Shape::items(1, 96), script)?;
         let renewed = match waiting.finish(answer.bytes(), &key.device_key) {
             Ok(Progress::Done(renewed)) => Ok(renewed),
             Ok(Progress::Busy(_) | Progress::Next(_)) => return Some(()),
@@ -212,7 +237,7 @@ impl World {
         let stored = renewed.record.to_bytes();
         let (frame, waiting) =
             renewed.confirm(&stored[..], &key.pin, &key.device_key, AT, &mut self.rng).unwrap();
-        let answer = self.answer(&frame, Shape::items(1, 1), script)?;
+        let answer = self.answer_to(device, &frame, Shape::items(1, 1), script)?;
         // The last byte says whether the server knows the refresh.
         let outcome = match waiting.finish(answer.bytes()) {
             Ok(Progress::Done(refreshment::Confirmation::Active { .. })) => Ok(()),

@@ -5,14 +5,15 @@ use cosign_core::{
     audit::{Item, ItemHeader, Verifier},
     framing::{self, Deframer, Frame, FramingError},
     server::{PendingRefresh, ServerShare},
+    split::Invitation,
 };
 use sm_primitives::{
     PublicPoint,
-    sm2::{Ciphertext, PrivateKey, PublicKey, Signature},
+    sm2::{Ciphertext, PrivateKey, PublicKey, Signature, pke},
 };
 
-use super::{SIGN_D, fixture};
-use crate::naive;
+use super::{SIGN_D, fixture, fixture::receiver};
+use crate::{naive, random::Seeded};
 
 /// An encoding of SM2; the first byte says of what.
 pub(super) fn sm2(data: &[u8]) -> bool {
@@ -27,7 +28,7 @@ pub(super) fn sm2(data: &[u8]) -> bool {
     }
 }
 
-/// What the protocol stores or names, or its framing; the first byte says which.
+/// What the protocol stores, names or hands over, or its framing; the first byte says which.
 pub(super) fn records(data: &[u8]) -> bool {
     let Some((&kind, data)) = data.split_first() else { return false };
     match kind {
@@ -35,6 +36,9 @@ pub(super) fn records(data: &[u8]) -> bool {
         b's' => server_share(data),
         b'i' => identifiers(data),
         b'f' => framing(data),
+        b'n' => invitation(data),
+        b'o' => sealed_share(data),
+        b'p' => package(data),
         _ => false,
     }
 }
@@ -128,6 +132,38 @@ fn server_share(data: &[u8]) -> bool {
         assert_eq!(pending.expose_bytes()[..], *data);
     }
     accepted
+}
+
+/// What a device shows to get a share.
+fn invitation(data: &[u8]) -> bool {
+    let Ok(invitation) = Invitation::from_bytes(data) else { return false };
+    assert_eq!(invitation.to_bytes()[..], *data);
+    assert_eq!(invitation.check_code().len(), 24);
+    true
+}
+
+/// A share as it arrives.
+fn sealed_share(data: &[u8]) -> bool {
+    receiver().open(data).is_ok_and(|key| key.key_id() == receiver().invitation().key_id())
+}
+
+/// The same from somebody who knows how to seal: it opens exactly if it has the layout, a point of the curve whose base
+/// is not the identity, and a share in range.
+fn package(data: &[u8]) -> bool {
+    let invitation = receiver().invitation().to_bytes();
+    let point = PublicPoint::from_bytes(invitation[65..].try_into().unwrap()).unwrap();
+    let Ok(sealed) = pke::encrypt(&PublicKey::from(point), data, &mut Seeded::new(1)) else { return false };
+    let opens = receiver().open(&sealed.to_c1c3c2()).is_ok();
+    let right = data.len() == 147
+        && data[0] == 1
+        && matches!((data[1], data[2]), (1 | 2, 1 | 2))
+        && data[3..19] == invitation[17..33]
+        && PublicPoint::from_bytes(data[19..83].try_into().unwrap())
+            .is_some_and(|point| point != PublicPoint::generator().neg())
+        && data[83..115] != [0; 32]
+        && naive::int(&data[83..115]) < *naive::N;
+    assert_eq!(opens, right);
+    opens
 }
 
 /// Points, raw and in SEC 1 form.

@@ -3,23 +3,25 @@
 use std::sync::{Arc, OnceLock};
 
 use cosign_core::{
-    ClientKey, DeviceKey, Digest, KeyId, LocalRecord, Pin, Purpose, Suite,
+    ClientKey, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, Pin, Purpose, Suite,
     server::{Issued, KeyRecord, Origin, Status},
+    split::Receiver,
 };
 use num_bigint::BigUint;
-use sm_primitives::Scalar;
+use sm_primitives::{Scalar, SecretScalar, sm2::PrivateKey};
 
 use crate::{
     frames::Facts,
     model::{DEVICE, PIN, Pair, Server, vector_record},
     naive,
+    random::Seeded,
     vectors::{self, Leaves},
 };
 
 /// The time of the targets: that of the vectors' hostile frames, so that those pass the check of the clock.
 pub const AT: u64 = 0x019b_7f05_5adc;
 
-/// Names of keys in scripts: 0 to 7. 0 and 1 are those of the vectors, suite D for signing and for decryption.
+/// Names of keys in scripts: 0 to 15. 0 and 1 are those of the vectors, suite D for signing and for decryption.
 pub const SIGN_D: u8 = 0;
 /// Suite D, decrypts.
 pub const DECRYPT_D: u8 = 1;
@@ -35,6 +37,30 @@ pub const PENDING_F2: u8 = 5;
 pub const NEW_D: u8 = 6;
 /// Suite F2, an id that was issued and not used.
 pub const NEW_F2: u8 = 7;
+
+/// From here on: ids that wait for what arrives. A share of the key whose name is less by this, where no other line
+/// says so, for another device.
+pub const ARRIVALS: u8 = 8;
+const SHARE_SIGN_D: u8 = ARRIVALS + SIGN_D;
+const SHARE_DECRYPT_D: u8 = ARRIVALS + DECRYPT_D;
+const SHARE_DECRYPT_F2: u8 = ARRIVALS + DECRYPT_F2;
+/// Suite D, the id for a recovered decryption key; the device is that of the keys.
+pub const RECOVERED_D: u8 = 10;
+/// Suite F2, the id for a recovered decryption key.
+pub const RECOVERED_F2: u8 = 13;
+/// For a share of what arrived as a share of [`SIGN_D`], back to the device of the keys.
+pub const ONWARD_D: u8 = 14;
+/// For one more share of [`SIGN_F2`].
+pub const SECOND_F2: u8 = 15;
+
+/// The device that most of what arrives is for.
+pub const OTHER: DeviceId = DeviceId::from_bytes([0x22; 32]);
+
+/// The device that a name's key is issued to.
+#[must_use]
+pub const fn device_of(name: u8) -> DeviceId {
+    if name < ARRIVALS || matches!(name, RECOVERED_D | ONWARD_D) { DEVICE } else { OTHER }
+}
 
 /// A key as only a test sees it.
 pub struct Key {
@@ -110,6 +136,28 @@ fn generated(name: u8, purpose: Purpose) -> Key {
     }
 }
 
+/// A device that waits for a share of [`SIGN_D`].
+#[must_use]
+pub fn receiver() -> &'static Receiver {
+    static RECEIVER: OnceLock<Receiver> = OnceLock::new();
+    RECEIVER.get_or_init(|| {
+        let of = fixture().key_id(SIGN_D);
+        Receiver::new(of, id_of(SIGN_D + ARRIVALS), OTHER, &mut Seeded::new(31)).unwrap()
+    })
+}
+
+/// The private key of a name that waits for a recovered one.
+#[must_use]
+pub fn recovered(name: u8) -> PrivateKey {
+    PrivateKey::from_bytes(&[name; 32]).unwrap()
+}
+
+/// `dA*dB` of a private key: `(1 + d)^-1`.
+fn product_of(private_key: &PrivateKey) -> Scalar {
+    let d = SecretScalar::from_bytes(&private_key.expose_bytes()).unwrap();
+    d.add_public(&Scalar::ONE).unwrap().invert().declassify()
+}
+
 const fn id_of(name: u8) -> KeyId {
     KeyId::from_bytes([0xa0 + name; 16])
 }
@@ -123,10 +171,40 @@ impl Fixture {
     #[must_use]
     pub const fn key(&self, name: u8) -> &Key {
         let [sign, decrypt] = match name {
-            SIGN_D | DECRYPT_D | PENDING_D | NEW_D => &self.d,
+            SIGN_D | DECRYPT_D | PENDING_D | NEW_D | SHARE_SIGN_D | SHARE_DECRYPT_D | RECOVERED_D
+            | ONWARD_D => &self.d,
             _ => &self.f2,
         };
-        if matches!(name, DECRYPT_D | DECRYPT_F2) { decrypt } else { sign }
+        if matches!(
+            name,
+            DECRYPT_D | DECRYPT_F2 | SHARE_DECRYPT_D | SHARE_DECRYPT_F2 | RECOVERED_D | RECOVERED_F2
+        ) {
+            decrypt
+        } else {
+            sign
+        }
+    }
+
+    /// `dA*dB` behind a name, once its key exists; refreshes and splits leave it as it is.
+    pub(super) fn product(&self, name: u8) -> Scalar {
+        match name {
+            RECOVERED_D | RECOVERED_F2 => product_of(&recovered(name)),
+            _ => self.key(name).product,
+        }
+    }
+
+    /// What the id of a name was issued for, if it was not used before a script begins.
+    fn issued(&self, name: u8) -> Option<Issued> {
+        let origin = match name {
+            NEW_D | NEW_F2 => Origin::Generated,
+            RECOVERED_D | RECOVERED_F2 => Origin::Recovered(*recovered(name).public_key()),
+            ONWARD_D => Origin::Split(self.key_id(SIGN_D + ARRIVALS)),
+            SECOND_F2 => Origin::Split(self.key_id(SIGN_F2)),
+            ARRIVALS.. => Origin::Split(self.key_id(name - ARRIVALS)),
+            _ => return None,
+        };
+        let key = &self.key(name).client;
+        Some(Issued { device: device_of(name), suite: key.suite(), purpose: key.purpose(), origin })
     }
 
     /// The id of the key behind a name.
@@ -144,7 +222,7 @@ impl Fixture {
         Facts { key_id: *self.key_id(name).as_bytes(), ..facts(&self.key(name).server) }
     }
 
-    /// A server with the four keys, a pending one of each suite, and an issued key id of each suite.
+    /// A server with the four keys, a pending one of each suite, and an issued key id for everything else.
     #[must_use]
     pub fn server(&self) -> Server {
         let mut server = Server::new();
@@ -155,9 +233,8 @@ impl Fixture {
             let record = KeyRecord { key_id, status, created_ms: AT, ..copy(&self.key(name).server) };
             server.keys.insert(key_id, record);
         }
-        for (name, suite) in [(NEW_D, Suite::D), (NEW_F2, Suite::F2)] {
-            let issued = Issued { device: DEVICE, suite, purpose: Purpose::Sign, origin: Origin::Generated };
-            server.issued.insert(self.key_id(name), issued);
+        for name in NEW_D..=SECOND_F2 {
+            server.issued.extend(self.issued(name).map(|issued| (self.key_id(name), issued)));
         }
         server
     }

@@ -2,22 +2,29 @@
 //!
 //! A step is one byte: the name of a key in its first three bits, what happens in the others. Frames of operations have
 //! the number of the operation; [`STEPS`] is the place to add one. `check` says what must hold after each frame.
+//!
+//! The first three bits name eight keys; a step of its own changes over to the eight ids of what arrives, and back.
 
 use std::collections::BTreeMap;
 
 use cosign_core::{
-    KeyId,
+    KeyId, Suite,
     server::{KeyRecord, ReplayCache, Status},
 };
 use sm_primitives::Scalar;
 
-use super::{AT, fixture, fixture::facts, script::Script};
+use super::{
+    AT, fixture,
+    fixture::{ARRIVALS, OTHER, device_of, facts},
+    script::Script,
+};
 use crate::{
     frames::{self, Facts},
     model::{DEVICE, Server},
     random::Seeded,
 };
 
+mod arrive;
 mod check;
 mod frame;
 mod life;
@@ -29,22 +36,26 @@ const MAX_STEPS: usize = 48;
 type Step = fn(&mut World, u8, &mut Script<'_>) -> Option<()>;
 
 /// Steps by their number. Those up to 17 are the ops of frames.
-const STEPS: [(u8, Step); 15] = [
+const STEPS: [(u8, Step); 19] = [
     (0x01, frame::sign),
     (0x02, frame::decrypt),
     (0x03, frame::refresh),
     (0x05, frame::confirm),
     (0x06, frame::commit),
     (0x07, frame::reveal),
+    (0x08, arrive::split),
     (0x10, life::start),
     (0x11, life::open),
     (0x12, life::activate),
+    (0x13, arrive::import),
     (0x18, World::again),
     (0x19, World::changed),
     (0x1a, World::wait),
     (0x1b, World::administer),
     (0x1c, World::restart),
     (0x1d, World::raw),
+    (0x1e, World::change_over),
+    (0x1f, World::allow),
 ];
 
 /// The server, and what is known of it from outside.
@@ -52,6 +63,8 @@ struct World {
     server: Server,
     now_ms: u64,
     rng: Seeded,
+    /// Which eight keys the names mean: 0, or [`ARRIVALS`].
+    names: u8,
     /// Every frame that was sent, in order.
     sent: Vec<Vec<u8>>,
     /// `dA*dB` of each key.
@@ -84,11 +97,12 @@ pub fn answers(data: &[u8]) -> Vec<(u8, u8)> {
 impl World {
     fn new() -> Self {
         let fixture = fixture();
-        let products = (0..8).map(|name| (fixture.key_id(name), fixture.key(name).product));
+        let products = (0..16).map(|name| (fixture.key_id(name), fixture.product(name)));
         Self {
             server: fixture.server(),
             now_ms: AT,
             rng: Seeded::new(1),
+            names: 0,
             sent: Vec::new(),
             products: products.collect(),
             known: check::Known::default(),
@@ -100,7 +114,7 @@ impl World {
     fn step(&mut self, script: &mut Script<'_>) -> Option<()> {
         let code = script.byte()?;
         match STEPS.iter().find(|(number, _)| *number == code & 0x1f) {
-            Some((_, step)) => step(self, code >> 5, script),
+            Some((_, step)) => step(self, code >> 5 | self.names, script),
             None => Some(()),
         }
     }
@@ -112,7 +126,8 @@ impl World {
     /// What goes into requests of a key; those of a key that does not exist name it and are otherwise another's.
     fn facts(&self, name: u8) -> Facts {
         let key_id = *fixture().key_id(name).as_bytes();
-        let other = fixture().key_id(if name == super::NEW_D { super::SIGN_D } else { super::SIGN_F2 });
+        let d = fixture().key(name).client.suite() == Suite::D;
+        let other = fixture().key_id(if d { super::SIGN_D } else { super::SIGN_F2 });
         let record = self.record(name).or_else(|| self.server.keys.get(&other));
         record.map_or_else(
             || unreachable!("no script removes a key"),
@@ -120,9 +135,12 @@ impl World {
         )
     }
 
-    /// Sends a frame from the device of the keys, or from another one.
+    /// Sends a frame from the device of its key, or from another one.
     fn send(&mut self, frame: Vec<u8>, own: bool) {
-        let device = if own { DEVICE } else { cosign_core::DeviceId::from_bytes([0x22; 32]) };
+        let key_id = frame.get(4..20);
+        let name = (0..16).find(|name| key_id == Some(fixture().key_id(*name).as_bytes()));
+        let owner = device_of(name.unwrap_or_default());
+        let device = if own == (owner == DEVICE) { DEVICE } else { OTHER };
         let before = check::Before::of(&self.server, &frame, own, self.now_ms);
         let answer = self.server.handle(&frame, &device, self.now_ms, &mut self.rng);
         let status = self.known.check(&before, &self.server, &frame, &answer);
@@ -138,7 +156,7 @@ impl World {
     /// An identical frame; the name says from which device.
     fn again(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
         if let Some(frame) = self.earlier(script.byte()?) {
-            self.send(frame, name != 7);
+            self.send(frame, name % 8 != 7);
         }
         Some(())
     }
@@ -154,7 +172,7 @@ impl World {
             0 => frame.truncate(offset),
             change => frame[offset] ^= change,
         }
-        self.send(frame, name != 7);
+        self.send(frame, name % 8 != 7);
         Some(())
     }
 
@@ -184,7 +202,7 @@ impl World {
         self.server.cache = ReplayCache::new(1000, 1 << 24, 1 << 14);
         self.server.keygens.clear();
         for audit in self.server.audit.iter().filter(|audit| audit.code.is_none()) {
-            if matches!(audit.op.byte(), 1 | 2 | 3 | 6) {
+            if matches!(audit.op.byte(), 1 | 2 | 3 | 6 | 8) {
                 self.server.cache.restore(audit.key_id, audit.sid, audit.fingerprint, audit.until_ms);
             }
         }
@@ -192,10 +210,22 @@ impl World {
         Some(())
     }
 
+    /// From here on the names mean the other eight keys.
+    fn change_over(&mut self, _: u8, _: &mut Script<'_>) -> Option<()> {
+        self.names ^= ARRIVALS;
+        Some(())
+    }
+
+    /// How many shares owners may give away: the name.
+    fn allow(&mut self, name: u8, _: &mut Script<'_>) -> Option<()> {
+        self.server.free_seats = u32::from(name % 8);
+        Some(())
+    }
+
     /// Whatever bytes.
     fn raw(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
         let frame = script.bytes()?.to_vec();
-        self.send(frame, name != 7);
+        self.send(frame, name % 8 != 7);
         Some(())
     }
 }

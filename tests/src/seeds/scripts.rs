@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use super::{Seed, add};
 use crate::{
-    fuzz::{DECRYPT_D, DECRYPT_F2, NEW_D, NEW_F2, PENDING_D, PENDING_F2, SIGN_D, SIGN_F2},
+    fuzz::{ARRIVALS, DECRYPT_D, DECRYPT_F2, NEW_D, NEW_F2, PENDING_D, PENDING_F2, SIGN_D, SIGN_F2},
     vectors::{Leaves, load},
 };
 
+mod arrive;
+
 /// The first byte of a step.
 const fn step(name: u8, number: u8) -> u8 {
-    name << 5 | number
+    (name % ARRIVALS) << 5 | number
 }
 
 const AGAIN: u8 = 0x18;
@@ -96,6 +98,8 @@ pub(super) fn server(seeds: &mut Vec<Seed>) {
         script(&format!("f2-commit-{name}"), &[&commit(SIGN_F2, how, 1, 7), &reveal(SIGN_F2, 1, 0)]);
     }
     openings(&mut script);
+    arrive::arrivals(&mut script);
+    arrive::recoveries(&mut script);
     for (name, pending) in [("d", PENDING_D), ("f2", PENDING_F2)] {
         script(
             &format!("{name}-activate"),
@@ -221,4 +225,28 @@ pub(super) fn client(seeds: &mut Vec<Seed>) {
     }
     add(seeds, "client_pin", "refresh-unknown", [step(SIGN_D, 3), RIGHT, 1, 0, 22, 1]);
     add(seeds, "client", "activate-agreed", [step(SIGN_D, 0x12), 12]);
+    for name in 0..5 {
+        let session = step(name, 0x08);
+        add(seeds, "client", &format!("split-{name}"), [session, RIGHT, 0, 0]);
+        add(seeds, "client_pin", &format!("split-{name}"), [session, RIGHT, 0, 0, RIGHT, RIGHT]);
+        for (change, bytes) in &changes {
+            add(
+                seeds,
+                "client",
+                &format!("split-{name}-{change}"),
+                [&[session], *bytes, &[RIGHT, 0, 0]].concat(),
+            );
+        }
+        for offset in [0, 1, 64, 65, 97, 243] {
+            add(seeds, "client", &format!("split-{name}-sealed-{offset}"), [session, RIGHT, offset, 1]);
+        }
+    }
+    for (suite, name) in [("d", SIGN_D), ("f2", SIGN_F2)] {
+        let session = step(name, 0x13);
+        add(seeds, "client_pin", &format!("import-{suite}"), [session, RIGHT, RIGHT, RIGHT]);
+        add(seeds, "client", &format!("import-{suite}-twice"), [session, RIGHT, session, RIGHT, session, 12]);
+        for (change, bytes) in &changes[..11] {
+            add(seeds, "client", &format!("import-{suite}-{change}"), [&[session], *bytes].concat());
+        }
+    }
 }

@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cosign_core::{
-    Digest, KeyId, Purpose, RefreshId, Suite,
-    server::{Gate, KeyRecord, LIFETIME_QUOTA, MAX_OPEN, OPEN_TTL_MS, Status},
+    DeviceId, Digest, KeyId, Purpose, RefreshId, Suite,
+    server::{Gate, Issued, KeyRecord, LIFETIME_QUOTA, MAX_OPEN, OPEN_TTL_MS, Status},
+    split::Kind,
 };
-use sm_primitives::{PublicPoint, Scalar, SecretScalar};
+use sm_primitives::{PublicPoint, Scalar, SecretScalar, sm2::PublicKey};
 
 use super::super::fixture::facts;
 use crate::{
     frames::{self, Answer},
     model::Server,
 };
+
+mod arrival;
 
 pub(super) const E_INTERNAL: u8 = 0x0d;
 const E_VERSION: u8 = 0x01;
@@ -24,20 +27,45 @@ const E_SESSION: u8 = 0x10;
 /// What is kept of a key and tells no secret.
 #[derive(Debug, PartialEq, Eq)]
 struct State {
+    device: DeviceId,
     suite: Suite,
     purpose: Purpose,
     status: Status,
     epoch: u32,
     rid: RefreshId,
     gate: Gate,
+    public_key: PublicKey,
     decrypts: u32,
     pending_sign: Option<Digest>,
+    /// What it was split from, and what becomes of that.
+    parent: Option<(KeyId, Kind)>,
+    seat: bool,
 }
 
 impl State {
-    const fn of(record: &KeyRecord) -> Self {
-        let KeyRecord { suite, purpose, status, epoch, rid, gate, decrypts, pending_sign, .. } = *record;
-        Self { suite, purpose, status, epoch, rid, gate, decrypts, pending_sign }
+    fn of(record: &KeyRecord) -> Self {
+        let KeyRecord { device, suite, purpose, status, epoch, rid, gate, .. } = *record;
+        let KeyRecord { public_key, decrypts, pending_sign, parent, seat, .. } = *record;
+        let parent = parent.map(|parent| (parent.key_id, parent.kind));
+        Self {
+            device,
+            suite,
+            purpose,
+            status,
+            epoch,
+            rid,
+            gate,
+            public_key,
+            decrypts,
+            pending_sign,
+            parent,
+            seat,
+        }
+    }
+
+    /// What never changes.
+    const fn identity(&self) -> (DeviceId, Suite, Purpose, PublicKey, Option<(KeyId, Kind)>, bool) {
+        (self.device, self.suite, self.purpose, self.public_key, self.parent, self.seat)
     }
 }
 
@@ -55,6 +83,8 @@ pub(super) struct Before {
     own: bool,
     now_ms: u64,
     states: States,
+    issued: BTreeMap<KeyId, Issued>,
+    free_seats: u32,
     /// Whether it was made by somebody who knows what the PIN derives.
     authentic: bool,
 }
@@ -66,7 +96,8 @@ impl Before {
         let key_id = KeyId::from_bytes(field(4));
         let sid = field(if op < 0x10 { 24 } else { 20 });
         let authentic = server.keys.get(&key_id).is_some_and(|record| is_authentic(record, op, frame));
-        Self { op, key_id, sid, own, now_ms, states: states(server), authentic }
+        let (issued, free_seats) = (server.issued.clone(), server.free_seats);
+        Self { op, key_id, sid, own, now_ms, states: states(server), issued, free_seats, authentic }
     }
 
     fn key(&self) -> Option<&State> {
@@ -78,7 +109,7 @@ fn is_authentic(record: &KeyRecord, op: u8, frame: &[u8]) -> bool {
     let active = facts(record).auth;
     let pending = record.pending.as_ref().map(|pending| pending.expose_bytes()[212..244].try_into().unwrap());
     match op {
-        1 | 2 | 3 | 6 => frames::is_tagged(&facts(record), frame),
+        1 | 2 | 3 | 6 | 8 => frames::is_tagged(&facts(record), frame),
         5 => frame.get(82..194).is_some_and(|item| {
             let of = |auth: &[u8; 32]| frames::confirmation(auth, item) == frame[82..];
             of(&active) || pending.as_ref().is_some_and(of)
@@ -128,7 +159,12 @@ impl Known {
         assert_ne!(answer.status, E_INTERNAL, "no frame may make the server fail");
         let success = answer.status == 0;
         assert!(!success || before.own, "another device was served");
+        let alive = |key: &State| !matches!(key.status, Status::Suspended | Status::Revoked);
+        // An answered opening is repeated whatever became of its key: the device has the signatures.
+        let repeated = before.op == 7 && self.answers.contains_key(frame);
+        assert!(!success || repeated || before.key().is_none_or(alive), "a dead key was served");
         check_states(before, server, &answer);
+        arrival::check(before, server, frame, success);
         if let Some(known) = self.answers.get(frame) {
             assert!(!success || known == bytes, "an answered frame has one answer");
             return answer.status;
@@ -140,7 +176,7 @@ impl Known {
             assert_eq!(answer.sid, before.sid);
             assert_eq!(answer.suite, frame[1]);
             self.accept(before, server, frame, &answer);
-            if matches!(before.op, 1 | 2 | 3 | 6 | 7) {
+            if matches!(before.op, 1 | 2 | 3 | 6 | 7 | 8) {
                 self.answers.insert(frame.to_vec(), bytes.to_vec());
             }
         }
@@ -191,6 +227,7 @@ impl Known {
                 let pending = record.pending.as_ref().unwrap().expose_bytes();
                 assert_eq!(body, [&pending[52..84], &pending[84..148]].concat());
             }
+            8 => arrival::check_halves(before, server, items, body),
             5 => assert!(*body == [1] || (*body == [0] && before.authentic)),
             6 => {
                 let points = body.chunks(64).map(|point| self.fresh(point)).collect();
@@ -238,7 +275,9 @@ fn check_usable(before: &Before, record: &KeyRecord, frame: &[u8]) {
         (Status::Pending, 1 | 6 | 7) => assert!(key.pending_sign.is_none(), "a pending key signs once"),
         (Status::Active, 1 | 6 | 7) => assert!(fresh && key.purpose == Purpose::Sign),
         (Status::Active, 2) => assert!(fresh && key.purpose == Purpose::Encrypt),
+        (Status::Active, 8) => assert!(fresh),
         (Status::Active, 3 | 5) => {}
+        (Status::Arriving, 3 | 5) => arrival::check_usable(before, record),
         (status, _) => panic!("op {op:02x} with a key that is {status:?}"),
     }
 }
@@ -282,14 +321,18 @@ fn check_states(before: &Before, server: &Server, answer: &Answer) {
     for (key_id, record) in &server.keys {
         let now = State::of(record);
         let Some(then) = before.states.get(key_id) else {
-            assert!(op == 0x11 && success && now.status == Status::Pending && now.epoch == 1);
+            let status = if op == 0x11 { Status::Pending } else { Status::Arriving };
+            assert!(matches!(op, 0x08 | 0x11 | 0x13) && success && now.status == status);
+            assert_eq!((now.epoch, now.rid), (1, RefreshId::KEYGEN));
             continue;
         };
         if *key_id != before.key_id || !before.own {
-            assert_eq!(now, *then, "a key that the frame is not about");
+            let moved = arrival::moves_away(before, server, key_id);
+            let then = State { status: if moved { Status::Revoked } else { then.status }, ..*then };
+            assert_eq!(now, then, "a key that the frame is not about");
             continue;
         }
-        assert_eq!((now.suite, now.purpose), (then.suite, then.purpose));
+        assert_eq!(now.identity(), then.identity());
         let activated = op == 5 && success && now.epoch == then.epoch + 1;
         assert!(activated || (now.epoch, now.rid) == (then.epoch, then.rid));
         assert!(activated || now.gate.total >= then.gate.total, "wrong PINs were forgotten");
@@ -300,7 +343,9 @@ fn check_states(before: &Before, server: &Server, answer: &Answer) {
         let signed = success && matches!(op, 1 | 7) && then.pending_sign.is_none();
         assert!(signed || now.pending_sign == then.pending_sign, "one signature while pending");
         let begins = op == 0x12 && success && (then.status, now.status) == (Status::Pending, Status::Active);
-        assert!(begins || now.status == then.status);
+        let arrives = activated && then.status == Status::Arriving;
+        let status = if begins || arrives { Status::Active } else { then.status };
+        assert_eq!(now.status, status);
         assert!(now.gate.refresh_required == then.gate.refresh_required || activated);
     }
 }

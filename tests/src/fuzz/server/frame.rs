@@ -47,7 +47,7 @@ impl How {
 }
 
 /// What every frame begins with in a script: how it is sent, and the last byte of its session.
-fn start(world: &World, name: u8, script: &mut Script<'_>) -> Option<(How, Facts, [u8; 16], u64)> {
+pub(super) fn start(world: &World, name: u8, script: &mut Script<'_>) -> Option<(How, Facts, [u8; 16], u64)> {
     let how = How(script.byte()?);
     Some((how, how.facts(world.facts(name)), session(script.byte()?), how.ts_ms(world.now_ms)))
 }
