@@ -19,6 +19,7 @@ use aws_lc_rs::{
 use getrandom::SysRng;
 use sm_primitives::{
     PublicPoint, SecretScalar, batch,
+    hash2curve::hash_to_curve,
     sm2::{DistId, PrivateKey, dsa, pke},
 };
 
@@ -103,6 +104,13 @@ fn points() -> Vec<Operation> {
             let (k, point) = (scalar(7), PublicPoint::mul_base(&scalar(4)));
             move || {
                 black_box(black_box(&point).mul(&k));
+            }
+        }),
+        Operation::one("hash to curve", || {
+            || {
+                black_box(
+                    hash_to_curve(black_box(&[&MESSAGE[..]]), b"bench/sm2p256v1_XMD:SM3_SSWU_RO_").unwrap(),
+                );
             }
         }),
         Operation::items("k*G, 32 at once", BATCH, || {

@@ -16,6 +16,7 @@ use std::{env, hint::black_box};
 use getrandom::SysRng;
 use sm_primitives::{
     Error, PublicPoint, Scalar, SecretScalar, batch,
+    hash2curve::hash_to_curve,
     sm2::{Ciphertext, DistId, PrivateKey, dsa, pke},
     sm3,
     sm4::{Sm4, cbc, ctr, gcm},
@@ -68,6 +69,7 @@ fn points() -> Result<(), Error> {
         let secret = q.mul_secret(k);
         black_box(secret.sub_public(&PublicPoint::generator()));
         black_box(secret.sub_public(&q));
+        black_box(secret.mul(k).declassify());
         black_box(secret.expose_bytes());
     }
     let points = batch::mul_base(&ks);
@@ -152,6 +154,7 @@ fn hashes() -> Result<(), Error> {
     black_box(sm3::digest(&long));
     let messages: Vec<&[u8]> = (0..40).map(|i| &long[..30 * i]).collect();
     black_box(sm3::digest_all(&messages));
+    black_box(hash_to_curve(&messages[..3], b"ctgrind/sm2p256v1_XMD:SM3_SSWU_RO_")?.expose_bytes());
     black_box(sm3::hmac::HmacKey::new(&long[..40]).tag_all(&messages));
     // A key stream of several batches.
     let key = PrivateKey::generate(&mut SysRng)?;

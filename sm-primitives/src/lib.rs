@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`sm2`] | keys and their files, signatures, encryption |
 //! | [`sm3`], [`sm4`] | hash with HMAC, HKDF, PBKDF2; cipher with CBC, CTR, GCM |
-//! | [`scalar`], [`point`], [`batch`] | the group of SM2, for protocols built on it |
+//! | [`scalar`], [`point`], [`batch`], [`hash2curve`] | the group of SM2, for protocols built on it |
 //! | [`ct`] | marks where bytes become secret and where they become public again |
 //!
 //! # Secrets
@@ -38,6 +38,7 @@ pub use zeroize::Zeroizing;
 pub mod batch;
 pub mod ct;
 mod error;
+pub mod hash2curve;
 mod low;
 mod mid;
 pub mod point;

@@ -16,4 +16,5 @@ pub(crate) mod ops;
 pub(crate) mod point;
 mod recode;
 pub(crate) mod scalar;
+mod sswu;
 mod table;

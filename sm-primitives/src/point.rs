@@ -1,4 +1,5 @@
-//! Points of the curve other than the identity: [`PublicPoint`], and [`SecretPoint`] for shared secrets.
+//! Points of the curve other than the identity: [`PublicPoint`], and [`SecretPoint`] for shared secrets and
+//! for hashes of secrets.
 
 use core::fmt;
 
@@ -164,6 +165,26 @@ impl SecretPoint {
         let secret = Self(point);
         point.zeroize();
         secret
+    }
+
+    /// The point that field elements stand for, `None` if that is the identity (that one bit becomes public).
+    pub(crate) fn map(u: &[FieldElement; 2]) -> Option<Self> {
+        let (mut point, is_identity) = ops::map_to_curve(u);
+        let secret = Self::new(point);
+        point.zeroize();
+        (!ct::into_public_choice(is_identity)).then_some(secret)
+    }
+
+    /// \[k\]self. Timing: independent of `k` and of the point.
+    #[must_use]
+    pub fn mul(&self, k: &SecretScalar) -> Self {
+        Self::new(ops::mul_secret(k.element(), &self.0))
+    }
+
+    /// Makes the point public. Every use needs a reason why that is safe.
+    #[must_use]
+    pub fn declassify(self) -> PublicPoint {
+        PublicPoint::declassify(self.0)
     }
 
     /// self - q, `None` exactly if that is the identity (that one bit becomes public).

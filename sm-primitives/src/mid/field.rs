@@ -3,7 +3,7 @@
 use core::ops::{Add, Mul, Neg, Sub};
 
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::low::{
     Arithmetic, Portable, divsteps,
@@ -49,6 +49,16 @@ impl FieldElement {
             Self::from_limbs(limbs::mul_p(&limbs::reduce_once(&plain, &limbs::P), &Self::R.0)),
             limbs::less_than(&plain, &limbs::P),
         )
+    }
+
+    /// The integer of 48 big-endian bytes mod p. Uniform up to 2^-128 if the bytes are.
+    pub(crate) fn from_wide(bytes: &[u8; 48]) -> Self {
+        let mut halves = Zeroizing::new([[0; 32]; 2]);
+        halves[0][16..].copy_from_slice(&bytes[..16]);
+        halves[1].copy_from_slice(&bytes[16..]);
+        // A half that is not below p is read as what it is mod p: p > 2^255.
+        let [high, low] = [&halves[0], &halves[1]].map(|half| Self::from_bytes(half).0);
+        high * Self::R + low
     }
 
     /// 32 big-endian bytes, below p.
@@ -153,16 +163,22 @@ impl<A: Arithmetic> FieldElement<A> {
         Self(divsteps::invert_p_vartime(&self.0), self.1)
     }
 
-    /// A square root, the choice says whether there is one. self^((p + 1) / 4), as p = 3 mod 4.
+    /// A square root, the choice says whether there is one.
     pub(crate) fn sqrt(&self) -> (Self, Choice) {
-        // (p + 1) / 4 in binary: 31 ones, a zero, 128 ones, 31 zeros, a one, 62 zeros.
+        let r = self.inverse_root() * *self;
+        (r, r.square().ct_eq(self))
+    }
+
+    /// self^((p - 3) / 4): for a square, one over a root of it; for others, one over a root of -self; as p = 3 mod 4.
+    pub(super) fn inverse_root(&self) -> Self {
+        // (p - 3) / 4 in binary: 31 ones, a zero, 128 ones, 32 zeros, 62 ones.
         let [x31, x32] = self.runs_of_ones();
         let mut r = x31.square();
         for _ in 0..4 {
             r = r.square_times(32) * x32;
         }
-        r = (r.square_times(32) * *self).square_times(62);
-        (r, r.square().ct_eq(self))
+        r = r.square_times(32 + 31) * x31;
+        r.square_times(31) * x31
     }
 }
 
@@ -323,6 +339,21 @@ mod tests {
             prop_assert!(bool::from(exists) && (same(root, a) || same(root, -a)));
             // p = 3 mod 4, so -1 is no square.
             prop_assert!(!bool::from((-square).sqrt().1));
+        }
+
+        /// Against the digits one after the other.
+        #[test]
+        fn wide_numbers_are_reduced(mut bytes in prop::array::uniform32(any::<u8>()), high: [u8; 16], ones: bool) {
+            if ones {
+                bytes.fill(0xff);
+            }
+            let mut wide = [0; 48];
+            wide[..16].copy_from_slice(&high);
+            wide[16..].copy_from_slice(&bytes);
+            let digit = |byte: u8| FieldElement::from_bytes(&core::array::from_fn(|i| if i == 31 { byte } else { 0 })).0;
+            let base = digit(255) + FieldElement::ONE;
+            let expected = wide.iter().fold(FieldElement::ZERO, |sum, &byte| sum * base + digit(byte));
+            prop_assert!(same(FieldElement::from_wide(&wide), expected));
         }
 
         #[test]

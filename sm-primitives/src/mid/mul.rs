@@ -1,10 +1,10 @@
-//! Multiplication by secret scalars. Constant time: tables read in full, no digit is zero, no addition has an
+//! Multiplication by secret scalars, of public points and of secret ones. Constant time: tables read in full, no digit is zero, no addition has an
 //! exceptional case but the last, which is done by the complete formula.
 
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    inverse::odd_multiples_vartime,
+    inverse::{odd_multiples_vartime, to_affine_all},
     jacobian::Jacobian,
     point::{Affine, Projective},
     recode::SignedDigits,
@@ -69,13 +69,32 @@ pub(super) fn mul_base_in_lanes<A: Arithmetic>(
 /// The digits of a secret scalar that [`mul`] works on.
 pub(super) type Digits = SignedDigits<WINDOW, DIGITS>;
 
-/// The multiples of one public point that [`mul`] chooses from: 1, 3, .. 31 times it.
+/// The multiples of one point that [`mul`] chooses from: 1, 3, .. 31 times it.
 pub(super) struct Multiples([Affine; ENTRIES]);
 
 impl Multiples {
+    /// Those of a public point. Variable time.
     pub(super) fn new<A: Arithmetic>(q: &Affine<A>) -> Self {
         let [multiples] = odd_multiples_vartime([*q]);
         Self(multiples.map(|multiple| multiple.on(Portable)))
+    }
+
+    /// Those of a secret point. Constant time.
+    pub(super) fn of_secret<A: Arithmetic>(q: &Affine<A>) -> Zeroizing<Self> {
+        let multiples = Zeroizing::new(Jacobian::odd_multiples::<ENTRIES>(q));
+        let multiples = Zeroizing::new(multiples.each_ref().map(|(multiple, _)| Projective::from(multiple)));
+        let affine = Zeroizing::new(to_affine_all(&multiples[..]));
+        let mut all = Zeroizing::new(Self([Affine::default(); ENTRIES]));
+        for (entry, point) in all.0.iter_mut().zip(affine.iter()) {
+            *entry = point.on(Portable);
+        }
+        all
+    }
+}
+
+impl Zeroize for Multiples {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
     }
 }
 

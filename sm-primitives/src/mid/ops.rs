@@ -5,7 +5,7 @@
 //! | operation | scalars | here |
 //! |---|---|---|
 //! | [`mul_base`], [`mul_base_all`] | secret | signed comb without doublings, 5 bits (52 KB), in lanes or not, or 8 bits (256 KB) |
-//! | [`mul`], [`mul_each`], [`mul_same`] | secret | signed 5-bit windows |
+//! | [`mul`], [`mul_secret`], [`mul_each`], [`mul_same`] | secret | signed 5-bit windows |
 //! | [`mul_vartime`], [`mul_base_add_vartime`], [`verify_vartime`] | public | interleaved non-adjacent forms |
 //! | [`verify_with_comb_vartime`] | public | two signed 8-bit combs |
 //! | [`nonce_sums_vartime`] | public, 128 bits | likewise |
@@ -21,13 +21,14 @@ use zeroize::Zeroizing;
 use super::batch::{self, Base, Table, Tables};
 use super::{
     comb::Comb,
+    field::FieldElement,
     inverse::{self, to_affine, to_affine_all},
     jacobian::Jacobian,
     mul::{self, Digits, Multiples},
     mul_vartime::{self, Term},
     point::{Affine, Projective},
     scalar::ScalarElement,
-    table,
+    sswu, table,
 };
 use crate::low::{Arithmetic, Portable, with_best_arithmetic};
 
@@ -115,6 +116,23 @@ pub(crate) fn mul_base_all(ks: &[&ScalarElement]) -> Vec<Affine> {
 pub(crate) fn mul(k: &ScalarElement, q: &Affine) -> Affine {
     with_best_arithmetic!(a => {
         to_affine(&*mul::mul(&Digits::new(k), &Multiples::new(&q.on(a)), a)).on(Portable)
+    })
+}
+
+/// [k]Q for k != 0. Constant time, in Q too.
+pub(crate) fn mul_secret(k: &ScalarElement, q: &Affine) -> Affine {
+    with_best_arithmetic!(a => {
+        to_affine(&*mul::mul(&Digits::new(k), &Multiples::of_secret(&q.on(a)), a)).on(Portable)
+    })
+}
+
+/// The sum of the points that two field elements stand for, and whether that is the identity, which gives (0, 0).
+/// Constant time.
+pub(crate) fn map_to_curve(u: &[FieldElement; 2]) -> (Affine, Choice) {
+    with_best_arithmetic!(a => {
+        let [first, second] = [&u[0], &u[1]].map(|u| Zeroizing::new(sswu::map(&u.on(a))));
+        let sum = Zeroizing::new(first.add(&second));
+        (to_affine(&sum).on(Portable), sum.is_identity())
     })
 }
 
@@ -348,6 +366,7 @@ mod tests {
             for ((k, g), expected) in ks.iter().zip(gs).zip(qs) {
                 assert_eq!(bytes(&mul_base(k)), bytes(&g));
                 assert_eq!(bytes(&mul(k, &q)), bytes(&expected));
+                assert_eq!(bytes(&mul_secret(k, &q)), bytes(&expected));
                 assert_eq!(bytes(&mul_vartime(k, &q).unwrap()), bytes(&expected));
                 assert_eq!(bytes(&mul_base_add_vartime(k, &ScalarElement::ZERO, &q).unwrap()), bytes(&g));
             }
@@ -378,6 +397,7 @@ mod tests {
             assert_eq!(bytes(&mul_base(&k)), bytes(&expected));
             assert_eq!(bytes(&to_affine(&Portable.mul_base(&k))), bytes(&expected));
             assert_eq!(bytes(&mul(&k, &Affine::GENERATOR)), bytes(&expected));
+            assert_eq!(bytes(&mul_secret(&k, &Affine::GENERATOR)), bytes(&expected));
         }
     }
 

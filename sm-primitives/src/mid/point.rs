@@ -110,7 +110,6 @@ impl<A: Arithmetic> From<Affine<A>> for Projective<A> {
 impl<A: Arithmetic> Projective<A> {
     /// self + q for any two points, equal, opposite or the identity. Algorithm 4: 12 multiplications, 2 by b. The
     /// specification of the incomplete additions.
-    #[cfg(test)]
     pub(super) fn add(&self, q: &Self) -> Self {
         let xx = self.x * q.x;
         let yy = self.y * q.y;
