@@ -52,6 +52,7 @@ pub mod import;
 pub mod keygen;
 mod local;
 mod nonce;
+pub mod oprf;
 mod pin;
 mod proof;
 pub mod refresh;

@@ -45,6 +45,10 @@ impl Pin {
         ct::into_secret_bytes(&mut digits);
         Ok(Self(digits))
     }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Pin {
@@ -149,7 +153,7 @@ impl Derivation {
     /// Timing: depends on the iterations and the PIN's length only.
     pub(crate) fn mask(&self, pin: &Pin, device_key: &DeviceKey, key_id: &KeyId) -> Result<Mask, Error> {
         let mut z = Zeroizing::new([0; 32]);
-        sm3::pbkdf2(&pin.0, &self.salt, self.iterations, &mut z[..])?;
+        sm3::pbkdf2(pin.as_bytes(), &self.salt, self.iterations, &mut z[..])?;
         let [prefix, name, end] = Label::PIN.parts();
         let w = device_key.mac(&[prefix, name, end, key_id.as_bytes(), &z[..]]);
         let mut auth = Zeroizing::new([0; 32]);
