@@ -4,6 +4,7 @@
 //! secret: a model for tests and nothing else.
 
 pub mod commit;
+pub mod oprf;
 
 use std::sync::LazyLock;
 
