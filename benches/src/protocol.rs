@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use cosign_core::{
-    DeviceKey, Digest, KeyId, MIN_ITERATIONS, Op, Pin, Progress, Purpose, Suite,
+    DeviceKey, Digest, KeyId, MIN_ITERATIONS, Op, Pin, PinMode, Progress, Purpose, Suite,
     decrypt::{self, AwaitingPlaintexts},
     keygen::{self, AwaitingServerShare},
     server::{Admission, Incoming, Issued, Origin, PendingKeygen, ReplayCache, receive},
@@ -163,8 +163,13 @@ fn client_start() -> (Vec<u8>, AwaitingServerShare) {
 
 fn server_start(frame: &[u8]) -> (Vec<u8>, PendingKeygen) {
     let Ok(Incoming::KeygenStart(start)) = receive(frame) else { panic!("not a key generation") };
-    let issued =
-        Issued { device: DEVICE, suite: Suite::D, purpose: Purpose::Sign, origin: Origin::Generated };
+    let issued = Issued {
+        device: DEVICE,
+        suite: Suite::D,
+        purpose: Purpose::Sign,
+        mode: PinMode::Base,
+        origin: Origin::Generated,
+    };
     start.respond(Some(issued), &DEVICE, NOW, &mut Seeded::new(4)).unwrap()
 }
 

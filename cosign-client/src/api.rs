@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cosign_core::{Purpose, Suite};
+use cosign_core::{PinMode, Purpose, Suite};
 use serde::{Deserialize, Serialize};
 
 /// What a server says about itself (`GET /v1/server`).
@@ -39,6 +39,9 @@ pub struct NewKey {
     pub suite: String,
     /// What it is for.
     pub purpose: KeyPurpose,
+    /// How its PIN is protected: `base` or `oblivious`.
+    #[serde(default = "base_mode")]
+    pub pin_mode: String,
 }
 
 /// A key id that was issued to this device and is not used yet (`GET /v1/key-ids/{key_id}`).
@@ -48,6 +51,9 @@ pub struct IssuedId {
     pub suite: String,
     /// What it is for.
     pub purpose: KeyPurpose,
+    /// How its PIN is protected: `base` or `oblivious`.
+    #[serde(default = "base_mode")]
+    pub pin_mode: String,
     /// The key to be recovered under this id, SPKI PEM; `None` if the id is for something else.
     #[serde(default)]
     pub public_key: Option<String>,
@@ -102,6 +108,9 @@ pub struct KeyStatus {
     pub suite: String,
     /// What it is for.
     pub purpose: KeyPurpose,
+    /// How its PIN is protected: `base` or `oblivious`.
+    #[serde(default = "base_mode")]
+    pub pin_mode: String,
     /// The label given at its making.
     #[serde(default)]
     pub label: String,
@@ -124,6 +133,11 @@ pub struct KeyStatus {
 /// What servers mean that do not name the suite.
 fn suite_d() -> String {
     Suite::D.as_str().to_owned()
+}
+
+/// What servers mean that do not name the PIN mode.
+fn base_mode() -> String {
+    PinMode::Base.as_str().to_owned()
 }
 
 /// The PIN gate of a key.
@@ -234,7 +248,7 @@ mod tests {
                 "pin":{"failures":1,"total":2,"locked":false,"retry_s":0},"decrypts":3}"#,
         )
         .unwrap();
-        assert_eq!(status.suite, "D");
+        assert_eq!((status.suite.as_str(), status.pin_mode.as_str()), ("D", "base"));
         assert_eq!((status.purpose, status.pin.total, status.decrypts), (KeyPurpose::Encrypt, 2, 3));
         assert!(serde_json::from_str::<KeyStatus>(r#"{"purpose":"both"}"#).is_err());
         let list = format!(r#"{{"keys":[{}]}}"#, serde_json::to_string(&status).unwrap());

@@ -2,6 +2,7 @@
 
 mod audit;
 mod batch;
+mod evaluate;
 mod keygen;
 mod recovery;
 mod refresh;
@@ -25,6 +26,8 @@ use sm_primitives::{Zeroizing, sm2::Ciphertext};
 use tokio::{runtime::Handle, task};
 
 use self::batch::Stopped;
+#[cfg(test)]
+pub(crate) use self::refresh::Links;
 pub(crate) use self::session::Exchange;
 pub use self::{
     audit::LogHead,
@@ -150,21 +153,22 @@ impl Client {
         self.connection.call(Method::POST, &format!("/v1/keys/{key_id}/freeze"), None::<&()>).await
     }
 
-    /// Takes the PIN mask off a record. **A wrong PIN gives another key, not an error**: only the server can tell.
+    /// Takes the PIN mask off a record. **A wrong PIN gives another key, not an error**: only the server can tell, at the
+    /// key's first request.
+    ///
+    /// In oblivious mode the server takes part, and counts a wrong PIN until that request: it is to follow at once. Keep
+    /// [`Store::evaluation_lock`](crate::Store::evaluation_lock) until it is answered if others use the key, too.
     ///
     /// # Errors
-    /// [`Error::ForeignRecord`] if the record was changed or belongs to another device.
+    /// [`Error::ForeignRecord`] if the record was changed or belongs to another device. In oblivious mode also
+    /// [`Error::WrongPin`] while there is a wait, the other refusals, and network errors.
     pub async fn unlock(
         &self,
         record: LocalRecord,
         credentials: Arc<Credentials>,
     ) -> Result<Arc<ClientKey>, Error> {
-        let key_id = record.key_id();
-        blocking(move || {
-            let key = record.unlock(&credentials.pin, &credentials.device);
-            key.map(Arc::new).map_err(|_| Error::ForeignRecord(key_id))
-        })
-        .await
+        let link = self.channel(record.key_id()).of(Op::Evaluate);
+        blocking(move || evaluate::unlock(&link, &record, &credentials).map(Arc::new)).await
     }
 
     /// Opens SM2 ciphertexts, in requests of at most 256 one after the other. Gives the plaintexts in order and the

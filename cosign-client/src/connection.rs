@@ -367,6 +367,7 @@ fn unreached(error: Error) -> Failure {
 fn frame_call(op: Op, key_id: KeyId, frame: &[u8]) -> Call {
     let operation = match op {
         Op::Confirm => Op::Refresh.as_str(),
+        Op::KeygenOblivious => Op::Keygen.as_str(),
         op => op.as_str(),
     };
     Call {

@@ -5,7 +5,7 @@ mod text;
 
 use std::{io, path::PathBuf};
 
-use cosign_core::{Code, Detail, KeyId, Refusal, audit::Invalid};
+use cosign_core::{ApiMisuse, Code, Detail, KeyId, Refusal, audit::Invalid};
 
 pub(crate) use self::text::duration_text;
 use self::text::{cause_text, pin_text};
@@ -425,8 +425,17 @@ impl Error {
             }
             cosign_core::Error::UnknownStatus(_) => Self::BadAnswer("unknown status"),
             cosign_core::Error::RandomFailed => Self::RandomFailed,
+            cosign_core::Error::ApiMisuse(ApiMisuse::PinFormat) => Self::PinFormat,
             other => Self::Misuse(other),
         }
+    }
+}
+
+/// What an error means of which the record of this key is the likely cause.
+pub(crate) fn foreign(key_id: KeyId) -> impl Fn(Error) -> Error {
+    move |error| match error {
+        Error::Misuse(cosign_core::Error::InvalidRecord) => Error::ForeignRecord(key_id),
+        error => error,
     }
 }
 

@@ -67,6 +67,7 @@ pub use client::{
 pub use connection::{Connection, Resend, Target, Transport};
 pub use error::{Category, Error};
 pub use store::{
-    DEFAULT_LABEL, Device, KeyInfo, MAX_LABEL, NewKeyInfo, REFRESH_AFTER_MS, Store, StoredKey, check_label,
+    DEFAULT_LABEL, Device, EvaluationLock, KeyInfo, MAX_LABEL, NewKeyInfo, REFRESH_AFTER_MS, Store,
+    StoredKey, check_label,
 };
 pub use tls::{DeviceIdentity, Trust};

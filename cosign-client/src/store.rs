@@ -28,7 +28,7 @@ use std::{
     time::Duration,
 };
 
-use cosign_core::{DeviceKey, KeyId, LocalRecord, Purpose};
+use cosign_core::{CLIENT_DEADLINE_MS, DeviceKey, KeyId, LocalRecord, PinMode, Purpose};
 use getrandom::SysRng;
 use zeroize::Zeroizing;
 
@@ -39,6 +39,8 @@ use crate::{clock, error::Error, tls::DeviceIdentity};
 
 /// How long a writer waits for another one.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// How long an evaluation waits for another one and the request behind it.
+const EVALUATION_WAIT: Duration = Duration::from_millis(2 * CLIENT_DEADLINE_MS);
 
 const RECORD: &str = "record";
 const NEXT: &str = "next";
@@ -55,6 +57,12 @@ pub struct Device {
     pub identity: Arc<DeviceIdentity>,
     /// `K_dev`, mixed into every PIN.
     pub secret: DeviceKey,
+}
+
+/// See [`Store::evaluation_lock`]. Ends when it is dropped.
+#[derive(Debug)]
+pub struct EvaluationLock {
+    _file: File,
 }
 
 impl Store {
@@ -329,12 +337,34 @@ impl Store {
         Ok(content)
     }
 
-    /// One writer at a time; the lock goes with the file handle.
+    /// Waits until no other process is between an evaluation and the request it was made for: a second evaluation would
+    /// take the place of the first, which the server then counts as a wrong PIN for good. `None` in base mode.
+    ///
+    /// Blocks for up to two minutes.
+    ///
+    /// # Errors
+    /// [`Error::StoreBusy`], [`Error::Store`].
+    pub fn evaluation_lock(&self, mode: PinMode) -> Result<Option<EvaluationLock>, Error> {
+        match mode {
+            PinMode::Base => Ok(None),
+            PinMode::Oblivious => {
+                let file = self.lock_file("evaluation-lock", EVALUATION_WAIT)?;
+                Ok(Some(EvaluationLock { _file: file }))
+            }
+        }
+    }
+
+    /// One writer at a time.
     fn lock(&self) -> Result<File, Error> {
-        let path = self.root.join("lock");
+        self.lock_file("lock", LOCK_WAIT)
+    }
+
+    /// The lock goes with the file handle.
+    fn lock_file(&self, name: &str, wait: Duration) -> Result<File, Error> {
+        let path = self.root.join(name);
         let io = |error| Error::store(&path, error);
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-        let give_up = clock::instant() + LOCK_WAIT;
+        let give_up = clock::instant() + wait;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),

@@ -7,8 +7,8 @@ pub(crate) mod power;
 use std::{collections::BTreeMap, sync::Arc};
 
 use cosign_core::{
-    ClientKey, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose,
-    SessionId, Suite, csr, keygen,
+    ClientKey, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, PinMode, Progress,
+    Purpose, SessionId, Suite, csr, keygen,
     server::{
         Admission, Incoming, Issued, KeyRecord, Origin, Parent, PendingKeygen, ReplayCache, Status, receive,
     },
@@ -37,6 +37,8 @@ pub(crate) struct Model {
     cache: ReplayCache,
     /// How many more shares of a key its owner may give to others.
     pub(crate) free_seats: u32,
+    /// Of the keys for which it issues ids.
+    pub(crate) mode: PinMode,
 }
 
 impl Model {
@@ -48,6 +50,7 @@ impl Model {
             issued: BTreeMap::new(),
             cache,
             free_seats: 0,
+            mode: PinMode::Base,
         }
     }
 
@@ -69,6 +72,7 @@ impl Model {
                         }
                         Admission::Job(job) => job.run(&NONCE_KEY, &mut SysRng),
                         Admission::Refresh(job) => job.run(self.keys.get_mut(&key_id).unwrap(), &mut SysRng),
+                        Admission::Evaluate(job) => job.run(),
                         Admission::Split(job) => {
                             let issued = self.issued.remove(&job.to());
                             let record = &self.keys[&key_id];
@@ -83,9 +87,13 @@ impl Model {
             Ok(Incoming::KeygenStart(start)) => {
                 let session = (start.key_id(), start.sid());
                 let issued = self.issued.remove(&session.0);
-                let (frame, pending) = start.respond(issued, &DEVICE, now, &mut SysRng).unwrap();
-                self.keygens.insert(session, pending);
-                frame
+                match start.respond(issued, &DEVICE, now, &mut SysRng) {
+                    Ok((frame, pending)) => {
+                        self.keygens.insert(session, pending);
+                        frame
+                    }
+                    Err(refusal) => refusal,
+                }
             }
             Ok(Incoming::KeygenOpen(open)) => {
                 let pending = self.keygens.remove(&(open.key_id(), open.sid()));
@@ -99,7 +107,7 @@ impl Model {
             }
             Ok(Incoming::Import(import)) => {
                 let issued = self.issued.remove(&import.key_id());
-                match import.respond(issued, &DEVICE, now) {
+                match import.respond(issued, &DEVICE, now, &mut SysRng) {
                     Ok((frame, record)) => {
                         self.keys.insert(record.key_id, record);
                         frame
@@ -125,7 +133,7 @@ impl Model {
     /// Issues a key id for shares that come from elsewhere.
     pub(crate) fn issue(&mut self, id: u8, suite: Suite, purpose: Purpose, origin: Origin) -> KeyId {
         let key_id = KeyId::from_bytes([id; 16]);
-        self.issued.insert(key_id, Issued { device: DEVICE, suite, purpose, origin });
+        self.issued.insert(key_id, Issued { device: DEVICE, suite, purpose, mode: self.mode, origin });
         key_id
     }
 
@@ -139,9 +147,19 @@ impl Model {
         device: &DeviceKey,
     ) -> (LocalRecord, ClientKey) {
         let key_id = self.issue(id, suite, purpose, Origin::Generated);
-        let (frame, waiting) = keygen::start(key_id, suite, purpose, &mut SysRng).unwrap();
-        let answer = self.answer(&frame);
-        let (frame, waiting) = waiting.finish(&answer, pin, device, MIN_ITERATIONS, &mut SysRng).unwrap();
+        let (frame, waiting) = match self.mode {
+            PinMode::Base => {
+                let (frame, waiting) = keygen::start(key_id, suite, purpose, &mut SysRng).unwrap();
+                waiting.finish(&self.answer(&frame), pin, device, MIN_ITERATIONS, &mut SysRng)
+            }
+            PinMode::Oblivious => {
+                let (frame, waiting) =
+                    keygen::start_oblivious(key_id, suite, purpose, pin, MIN_ITERATIONS, &mut SysRng)
+                        .unwrap();
+                waiting.finish(&self.answer(&frame), device)
+            }
+        }
+        .unwrap();
         let answer = self.answer(&frame);
         let (record, key) = waiting.finish(&answer).unwrap();
 

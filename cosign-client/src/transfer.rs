@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cosign-invitation:BASE64URL        an invitation, 129 bytes; public
-//! cosign-share:BASE64URL             a share sealed to it, 244 bytes
+//! cosign-share:BASE64URL             a share sealed to it, 244 or 245 bytes
 //! ```
 //! Base64 is that of RFC 4648, clause 5, without padding. White space, which mail programs put in, is ignored.
 

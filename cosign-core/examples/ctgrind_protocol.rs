@@ -14,8 +14,8 @@
 use std::{env, hint::black_box};
 
 use cosign_core::{
-    ClientKey, Code, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress,
-    Purpose, Suite, csr, decrypt, import, keygen, refresh,
+    ClientKey, Code, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, PinMode,
+    Progress, Purpose, Suite, csr, decrypt, import, keygen, refresh,
     server::{
         Admission, Incoming, Issued, KeyRecord, Origin, PendingRefresh, ReplayCache, ServerShare, receive,
     },
@@ -122,9 +122,16 @@ impl Server {
             Admission::Answered(answered) => return Ok(answered.frame),
             Admission::Job(job) => job.run(&self.nonce_key, &mut SecretRng),
             Admission::Refresh(job) => job.run(&mut self.record, &mut SecretRng),
+            Admission::Evaluate(job) => job.run(),
             Admission::Split(job) => {
                 let KeyRecord { key_id, suite, purpose, .. } = self.record;
-                let issued = Issued { device: DEVICE, suite, purpose, origin: Origin::Split(key_id) };
+                let issued = Issued {
+                    device: DEVICE,
+                    suite,
+                    purpose,
+                    mode: PinMode::Base,
+                    origin: Origin::Split(key_id),
+                };
                 let (executed, arriving) = job.run(&self.record, Some(&issued), 0, &mut SecretRng);
                 self.arriving = arriving;
                 executed
@@ -154,7 +161,8 @@ impl Pair {
         let device_key = DeviceKey::random(rng)?;
         let (k1, waiting) = keygen::start(key_id, suite, purpose, rng)?;
         let Ok(Incoming::KeygenStart(start)) = receive(&k1) else { return Err(FAILED) };
-        let issued = Issued { device: DEVICE, suite, purpose, origin: Origin::Generated };
+        let issued =
+            Issued { device: DEVICE, suite, purpose, mode: PinMode::Base, origin: Origin::Generated };
         let (k2, pending) = start.respond(Some(issued), &DEVICE, NOW, rng).map_err(|_| FAILED)?;
         let (k3, waiting) = waiting.finish(&k2, &pin, &device_key, MIN_ITERATIONS, rng)?;
         let Ok(Incoming::KeygenOpen(open)) = receive(&k3) else { return Err(FAILED) };
@@ -246,11 +254,11 @@ impl Pair {
     fn recover() -> Result<Self, Error> {
         let (rng, key_id, suite) = (&mut SecretRng, KeyId::from_bytes([10; 16]), Suite::D);
         let kept = PrivateKey::generate(rng)?;
-        let waiting = import::start(key_id, suite, &kept, rng)?;
+        let waiting = import::start(key_id, suite, PinMode::Base, &kept, rng)?;
         let Ok(Incoming::Import(import)) = receive(waiting.frame()) else { return Err(FAILED) };
         let origin = Origin::Recovered(*kept.public_key());
-        let issued = Issued { device: DEVICE, suite, purpose: Purpose::Encrypt, origin };
-        let (answer, record) = import.respond(Some(issued), &DEVICE, NOW).map_err(|_| FAILED)?;
+        let issued = Issued { device: DEVICE, suite, purpose: Purpose::Encrypt, mode: PinMode::Base, origin };
+        let (answer, record) = import.respond(Some(issued), &DEVICE, NOW, rng).map_err(|_| FAILED)?;
         Self::arrive(record, waiting.finish(&answer)?)
     }
 

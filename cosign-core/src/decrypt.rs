@@ -17,7 +17,6 @@ use sm_primitives::{
 use crate::{
     error::{ApiMisuse, Code, Error, Progress},
     ids::{Op, Purpose, SessionId},
-    pin::public_bytes,
     share::{ClientKey, ServerShare},
     wire::{self, Answer, CLIENT_DEADLINE_MS},
 };
@@ -75,7 +74,7 @@ pub fn start<'k>(
     if key.purpose != Purpose::Encrypt {
         return Err(Error::ApiMisuse(ApiMisuse::Purpose));
     }
-    let sid = SessionId::from_bytes(public_bytes(rng)?);
+    let sid = key.session(rng)?;
     let mut sealed = Vec::with_capacity(ciphertexts.len());
     let mut body = Vec::with_capacity(ciphertexts.len() * POINT);
     for ciphertext in ciphertexts {

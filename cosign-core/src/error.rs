@@ -164,6 +164,8 @@ pub enum ApiMisuse {
     RequestLength,
     /// The invitation asks for a share of another key.
     Invitation,
+    /// The step is for keys of the other [`crate::PinMode`].
+    PinMode,
 }
 
 /// Why a step of the protocol failed, and by whose fault.
@@ -229,6 +231,7 @@ impl fmt::Display for Error {
                 ApiMisuse::Purpose => "the key does not serve this purpose",
                 ApiMisuse::RequestLength => "a certification request has 1 to 16384 bytes",
                 ApiMisuse::Invitation => "the invitation asks for a share of another key",
+                ApiMisuse::PinMode => "the step is for keys of the other PIN mode",
             }),
             Self::InvalidMessage(code) => write!(f, "the message is malformed ({code})"),
             Self::PeerMisbehaved(code) => {

@@ -1,6 +1,10 @@
 //! The PIN gate (SPEC.md, section 11.2): counts wrong PINs, makes the guesser wait, locks.
 
-use crate::error::{Code, Detail, Refusal};
+use crate::{
+    error::{Code, Detail, Refusal},
+    hash,
+    ids::{KeyId, SessionId},
+};
 
 /// Wrong PINs in a row that lock a key.
 const MAX_FAILS: u8 = 10;
@@ -22,6 +26,19 @@ pub struct Gate {
     pub unlock_at_ms: u64,
     /// Set by the registration authority's unlock: only a refresh is let through until one was activated.
     pub refresh_required: bool,
+    /// The last evaluation, if the request that it was made for has not come yet. Oblivious mode only.
+    pub charge: Option<Charge>,
+}
+
+/// What an evaluation was counted as. It stays counted unless its own request shows the right PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// The session of the evaluation, from which no other can tell the session of its request.
+    pub session: SessionId,
+    /// What of [`Gate::fails`] is its, 0..=2.
+    pub fails: u8,
+    /// What of [`Gate::total`] is its, 1..=2.
+    pub total: u8,
 }
 
 /// What the gate says.
@@ -57,40 +74,100 @@ impl Gate {
 
     /// Opens a locked gate after identity proofing; the next operation must be a refresh.
     pub const fn unlock(&mut self) {
-        *self = Self { fails: 0, total: 0, unlock_at_ms: 0, refresh_required: true };
+        *self = Self { fails: 0, total: 0, unlock_at_ms: 0, refresh_required: true, charge: None };
     }
 
     /// An activated refresh clears everything.
     pub(crate) const fn refreshed(&mut self) {
-        *self = Self { fails: 0, total: 0, unlock_at_ms: 0, refresh_required: false };
+        *self = Self { fails: 0, total: 0, unlock_at_ms: 0, refresh_required: false, charge: None };
+    }
+
+    /// Why no attempt is allowed now, if so.
+    pub(crate) fn closed(&self, now_ms: u64) -> Option<Passage> {
+        if self.is_locked() {
+            return Some(Passage::Locked);
+        }
+        match self.wait_s(now_ms) {
+            0 => None,
+            wait_s => Some(Passage::Shut(self.refusal(wait_s))),
+        }
     }
 
     /// Judges one request. `tag_is_right` is not called while locked or waiting, so nothing is learnt then.
     ///
     /// The caller makes the changed gate durable before any answer leaves.
     pub(crate) fn pass(&mut self, now_ms: u64, tag_is_right: impl FnOnce() -> bool) -> Passage {
-        if self.is_locked() {
-            return Passage::Locked;
-        }
-        let wait_s = self.wait_s(now_ms);
-        if wait_s > 0 {
-            return Passage::Shut(self.refusal(wait_s));
+        if let Some(closed) = self.closed(now_ms) {
+            return closed;
         }
         if tag_is_right() {
-            let failures = self.fails;
-            self.fails = 0;
-            self.unlock_at_ms = 0;
+            return Passage::Open { failures: self.succeed() };
+        }
+        let retry_s = self.count(1, 1, now_ms);
+        Passage::Shut(self.refusal(retry_s))
+    }
+
+    /// Counts an evaluation of `items` PINs, as far as there is room: the wrong PINs before it. An older one stays
+    /// counted for good.
+    ///
+    /// The caller has asked [`Self::closed`], and makes the changed gate durable before any answer leaves.
+    pub(crate) fn charge(&mut self, session: SessionId, items: u8, now_ms: u64) -> u8 {
+        let failures = self.fails;
+        let fails = items.min(MAX_FAILS.saturating_sub(self.fails));
+        let total = items.min(MAX_TOTAL.saturating_sub(self.total));
+        self.count(fails, total, now_ms);
+        self.charge = Some(Charge { session, fails, total });
+        failures
+    }
+
+    /// Takes out the charge of the evaluation that was made for the request of session `sid`, if there is one.
+    pub(crate) fn take_charge(&mut self, key_id: &KeyId, sid: &SessionId) -> Option<Charge> {
+        self.charge.take_if(|charge| charge.session == hash::evaluation_session(key_id, sid))
+    }
+
+    /// Judges the request whose attempt was counted as `charge`, which was taken out: neither lock nor wait stop it, a
+    /// wrong tag is not counted again, a right one gives back what it was counted as.
+    pub(crate) fn settle(
+        &mut self,
+        charge: Charge,
+        now_ms: u64,
+        tag_is_right: impl FnOnce() -> bool,
+    ) -> Passage {
+        if tag_is_right() {
+            self.total = self.total.saturating_sub(charge.total);
+            // The byte of the answer has room for 9.
+            let failures = self.succeed().saturating_sub(charge.fails).min(MAX_FAILS - 1);
             return Passage::Open { failures };
         }
-        self.fails = self.fails.saturating_add(1);
-        self.total = self.total.saturating_add(1);
+        let retry_s = if self.is_locked() { 0 } else { self.wait_s(now_ms) };
+        Passage::Shut(self.refusal(retry_s))
+    }
+
+    /// Clears what is counted in a row, and gives it.
+    fn succeed(&mut self) -> u8 {
+        let failures = self.fails;
+        self.fails = 0;
+        self.unlock_at_ms = 0;
+        if let Some(foreign) = &mut self.charge {
+            foreign.fails = 0;
+        }
+        failures
+    }
+
+    /// Counts attempts and sets the wait that follows: its seconds.
+    fn count(&mut self, fails: u8, total: u8, now_ms: u64) -> u32 {
+        self.fails = self.fails.saturating_add(fails);
+        self.total = self.total.saturating_add(total);
         let wait = self.fails.checked_sub(FREE_FAILS).and_then(|index| WAITS_S.get(usize::from(index)));
         let retry_s = if self.is_locked() { 0 } else { wait.copied().unwrap_or(0) };
         self.unlock_at_ms = if retry_s == 0 { 0 } else { now_ms.saturating_add(u64::from(retry_s) * 1000) };
-        Passage::Shut(self.refusal(retry_s))
+        retry_s
     }
 
     fn refusal(&self, retry_s: u32) -> Refusal {
         Refusal { code: Code::Pin, detail: Detail::Pin { remaining: self.remaining(), retry_s } }
     }
 }
+
+#[cfg(test)]
+mod tests;

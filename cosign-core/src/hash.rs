@@ -47,6 +47,7 @@ impl Dst {
     pub(crate) const REFRESH: Self = Self(&Absorbed::new(b"refresh"));
     pub(crate) const REFRESH_ID: Self = Self(&Absorbed::new(b"rid"));
     pub(crate) const SPLIT: Self = Self(&Absorbed::new(b"split"));
+    pub(crate) const EVALUATION_SESSION: Self = Self(&Absorbed::new(b"po-sid"));
     pub(crate) const INVITATION: Self = Self(&Absorbed::new(b"invite"));
     pub(crate) const PIN_MASK: Self = Self(&Absorbed::new(b"pin-mask"));
     pub(crate) const CLIENT_NONCE: Self = Self(&Absorbed::new(b"nonce-c"));
@@ -60,7 +61,9 @@ impl Dst {
             Op::Confirm => const { Self(&Absorbed::new(b"ref3")) },
             Op::Commit => const { Self(&Absorbed::new(b"reqC")) },
             Op::Split => const { Self(&Absorbed::new(b"spl")) },
-            Op::Sign | Op::Reveal | Op::Keygen | Op::Open | Op::Activate | Op::Import => {
+            Op::Evaluate => const { Self(&Absorbed::new(b"eval")) },
+            Op::Sign | Op::Reveal => const { Self(&Absorbed::new(b"req")) },
+            Op::Keygen | Op::Open | Op::Activate | Op::Import | Op::KeygenOblivious => {
                 const { Self(&Absorbed::new(b"req")) }
             }
         }
@@ -140,7 +143,7 @@ impl Request<'_> {
             .chain(&self.count.to_be_bytes())
     }
 
-    /// Hash of a request of ops 01, 02, 03, 05 to 08; `items` are the frame's bytes after its header, for op 07
+    /// Hash of a request of ops 01, 02, 03, 05 to 08, 0A; `items` are the frame's bytes after its header, for op 07
     /// without the salt.
     pub(crate) fn hash(&self, op: Op, items: &[u8]) -> [u8; 32] {
         let mut h_req = self.hasher(Dst::request(op)).chain(items).finalize();
@@ -191,6 +194,14 @@ fn from_be(bytes: &[u8]) -> u128 {
 /// A Fiat-Shamir challenge: SM3 over the parts, mod n.
 pub(crate) fn challenge(parts: &[&[u8]]) -> Scalar {
     Scalar::reduce(&parts.iter().fold(Dst::POK.hasher(), |hash, part| hash.chain(part)).finalize())
+}
+
+/// The session in which a PIN is evaluated that the request of session `sid` is under: who drew `sid` alone can name it.
+pub(crate) fn evaluation_session(key_id: &KeyId, sid: &SessionId) -> SessionId {
+    let hash = Dst::EVALUATION_SESSION.hasher().chain(key_id.as_bytes()).chain(sid.as_bytes()).finalize();
+    let mut session = [0; 16];
+    session.copy_from_slice(&hash[..16]);
+    SessionId::from_bytes(session)
 }
 
 /// Fingerprint of a whole request frame.

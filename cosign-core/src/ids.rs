@@ -156,9 +156,51 @@ impl Suite {
         match op {
             Op::Sign => matches!(self, Self::D),
             Op::Commit | Op::Reveal => matches!(self, Self::F2),
-            Op::Decrypt | Op::Refresh | Op::Confirm | Op::Split => true,
-            Op::Keygen | Op::Open | Op::Activate | Op::Import => true,
+            Op::Decrypt | Op::Refresh | Op::Confirm | Op::Split | Op::Evaluate => true,
+            Op::Keygen | Op::Open | Op::Activate | Op::Import | Op::KeygenOblivious => true,
         }
+    }
+}
+
+/// How the PIN of a key is turned into its mask. Fixed with the key id, never negotiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PinMode {
+    /// By the device alone.
+    Base = 1,
+    /// With an evaluation by the server for each attempt: a stolen phone and a recorded exchange test no PIN.
+    Oblivious = 2,
+}
+
+impl PinMode {
+    /// Reads the derivation byte of a record: 01 or 02.
+    #[must_use]
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Base),
+            2 => Some(Self::Oblivious),
+            _ => None,
+        }
+    }
+
+    /// The derivation byte of a record.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        self as u8
+    }
+
+    /// `base` or `oblivious`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Oblivious => "oblivious",
+        }
+    }
+
+    /// Reads what [`Self::as_str`] gives.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Base, Self::Oblivious].into_iter().find(|mode| mode.as_str() == name)
     }
 }
 
@@ -215,6 +257,8 @@ pub enum Op {
     Reveal = 0x07,
     /// A share of the same key for another device.
     Split = 0x08,
+    /// The server's part in one or two PINs of a key in oblivious mode.
+    Evaluate = 0x0a,
     /// Key generation, commitment (K1).
     Keygen = 0x10,
     /// Key generation, opening (K3).
@@ -223,6 +267,8 @@ pub enum Op {
     Activate = 0x12,
     /// A recovered decryption key, as two shares.
     Import = 0x13,
+    /// Key generation in oblivious mode, commitment and evaluation (K1).
+    KeygenOblivious = 0x14,
 }
 
 impl Op {
@@ -237,10 +283,12 @@ impl Op {
             0x06 => Self::Commit,
             0x07 => Self::Reveal,
             0x08 => Self::Split,
+            0x0a => Self::Evaluate,
             0x10 => Self::Keygen,
             0x11 => Self::Open,
             0x12 => Self::Activate,
             0x13 => Self::Import,
+            0x14 => Self::KeygenOblivious,
             _ => return None,
         })
     }
@@ -262,10 +310,12 @@ impl Op {
             Self::Commit => "commit",
             Self::Reveal => "reveal",
             Self::Split => "split",
+            Self::Evaluate => "evaluate",
             Self::Keygen => "keygen",
             Self::Open => "open",
             Self::Activate => "activate",
             Self::Import => "import",
+            Self::KeygenOblivious => "keygen_oblivious",
         }
     }
 }

@@ -15,11 +15,11 @@ use sm_primitives::{
 
 use crate::{
     error::{ApiMisuse, Error},
-    ids::{KeyId, Op, Purpose, SessionId, Suite},
+    ids::{KeyId, Op, PinMode, Purpose, SessionId, Suite},
     keygen::prove,
     pin::{AuthKey, public_bytes, random_bytes},
     proof::{Context, Role},
-    share::{self, ClientKey},
+    share::{self, ClientKey, Reserved},
     wire,
 };
 
@@ -39,7 +39,8 @@ impl fmt::Debug for AwaitingImport {
     }
 }
 
-/// Splits a recovered decryption key under `key_id`, which the server issued to this device for its public key.
+/// Splits a recovered decryption key under `key_id`, which the server issued to this device for its public key
+/// and this mode.
 ///
 /// The private key is to be dropped right after. Timing: independent of the key and the shares.
 ///
@@ -48,6 +49,7 @@ impl fmt::Debug for AwaitingImport {
 pub fn start(
     key_id: KeyId,
     suite: Suite,
+    mode: PinMode,
     private_key: &PrivateKey,
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<AwaitingImport, Error> {
@@ -79,12 +81,14 @@ pub fn start(
         key_id,
         suite,
         purpose: Purpose::Encrypt,
+        mode,
         epoch: 1,
         public_key,
         base: Multiplier::new(base),
         verifier: OnceBox::new(),
         share,
         auth,
+        first: Reserved::default(),
     };
     Ok(AwaitingImport { sid, frame, key })
 }

@@ -21,15 +21,18 @@ use sm_primitives::{
 use crate::{
     error::{ApiMisuse, Code, Error},
     hash::Dst,
-    ids::{KeyId, Op, Purpose, RefreshId, SessionId, Suite},
+    ids::{KeyId, Op, PinMode, Purpose, RefreshId, SessionId, Suite},
     local::{Facts, LocalRecord},
-    pin::{Derivation, DeviceKey, Pin, public_bytes, random_bytes},
+    pin::{Derivation, DeviceKey, Mask, Pin, public_bytes, random_bytes},
     proof::{Context, Proof, Role},
-    share::{self, ClientKey},
+    share::{self, ClientKey, Reserved},
     wire::{self, Fields},
 };
 
+mod oblivious;
 pub(crate) mod server;
+
+pub use oblivious::{AwaitingEvaluatedShare, start_oblivious};
 
 /// Longest certification request of op 12, bytes.
 pub const MAX_REQUEST: usize = 16_384;
@@ -112,6 +115,16 @@ pub fn start(
     purpose: Purpose,
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Vec<u8>, AwaitingServerShare), Error> {
+    commit(Op::Keygen, key_id, suite, purpose, rng)
+}
+
+fn commit(
+    op: Op,
+    key_id: KeyId,
+    suite: Suite,
+    purpose: Purpose,
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<(Vec<u8>, AwaitingServerShare), Error> {
     let sid = SessionId::from_bytes(public_bytes(rng)?);
     let context = Context::new(suite, &key_id, purpose, &sid);
     let share = SecretScalar::random(rng)?;
@@ -123,7 +136,7 @@ pub fn start(
     let mut commitment = opening.commitment(&context);
     // Hides the salt, which leaves with the opening.
     ct::into_public(&mut commitment);
-    let mut frame = wire::short_request(suite, Op::Keygen, &key_id, &sid);
+    let mut frame = wire::short_request(suite, op, &key_id, &sid);
     frame.push(purpose.byte());
     frame.extend(commitment);
     Ok((frame, AwaitingServerShare { key_id, suite, purpose, sid, context, share, witness, opening }))
@@ -146,16 +159,32 @@ impl AwaitingServerShare {
         iterations: u32,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(Zeroizing<Vec<u8>>, AwaitingConfirmation), Error> {
-        let (point, proof) =
-            read_server_share(wire::read_short_answer(answer, self.suite, &self.sid, SERVER_SHARE)?)?;
+        let body = wire::read_short_answer(answer, self.suite, &self.sid, SERVER_SHARE)?;
+        let public_key = self.check(body)?;
+        let derivation = Derivation::fresh(PinMode::Base, iterations, rng)?;
+        let mask = derivation.mask(pin, device_key, &self.key_id)?;
+        self.open(&public_key, derivation, mask, device_key)
+    }
+
+    /// The joint key, if the server's half passes its checks.
+    fn check(&self, body: &[u8]) -> Result<PublicKey, Error> {
+        let (point, proof) = read_server_share(body)?;
         let proven =
             point != PublicPoint::generator() && is_proven(&self.context, Role::Server, &point, &proof);
         let public_key = joint_key(&self.witness, &point).filter(|_| proven);
-        let public_key = public_key.ok_or(Error::PeerMisbehaved(Code::Verify))?;
-        let base = share::base(&public_key).ok_or(Error::PeerMisbehaved(Code::Verify))?;
+        public_key.ok_or(Error::PeerMisbehaved(Code::Verify))
+    }
 
-        let derivation = Derivation::fresh(iterations, rng)?;
-        let mask = derivation.mask(pin, device_key, &self.key_id)?;
+    /// Masks the share: the frame of op 11.
+    fn open(
+        self,
+        public_key: &PublicKey,
+        derivation: Derivation,
+        mask: Mask,
+        device_key: &DeviceKey,
+    ) -> Result<(Zeroizing<Vec<u8>>, AwaitingConfirmation), Error> {
+        let public_key = *public_key;
+        let base = share::base(&public_key).ok_or(Error::PeerMisbehaved(Code::Verify))?;
         let facts = Facts {
             key_id: self.key_id,
             suite: self.suite,
@@ -182,12 +211,14 @@ impl AwaitingServerShare {
             key_id: self.key_id,
             suite: self.suite,
             purpose: self.purpose,
+            mode: derivation.mode,
             epoch: 1,
             public_key,
             base: Multiplier::new(base),
             verifier: OnceBox::new(),
             share: self.share,
             auth: mask.auth,
+            first: Reserved::default(),
         };
         Ok((frame, AwaitingConfirmation { sid: self.sid, record, key }))
     }

@@ -44,6 +44,7 @@ pub mod csr;
 pub mod decrypt;
 mod digest;
 mod error;
+pub mod evaluate;
 pub mod framing;
 mod gate;
 mod hash;
@@ -68,7 +69,7 @@ mod tests;
 
 pub use digest::Digest;
 pub use error::{ApiMisuse, Code, Detail, Error, Progress, Refusal};
-pub use ids::{DeviceId, KeyId, LogId, Op, Purpose, RefreshId, SessionId, Suite};
+pub use ids::{DeviceId, KeyId, LogId, Op, PinMode, Purpose, RefreshId, SessionId, Suite};
 pub use local::LocalRecord;
 pub use pin::{DeviceKey, MIN_ITERATIONS, Pin};
 pub use share::ClientKey;

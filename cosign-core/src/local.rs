@@ -6,15 +6,14 @@ use once_cell::race::OnceBox;
 use sm_primitives::{SecretScalar, Zeroizing, batch::Multiplier, point::PublicPoint, sm2::PublicKey};
 
 use crate::{
-    error::Error,
-    ids::{KeyId, Purpose, RefreshId, Suite},
+    error::{ApiMisuse, Error},
+    ids::{KeyId, PinMode, Purpose, RefreshId, Suite},
+    oprf::Rwd,
     pin::{Derivation, DeviceKey, MIN_ITERATIONS, Mask, Pin, tags_equal},
-    share::{self, ClientKey},
+    share::{self, ClientKey, Reserved},
     wire::{Fields, VERSION},
 };
 
-/// Key derivation 01: PBKDF2-HMAC-SM3.
-const KDF_PBKDF2_SM3: u8 = 1;
 /// Offset of the tag, which covers everything before it.
 const TAG: usize = LocalRecord::LEN - 32;
 
@@ -24,7 +23,7 @@ const TAG: usize = LocalRecord::LEN - 32;
 /// |---|---|---|---|---|
 /// | 0 | version 01 | | 39 | `P`, 64 |
 /// | 1 | suite | | 103 | salt, 16 |
-/// | 2 | purpose | | 119 | derivation 01 |
+/// | 2 | purpose | | 119 | derivation, 01 base, 02 oblivious |
 /// | 3 | key id, 16 | | 120 | iterations, 4 |
 /// | 19 | epoch, 4 | | 124 | masked share `u`, 32 |
 /// | 23 | refresh id, 16 | | 156 | HMAC-SM3 under the device secret, 32 |
@@ -97,13 +96,13 @@ impl LocalRecord {
         let rid = RefreshId::from_bytes(*fields.take()?);
         let public_key = PublicKey::from(PublicPoint::from_bytes(fields.take()?)?);
         let salt = *fields.take()?;
-        let &[kdf] = fields.take()?;
+        let &[derivation] = fields.take()?;
+        let mode = PinMode::from_byte(derivation)?;
         let iterations = fields.u32()?;
         let masked = SecretScalar::from_bytes(fields.take()?)?;
         let tag = *fields.take()?;
-        let known = version == VERSION && kdf == KDF_PBKDF2_SM3;
         let whole = fields.0.is_empty() && epoch >= 1 && iterations >= MIN_ITERATIONS;
-        (known && whole).then_some(Self {
+        (version == VERSION && whole).then_some(Self {
             key_id,
             suite,
             purpose,
@@ -111,7 +110,7 @@ impl LocalRecord {
             rid,
             base: share::base(&public_key)?,
             public_key,
-            derivation: Derivation { salt, iterations },
+            derivation: Derivation { salt, iterations, mode },
             masked,
             tag,
         })
@@ -135,7 +134,7 @@ impl LocalRecord {
             self.rid.as_bytes(),
             &self.public_key.as_point().to_bytes(),
             &self.derivation.salt,
-            &[KDF_PBKDF2_SM3],
+            &[self.derivation.mode.byte()],
             &self.derivation.iterations.to_be_bytes(),
             &masked[..],
             &[0; 32],
@@ -153,28 +152,59 @@ impl LocalRecord {
         *device_key.mac(&[&self.body()[..TAG]])
     }
 
-    /// Takes the PIN mask off. **A wrong PIN gives another key, not an error**: only the server can tell.
+    /// Takes the PIN mask off, in base mode. **A wrong PIN gives another key, not an error**: only the server can tell.
     ///
     /// Runs PBKDF2. Timing: depends on the iterations and the PIN's length only.
     ///
     /// # Errors
-    /// [`Error::InvalidRecord`] if the record was changed or belongs to another device.
+    /// [`Error::InvalidRecord`] if the record was changed or belongs to another device. [`ApiMisuse::PinMode`] in
+    /// oblivious mode: the way there is [`crate::evaluate::unlock`].
     pub fn unlock(&self, pin: &Pin, device_key: &DeviceKey) -> Result<ClientKey, Error> {
-        if !tags_equal(&self.tag, &self.expected_tag(device_key)) {
-            return Err(Error::InvalidRecord);
+        self.authenticate(device_key)?;
+        let mask = self.derivation.mask(pin, device_key, &self.key_id)?;
+        Ok(self.unmask(mask, Reserved::default()))
+    }
+
+    /// Takes the mask off in oblivious mode, with what the server evaluated for this PIN and the record's salt.
+    pub(crate) fn unlock_evaluated(
+        &self,
+        pin: &Pin,
+        rwd: &Rwd,
+        device_key: &DeviceKey,
+    ) -> Result<ClientKey, Error> {
+        self.authenticate(device_key)?;
+        let mask = self.oblivious()?.stretch(pin)?.mask(rwd, device_key, &self.key_id)?;
+        Ok(self.unmask(mask, Reserved::default()))
+    }
+
+    /// Whether it is unchanged and of this device.
+    pub(crate) fn authenticate(&self, device_key: &DeviceKey) -> Result<(), Error> {
+        let genuine = tags_equal(&self.tag, &self.expected_tag(device_key));
+        if genuine { Ok(()) } else { Err(Error::InvalidRecord) }
+    }
+
+    /// How the mask is derived with the server's help.
+    pub(crate) fn oblivious(&self) -> Result<Derivation, Error> {
+        match self.derivation.mode {
+            PinMode::Oblivious => Ok(self.derivation),
+            PinMode::Base => Err(Error::ApiMisuse(ApiMisuse::PinMode)),
         }
-        let Mask { mask, auth } = self.derivation.mask(pin, device_key, &self.key_id)?;
-        Ok(ClientKey {
+    }
+
+    pub(crate) fn unmask(&self, Mask { mask, auth }: Mask, first: Reserved) -> ClientKey {
+        ClientKey {
             key_id: self.key_id,
             suite: self.suite,
             purpose: self.purpose,
+            mode: self.derivation.mode,
             epoch: self.epoch,
             public_key: self.public_key,
             base: Multiplier::new(self.base),
             verifier: OnceBox::new(),
             share: self.masked.mul(&mask),
             auth,
-        })
+            first,
+        }
     }
 
     /// The key.
@@ -193,6 +223,12 @@ impl LocalRecord {
     #[must_use]
     pub const fn purpose(&self) -> Purpose {
         self.purpose
+    }
+
+    /// How its PIN is turned into its mask.
+    #[must_use]
+    pub const fn pin_mode(&self) -> PinMode {
+        self.derivation.mode
     }
 
     /// The epoch of the share.

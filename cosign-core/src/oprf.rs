@@ -1,5 +1,5 @@
-//! The PIN function: what a PIN derives only with the server's help, so that every guess needs the server. No operation of
-//! the protocol uses it yet.
+//! The PIN function: what a PIN derives only with the server's help, so that every guess needs the server. Op 0A and key
+//! generation in oblivious mode use it ([`crate::evaluate`]).
 //!
 //! The server holds a key `k_o` and learns nothing of the PIN; the client learns one value for one PIN and nothing of
 //! `k_o`. This is 2HashDH (Jarecki, Kiayias, Krawczyk, "Round-optimal password-protected secret sharing and T-PAKE in the

@@ -19,7 +19,8 @@ use subtle::ConstantTimeEq;
 use crate::{
     error::{ApiMisuse, Error},
     hash::{self, Dst, Label},
-    ids::KeyId,
+    ids::{KeyId, PinMode},
+    oprf::Rwd,
 };
 
 /// Fewest PBKDF2 iterations of a local record.
@@ -44,6 +45,10 @@ impl Pin {
         let mut digits = Zeroizing::new(Vec::from(digits));
         ct::into_secret_bytes(&mut digits);
         Ok(Self(digits))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -137,28 +142,65 @@ pub(crate) struct Mask {
 pub(crate) struct Derivation {
     pub(crate) salt: Salt,
     pub(crate) iterations: u32,
+    pub(crate) mode: PinMode,
 }
+
+/// PBKDF2 of a PIN.
+pub(crate) struct Stretched(Zeroizing<[u8; 32]>);
 
 impl Derivation {
     /// A fresh salt; every refresh takes a new one, also when the PIN stays.
-    pub(crate) fn fresh(iterations: u32, rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<Self, Error> {
+    pub(crate) fn fresh(
+        mode: PinMode,
+        iterations: u32,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Self, Error> {
         if iterations < MIN_ITERATIONS {
             return Err(Error::ApiMisuse(ApiMisuse::Iterations));
         }
-        Ok(Self { salt: public_bytes(rng)?, iterations })
+        Ok(Self { salt: public_bytes(rng)?, iterations, mode })
     }
 
-    /// `z = PBKDF2(PIN)`, `w = HMAC(K_dev, key_id || z)`, `m` and `K_auth` from `w`.
+    /// Timing: depends on the iterations and the PIN's length only.
+    pub(crate) fn stretch(&self, pin: &Pin) -> Result<Stretched, Error> {
+        let mut stretched = Zeroizing::new([0; 32]);
+        sm3::pbkdf2(pin.as_bytes(), &self.salt, self.iterations, &mut stretched[..])?;
+        Ok(Stretched(stretched))
+    }
+
+    /// The mask in base mode: `z = PBKDF2(PIN)`.
     ///
     /// Timing: depends on the iterations and the PIN's length only.
     pub(crate) fn mask(&self, pin: &Pin, device_key: &DeviceKey, key_id: &KeyId) -> Result<Mask, Error> {
+        if self.mode != PinMode::Base {
+            return Err(Error::ApiMisuse(ApiMisuse::PinMode));
+        }
+        Mask::derive(&self.stretch(pin)?.0, device_key, key_id)
+    }
+}
+
+impl Stretched {
+    /// The mask in oblivious mode: `z = HKDF(rwd || PBKDF2(PIN))`.
+    ///
+    /// Timing: independent of the secrets.
+    pub(crate) fn mask(&self, rwd: &Rwd, device_key: &DeviceKey, key_id: &KeyId) -> Result<Mask, Error> {
+        let mut input = Zeroizing::new([0; 64]);
+        input[..32].copy_from_slice(rwd.expose_bytes());
+        input[32..].copy_from_slice(&self.0[..]);
         let mut z = Zeroizing::new([0; 32]);
-        sm3::pbkdf2(pin.as_bytes(), &self.salt, self.iterations, &mut z[..])?;
+        sm3::hkdf(&input[..], &[], b"SM2-COSIGN-D-V1/po-z", &mut z[..])?;
+        Mask::derive(&z, device_key, key_id)
+    }
+}
+
+impl Mask {
+    /// `w = HMAC(K_dev, key_id || z)`, `m` and `K_auth` from `w`.
+    fn derive(z: &[u8; 32], device_key: &DeviceKey, key_id: &KeyId) -> Result<Self, Error> {
         let [prefix, name, end] = Label::PIN.parts();
         let w = device_key.mac(&[prefix, name, end, key_id.as_bytes(), &z[..]]);
         let mut auth = Zeroizing::new([0; 32]);
         sm3::hkdf(&w[..], &[], b"SM2-COSIGN-D-V1/auth", &mut auth[..])?;
-        Ok(Mask { mask: hash::to_scalar(Dst::PIN_MASK, &[&w[..]]), auth: AuthKey::from_bytes(&auth) })
+        Ok(Self { mask: hash::to_scalar(Dst::PIN_MASK, &[&w[..]]), auth: AuthKey::from_bytes(&auth) })
     }
 }
 

@@ -16,11 +16,13 @@ use core::fmt;
 use sm_primitives::{Scalar, SecretScalar, Zeroizing, ct, point::PublicPoint, rand_core::TryCryptoRng};
 
 use crate::{
-    error::{Code, Error, Progress},
+    error::{ApiMisuse, Code, Error, Progress},
+    evaluate::EvaluatedPin,
     hash::{self, Dst, Label},
-    ids::{KeyId, Op, RefreshId, SessionId, Suite},
+    ids::{KeyId, Op, PinMode, RefreshId, SessionId, Suite},
     local::{Facts, LocalRecord},
-    pin::{AuthKey, Derivation, DeviceKey, Mask, Pin, public_bytes, random_bytes},
+    oprf::Rwd,
+    pin::{AuthKey, Derivation, DeviceKey, Mask, Pin, random_bytes},
     proof::Proof,
     share::{ClientKey, ServerShare},
     wire::{self, Answer, CLIENT_DEADLINE_MS, Fields},
@@ -80,6 +82,8 @@ pub struct AwaitingShare<'k> {
     r_a: Zeroizing<[u8; 32]>,
     derivation: Derivation,
     mask: Mask,
+    /// In oblivious mode.
+    rwd: Option<Rwd>,
     /// Holds `rA` and `K_auth'`.
     frame: Zeroizing<Vec<u8>>,
     deadline_ms: u64,
@@ -91,12 +95,12 @@ impl fmt::Debug for AwaitingShare<'_> {
     }
 }
 
-/// Starts a refresh: the frame of R1. The PIN may stay or change; salt and MAC key are new either way.
+/// Starts a refresh in base mode: the frame of R1. The PIN may stay or change; salt and MAC key are new either way.
 ///
 /// The frame holds the new MAC key and is wiped on drop; the channel's copies are the caller's business.
 ///
 /// # Errors
-/// [`Error::ApiMisuse`] for fewer than 100,000 iterations, [`Error::RandomFailed`].
+/// [`Error::ApiMisuse`] for fewer than 100,000 iterations and in oblivious mode, [`Error::RandomFailed`].
 pub fn start<'k>(
     key: &'k ClientKey,
     new_pin: &Pin,
@@ -105,15 +109,45 @@ pub fn start<'k>(
     now_ms: u64,
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Zeroizing<Vec<u8>>, AwaitingShare<'k>), Error> {
-    let derivation = Derivation::fresh(iterations, rng)?;
+    let derivation = Derivation::fresh(key.mode, iterations, rng)?;
     let mask = derivation.mask(new_pin, device_key, &key.key_id)?;
-    let sid = SessionId::from_bytes(public_bytes(rng)?);
+    request(key, key.session(rng)?, derivation, mask, None, now_ms, rng)
+}
+
+/// Starts a refresh in oblivious mode: the frame of R1, in the session of the evaluation of the new PIN.
+///
+/// # Errors
+/// [`Error::ApiMisuse`] in base mode and for a PIN that was evaluated for another key, [`Error::RandomFailed`].
+pub fn start_evaluated<'k>(
+    key: &'k ClientKey,
+    new_pin: EvaluatedPin,
+    now_ms: u64,
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<(Zeroizing<Vec<u8>>, AwaitingShare<'k>), Error> {
+    if key.mode != PinMode::Oblivious || key.key_id != new_pin.key_id {
+        return Err(Error::ApiMisuse(ApiMisuse::PinMode));
+    }
+    let EvaluatedPin { session, derivation, mask, rwd, .. } = new_pin;
+    request(key, session, derivation, mask, Some(rwd), now_ms, rng)
+}
+
+fn request<'k>(
+    key: &'k ClientKey,
+    sid: SessionId,
+    derivation: Derivation,
+    mask: Mask,
+    rwd: Option<Rwd>,
+    now_ms: u64,
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<(Zeroizing<Vec<u8>>, AwaitingShare<'k>), Error> {
     let r_a = random_bytes::<32>(rng)?;
     let item = Zeroizing::new([&r_a[..], mask.auth.expose_bytes()].concat());
     let (frame, h_req) = key.tagged_frame(Op::Refresh, &sid, now_ms, 1, &item);
     let frame = Zeroizing::new(frame);
     let deadline_ms = now_ms.saturating_add(CLIENT_DEADLINE_MS);
-    Ok((frame.clone(), AwaitingShare { key, sid, h_req, r_a, derivation, mask, frame, deadline_ms }))
+    let waiting =
+        AwaitingShare { key, sid, h_req, r_a, derivation, mask, rwd, frame: frame.clone(), deadline_ms };
+    Ok((frame, waiting))
 }
 
 impl AwaitingShare<'_> {
@@ -159,7 +193,7 @@ impl AwaitingShare<'_> {
         };
         let record =
             LocalRecord::new(facts, self.derivation, &share, &self.mask, device_key).ok_or(verify)?;
-        Ok(Progress::Done(NewShare { record, point, failures }))
+        Ok(Progress::Done(NewShare { record, point, rwd: self.rwd, failures }))
     }
 }
 
@@ -169,6 +203,8 @@ pub struct NewShare {
     pub record: LocalRecord,
     /// `PB'`, which no storage may hold.
     point: PublicPoint,
+    /// In oblivious mode, for reading the record back. To be dropped once the confirmation is sent.
+    rwd: Option<Rwd>,
     /// Wrong PINs since the last success, 0..=9: to be shown to the user.
     pub failures: u8,
 }
@@ -193,7 +229,10 @@ impl NewShare {
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(Vec<u8>, AwaitingActivation), Error> {
         let record = LocalRecord::from_bytes(read_back)?;
-        let key = record.unlock(new_pin, device_key)?;
+        let key = match &self.rwd {
+            Some(rwd) => record.unlock_evaluated(new_pin, rwd, device_key)?,
+            None => record.unlock(new_pin, device_key)?,
+        };
         if key.base.point().mul(&key.share) != self.point {
             return Err(Error::InvalidRecord);
         }
@@ -201,10 +240,11 @@ impl NewShare {
     }
 }
 
-/// Confirms again, after a restart or a lost answer: a new frame of R3 from the newer of two stored records.
+/// Confirms again, after a restart or a lost answer: a new frame of R3 from the newer of two stored records. In base
+/// mode.
 ///
 /// # Errors
-/// [`Error::InvalidRecord`], [`Error::RandomFailed`].
+/// [`Error::InvalidRecord`], [`Error::ApiMisuse`] in oblivious mode, [`Error::RandomFailed`].
 pub fn confirm(
     record: &LocalRecord,
     new_pin: &Pin,
@@ -215,13 +255,30 @@ pub fn confirm(
     confirm_key(&record.unlock(new_pin, device_key)?, record.refresh_id(), now_ms, rng)
 }
 
+/// The same from the unlocked key of that record: in oblivious mode [`crate::evaluate::unlock`] gives it, in the session
+/// of whose evaluation this is.
+///
+/// # Errors
+/// [`Error::InvalidRecord`] if the key is not the record's, [`Error::RandomFailed`].
+pub fn confirm_unlocked(
+    record: &LocalRecord,
+    key: &ClientKey,
+    now_ms: u64,
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<(Vec<u8>, AwaitingActivation), Error> {
+    if (record.key_id(), record.epoch()) != (key.key_id, key.epoch) {
+        return Err(Error::InvalidRecord);
+    }
+    confirm_key(key, record.refresh_id(), now_ms, rng)
+}
+
 pub(crate) fn confirm_key(
     key: &ClientKey,
     rid: RefreshId,
     now_ms: u64,
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Vec<u8>, AwaitingActivation), Error> {
-    let sid = SessionId::from_bytes(public_bytes(rng)?);
+    let sid = key.session(rng)?;
     let point = key.base.point().mul(&key.share);
     let proof = Proof::make(
         &key.share,
@@ -425,7 +482,17 @@ impl<'k> AwaitingShare<'k> {
         derivation: Derivation,
         mask: Mask,
     ) -> Self {
-        Self { key, sid, h_req, r_a, derivation, mask, frame: Zeroizing::default(), deadline_ms: 0 }
+        Self {
+            key,
+            sid,
+            h_req,
+            r_a,
+            derivation,
+            mask,
+            rwd: None,
+            frame: Zeroizing::default(),
+            deadline_ms: 0,
+        }
     }
 }
 

@@ -1,30 +1,32 @@
 //! The server's role: from a frame of bytes to an answer that may leave.
 //!
 //! [`receive`] reads a frame. [`Operation::admit`], under the lock of the key, judges it in the order that the protocol
-//! fixes, up to and including the PIN gate. What is left is computed by a [`Job`] (no lock needed) or a
-//! [`RefreshJob`] (under the lock). The caller makes what is reported as changed durable, then answers.
+//! fixes, up to and including the PIN gate. What is left is computed by a [`Job`] (no lock needed), or by a
+//! [`RefreshJob`], [`SplitJob`] or [`EvaluateJob`] (under the lock). The caller makes what is reported as changed durable, then answers.
 
 use alloc::{sync::Arc, vec::Vec};
 
-use sm_primitives::sm2::PublicKey;
+use sm_primitives::{Zeroizing, sm2::PublicKey};
 
 use crate::{
     digest::Digest,
     error::{Code, Refusal},
-    ids::{DeviceId, KeyId, Op, Purpose, RefreshId, SessionId, Suite},
+    ids::{DeviceId, KeyId, Op, PinMode, Purpose, RefreshId, SessionId, Suite},
+    oprf::OprfKey,
     split::Kind,
     wire::{self, Fields, RequestHeader, VERSION},
 };
 
 mod admit;
 mod confirm;
+mod evaluate;
 mod job;
 mod open;
 mod reveal;
 
 pub use crate::{
     decrypt::LIFETIME_QUOTA,
-    gate::Gate,
+    gate::{Charge, Gate},
     import::server::Import,
     keygen::server::{Activate, Issued, KEYGEN_TTL_MS, KeygenOpen, KeygenStart, Origin, PendingKeygen},
     refresh::PendingRefresh,
@@ -34,6 +36,7 @@ pub use crate::{
 pub(crate) use open::{OpenSession, OpenSessions};
 pub use {
     admit::{Admission, Answered, Operation},
+    evaluate::EvaluateJob,
     job::{Job, RefreshJob, SplitJob},
     open::{MAX_OPEN, OPEN_TTL_MS},
 };
@@ -122,16 +125,54 @@ pub struct KeyRecord {
     pub seat: bool,
     /// The active share, sealed at rest.
     pub share: Arc<ServerShare>,
+    /// The key of the PIN function, in oblivious mode only; sealed at rest with the share. A refresh leaves it.
+    pub oprf: Option<Arc<OprfKey>>,
     /// A refresh that waits for its confirmation, sealed at rest.
     pub pending: Option<PendingRefresh>,
+}
+
+impl KeyRecord {
+    /// How the key's PIN is turned into its mask.
+    #[must_use]
+    pub const fn pin_mode(&self) -> PinMode {
+        if self.oprf.is_some() { PinMode::Oblivious } else { PinMode::Base }
+    }
+
+    /// The active share and what is sealed with it, in one blob: `dB || dB^-1 || K_auth`, 96 bytes, in oblivious mode
+    /// `|| k_o`, 128 bytes. To be sealed at once.
+    #[must_use]
+    pub fn expose_secrets(&self) -> Zeroizing<Vec<u8>> {
+        // As large as it gets: a vector that grows would leave copies behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(ServerShare::LEN + OprfKey::LEN));
+        bytes.extend_from_slice(&self.share.expose_bytes()[..]);
+        if let Some(oprf) = &self.oprf {
+            bytes.extend_from_slice(&oprf.expose_bytes()[..]);
+        }
+        bytes
+    }
+}
+
+/// Reads what [`KeyRecord::expose_secrets`] gave, for a key of this mode: the fields `share` and `oprf` of its record.
+/// `None` for another length than the mode's, and for what [`ServerShare::from_bytes`] or [`OprfKey::from_bytes`] refuse.
+///
+/// Timing: independent of the secrets where they are accepted.
+#[must_use]
+pub fn read_secrets(mode: PinMode, bytes: &[u8]) -> Option<(Arc<ServerShare>, Option<Arc<OprfKey>>)> {
+    let (share, rest) = bytes.split_first_chunk()?;
+    let oprf = match (mode, rest) {
+        (PinMode::Base, []) => None,
+        (PinMode::Oblivious, oprf) => Some(Arc::new(OprfKey::from_bytes(oprf.try_into().ok()?)?)),
+        (PinMode::Base, _) => return None,
+    };
+    Some((Arc::new(ServerShare::from_bytes(share)?), oprf))
 }
 
 /// A frame that has the shape of its operation.
 #[derive(Debug)]
 pub enum Incoming {
-    /// Ops 01, 02, 03, 05 to 08.
+    /// Ops 01, 02, 03, 05 to 08, 0A.
     Operation(Operation),
-    /// Op 10.
+    /// Ops 10 and 14.
     KeygenStart(KeygenStart),
     /// Op 11.
     KeygenOpen(KeygenOpen),
@@ -147,7 +188,7 @@ impl Incoming {
     pub const fn op(&self) -> Op {
         match self {
             Self::Operation(operation) => operation.op(),
-            Self::KeygenStart(_) => Op::Keygen,
+            Self::KeygenStart(start) => start.op(),
             Self::KeygenOpen(_) => Op::Open,
             Self::Activate(_) => Op::Activate,
             Self::Import(_) => Op::Import,
@@ -230,8 +271,10 @@ pub fn receive(frame: &[u8]) -> Result<Incoming, Unreadable> {
     let Some(suite) = suite.filter(|suite| known.map_or(op == OP_UNWRAP, |op| suite.has(op))) else {
         return unclaimed(Suite::D, no_session, Code::Version);
     };
-    let offset =
-        if matches!(known, Some(Op::Keygen | Op::Open | Op::Activate | Op::Import)) { 20 } else { 24 };
+    let offset = match known {
+        Some(Op::Keygen | Op::Open | Op::Activate | Op::Import | Op::KeygenOblivious) => 20,
+        _ => 24,
+    };
     let sid = Fields(frame.get(offset..).unwrap_or_default()).take().map(|sid| SessionId::from_bytes(*sid));
     let key_id = Fields(frame.get(4..).unwrap_or_default()).take().map(|id| KeyId::from_bytes(*id));
     let Some(op) = known.filter(|_| flags == 0) else {
@@ -243,11 +286,16 @@ pub fn receive(frame: &[u8]) -> Result<Incoming, Unreadable> {
         return unclaimed(suite, no_session, Code::Length);
     };
     match op {
-        Op::Keygen => KeygenStart::read(suite, key_id, sid, frame).map(Incoming::KeygenStart),
+        Op::Keygen | Op::KeygenOblivious => {
+            KeygenStart::read(suite, op, key_id, sid, frame).map(Incoming::KeygenStart)
+        }
         Op::Open => KeygenOpen::read(suite, key_id, sid, frame).map(Incoming::KeygenOpen),
         Op::Activate => Activate::read(suite, key_id, sid, frame).map(Incoming::Activate),
         Op::Import => Import::read(suite, key_id, sid, frame).map(Incoming::Import),
-        Op::Sign | Op::Decrypt | Op::Refresh | Op::Confirm | Op::Commit | Op::Reveal | Op::Split => {
+        Op::Sign | Op::Decrypt | Op::Refresh | Op::Confirm => {
+            Operation::read(suite, op, frame).map(Incoming::Operation)
+        }
+        Op::Commit | Op::Reveal | Op::Split | Op::Evaluate => {
             Operation::read(suite, op, frame).map(Incoming::Operation)
         }
     }

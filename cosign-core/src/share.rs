@@ -1,7 +1,10 @@
 //! The two shares of a key, unlocked.
 
 use alloc::vec::Vec;
-use core::fmt;
+use core::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use once_cell::race::OnceBox;
 use sm_primitives::{
@@ -9,13 +12,15 @@ use sm_primitives::{
     batch::Multiplier,
     ct,
     point::PublicPoint,
+    rand_core::TryCryptoRng,
     sm2::{PreparedKey, PublicKey},
 };
 
 use crate::{
+    error::Error,
     hash,
-    ids::{KeyId, Op, Purpose, SessionId, Suite},
-    pin::AuthKey,
+    ids::{KeyId, Op, PinMode, Purpose, SessionId, Suite},
+    pin::{AuthKey, public_bytes},
     wire::RequestHeader,
 };
 
@@ -24,11 +29,27 @@ pub(crate) fn base(public_key: &PublicKey) -> Option<PublicPoint> {
     public_key.as_point().add(&PublicPoint::generator())
 }
 
+/// The session whose request gives back what the evaluation was counted as. It is taken once.
+#[derive(Default)]
+pub(crate) struct Reserved(Option<(SessionId, AtomicBool)>);
+
+impl Reserved {
+    pub(crate) const fn new(sid: SessionId) -> Self {
+        Self(Some((sid, AtomicBool::new(false))))
+    }
+
+    fn take(&self) -> Option<SessionId> {
+        let (sid, taken) = self.0.as_ref()?;
+        (!taken.swap(true, Ordering::Relaxed)).then_some(*sid)
+    }
+}
+
 /// The client's share `dA` of one key in one epoch, unlocked by a PIN that nobody has checked yet. Wiped on drop.
 pub struct ClientKey {
     pub(crate) key_id: KeyId,
     pub(crate) suite: Suite,
     pub(crate) purpose: Purpose,
+    pub(crate) mode: PinMode,
     pub(crate) epoch: u32,
     pub(crate) public_key: PublicKey,
     /// `B`, whose multiples every request takes.
@@ -37,6 +58,8 @@ pub struct ClientKey {
     pub(crate) verifier: OnceBox<PreparedKey>,
     pub(crate) share: SecretScalar,
     pub(crate) auth: AuthKey,
+    /// In oblivious mode, if the evaluation that unlocked it is open.
+    pub(crate) first: Reserved,
 }
 
 impl ClientKey {
@@ -58,6 +81,12 @@ impl ClientKey {
         self.purpose
     }
 
+    /// How its PIN is turned into its mask.
+    #[must_use]
+    pub const fn pin_mode(&self) -> PinMode {
+        self.mode
+    }
+
     /// The epoch of the share.
     #[must_use]
     pub const fn epoch(&self) -> u32 {
@@ -68,6 +97,14 @@ impl ClientKey {
     #[must_use]
     pub const fn public_key(&self) -> &PublicKey {
         &self.public_key
+    }
+
+    /// A session for a request under the tag of this PIN: the reserved one, after it a new one.
+    pub(crate) fn session(&self, rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<SessionId, Error> {
+        match self.first.take() {
+            Some(sid) => Ok(sid),
+            None => Ok(SessionId::from_bytes(public_bytes(rng)?)),
+        }
     }
 
     /// What the hashes of a request cover beside its items.

@@ -22,7 +22,6 @@ use crate::{
     error::{Code, Error, Progress},
     ids::{SessionId, Suite},
     nonce::{self, ClientBinding, Wanted},
-    pin::public_bytes,
     share::{ClientKey, ServerShare},
     wire::{self, Answer, CLIENT_DEADLINE_MS, Fields},
 };
@@ -97,7 +96,7 @@ pub fn start<'k>(
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(Vec<u8>, AwaitingSignatures<'k>), Error> {
     wire::batch_len(digests.len())?;
-    let sid = SessionId::from_bytes(public_bytes(rng)?);
+    let sid = key.session(rng)?;
     let binding = ClientBinding { share: &key.share, sid: &sid, ts_ms: now_ms, counter };
     let (frame, round) = match key.suite {
         Suite::D => {

@@ -28,9 +28,9 @@ use sm_primitives::{
 use crate::{
     error::{ApiMisuse, Code, Error, Progress},
     hash::{self, Dst},
-    ids::{DeviceId, KeyId, Op, Purpose, SessionId, Suite},
-    pin::{AuthKey, public_bytes, random_bytes},
-    share::{self, ClientKey},
+    ids::{DeviceId, KeyId, Op, PinMode, Purpose, SessionId, Suite},
+    pin::{AuthKey, random_bytes},
+    share::{self, ClientKey, Reserved},
     wire::{self, Answer, CLIENT_DEADLINE_MS, Fields, VERSION},
 };
 
@@ -40,6 +40,9 @@ pub(crate) mod server;
 const SERVER_ITEM: usize = 96;
 /// What stands before the secrets in a package: version, suite, purpose, key id, `P`.
 const PACKAGE_PUBLIC: usize = 3 + 16 + 64;
+
+/// Ends a package in oblivious mode.
+const OBLIVIOUS: u8 = PinMode::Oblivious.byte();
 
 /// What becomes of the share that another one is split from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,20 +216,24 @@ impl Receiver {
         let share = SecretScalar::from_bytes(fields.take().ok_or(length)?);
         let share = share.ok_or(Error::InvalidMessage(Code::RespRange))?;
         let auth = AuthKey::from_bytes(fields.take().ok_or(length)?);
-        if !fields.0.is_empty() {
-            return Err(length);
-        }
+        let mode = match *fields.0 {
+            [] => PinMode::Base,
+            [OBLIVIOUS] => PinMode::Oblivious,
+            _ => return Err(length),
+        };
         let base = share::base(&public_key).ok_or(Error::InvalidMessage(Code::Point))?;
         Ok(ClientKey {
             key_id: self.invitation.key_id,
             suite,
             purpose,
+            mode,
             epoch: 1,
             public_key,
             base: Multiplier::new(base),
             verifier: OnceBox::new(),
             share,
             auth,
+            first: Reserved::default(),
         })
     }
 }
@@ -252,7 +259,8 @@ impl fmt::Debug for AwaitingSplit<'_> {
 /// A share that is ready to travel.
 #[derive(Debug)]
 pub struct Handover {
-    /// The share, sealed to the device that asked: raw SM2 ciphertext C1 || C3 || C2, 244 bytes.
+    /// The share, sealed to the device that asked: raw SM2 ciphertext C1 || C3 || C2, 244 bytes, in
+    /// oblivious mode 245.
     pub sealed: Vec<u8>,
     /// Wrong PINs since the last success, 0..=9: to be shown to the user.
     pub failures: u8,
@@ -274,7 +282,7 @@ pub fn start<'k>(
     if to.of != key.key_id {
         return Err(Error::ApiMisuse(ApiMisuse::Invitation));
     }
-    let sid = SessionId::from_bytes(public_bytes(rng)?);
+    let sid = key.session(rng)?;
     let r_a = random_bytes::<32>(rng)?;
     let auth = AuthKey::from_bytes(&*random_bytes::<32>(rng)?);
     let item = [&to.key_id.as_bytes()[..], &[kind as u8], &r_a[..], auth.expose_bytes()].concat();
@@ -323,6 +331,10 @@ impl AwaitingSplit<'_> {
         if key.base.point().mul(&share) != point {
             return Err(Error::PeerMisbehaved(Code::Verify));
         }
+        let mode: &[u8] = match key.mode {
+            PinMode::Base => &[],
+            PinMode::Oblivious => &[OBLIVIOUS],
+        };
         let package = Zeroizing::new(
             [
                 &[VERSION, key.suite.byte(), key.purpose.byte()][..],
@@ -330,6 +342,7 @@ impl AwaitingSplit<'_> {
                 &key.public_key.as_point().to_bytes(),
                 &share.expose_bytes()[..],
                 self.auth.expose_bytes(),
+                mode,
             ]
             .concat(),
         );

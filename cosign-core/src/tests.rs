@@ -10,6 +10,7 @@ mod life;
 mod model;
 mod negative_client;
 mod negative_server;
+mod oblivious;
 mod oprf;
 mod script;
 mod split;

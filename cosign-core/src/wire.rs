@@ -15,11 +15,11 @@ pub const MAX_BATCH: usize = 256;
 /// How long a client may wait for, and ask again for, the answer to a frame, in milliseconds.
 pub const CLIENT_DEADLINE_MS: u64 = 60_000;
 
-/// Request header of ops 01, 02, 03, 05 to 08.
+/// Request header of ops 01, 02, 03, 05 to 08, 0A.
 pub(crate) const REQUEST_HEADER: usize = 82;
-/// Answer header of ops 01, 02, 03, 05 to 08, and an error answer without detail.
+/// Answer header of ops 01, 02, 03, 05 to 08, 0A, and an error answer without detail.
 pub(crate) const ANSWER_HEADER: usize = 22;
-/// Answer header of ops 10 to 13.
+/// Answer header of ops 10 to 14.
 pub(crate) const SHORT_HEADER: usize = 20;
 
 const TAG: core::ops::Range<usize> = 48..80;
@@ -28,11 +28,11 @@ const TAG: core::ops::Range<usize> = 48..80;
 pub(crate) const fn item_len(op: Op) -> usize {
     match op {
         Op::Sign => 160,
-        Op::Decrypt | Op::Refresh => 64,
+        Op::Decrypt | Op::Refresh | Op::Evaluate => 64,
         Op::Confirm => 144,
         Op::Reveal => 96,
         Op::Split => 81,
-        Op::Commit | Op::Keygen | Op::Open | Op::Activate | Op::Import => 0,
+        Op::Commit | Op::Keygen | Op::Open | Op::Activate | Op::Import | Op::KeygenOblivious => 0,
     }
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn batch_len(len: usize) -> Result<u16, Error> {
     }
 }
 
-/// The header of a request of ops 01, 02, 03, 05 to 08.
+/// The header of a request of ops 01, 02, 03, 05 to 08, 0A.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestHeader {
     pub(crate) suite: Suite,
@@ -109,7 +109,7 @@ impl RequestHeader {
     }
 }
 
-/// First 36 bytes of the frames of ops 10 to 13.
+/// First 36 bytes of the frames of ops 10 to 14.
 pub(crate) fn short_request(suite: Suite, op: Op, key_id: &KeyId, sid: &SessionId) -> Vec<u8> {
     let mut frame = Vec::from([VERSION, suite.byte(), op.byte(), 0]);
     frame.extend(key_id.as_bytes());
@@ -117,14 +117,14 @@ pub(crate) fn short_request(suite: Suite, op: Op, key_id: &KeyId, sid: &SessionI
     frame
 }
 
-/// Header of an answer with status 00 of ops 10 to 13.
+/// Header of an answer with status 00 of ops 10 to 14.
 pub(crate) fn short_answer(suite: Suite, sid: &SessionId) -> Vec<u8> {
     let mut frame = Vec::from([VERSION, suite.byte(), 0, 0]);
     frame.extend(sid.as_bytes());
     frame
 }
 
-/// Header of an answer with status 00 of ops 01, 02, 03, 05 to 08.
+/// Header of an answer with status 00 of ops 01, 02, 03, 05 to 08, 0A.
 pub(crate) fn answer(suite: Suite, sid: &SessionId, failures: u8, count: u16) -> Vec<u8> {
     let mut frame = Vec::from([VERSION, suite.byte(), 0, failures]);
     frame.extend(sid.as_bytes());
@@ -155,7 +155,7 @@ pub(crate) fn refusal(suite: Suite, sid: &[u8; 16], refusal: &Refusal) -> Vec<u8
 pub(crate) enum Answer<'a> {
     /// Status 00.
     Items {
-        /// Failures since the last success (ops 01, 02, 03, 05, 06, 08).
+        /// Failures since the last success (ops 01, 02, 03, 05, 06, 08, 0A).
         failures: u8,
         /// The bytes after the header.
         body: &'a [u8],
@@ -164,7 +164,7 @@ pub(crate) enum Answer<'a> {
     Busy,
 }
 
-/// Reads an answer of ops 01, 02, 03, 05 to 08: `count` items of `item_len` bytes.
+/// Reads an answer of ops 01, 02, 03, 05 to 08, 0A: `count` items of `item_len` bytes.
 pub(crate) fn read_answer<'a>(
     frame: &'a [u8],
     suite: Suite,
@@ -186,7 +186,7 @@ pub(crate) fn read_answer<'a>(
     Ok(Answer::Items { failures, body: fields.0 })
 }
 
-/// Reads an answer of ops 10 to 13 with a body of `len` bytes. `E_BUSY` is an ordinary refusal here.
+/// Reads an answer of ops 10 to 14 with a body of `len` bytes. `E_BUSY` is an ordinary refusal here.
 pub(crate) fn read_short_answer<'a>(
     frame: &'a [u8],
     suite: Suite,

@@ -10,7 +10,7 @@ mod recover;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use cosign_core::{DeviceId, KeyId, Suite, sm_primitives::sm2::PublicKey};
+use cosign_core::{DeviceId, KeyId, PinMode, Suite, sm_primitives::sm2::PublicKey};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -189,6 +189,9 @@ struct Recover {
     /// How its two shares work together.
     #[arg(long, default_value = "D", value_parser = recover::parse_suite)]
     suite: Suite,
+    /// How its PIN protects it: by the device alone, or with an evaluation by the server for each attempt (oblivious).
+    #[arg(long, default_value = "base", value_parser = recover::parse_pin_mode)]
+    pin_mode: PinMode,
     /// What its owner calls it.
     #[arg(long, value_parser = recover::parse_label)]
     label: Name,

@@ -10,8 +10,8 @@ use std::{
 
 use axum::{Router, body::Body, http::Request};
 use cosign_core::{
-    ClientKey, Code, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose,
-    Suite, csr, keygen, sign,
+    ClientKey, Code, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, PinMode, Progress,
+    Purpose, Suite, csr, keygen, sign,
     sm_primitives::sm2::{DistId, Signature},
 };
 use http_body_util::BodyExt as _;
@@ -217,8 +217,11 @@ impl Phone {
         suite: Suite,
         purpose: Purpose,
     ) -> (LocalRecord, ClientKey) {
-        let issued =
-            world.keys.issue(&self.device, Wanted::New(suite, purpose), name("key"), None).await.unwrap();
+        let issued = world
+            .keys
+            .issue(&self.device, Wanted::New(suite, purpose, PinMode::Base), name("key"), None)
+            .await
+            .unwrap();
         let mut rng = world.rng();
         let (frame, awaiting) = keygen::start(issued.key_id, suite, purpose, &mut rng).unwrap();
         let answer = self.ask(world, &frame).await;

@@ -202,7 +202,7 @@ fn a_recovered_key_gets_an_id_and_what_was_left_is_revoked() {
     assert_eq!(first["key_id"].as_str().unwrap().len(), 32);
     let revoked = serde_json::json!({ "keys": first["revoked"] });
     assert_eq!(statuses(&revoked), [&own, &seat, &arriving].map(|id| (&id[..], "revoked")));
-    let second = recover(pem.to_str().unwrap(), &["--suite", "F2"]);
+    let second = recover(pem.to_str().unwrap(), &["--suite", "F2", "--pin-mode", "oblivious"]);
     assert_eq!(
         (second.status.code(), text(&second.stdout).trim().len()),
         (Some(0), 32),
@@ -215,6 +215,7 @@ fn a_recovered_key_gets_an_id_and_what_was_left_is_revoked() {
         ("/nowhere/key.pem", &[], "No such file"),
         (data.config().to_str().unwrap(), &[], "no PEM"),
         (POINT, &["--suite", "X"], "D and F2"),
+        (POINT, &["--pin-mode", "X"], "base and oblivious"),
     ] {
         let refused = recover(key, more);
         assert_eq!(refused.status.code(), Some(2), "{key} {more:?}");

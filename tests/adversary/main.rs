@@ -11,6 +11,7 @@
 //! | M7, M8 | thieves of the phone, of the server, and of both at different times | `thief`, `search` |
 //! | M9, M10 | a client that decrypts without end, a server that wants to read | `decryption` |
 //! | M12 | faults in memory | `faults` |
+//! | | a thief of the phone with recorded exchanges, of a key in oblivious mode | `oblivious` |
 //! | | guessers of PINs and replayers at the edges of the rules | `gate` |
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
@@ -23,6 +24,7 @@ mod lattice;
 mod misbinding;
 mod mutants;
 mod nonces;
+mod oblivious;
 mod parties;
 mod reuse;
 mod ros;

@@ -70,7 +70,7 @@ impl TryCryptoRng for Metered {}
 fn copy(record: &KeyRecord) -> KeyRecord {
     let pending =
         record.pending.as_ref().map(|pending| PendingRefresh::from_bytes(&pending.expose_bytes()).unwrap());
-    KeyRecord { share: Arc::clone(&record.share), pending, ..*record }
+    KeyRecord { share: Arc::clone(&record.share), oprf: record.oprf.clone(), pending, ..*record }
 }
 
 /// One way to get an error: how the server is before, and the frames; the last one is answered with the error.
@@ -164,7 +164,8 @@ fn provocations(pair: &Pair) -> Vec<Provocation> {
     with("another epoch", &|p| p.record.epoch = 2);
     with("locked", &|p| p.record.gate.fails = 10);
     with("waiting", &|p| {
-        p.record.gate = Gate { fails: 5, total: 5, unlock_at_ms: NOW + 1, refresh_required: false }
+        p.record.gate =
+            Gate { fails: 5, total: 5, unlock_at_ms: NOW + 1, refresh_required: false, charge: None }
     });
     with("a refresh is due", &|p| p.record.gate.refresh_required = true);
     with("decryptions spent", &|p| {

@@ -21,7 +21,7 @@ fn sign_with(pair: &mut Pair, key: &ClientKey, counter: u64) -> Option<Code> {
 /// The record without a refresh that waits.
 fn copy(record: &KeyRecord) -> KeyRecord {
     assert!(record.pending.is_none());
-    KeyRecord { share: Arc::clone(&record.share), pending: None, ..*record }
+    KeyRecord { share: Arc::clone(&record.share), oprf: record.oprf.clone(), pending: None, ..*record }
 }
 
 #[test]

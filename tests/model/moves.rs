@@ -2,7 +2,7 @@
 //! shares frozen in between: there is always one owner, whoever holds an active share is served, and nobody else.
 
 use cosign_core::{
-    ClientKey, Code, DeviceId, DeviceKey, KeyId, MIN_ITERATIONS, Pin, Progress, Purpose, Suite,
+    ClientKey, Code, DeviceId, DeviceKey, KeyId, MIN_ITERATIONS, Pin, PinMode, Progress, Purpose, Suite,
     refresh::{self, Confirmation},
     server::{Issued, Origin, Status},
     sign,
@@ -77,6 +77,7 @@ impl World {
             device,
             suite: key.suite(),
             purpose: Purpose::Sign,
+            mode: PinMode::Base,
             origin: Origin::Split(key.key_id()),
         };
         self.server.issued.insert(key_id, issued);

@@ -99,7 +99,7 @@ pub(crate) struct World {
 }
 
 fn copy(record: &KeyRecord) -> KeyRecord {
-    KeyRecord { share: Arc::clone(&record.share), pending: None, ..*record }
+    KeyRecord { share: Arc::clone(&record.share), oprf: record.oprf.clone(), pending: None, ..*record }
 }
 
 impl World {

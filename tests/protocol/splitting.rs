@@ -2,7 +2,7 @@
 //! by textbook arithmetic.
 
 use cosign_core::{
-    DeviceId, KeyId, MIN_ITERATIONS, Pin, Purpose, Suite, import, refresh,
+    DeviceId, KeyId, MIN_ITERATIONS, Pin, PinMode, Purpose, Suite, import, refresh,
     server::{Issued, Origin},
     split::{self, Kind, Receiver},
 };
@@ -28,8 +28,13 @@ fn a_split_multiplies_one_share_and_divides_the_other() {
         let own = pair.key.key_id();
         let client = naive::client_share(&pair.record.to_bytes()[..], PIN, &pair.device_key.expose_bytes());
         let server = server_share(&pair.server, own);
-        let issued =
-            Issued { device: OTHER, suite: Suite::D, purpose: Purpose::Sign, origin: Origin::Split(own) };
+        let issued = Issued {
+            device: OTHER,
+            suite: Suite::D,
+            purpose: Purpose::Sign,
+            mode: PinMode::Base,
+            origin: Origin::Split(own),
+        };
         pair.server.issued.insert(TO, issued);
 
         // The protection key is the first scalar of the receiver's randomness.
@@ -72,10 +77,11 @@ fn an_import_is_two_shares_of_the_recovered_key() {
         let public_key = *private_key.public_key();
         let mut server = Server::new();
         let origin = Origin::Recovered(public_key);
-        server
-            .issued
-            .insert(TO, Issued { device: OTHER, suite: Suite::D, purpose: Purpose::Encrypt, origin });
-        let waiting = import::start(TO, Suite::D, &private_key, &mut rng).unwrap();
+        server.issued.insert(
+            TO,
+            Issued { device: OTHER, suite: Suite::D, purpose: Purpose::Encrypt, mode: PinMode::Base, origin },
+        );
+        let waiting = import::start(TO, Suite::D, PinMode::Base, &private_key, &mut rng).unwrap();
         let frame = waiting.frame().to_vec();
 
         // ctx || 'I' || PA || A

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, mem, sync::Arc};
 
 use cosign_core::{
-    ClientKey, Code, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress,
-    Purpose, RefreshId, SessionId, Suite, csr, keygen,
+    ClientKey, Code, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, PinMode,
+    Progress, Purpose, RefreshId, SessionId, Suite, csr, evaluate, keygen,
     refresh::{self, Confirmation},
     server::{
         Admission, Audit, Gate, Incoming, Issued, KeyRecord, Origin, Parent, PendingKeygen, ReplayCache,
@@ -82,6 +82,7 @@ impl Server {
                         }
                         Admission::Job(job) => job.run(&self.nonce_key, rng),
                         Admission::Refresh(job) => job.run(self.keys.get_mut(&key_id).unwrap(), rng),
+                        Admission::Evaluate(job) => job.run(),
                         Admission::Split(job) => {
                             let issued = self.issued.get(&job.to());
                             let record = &self.keys[&key_id];
@@ -130,7 +131,7 @@ impl Server {
             Ok(Incoming::Import(import)) => {
                 let issued = self.issued.get(&import.key_id()).copied();
                 let session = import.sid();
-                match import.respond(issued, device, now_ms) {
+                match import.respond(issued, device, now_ms, rng) {
                     Ok((_, record)) if self.has_share_of(&record.public_key) => {
                         refuse(record.suite, &session, Code::Key)
                     }
@@ -202,7 +203,10 @@ impl Pair {
     pub fn pending_as(key_id: KeyId, suite: Suite, purpose: Purpose, seed: u64) -> Self {
         let mut rng = Seeded::new(seed);
         let mut server = Server::new();
-        server.issued.insert(key_id, Issued { device: DEVICE, suite, purpose, origin: Origin::Generated });
+        server.issued.insert(
+            key_id,
+            Issued { device: DEVICE, suite, purpose, mode: PinMode::Base, origin: Origin::Generated },
+        );
         let device_key = DeviceKey::random(&mut rng).unwrap();
         let (k1, waiting) = keygen::start(key_id, suite, purpose, &mut rng).unwrap();
         let k2 = server.handle(&k1, &DEVICE, NOW, &mut rng);
@@ -219,6 +223,40 @@ impl Pair {
         let mut pair = Self::pending(suite, purpose, seed);
         pair.activate();
         pair
+    }
+
+    /// Generates a key in oblivious mode over the protocol and activates it.
+    #[must_use]
+    pub fn oblivious(suite: Suite, purpose: Purpose, seed: u64) -> Self {
+        let mut rng = Seeded::new(seed);
+        let mut server = Server::new();
+        let (key_id, mode) = (KeyId::from_bytes([9; 16]), PinMode::Oblivious);
+        let issued = Issued { device: DEVICE, suite, purpose, mode, origin: Origin::Generated };
+        server.issued.insert(key_id, issued);
+        let device_key = DeviceKey::random(&mut rng).unwrap();
+        let pin = Pin::new(PIN).unwrap();
+        let (k1, waiting) =
+            keygen::start_oblivious(key_id, suite, purpose, &pin, MIN_ITERATIONS, &mut rng).unwrap();
+        let k2 = server.handle(&k1, &DEVICE, NOW, &mut rng);
+        let (k3, waiting) = waiting.finish(&k2, &device_key).unwrap();
+        let k4 = server.handle(&k3, &DEVICE, NOW, &mut rng);
+        let (record, key) = waiting.finish(&k4).unwrap();
+        let mut pair = Self { server, record, key, device_key, rng, counter: 0 };
+        pair.activate();
+        pair
+    }
+
+    /// Unlocks the record of a key in oblivious mode with a PIN, right or wrong: the evaluation's two frames.
+    ///
+    /// # Errors
+    /// What the protocol says.
+    pub fn evaluate(&mut self, pin: &str) -> Result<[Vec<u8>; 2], Error> {
+        let pin = Pin::new(pin)?;
+        let waiting = evaluate::unlock(&self.record, &pin, &self.device_key, NOW, &mut self.rng)?;
+        let question = waiting.frame().to_vec();
+        let answer = self.server.handle(&question, &DEVICE, NOW, &mut self.rng);
+        self.key = done(waiting.finish(&answer)?).outcome;
+        Ok([question, answer])
     }
 
     /// Activates the pending key: its certification request, and the digest that it signed for that.
@@ -302,6 +340,7 @@ pub fn vector_record(key: &impl Leaves) -> KeyRecord {
         parent: None,
         seat: false,
         share: Arc::new(ServerShare::from_bytes(&share.try_into().unwrap()).unwrap()),
+        oprf: None,
         pending: None,
     }
 }

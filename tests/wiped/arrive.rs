@@ -1,7 +1,7 @@
 //! Lives of keys that come to another device: a share that travels, a key from a key centre.
 
 use cosign_core::{
-    ClientKey, KeyId, Purpose, Suite, import,
+    ClientKey, KeyId, PinMode, Purpose, Suite, import,
     server::{Issued, Origin, Status},
     split::{self, Kind, Receiver},
 };
@@ -30,7 +30,7 @@ impl Life {
     fn hand_over(&mut self, key: &ClientKey, share: &[u8; 32]) {
         let (of, to) = (key.key_id(), KeyId::from_bytes([10; 16]));
         let (suite, purpose, origin) = (key.suite(), key.purpose(), Origin::Split(of));
-        self.server.issued.insert(to, Issued { device: DEVICE, suite, purpose, origin });
+        self.server.issued.insert(to, Issued { device: DEVICE, suite, purpose, mode: PinMode::Base, origin });
         let receiver = Receiver::new(of, to, DEVICE, &mut self.source).unwrap();
         let waiting = split::start(key, receiver.invitation(), Kind::Move, NOW, &mut self.source).unwrap();
         let (frame, answer) = (Zeroizing::new(waiting.frame().to_vec()), self.ask(waiting.frame()));
@@ -68,8 +68,10 @@ impl Life {
         let (key_id, suite, purpose) = (KeyId::from_bytes([9; 16]), Suite::D, Purpose::Encrypt);
         let kept = PrivateKey::from_bytes(&[0x42; 32]).unwrap();
         let origin = Origin::Recovered(*kept.public_key());
-        self.server.issued.insert(key_id, Issued { device: DEVICE, suite, purpose, origin });
-        let waiting = import::start(key_id, suite, &kept, &mut self.source).unwrap();
+        self.server
+            .issued
+            .insert(key_id, Issued { device: DEVICE, suite, purpose, mode: PinMode::Base, origin });
+        let waiting = import::start(key_id, suite, PinMode::Base, &kept, &mut self.source).unwrap();
         let answer = self.ask(waiting.frame());
         self.learn(|learned, server, source| {
             learned.scalar("d", &kept.expose_bytes());

@@ -8,8 +8,8 @@
 use std::convert::Infallible;
 
 use cosign_core::{
-    ClientKey, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose, Suite, csr,
-    decrypt, keygen, refresh,
+    ClientKey, DeviceKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Pin, PinMode, Progress, Purpose, Suite,
+    csr, decrypt, keygen, refresh,
     server::{Issued, KeyRecord, Origin},
     sign,
 };
@@ -166,9 +166,10 @@ impl Life {
     /// Key generation: what the client stored, its key, and `dA`.
     fn generate(&mut self, suite: Suite, purpose: Purpose) -> (LocalRecord, ClientKey, [u8; 32]) {
         let key_id = KeyId::from_bytes([9; 16]);
-        self.server
-            .issued
-            .insert(key_id, Issued { device: DEVICE, suite, purpose, origin: Origin::Generated });
+        self.server.issued.insert(
+            key_id,
+            Issued { device: DEVICE, suite, purpose, mode: PinMode::Base, origin: Origin::Generated },
+        );
         let (k1, waiting) = keygen::start(key_id, suite, purpose, &mut self.source).unwrap();
         let k2 = self.ask(&k1);
         let (k3, waiting) =

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use cosign_core::{
-    CLIENT_DEADLINE_MS, ClientKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Op, Purpose, Suite, csr,
-    keygen,
+    CLIENT_DEADLINE_MS, ClientKey, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Op, PinMode, Purpose, Suite,
+    csr, keygen,
 };
 use getrandom::SysRng;
 use http::Method;
@@ -34,6 +34,8 @@ pub struct KeygenRequest {
     pub suite: Suite,
     /// What it is for.
     pub purpose: Purpose,
+    /// How its PIN is protected, for its whole life.
+    pub pin_mode: PinMode,
     /// What the server calls it in its lists; it also names the subject of the certification request.
     pub label: String,
 }
@@ -54,6 +56,9 @@ struct KeyOrder<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     suite: Option<&'static str>,
     purpose: KeyPurpose,
+    /// Left out for base mode, for the same reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pin_mode: Option<&'static str>,
     label: &'a str,
 }
 
@@ -65,8 +70,9 @@ impl Client {
     /// whether the key became active.
     ///
     /// # Errors
-    /// Those of `keep`; [`Error::SuiteNotOffered`]; [`Error::BadAnswer`] if the server asks for too many iterations;
-    /// [`Error::Api`] if the device is not enrolled; [`Error::ServerMisbehaved`]; network errors.
+    /// Those of `keep`; [`Error::SuiteNotOffered`]; [`Error::PinFormat`] for an empty PIN in oblivious mode;
+    /// [`Error::BadAnswer`] if the server asks for too many iterations; [`Error::Api`] if the device is not enrolled;
+    /// [`Error::ServerMisbehaved`]; network errors.
     pub async fn keygen(
         &self,
         request: KeygenRequest,
@@ -99,7 +105,8 @@ impl Client {
 
     async fn order_key(&self, request: &KeygenRequest) -> Result<KeyId, Error> {
         let suite = Some(request.suite).filter(|suite| *suite != Suite::D).map(Suite::as_str);
-        let order = KeyOrder { suite, purpose: request.purpose.into(), label: &request.label };
+        let pin_mode = Some(request.pin_mode).filter(|mode| *mode != PinMode::Base).map(PinMode::as_str);
+        let order = KeyOrder { suite, purpose: request.purpose.into(), pin_mode, label: &request.label };
         let issued: NewKey = self.connection().call(Method::POST, "/v1/keys", Some(&order)).await?;
         issued.key_id.parse().map_err(|_| Error::BadAnswer("not a key id"))
     }
@@ -113,7 +120,7 @@ pub(super) fn iterations(least: u32) -> Result<u32, Error> {
     Ok(ITERATIONS.max(least).max(MIN_ITERATIONS))
 }
 
-/// Ops 10 and 11.
+/// Ops 10 and 11; in oblivious mode 14 and 11.
 fn generate(
     channel: &Channel,
     key_id: KeyId,
@@ -121,12 +128,23 @@ fn generate(
     credentials: &Credentials,
     iterations: u32,
 ) -> Result<(LocalRecord, ClientKey), Error> {
-    let (frame, waiting) =
-        keygen::start(key_id, request.suite, request.purpose, &mut SysRng).map_err(session::local)?;
-    let answer = send_once(channel, Op::Keygen, &frame)?;
-    let (frame, waiting) = waiting
-        .finish(&answer, &credentials.pin, &credentials.device, iterations, &mut SysRng)
-        .map_err(session::local)?;
+    let (KeygenRequest { suite, purpose, .. }, Credentials { pin, device }) = (request, credentials);
+    let opening = match request.pin_mode {
+        PinMode::Base => {
+            let (frame, waiting) =
+                keygen::start(key_id, *suite, *purpose, &mut SysRng).map_err(session::local)?;
+            let answer = send_once(channel, Op::Keygen, &frame)?;
+            waiting.finish(&answer, pin, device, iterations, &mut SysRng)
+        }
+        PinMode::Oblivious => {
+            let (frame, waiting) =
+                keygen::start_oblivious(key_id, *suite, *purpose, pin, iterations, &mut SysRng)
+                    .map_err(session::local)?;
+            let answer = send_once(channel, Op::KeygenOblivious, &frame)?;
+            waiting.finish(&answer, device)
+        }
+    };
+    let (frame, waiting) = opening.map_err(session::local)?;
     let answer = send_once(channel, Op::Open, &frame)?;
     waiting.finish(&answer).map_err(session::local)
 }
@@ -178,7 +196,57 @@ fn is_definite(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use cosign_core::server::Origin;
+
     use super::*;
+    use crate::testing::{FrameServer, Model, device_key, pin};
+
+    /// A key in this mode, from a server that issued its id for that one.
+    async fn made(mode: PinMode, issued: PinMode, digits: &str) -> (FrameServer, Result<LocalRecord, Error>) {
+        let mut model = Model::new();
+        model.mode = issued;
+        let (suite, purpose) = (Suite::D, Purpose::Sign);
+        let key_id = model.issue(1, suite, purpose, Origin::Generated);
+        let server = FrameServer::start(&[], model.into_respond());
+        let channel = Client::new(server.connection()).channel(key_id);
+        let request = KeygenRequest { suite, purpose, pin_mode: mode, label: "a".into() };
+        let credentials = Credentials { pin: pin(digits), device: device_key() };
+        let made = blocking(move || {
+            let (record, key) = generate(&channel, key_id, &request, &credentials, MIN_ITERATIONS)?;
+            activate(&channel, &key, &request.label)?;
+            Ok(record)
+        });
+        let made = made.await;
+        (server, made)
+    }
+
+    #[tokio::test]
+    async fn a_key_is_made_in_the_mode_of_its_id() {
+        for (mode, first) in [(PinMode::Base, Op::Keygen), (PinMode::Oblivious, Op::KeygenOblivious)] {
+            let (server, record) = made(mode, mode, "271828").await;
+            assert_eq!(record.unwrap().pin_mode(), mode);
+            let ops: Vec<u8> = server.seen().iter().map(|frame| frame[2]).collect();
+            assert_eq!(ops, [first, Op::Open, Op::Sign, Op::Activate].map(Op::byte));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_in_another_mode_than_asked_for_is_not_made() {
+        let (server, record) = made(PinMode::Oblivious, PinMode::Base, "271828").await;
+        assert!(matches!(record, Err(Error::KeyRefused)));
+        assert_eq!(server.seen().len(), 1);
+        let (server, record) = made(PinMode::Oblivious, PinMode::Oblivious, "").await;
+        assert!(matches!(record, Err(Error::PinFormat)));
+        assert!(server.seen().is_empty(), "without a PIN there is nothing to guess");
+    }
+
+    #[test]
+    fn an_order_names_the_mode_unless_it_is_base() {
+        let order = |pin_mode| KeyOrder { suite: None, purpose: KeyPurpose::Sign, pin_mode, label: "a" };
+        let json = |pin_mode| serde_json::to_string(&order(pin_mode)).unwrap();
+        assert_eq!(json(None), r#"{"purpose":"sign","label":"a"}"#);
+        assert_eq!(json(Some("oblivious")), r#"{"purpose":"sign","pin_mode":"oblivious","label":"a"}"#);
+    }
 
     #[test]
     fn a_server_raises_the_iterations_within_reason() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cosign_core::{ClientKey, KeyId, Op, Suite, import};
+use cosign_core::{ClientKey, KeyId, Op, PinMode, Suite, import};
 use envelope::{armor, enveloped_key};
 use getrandom::SysRng;
 use sm_primitives::sm2::{PrivateKey, PublicKey};
@@ -22,6 +22,7 @@ use crate::{
 pub struct Recovery {
     key_id: KeyId,
     suite: Suite,
+    mode: PinMode,
     public_key: PublicKey,
     protection: PrivateKey,
 }
@@ -88,16 +89,16 @@ impl Client {
         info: NewKeyInfo<'_>,
     ) -> Result<Renewed, Error> {
         let iterations = keygen::iterations(self.server().await?.pbkdf2_iterations_min)?;
-        let (key_id, suite) = (recovery.key_id, recovery.suite);
+        let (key_id, suite, mode) = (recovery.key_id, recovery.suite, recovery.mode);
         let purpose = KeyPurpose::Encrypt.into();
         let info = KeyInfo::new(key_id, purpose, private_key.public_key(), info);
         let channel = self.channel(key_id);
-        let (first, confirm) = (channel.of(Op::Refresh), channel.once(Op::Confirm));
+        let links = channel.refresh();
         let once = channel.once(Op::Import);
         let store = store.clone();
         blocking(move || {
-            let key = import(&once, key_id, suite, private_key)?;
-            refresh::take_over(&first, &confirm, &store, &key, &info, &credentials, iterations)
+            let key = import(&once, key_id, suite, mode, private_key)?;
+            refresh::take_over(&links, &store, &key, &info, &credentials, iterations)
         })
         .await
     }
@@ -112,8 +113,9 @@ impl Recovery {
         let public_key =
             PublicKey::from_spki_pem(public_key).map_err(|_| Error::BadAnswer("not a public key"))?;
         let suite = Suite::from_name(&issued.suite).ok_or(Error::BadAnswer("unknown suite"))?;
+        let mode = PinMode::from_name(&issued.pin_mode).ok_or(Error::BadAnswer("unknown PIN mode"))?;
         let protection = PrivateKey::generate(&mut SysRng).map_err(|_| Error::RandomFailed)?;
-        Ok(Self { key_id, suite, public_key, protection })
+        Ok(Self { key_id, suite, mode, public_key, protection })
     }
 }
 
@@ -122,9 +124,10 @@ fn import(
     once: &impl Exchange,
     key_id: KeyId,
     suite: Suite,
+    mode: PinMode,
     private_key: PrivateKey,
 ) -> Result<ClientKey, Error> {
-    let waiting = import::start(key_id, suite, &private_key, &mut SysRng).map_err(local)?;
+    let waiting = import::start(key_id, suite, mode, &private_key, &mut SysRng).map_err(local)?;
     drop(private_key);
     let answer = once.exchange(waiting.frame(), Retry::new().deadline())?;
     waiting.finish(&answer).map_err(|error| match local(error) {

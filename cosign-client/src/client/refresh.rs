@@ -9,18 +9,20 @@
 use std::sync::Arc;
 
 use cosign_core::{
-    ClientKey, KeyId, LocalRecord, Op, Progress,
+    ClientKey, KeyId, LocalRecord, Op, PinMode, Progress,
+    evaluate::{self, EvaluatedPin},
     refresh::{self, AwaitingActivation, Confirmation, NewShare},
 };
 use getrandom::SysRng;
 
 use super::{
-    Client, Credentials, ITERATIONS, blocking,
+    Channel, Client, Credentials, ITERATIONS, OpChannel, blocking,
+    evaluate::{evaluate, unlock},
     session::{Exchange, Retry, local},
 };
 use crate::{
     clock,
-    error::Error,
+    error::{Error, foreign},
     store::{KeyInfo, Store},
 };
 
@@ -53,9 +55,9 @@ impl Client {
         new: Arc<Credentials>,
     ) -> Result<Renewed, Error> {
         let channel = self.channel(key_id);
-        let (first, confirm) = (channel.of(Op::Refresh), channel.once(Op::Confirm));
+        let links = channel.refresh();
         let store = store.clone();
-        blocking(move || renew(&first, &confirm, &store, key_id, [&old, &new], ITERATIONS)).await
+        blocking(move || renew(&links, &store, key_id, [&old, &new], ITERATIONS)).await
     }
 
     /// Renews both shares of a key of the store; the PIN stays.
@@ -84,9 +86,9 @@ impl Client {
         key_id: KeyId,
         new: Arc<Credentials>,
     ) -> Result<Renewed, Error> {
-        let confirm = self.channel(key_id).once(Op::Confirm);
+        let links = self.channel(key_id).refresh();
         let store = store.clone();
-        blocking(move || complete(&confirm, &store, key_id, &new)).await
+        blocking(move || complete(&links, &store, key_id, &new)).await
     }
 
     /// The server says of a key only that it does not serve it; to its owner it says over the API whether a refresh is
@@ -104,51 +106,95 @@ impl Client {
     }
 }
 
-/// The whole of it. `first` carries R1, which may be sent again as it is; `confirm` carries R3, of which each one is new.
+/// The ways of the messages to the server.
+pub(crate) struct Links<E> {
+    /// Op 0A, in oblivious mode; may be sent again as it is.
+    pub(crate) evaluate: E,
+    /// R1; may be sent again as it is.
+    pub(crate) first: E,
+    /// R3, of which each one is new.
+    pub(crate) confirm: E,
+}
+
+impl Channel {
+    pub(super) fn refresh(&self) -> Links<OpChannel> {
+        Links {
+            evaluate: self.of(Op::Evaluate),
+            first: self.of(Op::Refresh),
+            confirm: self.once(Op::Confirm),
+        }
+    }
+}
+
+/// The whole of it.
 fn renew(
-    first: &impl Exchange,
-    confirm: &impl Exchange,
+    links: &Links<impl Exchange>,
     store: &Store,
     key_id: KeyId,
     [old, new]: [&Credentials; 2],
     iterations: u32,
 ) -> Result<Renewed, Error> {
     let record = store.key(key_id)?.into_record()?;
-    let key = record.unlock(&old.pin, &old.device).map_err(|_| Error::ForeignRecord(key_id))?;
-    let share = new_share(first, &key, new, iterations.max(record.iterations()))?;
+    let iterations = iterations.max(record.iterations());
+    let lock = store.evaluation_lock(record.pin_mode())?;
+    let (key, evaluated) = match record.pin_mode() {
+        PinMode::Base => (unlock(&links.evaluate, &record, old)?, None),
+        PinMode::Oblivious => {
+            let (pins, device) = ([&old.pin, &new.pin], &new.device);
+            let (key, pin) = evaluate(&links.evaluate, |now_ms| {
+                evaluate::unlock_and_renew(&record, pins[0], pins[1], device, iterations, now_ms, &mut SysRng)
+            })
+            .map_err(foreign(key_id))?;
+            (key, Some(pin))
+        }
+    };
+    let share = new_share(&links.first, &key, new, iterations, evaluated)?;
+    drop(lock);
     let stored = store.stage(record.refresh_id(), &share.record)?;
-    confirm_stored(confirm, store, &share, &stored, new, Place::Beside)
+    confirm_stored(&links.confirm, store, &share, &stored, new, Place::Beside)
 }
 
 /// The refresh of a share that came from elsewhere: its first record is that of the new epoch.
 pub(super) fn take_over(
-    first: &impl Exchange,
-    confirm: &impl Exchange,
+    links: &Links<impl Exchange>,
     store: &Store,
     key: &ClientKey,
     info: &KeyInfo,
     new: &Credentials,
     iterations: u32,
 ) -> Result<Renewed, Error> {
-    let share = new_share(first, key, new, iterations).map_err(|error| match error {
+    let lock = store.evaluation_lock(key.pin_mode())?;
+    let evaluated = match key.pin_mode() {
+        PinMode::Base => Ok(None),
+        PinMode::Oblivious => evaluate(&links.evaluate, |now_ms| {
+            evaluate::renew(key, &new.pin, &new.device, iterations, now_ms, &mut SysRng)
+        })
+        .map(Some),
+    };
+    let share = evaluated.and_then(|pin| new_share(&links.first, key, new, iterations, pin));
+    let share = share.map_err(|error| match error {
         Error::KeyRefused => Error::ArrivalRefused(key.key_id()),
         error => error,
     })?;
+    drop(lock);
     let stored = store.admit(&share.record, info)?;
-    confirm_stored(confirm, store, &share, &stored, new, Place::Alone)
+    confirm_stored(&links.confirm, store, &share, &stored, new, Place::Alone)
 }
 
-/// R1 and R2.
+/// R1 and R2. In oblivious mode the new PIN was evaluated before.
 fn new_share(
     link: &impl Exchange,
     key: &ClientKey,
     new: &Credentials,
     iterations: u32,
+    evaluated: Option<EvaluatedPin>,
 ) -> Result<NewShare, Error> {
-    let retry = Retry::new();
-    let (frame, mut waiting) =
-        refresh::start(key, &new.pin, &new.device, iterations, clock::now_ms(), &mut SysRng)
-            .map_err(local)?;
+    let (retry, now_ms) = (Retry::new(), clock::now_ms());
+    let started = match evaluated {
+        None => refresh::start(key, &new.pin, &new.device, iterations, now_ms, &mut SysRng),
+        Some(pin) => refresh::start_evaluated(key, pin, now_ms, &mut SysRng),
+    };
+    let (frame, mut waiting) = started.map_err(local)?;
     for pause in retry.pauses() {
         let answer = link.exchange(&frame, retry.deadline())?;
         match waiting.finish(&answer, &new.device).map_err(local)? {
@@ -185,7 +231,7 @@ fn confirm_stored(
 
 /// R3 with the record that is there, after a restart.
 pub(super) fn complete(
-    confirm: &impl Exchange,
+    links: &Links<impl Exchange>,
     store: &Store,
     key_id: KeyId,
     new: &Credentials,
@@ -196,10 +242,14 @@ pub(super) fn complete(
         None if key.is_arriving() => (key.record(), Place::Alone),
         None => return Ok(Renewed { epoch: key.record().epoch(), failures: 0 }),
     };
-    let r3 = || refresh::confirm(next, &new.pin, &new.device, clock::now_ms(), &mut SysRng);
-    // Each R3 with a wrong PIN is a wrong PIN: one whose answer was lost is not repeated unasked.
-    match ask(confirm, r3, false) {
-        Err(Error::Misuse(cosign_core::Error::InvalidRecord)) => Err(Error::ForeignRecord(key_id)),
+    let _lock = store.evaluation_lock(next.pin_mode())?;
+    let confirmation = unlock(&links.evaluate, next, new).and_then(|key| {
+        let r3 = || refresh::confirm_unlocked(next, &key, clock::now_ms(), &mut SysRng);
+        // Each R3 with a wrong PIN is a wrong PIN: one whose answer was lost is not repeated unasked.
+        ask(&links.confirm, r3, false)
+    });
+    match confirmation {
+        Err(error @ Error::ForeignRecord(_)) => Err(error),
         confirmation => settle(confirmation, store, next, place),
     }
 }

@@ -17,7 +17,7 @@ use crate::{clock, error::Error};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Sessions that may get lost before that is an error.
-const SESSIONS: usize = 3;
+pub(super) const SESSIONS: usize = 3;
 
 /// Carries a frame to the server and its answer back, before the deadline.
 pub(crate) trait Exchange {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cosign_core::{
-    ClientKey, DeviceId, KeyId, Op, Progress, Purpose, Suite,
+    ClientKey, DeviceId, KeyId, Op, PinMode, Progress, Purpose, Suite,
     split::{self, Handover, Invitation, Kind, Receiver},
 };
 use getrandom::SysRng;
@@ -28,6 +28,7 @@ pub struct ShareRequest {
     receiver: Receiver,
     suite: Suite,
     purpose: Purpose,
+    mode: PinMode,
 }
 
 impl ShareRequest {
@@ -49,7 +50,9 @@ impl ShareRequest {
     /// [`Error::BadText`], [`Error::ForeignShare`].
     pub fn open(&self, text: &str) -> Result<ClientKey, Error> {
         let key = self.receiver.open(&transfer::parse_share(text)?).map_err(|_| Error::ForeignShare)?;
-        let is_expected = key.suite() == self.suite && key.purpose() == self.purpose;
+        // Whoever gives the key away must not choose how its new PIN is protected.
+        let is_expected =
+            (key.suite(), key.purpose(), key.pin_mode()) == (self.suite, self.purpose, self.mode);
         is_expected.then_some(key).ok_or(Error::ForeignShare)
     }
 }
@@ -76,8 +79,9 @@ impl Client {
         let issued: NewKey = self.connection().call(Method::POST, "/v1/keys", Some(&order)).await?;
         let key_id = issued.key_id.parse().map_err(|_| Error::BadAnswer("not a key id"))?;
         let suite = Suite::from_name(&issued.suite).ok_or(Error::BadAnswer("unknown suite"))?;
+        let mode = PinMode::from_name(&issued.pin_mode).ok_or(Error::BadAnswer("unknown PIN mode"))?;
         let receiver = Receiver::new(of, key_id, device, &mut SysRng).map_err(local)?;
-        Ok(ShareRequest { receiver, suite, purpose: issued.purpose.into() })
+        Ok(ShareRequest { receiver, suite, purpose: issued.purpose.into(), mode })
     }
 
     /// Makes a share that was sent to this device its own: both halves are renewed under the PIN of this device, and the
@@ -100,10 +104,9 @@ impl Client {
         let iterations = keygen::iterations(self.server().await?.pbkdf2_iterations_min)?;
         let info = KeyInfo::new(key.key_id(), key.purpose(), key.public_key(), info);
         let channel = self.channel(key.key_id());
-        let (first, confirm) = (channel.of(Op::Refresh), channel.once(Op::Confirm));
+        let links = channel.refresh();
         let store = store.clone();
-        blocking(move || refresh::take_over(&first, &confirm, &store, &key, &info, &credentials, iterations))
-            .await
+        blocking(move || refresh::take_over(&links, &store, &key, &info, &credentials, iterations)).await
     }
 
     /// Splits a share for the device that invited. With [`Kind::Move`] this device's share dies when the new one becomes

@@ -244,6 +244,13 @@ async fn frames_travel_in_http_bodies() {
     assert_eq!(*seen, [expected.clone(), expected]);
 }
 
+#[test]
+fn key_generation_has_one_path_in_both_modes() {
+    let path = |op| frame_call(op, KEY, b"frame").path;
+    assert!(path(Op::Keygen).ends_with("/keygen"));
+    assert_eq!(path(Op::KeygenOblivious), path(Op::Keygen));
+}
+
 #[tokio::test]
 async fn a_page_is_not_a_frame() {
     let identity = ServerIdentity::new();

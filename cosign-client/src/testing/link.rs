@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::Model;
-use crate::{client::Exchange, error::Error};
+use crate::{
+    client::{Exchange, Links},
+    error::Error,
+};
 
 /// What becomes of one message and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +46,20 @@ impl Link {
         self.fate.set(fate);
     }
 
+    /// Every message of a refresh goes this way.
+    pub(crate) const fn links(&self) -> Links<&Self> {
+        Links { evaluate: self, first: self, confirm: self }
+    }
+
     /// Messages so far.
     pub(crate) fn sent(&self) -> usize {
         self.seen.borrow().len()
+    }
+}
+
+impl Exchange for &Link {
+    fn exchange(&self, frame: &[u8], deadline: Instant) -> Result<Vec<u8>, Error> {
+        (**self).exchange(frame, deadline)
     }
 }
 

@@ -3,16 +3,17 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::fmt;
 
-use sm_primitives::{Scalar, SecretScalar, Zeroizing, point::PublicPoint};
+use sm_primitives::{Scalar, SecretScalar, Zeroizing, point::PublicPoint, rand_core::TryCryptoRng};
 
 use crate::{
     error::Code,
     gate::Gate,
-    ids::{DeviceId, KeyId, Purpose, RefreshId, SessionId, Suite},
+    ids::{DeviceId, KeyId, PinMode, Purpose, RefreshId, SessionId, Suite},
     keygen::{
         is_proven, joint_key,
         server::{Issued, Origin},
     },
+    oprf::OprfKey,
     pin::AuthKey,
     proof::{Context, Proof, Role},
     server::{KeyRecord, Status, refuse},
@@ -81,15 +82,23 @@ impl Import {
         issued: Option<Issued>,
         device: &DeviceId,
         now_ms: u64,
+        rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(Vec<u8>, KeyRecord), Vec<u8>> {
-        let record = self.check(issued, device, now_ms);
+        let record = self.check(issued, device, now_ms, rng);
         let record = record.map_err(|code| refuse(self.suite, &self.sid, code))?;
         Ok((wire::short_answer(self.suite, &self.sid), record))
     }
 
-    fn check(&self, issued: Option<Issued>, device: &DeviceId, now_ms: u64) -> Result<KeyRecord, Code> {
-        let Some(Issued { origin: Origin::Recovered(expected), suite, purpose: Purpose::Encrypt, .. }) =
-            issued.filter(|issued| issued.device == *device)
+    fn check(
+        &self,
+        issued: Option<Issued>,
+        device: &DeviceId,
+        now_ms: u64,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<KeyRecord, Code> {
+        let issued = issued.filter(|issued| issued.device == *device).ok_or(Code::Key)?;
+        let Issued { origin: Origin::Recovered(expected), suite, purpose: Purpose::Encrypt, mode, .. } =
+            issued
         else {
             return Err(Code::Key);
         };
@@ -113,6 +122,10 @@ impl Import {
         let share = ServerShare::new(share, auth);
         let joint = joint_key(&share.inverse, &point).filter(|joint| *joint.as_point() == claimed);
         let public_key = joint.filter(|joint| *joint == expected).ok_or(Code::Proof)?;
+        let oprf = match mode {
+            PinMode::Base => None,
+            PinMode::Oblivious => Some(Arc::new(OprfKey::random(rng).map_err(|_| Code::Internal)?)),
+        };
         Ok(KeyRecord {
             key_id: self.key_id,
             device: *device,
@@ -129,6 +142,7 @@ impl Import {
             parent: None,
             seat: false,
             share: Arc::new(share),
+            oprf,
             pending: None,
         })
     }

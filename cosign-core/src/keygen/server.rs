@@ -17,7 +17,8 @@ use crate::{
     digest::Digest,
     error::Code,
     gate::Gate,
-    ids::{DeviceId, KeyId, Purpose, RefreshId, SessionId, Suite},
+    ids::{DeviceId, KeyId, Op, PinMode, Purpose, RefreshId, SessionId, Suite},
+    oprf::OprfKey,
     pin::AuthKey,
     proof::{Context, Proof, Role},
     server::{KeyRecord, PENDING_TTL_MS, Status, refuse},
@@ -29,6 +30,8 @@ use crate::{
 pub const KEYGEN_TTL_MS: u64 = 60_000;
 
 const KEYGEN_FRAME: usize = 69;
+/// The same with `alpha`.
+const KEYGEN_OBLIVIOUS_FRAME: usize = KEYGEN_FRAME + 64;
 pub(super) const OPEN_FRAME: usize = 324;
 /// Offset of the certification request in op 12.
 const REQUEST: usize = 40;
@@ -44,6 +47,8 @@ pub struct Issued {
     pub suite: Suite,
     /// What the key will be for.
     pub purpose: Purpose,
+    /// How its PIN will be turned into its mask.
+    pub mode: PinMode,
     /// Where its shares come from.
     pub origin: Origin,
 }
@@ -67,17 +72,37 @@ pub struct KeygenStart {
     sid: SessionId,
     purpose: Purpose,
     commitment: [u8; 32],
+    /// The blinded PIN, in oblivious mode.
+    alpha: Option<PublicPoint>,
 }
 
 impl KeygenStart {
-    pub(crate) fn read(suite: Suite, key_id: KeyId, sid: SessionId, frame: &[u8]) -> Result<Self, Code> {
-        if frame.len() != KEYGEN_FRAME {
+    pub(crate) fn read(
+        suite: Suite,
+        op: Op,
+        key_id: KeyId,
+        sid: SessionId,
+        frame: &[u8],
+    ) -> Result<Self, Code> {
+        let oblivious = op == Op::KeygenOblivious;
+        if frame.len() != if oblivious { KEYGEN_OBLIVIOUS_FRAME } else { KEYGEN_FRAME } {
             return Err(Code::Length);
         }
         let mut fields = Fields(frame.get(BODY..).unwrap_or_default());
         let &[purpose] = fields.take().ok_or(Code::Length)?;
         let purpose = Purpose::from_byte(purpose).ok_or(Code::Version)?;
-        Ok(Self { suite, key_id, sid, purpose, commitment: *fields.take().ok_or(Code::Length)? })
+        let commitment = *fields.take().ok_or(Code::Length)?;
+        let alpha = match fields.take() {
+            Some(point) => Some(PublicPoint::from_bytes(point).ok_or(Code::Point)?),
+            None => None,
+        };
+        Ok(Self { suite, key_id, sid, purpose, commitment, alpha })
+    }
+
+    /// The operation: 10, in oblivious mode 14.
+    #[must_use]
+    pub const fn op(&self) -> Op {
+        if self.alpha.is_some() { Op::KeygenOblivious } else { Op::Keygen }
     }
 
     /// The key id, issued before.
@@ -120,7 +145,8 @@ impl KeygenStart {
     ) -> Result<(Vec<u8>, PendingKeygen), Vec<u8>> {
         let refuse = |code| refuse(self.suite, &self.sid, code);
         let Self { suite, purpose, .. } = self;
-        if issued != Some(Issued { device: *device, suite, purpose, origin: Origin::Generated }) {
+        let mode = if self.alpha.is_some() { PinMode::Oblivious } else { PinMode::Base };
+        if issued != Some(Issued { device: *device, suite, purpose, mode, origin: Origin::Generated }) {
             return Err(refuse(Code::Key));
         }
         let context = Context::new(self.suite, &self.key_id, self.purpose, &self.sid);
@@ -133,6 +159,13 @@ impl KeygenStart {
         frame.extend(point.to_bytes());
         frame.extend(proof.commitment.to_bytes());
         frame.extend(proof.answer.to_bytes());
+        let mut oprf = None;
+        if let Some(alpha) = &self.alpha {
+            let key = OprfKey::random(rng).map_err(|_| refuse(Code::Internal))?;
+            // Counted as no attempt: there is no record yet that it could test, and the key id is used up.
+            frame.extend(key.evaluate(alpha).to_bytes());
+            oprf = Some(Arc::new(key));
+        }
         let pending = PendingKeygen {
             suite: self.suite,
             key_id: self.key_id,
@@ -141,6 +174,7 @@ impl KeygenStart {
             purpose: self.purpose,
             commitment: self.commitment,
             share: Box::new(share),
+            oprf,
             created_ms: now_ms,
         };
         Ok((frame, pending))
@@ -157,6 +191,7 @@ pub struct PendingKeygen {
     pub(crate) commitment: [u8; 32],
     /// In a place of its own: when what surrounds it moves, out of a table for one, no copy stays behind.
     pub(crate) share: Box<SecretScalar>,
+    pub(crate) oprf: Option<Arc<OprfKey>>,
     pub(crate) created_ms: u64,
 }
 
@@ -285,6 +320,7 @@ impl KeygenOpen {
             seat: false,
             // Computed again, not moved out of its place, which would keep a copy.
             share: Arc::new(ServerShare::new(witness.invert(), auth)),
+            oprf: pending.oprf,
             pending: None,
         })
     }

@@ -1,11 +1,11 @@
-//! Ops 01, 02, 03, 05, 06, 08: the order of checks (SPEC.md, section 7.1), from the bytes to the PIN gate.
+//! Ops 01, 02, 03, 05, 06, 08, 0A: the order of checks (SPEC.md, section 7.1), from the bytes to the PIN gate.
 
 use alloc::{sync::Arc, vec::Vec};
 
 use sm_primitives::{Zeroizing, point::PublicPoint};
 
 use super::{
-    Audit, KeyRecord, LIFETIME_QUOTA, PENDING_TTL_MS, Parent, ReplayCache, Status,
+    Audit, EvaluateJob, KeyRecord, LIFETIME_QUOTA, PENDING_TTL_MS, Parent, ReplayCache, Status,
     job::{Admitted, Job, RefreshJob, SplitJob, Work},
     read_header, refuse,
 };
@@ -23,7 +23,7 @@ use crate::{
     wire::{self, MAX_BATCH, REQUEST_HEADER, RequestHeader},
 };
 
-/// A request of ops 01, 02, 03, 05 to 08 with the right lengths.
+/// A request of ops 01, 02, 03, 05 to 08, 0A with the right lengths.
 pub struct Operation {
     pub(super) header: RequestHeader,
     /// The bytes after the header.
@@ -51,6 +51,9 @@ pub enum Admission {
     Refresh(RefreshJob),
     /// Op 08: computed under the key's lock.
     Split(SplitJob),
+    /// Op 0A: computed under the key's lock. The attempt is counted in the record; that is durable, with the audit
+    /// record and the spent session, before the answer leaves.
+    Evaluate(EvaluateJob),
 }
 
 /// An answer that needs no further computation.
@@ -90,25 +93,30 @@ enum Items {
     Commit([u8; 32]),
 }
 
-/// What a request asks for: op 05 has an order of checks of its own.
+/// What a request asks for: ops 05 and 0A have an order of checks of their own.
 enum Body {
     Items(Items),
     Confirm(Confirm),
+    Evaluate(Vec<PublicPoint>),
 }
 
 impl Operation {
-    /// Checks 3 to 6: lengths, number of items, the empty tag of ops 05 and 07.
+    /// Checks 3 to 6: lengths, number of items, the empty tag of ops 05, 07 and 0A.
     pub(super) fn read(suite: Suite, op: Op, frame: &[u8]) -> Result<Self, Code> {
         let (header, body) = frame.split_at_checked(REQUEST_HEADER).ok_or(Code::Length)?;
         let header = read_header(suite, op, header).ok_or(Code::Length)?;
-        let max = if matches!(op, Op::Refresh | Op::Confirm | Op::Split) { 1 } else { MAX_BATCH };
+        let max = match op {
+            Op::Refresh | Op::Confirm | Op::Split => 1,
+            Op::Evaluate => 2,
+            _ => MAX_BATCH,
+        };
         if !(1..=max).contains(&usize::from(header.count)) {
             return Err(Code::Batch);
         }
         if body.len() != wire::body_len(op, header.count) {
             return Err(Code::Length);
         }
-        if matches!(op, Op::Confirm | Op::Reveal) && header.tag != [0; 32] {
+        if matches!(op, Op::Confirm | Op::Reveal | Op::Evaluate) && header.tag != [0; 32] {
             return Err(Code::Version);
         }
         Ok(Self { header, body: Zeroizing::new(body.to_vec()), fingerprint: hash::fingerprint(frame) })
@@ -179,6 +187,7 @@ impl Operation {
         request.dropped = record.pending.take_if(|pending| pending.is_expired(now_ms)).is_some();
         match body {
             Body::Confirm(confirm) => Admission::Answered(request.confirm(&confirm, record)),
+            Body::Evaluate(points) => request.evaluate(points, record, cache),
             Body::Items(items) => request.pass(items, record, cache),
         }
     }
@@ -192,6 +201,7 @@ impl Operation {
     /// Checks 7 and 8: status and purpose, then the epoch.
     pub(super) fn check_key(&self, record: &KeyRecord, now_ms: u64) -> Result<(), Refusal> {
         let op = self.header.op;
+        let evaluates = op == Op::Evaluate && record.oprf.is_some();
         let usable = match record.status {
             Status::Active => match op {
                 Op::Sign | Op::Commit | Op::Reveal => {
@@ -199,14 +209,15 @@ impl Operation {
                 }
                 Op::Decrypt => record.purpose == Purpose::Encrypt && !record.gate.refresh_required,
                 Op::Split => !record.gate.refresh_required,
+                Op::Evaluate => evaluates,
                 _ => true,
             },
             Status::Pending => {
-                matches!(op, Op::Sign | Op::Commit | Op::Reveal)
+                (matches!(op, Op::Sign | Op::Commit | Op::Reveal) || evaluates)
                     && now_ms.saturating_sub(record.created_ms) <= PENDING_TTL_MS
             }
             Status::Arriving => {
-                matches!(op, Op::Refresh | Op::Confirm)
+                (matches!(op, Op::Refresh | Op::Confirm) || evaluates)
                     && record.parent.is_none_or(|parent| parent.active)
                     && now_ms.saturating_sub(record.created_ms) <= PENDING_TTL_MS
             }
@@ -218,7 +229,10 @@ impl Operation {
         if record.status == Status::Pending && self.header.count != 1 {
             return Err(Code::Batch.into());
         }
-        if op != Op::Confirm && record.epoch != self.header.epoch {
+        let epoch = self.header.epoch;
+        // A refresh may wait for its confirmation, for which a PIN is evaluated too. The key of that is the same.
+        let next = op == Op::Evaluate && Some(epoch) == record.epoch.checked_add(1);
+        if op != Op::Confirm && !next && epoch != record.epoch {
             return Err(Refusal { code: Code::Epoch, detail: Detail::Epoch(record.epoch) });
         }
         Ok(())
@@ -260,7 +274,10 @@ impl Operation {
             Op::Split => {
                 split::server::Request::read(&self.body).map(|split| Body::Items(Items::Split(split)))
             }
-            Op::Reveal | Op::Keygen | Op::Open | Op::Activate | Op::Import => Err(Code::Version),
+            Op::Evaluate => decrypt::read_points(&self.body).map(Body::Evaluate).ok_or(Code::Point),
+            Op::Reveal | Op::Keygen | Op::Open | Op::Activate | Op::Import | Op::KeygenOblivious => {
+                Err(Code::Version)
+            }
         }
     }
 }
@@ -321,7 +338,16 @@ impl Gated {
         }
         let before = record.gate;
         let expected = record.share.auth.tag(&self.h_req, self.header.ts_ms);
-        let passage = record.gate.pass(self.now_ms, || tags_equal(&expected, &self.header.tag));
+        let is_right = || tags_equal(&expected, &self.header.tag);
+        // A session that is known has claimed its charge: what is there now was counted later, by somebody else.
+        let charge = match seen {
+            Seen::Never => record.gate.take_charge(&key_id, &sid),
+            _ => None,
+        };
+        let passage = match charge {
+            Some(charge) => record.gate.settle(charge, self.now_ms, is_right),
+            None => record.gate.pass(self.now_ms, is_right),
+        };
         let gate_changed = record.gate != before;
         let failures = match (passage, seen) {
             (Passage::Shut(refusal), _) => return Admission::Answered(self.refused(refusal, gate_changed)),

@@ -1,6 +1,6 @@
 //! Op 05: the confirmation of a refresh.
 
-use super::{Answered, KeyRecord, PendingRefresh, Status, admit::Gated};
+use super::{Answered, Charge, KeyRecord, PendingRefresh, Status, admit::Gated};
 use crate::{
     error::{Code, Detail, Refusal},
     gate::Passage,
@@ -28,7 +28,13 @@ impl Gated {
         let pending = record.pending.take_if(|_| confirm.rid != record.rid);
         let share = pending.as_ref().map_or(&record.share, |pending| &pending.share);
         let before = record.gate;
-        let passage = record.gate.pass(self.now_ms, || confirm.is_authentic(&share.auth));
+        let is_right = || confirm.is_authentic(&share.auth);
+        let passage = match record.gate.take_charge(&self.header.key_id, &self.header.sid) {
+            // The MAC is the same in every session: who recorded it must not be given evaluations back for it. A
+            // refresh that is activated clears them anyway.
+            Some(charge) => record.gate.settle(Charge { total: 0, ..charge }, self.now_ms, is_right),
+            None => record.gate.pass(self.now_ms, is_right),
+        };
         let gate_changed = record.gate != before;
         let refusal = match passage {
             Passage::Shut(refusal) => Err(refusal),

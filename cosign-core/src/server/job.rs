@@ -46,7 +46,7 @@ impl Admitted {
         }
     }
 
-    fn executed(self, outcome: Result<(Vec<u8>, Audit), Code>, record_changed: bool) -> Executed {
+    pub(super) fn executed(self, outcome: Result<(Vec<u8>, Audit), Code>, record_changed: bool) -> Executed {
         let header = &self.request.header;
         match outcome {
             Ok((body, audit)) => {

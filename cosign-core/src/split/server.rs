@@ -10,6 +10,7 @@ use crate::{
     gate::Gate,
     ids::{KeyId, RefreshId},
     keygen::server::{Issued, Origin},
+    oprf::OprfKey,
     pin::random_bytes,
     server::{KeyRecord, Parent, Status},
     wire::Fields,
@@ -46,7 +47,8 @@ impl Request {
     ) -> Result<(Vec<u8>, KeyRecord), Code> {
         let KeyRecord { key_id, suite, purpose, .. } = *record;
         let fits = |issued: &&Issued| {
-            issued.origin == Origin::Split(key_id) && issued.suite == suite && issued.purpose == purpose
+            let same = issued.suite == suite && issued.purpose == purpose && issued.mode == record.pin_mode();
+            same && issued.origin == Origin::Split(key_id)
         };
         let device = issued.filter(fits).ok_or(Code::Key)?.device;
         let seat = match self.kind {
@@ -57,6 +59,11 @@ impl Request {
         let r_b = random_bytes::<32>(rng).map_err(|_| Code::Internal)?;
         let t = factor(&key_id, &self.to, record.epoch, &self.r_a, &r_b);
         let (share, point) = record.share.rescale(&t, &self.auth).ok_or(Code::Internal)?;
+        // Its own: whoever has guesses at one share learns nothing of another's.
+        let oprf = match record.oprf {
+            Some(_) => Some(Arc::new(OprfKey::random(rng).map_err(|_| Code::Internal)?)),
+            None => None,
+        };
         let arriving = KeyRecord {
             key_id: self.to,
             device,
@@ -73,6 +80,7 @@ impl Request {
             parent: Some(Parent { key_id, kind: self.kind, active: true }),
             seat,
             share: Arc::new(share),
+            oprf,
             pending: None,
         };
         Ok(([&r_b[..], &point.to_bytes()].concat(), arriving))

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     ApiMisuse, Code, Detail, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin,
-    Purpose, Refusal, SessionId, Suite, csr, decrypt, keygen, refresh,
+    PinMode, Purpose, Refusal, SessionId, Suite, csr, decrypt, keygen, refresh,
     server::{Incoming, Issued, KEYGEN_TTL_MS, Origin, PENDING_TTL_MS, PendingRefresh, Status, receive},
     sign,
 };
@@ -32,7 +32,7 @@ fn request(pair: &mut Pair) -> Vec<u8> {
 }
 
 fn issued(device: DeviceId, purpose: Purpose) -> Issued {
-    Issued { device, suite: Suite::D, purpose, origin: Origin::Generated }
+    Issued { device, suite: Suite::D, purpose, mode: PinMode::Base, origin: Origin::Generated }
 }
 
 /// A lost key generation, refresh or pending key ends at its last millisecond, not before.
@@ -165,7 +165,8 @@ fn a_record_with_a_field_out_of_range_is_not_read() {
         (2, &[3]),
         (19, &[0; 4]),
         (39, &[0; 64]),
-        (119, &[2]),
+        (119, &[0]),
+        (119, &[3]),
         (120, &(MIN_ITERATIONS - 1).to_be_bytes()),
         (124, &[0; 32]),
         (124, &[0xff; 32]),

@@ -14,7 +14,8 @@ use super::{
     model::{Model, OTHER, OWN},
 };
 use crate::{
-    ClientKey, Code, DeviceKey, Error, KeyId, MIN_ITERATIONS, Purpose, Suite, decrypt, import, refresh,
+    ClientKey, Code, DeviceKey, Error, KeyId, MIN_ITERATIONS, PinMode, Purpose, Suite, decrypt, import,
+    refresh,
     server::{Issued, Origin, Status},
 };
 
@@ -22,7 +23,7 @@ const KEY: KeyId = KeyId::from_bytes([10; 16]);
 
 fn issued(private_key: &PrivateKey) -> Issued {
     let origin = Origin::Recovered(*private_key.public_key());
-    Issued { device: OWN, suite: Suite::D, purpose: Purpose::Encrypt, origin }
+    Issued { device: OWN, suite: Suite::D, purpose: Purpose::Encrypt, mode: PinMode::Base, origin }
 }
 
 /// A server that waits for this key.
@@ -33,7 +34,7 @@ fn server(private_key: &PrivateKey) -> Model {
 }
 
 fn imported(model: &mut Model, private_key: &PrivateKey) -> Result<ClientKey, Error> {
-    let waiting = import::start(KEY, Suite::D, private_key, &mut SysRng).unwrap();
+    let waiting = import::start(KEY, Suite::D, PinMode::Base, private_key, &mut SysRng).unwrap();
     let answer = model.handle(waiting.frame(), &OWN, NOW, &mut SysRng);
     waiting.finish(&answer)
 }
@@ -98,7 +99,7 @@ fn an_import_is_for_the_key_id_that_was_issued_for_it() {
 #[test]
 fn an_import_is_checked_field_by_field() {
     let private_key = PrivateKey::generate(&mut SysRng).unwrap();
-    let waiting = import::start(KEY, Suite::D, &private_key, &mut SysRng).unwrap();
+    let waiting = import::start(KEY, Suite::D, PinMode::Base, &private_key, &mut SysRng).unwrap();
     let frame = waiting.frame().to_vec();
     assert_eq!(frame.len(), 324);
     let status = |change: &dyn Fn(&mut Vec<u8>)| {
@@ -132,7 +133,7 @@ fn an_import_is_checked_field_by_field() {
 fn the_answer_to_an_import_has_no_body() {
     let private_key = PrivateKey::generate(&mut SysRng).unwrap();
     let mut model = server(&private_key);
-    let waiting = import::start(KEY, Suite::D, &private_key, &mut SysRng).unwrap();
+    let waiting = import::start(KEY, Suite::D, PinMode::Base, &private_key, &mut SysRng).unwrap();
     let mut answer = model.handle(waiting.frame(), &OWN, NOW, &mut SysRng);
     answer.push(0);
     assert_eq!(waiting.finish(&answer).unwrap_err(), Error::InvalidMessage(Code::Length));

@@ -11,8 +11,8 @@ use sm_primitives::{
 
 use super::model::{Model, OWN};
 use crate::{
-    ClientKey, Code, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, Progress, Purpose,
-    Suite, csr, decrypt, keygen, refresh,
+    ClientKey, Code, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin, PinMode, Progress,
+    Purpose, Suite, csr, decrypt, keygen, refresh,
     server::{Issued, Origin, ServerShare, Status},
     sign,
 };
@@ -44,7 +44,10 @@ impl Pair {
     pub(super) fn pending(suite: Suite, purpose: Purpose) -> Self {
         let mut model = Model::new([5; 32]);
         let key_id = KeyId::from_bytes([9; 16]);
-        model.issued.insert(key_id, Issued { device: OWN, suite, purpose, origin: Origin::Generated });
+        model.issued.insert(
+            key_id,
+            Issued { device: OWN, suite, purpose, mode: PinMode::Base, origin: Origin::Generated },
+        );
         let device_key = DeviceKey::random(&mut SysRng).unwrap();
         let (k1, waiting) = keygen::start(key_id, suite, purpose, &mut SysRng).unwrap();
         let k2 = model.handle(&k1, &OWN, NOW, &mut SysRng);
@@ -56,7 +59,28 @@ impl Pair {
     }
 
     pub(super) fn active(suite: Suite, purpose: Purpose) -> Self {
-        let mut pair = Self::pending(suite, purpose);
+        Self::pending(suite, purpose).activated()
+    }
+
+    /// As [`Self::pending`], in oblivious mode.
+    pub(super) fn pending_oblivious(suite: Suite, purpose: Purpose) -> Self {
+        let mut model = Model::new([5; 32]);
+        let key_id = KeyId::from_bytes([9; 16]);
+        let mode = PinMode::Oblivious;
+        model.issued.insert(key_id, Issued { device: OWN, suite, purpose, mode, origin: Origin::Generated });
+        let device_key = DeviceKey::random(&mut SysRng).unwrap();
+        let pin = pin("258013");
+        let (k1, waiting) =
+            keygen::start_oblivious(key_id, suite, purpose, &pin, MIN_ITERATIONS, &mut SysRng).unwrap();
+        let k2 = model.handle(&k1, &OWN, NOW, &mut SysRng);
+        let (k3, waiting) = waiting.finish(&k2, &device_key).unwrap();
+        let k4 = model.handle(&k3, &OWN, NOW, &mut SysRng);
+        let (record, key) = waiting.finish(&k4).unwrap();
+        Self { model, record, key, device_key, counter: 0 }
+    }
+
+    pub(super) fn activated(mut self) -> Self {
+        let pair = &mut self;
         let info = csr::info("somebody", pair.key.public_key());
         let digest = Digest::reduce(&DistId::default().digest(pair.key.public_key(), &info));
         let signature = pair.sign(&[digest]).unwrap().remove(0);
@@ -64,7 +88,7 @@ impl Pair {
         let (frame, waiting) = keygen::activate(&pair.key, &request, &mut SysRng).unwrap();
         let answer = pair.model.handle(&frame, &OWN, NOW, &mut SysRng);
         waiting.finish(&answer).unwrap();
-        pair
+        self
     }
 
     pub(super) fn sign(&mut self, digests: &[Digest]) -> Result<Vec<Signature>, Error> {

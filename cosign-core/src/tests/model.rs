@@ -10,7 +10,7 @@ use sm_primitives::{
 
 use super::script::{Fields, hexed};
 use crate::{
-    DeviceId, Digest, KeyId, Purpose, RefreshId, SessionId, Suite,
+    DeviceId, Digest, KeyId, PinMode, Purpose, RefreshId, SessionId, Suite,
     error::Code,
     pin::AuthKey,
     replay::Step,
@@ -80,6 +80,11 @@ impl Model {
                         self.record_changed = job.record_changed();
                         job.run(&self.nonce_key, rng)
                     }
+                    Admission::Evaluate(job) => {
+                        let executed = job.run();
+                        self.record_changed = executed.record_changed;
+                        executed
+                    }
                     Admission::Refresh(job) => {
                         let executed = job.run(self.keys.get_mut(&key_id).unwrap(), rng);
                         self.record_changed = executed.record_changed;
@@ -137,7 +142,7 @@ impl Model {
             }
             Ok(Incoming::Import(import)) => {
                 let issued = self.issued.get(&import.key_id()).copied();
-                match import.respond(issued, device, now_ms) {
+                match import.respond(issued, device, now_ms, rng) {
                     Ok((frame, record)) => {
                         self.issued.remove(&record.key_id);
                         self.keys.insert(record.key_id, record);
@@ -163,8 +168,13 @@ impl Model {
             model.keys.insert(record.key_id, record);
         }
         for key_id in state.list("issued_key_ids") {
-            let issued =
-                Issued { device: OWN, suite: Suite::D, purpose: Purpose::Sign, origin: Origin::Generated };
+            let issued = Issued {
+                device: OWN,
+                suite: Suite::D,
+                purpose: Purpose::Sign,
+                mode: PinMode::Base,
+                origin: Origin::Generated,
+            };
             model.issued.insert(key_id.as_str().unwrap().parse().unwrap(), issued);
         }
         for keygen in state.list("keygens") {
@@ -176,6 +186,7 @@ impl Model {
                 purpose: Purpose::from_byte(keygen.u8("purpose")).unwrap(),
                 commitment: keygen.array("com"),
                 share: Box::new(keygen.secret("dB")),
+                oprf: None,
                 created_ms: keygen.u64("created_ms"),
             };
             model.keygens.insert((pending.key_id, pending.sid), pending);
@@ -241,12 +252,14 @@ pub(super) fn record(key: &Value) -> KeyRecord {
             total: key.u8("total"),
             unlock_at_ms: key.u64("unlock_at_ms"),
             refresh_required: false,
+            charge: None,
         },
         decrypts: u32::from_be_bytes(key.array("decrypts")),
         pending_sign: signed,
         parent: None,
         seat: false,
         share: server_share(key),
+        oprf: None,
         pending: pending.map(|pending| PendingRefresh {
             epoch: u32::from_be_bytes(pending.array("epoch")),
             rid: RefreshId::from_bytes(pending.array("rid")),
@@ -281,6 +294,7 @@ pub(super) fn active(key: &Value) -> KeyRecord {
         parent: None,
         seat: false,
         share: server_share(key),
+        oprf: None,
         pending: None,
     }
 }

@@ -11,7 +11,7 @@ use sm_primitives::{
 
 use super::script::{Fields, client_key, unhex, vectors};
 use crate::{
-    ApiMisuse, ClientKey, Code, Error, KeyId, Progress, Purpose, SessionId, Suite, decrypt, keygen,
+    ApiMisuse, ClientKey, Code, Error, KeyId, PinMode, Progress, Purpose, SessionId, Suite, decrypt, keygen,
     pin::{AuthKey, Derivation, DeviceKey, Mask, Pin},
     proof::{Context, Proof},
     refresh, share, sign,
@@ -111,7 +111,7 @@ fn play(case: &Value, session: &Value, vector: &Value) -> std::string::String {
                 sid(session),
                 secret.array("h_req"),
                 Zeroizing::new(secret.array("rA")),
-                Derivation { salt: [1; 16], iterations: 100_000 },
+                Derivation { salt: [1; 16], iterations: 100_000, mode: PinMode::Base },
                 Mask {
                     mask: sm_primitives::SecretScalar::from_bytes(&[1; 32]).unwrap(),
                     auth: AuthKey::from_bytes(&secret.array("K_auth")),
@@ -167,12 +167,14 @@ fn the_last_step_rejects_each_degenerate_value() {
             key_id: KeyId::from_bytes([0; 16]),
             suite: Suite::D,
             purpose: Purpose::Sign,
+            mode: PinMode::Base,
             epoch: 1,
             base: sm_primitives::batch::Multiplier::new(share::base(&public_key).unwrap()),
             verifier: once_cell::race::OnceBox::new(),
             public_key,
             share: inputs.secret("dA"),
             auth: AuthKey::from_bytes(&[0; 32]),
+            first: share::Reserved::default(),
         };
         let factors = ["b1", "b2"].map(|name| u128::from_be_bytes(inputs.array(name)));
         let signature = sign::dual::complete_with(

@@ -12,7 +12,7 @@ use sm_primitives::{
 
 use crate::{
     digest::Digest,
-    ids::{KeyId, Purpose, Suite},
+    ids::{KeyId, PinMode, Purpose, Suite},
     pin::AuthKey,
     share::{self, ClientKey},
 };
@@ -136,12 +136,14 @@ pub(super) fn client_key(key: &Value) -> ClientKey {
         key_id: KeyId::from_bytes(key.array("key_id")),
         suite: Suite::D,
         purpose: Purpose::from_byte(purpose).unwrap(),
+        mode: PinMode::Base,
         epoch: u32::from_be_bytes(key.array("epoch")),
         base: sm_primitives::batch::Multiplier::new(share::base(&public_key).unwrap()),
         verifier: once_cell::race::OnceBox::new(),
         public_key,
         share: key.secret("dA"),
         auth: AuthKey::from_bytes(&key.array("K_auth")),
+        first: share::Reserved::default(),
     }
 }
 

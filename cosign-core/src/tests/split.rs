@@ -14,8 +14,8 @@ use super::{
     model::{OTHER, OWN},
 };
 use crate::{
-    ClientKey, Code, DeviceKey, Error, KeyId, LocalRecord, MIN_ITERATIONS, Progress, Purpose, RefreshId,
-    Suite, decrypt,
+    ClientKey, Code, DeviceKey, Error, KeyId, LocalRecord, MIN_ITERATIONS, PinMode, Progress, Purpose,
+    RefreshId, Suite, decrypt,
     error::ApiMisuse,
     refresh,
     server::{Issued, Origin, PENDING_TTL_MS, Status},
@@ -27,7 +27,13 @@ const TO: KeyId = KeyId::from_bytes([10; 16]);
 
 fn issue(pair: &mut Pair) -> Issued {
     let (suite, purpose) = (pair.key.suite(), pair.key.purpose());
-    let issued = Issued { device: OTHER, suite, purpose, origin: Origin::Split(pair.key.key_id()) };
+    let issued = Issued {
+        device: OTHER,
+        suite,
+        purpose,
+        mode: PinMode::Base,
+        origin: Origin::Split(pair.key.key_id()),
+    };
     pair.model.issued.insert(TO, issued);
     issued
 }

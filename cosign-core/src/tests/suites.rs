@@ -10,8 +10,8 @@ use super::{
     script::Script,
 };
 use crate::{
-    ClientKey, Code, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Op, Purpose, SessionId, Suite,
-    decrypt, keygen, refresh,
+    ClientKey, Code, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Op, PinMode, Purpose, SessionId,
+    Suite, decrypt, keygen, refresh,
     server::{Claim, Issued, Origin, Status, Unreadable, receive},
     sign,
 };
@@ -136,7 +136,13 @@ fn key_generation_fixes_the_suite() {
         // The key id was issued for this suite.
         let mut pair = Pair::active(suite, Purpose::Sign);
         let key_id = KeyId::from_bytes([3; 16]);
-        let issued = Issued { device: OWN, suite, purpose: Purpose::Sign, origin: Origin::Generated };
+        let issued = Issued {
+            device: OWN,
+            suite,
+            purpose: Purpose::Sign,
+            mode: PinMode::Base,
+            origin: Origin::Generated,
+        };
         pair.model.issued.insert(key_id, issued);
         let (frame, _waiting) = keygen::start(key_id, other(suite), Purpose::Sign, &mut SysRng).unwrap();
         refused(&mut pair, &frame, Code::Key);
@@ -167,9 +173,16 @@ fn proofs_of_one_suite_are_none_of_the_other() {
     for suite in [Suite::D, Suite::F2] {
         let mut pair = Pair::active(suite, Purpose::Sign);
         let key_id = KeyId::from_bytes([4; 16]);
-        pair.model
-            .issued
-            .insert(key_id, Issued { device: OWN, suite, purpose: Purpose::Sign, origin: Origin::Generated });
+        pair.model.issued.insert(
+            key_id,
+            Issued {
+                device: OWN,
+                suite,
+                purpose: Purpose::Sign,
+                mode: PinMode::Base,
+                origin: Origin::Generated,
+            },
+        );
         let (mut k1, waiting) = keygen::start(key_id, other(suite), Purpose::Sign, &mut SysRng).unwrap();
         k1[1] = suite.byte();
         let mut k2 = pair.model.handle(&k1, &OWN, NOW, &mut SysRng);

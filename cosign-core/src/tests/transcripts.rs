@@ -13,7 +13,7 @@ use super::{
     script::{Fields, Script, client_key, unhex, vectors},
 };
 use crate::{
-    Digest, KeyId, Op, Progress, Purpose, Suite, csr, decrypt,
+    Digest, KeyId, Op, PinMode, Progress, Purpose, Suite, csr, decrypt,
     error::Error,
     hash::{self, Dst},
     keygen,
@@ -146,9 +146,10 @@ fn key_generation_to_an_active_key() {
         let (key_id, purpose) = (KeyId::from_bytes(vector.array("key_id")), vector.u8("purpose"));
         let purpose = Purpose::from_byte(purpose).unwrap();
         let mut model = Model::new([0; 32]);
-        model
-            .issued
-            .insert(key_id, Issued { device: OWN, suite: Suite::D, purpose, origin: Origin::Generated });
+        model.issued.insert(
+            key_id,
+            Issued { device: OWN, suite: Suite::D, purpose, mode: PinMode::Base, origin: Origin::Generated },
+        );
         let mut client_rng = Script::of(vector, "client_randomness");
         let mut server_rng = Script::of(vector, "server_randomness");
 
@@ -207,6 +208,7 @@ fn pin_masks() {
         let derivation = crate::pin::Derivation {
             salt: case.array("salt"),
             iterations: u32::from_be_bytes(case.array("c")),
+            mode: PinMode::Base,
         };
         let key_id = KeyId::from_bytes(case.array("key_id"));
         let device_key = DeviceKey::from_bytes(case.array("K_dev"));

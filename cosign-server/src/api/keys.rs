@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use cosign_core::{
-    Purpose, Suite,
+    PinMode, Purpose, Suite,
     sm_primitives::{point::PublicPoint, sm2::PublicKey},
 };
 use serde::{Deserialize, Serialize};
@@ -50,21 +50,42 @@ impl From<SuiteBody> for Suite {
     }
 }
 
-/// Either a purpose, and a suite if it is not D, or the key to get a share of.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PinModeBody {
+    #[default]
+    Base,
+    Oblivious,
+}
+
+impl From<PinModeBody> for PinMode {
+    fn from(mode: PinModeBody) -> Self {
+        match mode {
+            PinModeBody::Base => Self::Base,
+            PinModeBody::Oblivious => Self::Oblivious,
+        }
+    }
+}
+
+/// Either a purpose, a suite if it is not D and a PIN mode if it is not base, or the key to get a share of.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
     suite: Option<SuiteBody>,
     purpose: Option<PurposeBody>,
+    pin_mode: Option<PinModeBody>,
     of: Option<String>,
     label: Name,
 }
 
 impl NewKey {
     fn wanted(&self) -> Result<Wanted, Error> {
-        match (&self.of, self.purpose, self.suite) {
-            (None, Some(purpose), suite) => Ok(Wanted::New(suite.unwrap_or_default().into(), purpose.into())),
-            (Some(of), None, None) => of.parse().map(Wanted::ShareOf).map_err(|_| Error::NotFound),
+        match (&self.of, self.purpose, self.suite, self.pin_mode) {
+            (None, Some(purpose), suite, mode) => {
+                let (suite, mode) = (suite.unwrap_or_default(), mode.unwrap_or_default());
+                Ok(Wanted::New(suite.into(), purpose.into(), mode.into()))
+            }
+            (Some(of), None, None, None) => of.parse().map(Wanted::ShareOf).map_err(|_| Error::NotFound),
             _ => Err(Error::BadRequest("a new key has a `purpose`; a share of a key has `of` instead")),
         }
     }
@@ -75,6 +96,7 @@ pub(super) struct IssuedBody {
     key_id: String,
     suite: &'static str,
     purpose: &'static str,
+    pin_mode: &'static str,
     label: Name,
     expires_at_ms: u64,
 }
@@ -85,6 +107,7 @@ pub(super) struct WaitingBody {
     key_id: String,
     suite: &'static str,
     purpose: &'static str,
+    pin_mode: &'static str,
     origin: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<String>,
@@ -104,6 +127,7 @@ impl From<IssuedKey> for WaitingBody {
             key_id: issued.key_id.to_string(),
             suite: issued.suite.as_str(),
             purpose: issued.purpose.as_str(),
+            pin_mode: issued.mode.as_str(),
             origin,
             of,
             public_key,
@@ -127,6 +151,7 @@ pub(super) struct KeyBody {
     key_id: String,
     suite: &'static str,
     purpose: &'static str,
+    pin_mode: &'static str,
     label: Name,
     status: &'static str,
     epoch: u32,
@@ -152,6 +177,7 @@ impl TryFrom<KeyView> for KeyBody {
             key_id: key.key_id.to_string(),
             suite: key.suite.as_str(),
             purpose: key.purpose.as_str(),
+            pin_mode: key.mode.as_str(),
             label: key.label,
             status: key.status.as_str(),
             epoch: key.epoch,
@@ -183,6 +209,7 @@ pub(super) async fn issue(
         key_id: issued.key_id.to_string(),
         suite: issued.suite.as_str(),
         purpose: issued.purpose.as_str(),
+        pin_mode: issued.mode.as_str(),
         label: issued.label,
         expires_at_ms: issued.expires_ms,
     };

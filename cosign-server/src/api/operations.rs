@@ -25,12 +25,13 @@ pub(super) async fn operate(
     Frame(frame): Frame,
 ) -> Result<Response, Problem> {
     let expected: &[Op] = match operation.as_str() {
-        "keygen" => &[Op::Keygen],
+        "keygen" => &[Op::Keygen, Op::KeygenOblivious],
         "open" => &[Op::Open],
         "activate" => &[Op::Activate],
         "sign" => &[Op::Sign, Op::Commit, Op::Reveal],
         "decrypt" => &[Op::Decrypt],
         "refresh" => &[Op::Refresh, Op::Confirm],
+        "evaluate" => &[Op::Evaluate],
         "split" => &[Op::Split],
         "import" => &[Op::Import],
         _ => return Err(Error::NotFound.into()),

@@ -1,6 +1,7 @@
 //! The routes without sockets.
 
 mod audit;
+mod modes;
 mod shares;
 
 use axum::{
@@ -145,6 +146,7 @@ async fn bodies_that_are_not_what_they_should_be() {
         json!({ "purpose": "sign" }),
         json!({ "purpose": "other", "label": "x" }),
         json!({ "purpose": "sign", "label": "x", "suite": "F1" }),
+        json!({ "purpose": "sign", "label": "x", "pin_mode": "none" }),
         json!({ "purpose": "sign", "label": "" }),
         json!({ "purpose": "sign", "label": "x".repeat(129) }),
         json!({ "purpose": "sign", "label": "a\nb" }),

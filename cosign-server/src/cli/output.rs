@@ -30,6 +30,7 @@ pub(super) fn key_json(key: &KeyView) -> Value {
         "device_id": key.device.to_string(),
         "suite": key.suite.as_str(),
         "purpose": key.purpose.as_str(),
+        "pin_mode": key.mode.as_str(),
         "label": key.label.as_str(),
         "status": key.status.as_str(),
         "epoch": key.epoch,
@@ -108,7 +109,7 @@ pub(super) fn record_line(record: &Record) -> String {
     let actor =
         event.device.map_or_else(|| "operator".to_owned(), |id| format!("device {:.16}", id.to_string()));
     format!(
-        "{:>8}  {}  {:<14}  {:<8}  {key}  x{}  {actor}  {}",
+        "{:>8}  {}  {:<16}  {:<8}  {key}  x{}  {actor}  {}",
         record.seq,
         event.at_ms,
         event.act.as_str(),

@@ -1,7 +1,7 @@
 //! `key recover`: a decryption key that key recovery gave back.
 
 use cosign_core::{
-    DeviceId, Suite,
+    DeviceId, PinMode, Suite,
     sm_primitives::{point::PublicPoint, sm2::PublicKey},
 };
 use serde_json::json;
@@ -14,9 +14,9 @@ use super::{
 use crate::domain::device::Name;
 
 pub(super) async fn run(recover: Recover) -> Result<(), Failure> {
-    let Recover { target, public_key, device, suite, label, output } = recover;
+    let Recover { target, public_key, device, suite, pin_mode, label, output } = recover;
     let offline = offline(&target.config).await?;
-    let recovery = offline.operator.recover(&public_key, &device, suite, label).await;
+    let recovery = offline.operator.recover(&public_key, &device, suite, pin_mode, label).await;
     offline.close().await;
     let recovery = recovery?;
     let (key_id, expires_ms) = (recovery.issued.key_id.to_string(), recovery.issued.expires_ms);
@@ -49,6 +49,11 @@ pub(super) fn parse_device(text: &str) -> Result<DeviceId, String> {
 pub(super) fn parse_suite(text: &str) -> Result<Suite, String> {
     let known = [Suite::D, Suite::F2].into_iter().find(|suite| suite.as_str() == text);
     known.ok_or_else(|| "the suites are D and F2".to_owned())
+}
+
+/// Reads a PIN mode.
+pub(super) fn parse_pin_mode(text: &str) -> Result<PinMode, String> {
+    PinMode::from_name(text).ok_or_else(|| "the PIN modes are base and oblivious".to_owned())
 }
 
 /// Reads a label.

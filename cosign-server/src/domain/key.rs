@@ -1,6 +1,6 @@
 //! Keys as the service sees them: states, the PIN gate, what is stored.
 
-use cosign_core::{DeviceId, KeyId, Purpose, RefreshId, Suite, server::Issued};
+use cosign_core::{DeviceId, KeyId, PinMode, Purpose, RefreshId, Suite, server::Issued};
 pub use cosign_core::{
     server::{Origin, Parent, Status},
     split::Kind,
@@ -60,6 +60,8 @@ pub struct IssuedKey {
     pub suite: Suite,
     /// For what.
     pub purpose: Purpose,
+    /// How its PIN is turned into its mask.
+    pub mode: PinMode,
     /// Where its first shares come from.
     pub origin: Origin,
     /// What its owner calls it.
@@ -82,7 +84,8 @@ impl IssuedKey {
     /// What the protocol needs to know of it.
     #[must_use]
     pub const fn terms(&self) -> Issued {
-        Issued { device: self.device, suite: self.suite, purpose: self.purpose, origin: self.origin }
+        let Self { device, suite, purpose, mode, origin, .. } = *self;
+        Issued { device, suite, purpose, mode, origin }
     }
 }
 
@@ -104,7 +107,7 @@ impl Seats {
 }
 
 /// The PIN gate as it is stored; its rules are the protocol's.
-pub use cosign_core::server::Gate;
+pub use cosign_core::server::{Charge, Gate};
 
 /// A key as it is stored: its secrets are sealed.
 #[derive(Clone, Debug)]
@@ -119,6 +122,8 @@ pub struct StoredKey {
     pub suite: Suite,
     /// For what.
     pub purpose: Purpose,
+    /// How its PIN is turned into its mask.
+    pub mode: PinMode,
     /// Its status.
     pub status: Status,
     /// Share epoch, from 1.

@@ -1,7 +1,7 @@
 //! Key generation and activation, and the import of a recovered key.
 
 use cosign_core::{
-    Code, DeviceId, KeyId, Op, SessionId,
+    Code, DeviceId, KeyId, Op, PinMode, SessionId,
     server::{Activate, Claim, Import, Issued, KeyRecord, KeygenOpen, KeygenStart, Origin, refuse},
     sm_primitives::sm2::DistId,
 };
@@ -22,23 +22,25 @@ use crate::domain::{
 const ATTEMPTS: usize = 4;
 
 impl Core {
-    /// Op 10. The key id is used up, durably, before the server's half leaves.
+    /// Ops 10 and 14. The key id is used up, durably, before the server's half leaves.
     pub(super) async fn start_keygen(&self, device: &DeviceId, start: KeygenStart) -> Vec<u8> {
         let (suite, key_id, sid, now_ms) = (start.suite(), start.key_id(), start.sid(), self.clock.now_ms());
         let refuse = |code| refuse(suite, &sid, code);
-        let claim = Claim { suite, op: Op::Keygen, key_id, sid };
+        let op = start.op();
+        let claim = Claim { suite, op, key_id, sid };
         let refused = || self.log_refusal(device, claim, refuse(Code::Key));
         let Ok(issued) = self.usable(&key_id, now_ms).await else { return refuse(Code::Internal) };
         let issued = issued.as_ref().map(IssuedKey::terms);
         let purpose = start.purpose();
-        if issued != Some(Issued { device: *device, suite, purpose, origin: Origin::Generated }) {
+        let mode = if op == Op::KeygenOblivious { PinMode::Oblivious } else { PinMode::Base };
+        if issued != Some(Issued { device: *device, suite, purpose, mode, origin: Origin::Generated }) {
             return refused().await;
         }
         if !self.pending.has_room(device, now_ms) {
             return refuse(Code::Busy);
         }
         let Some(slot) = self.pool.reserve() else { return refuse(Code::Busy) };
-        let log = Write::Log(event(Op::Keygen, now_ms, key_id, sid, device));
+        let log = Write::Log(event(op, now_ms, key_id, sid, device));
         match self.store.commit([Write::UseKeyId { key_id, now_ms }, log].into()).await {
             Ok(()) => {}
             Err(StoreError::Stale) => return refused().await,
@@ -92,8 +94,8 @@ impl Core {
         let Ok(issued) = self.usable(&key_id, now_ms).await else { return refuse(Code::Internal) };
         let issued = issued.as_ref().map(IssuedKey::terms);
         let Some(slot) = self.pool.reserve() else { return refuse(Code::Busy) };
-        let owner = *device;
-        let response = self.pool.run(slot, move || import.respond(issued, &owner, now_ms)).await;
+        let (owner, mut rng) = (*device, self.rng());
+        let response = self.pool.run(slot, move || import.respond(issued, &owner, now_ms, &mut rng)).await;
         match response {
             Some(Ok((frame, record))) => {
                 let use_up = Write::UseKeyId { key_id, now_ms };

@@ -1,4 +1,4 @@
-//! Signing, decryption and refresh: authorise, spend, audit, commit, then answer.
+//! Signing, decryption, refresh and evaluation: authorise, spend, audit, commit, then answer.
 //!
 //! A key in memory may be older than its row: an operator froze or revoked it with a command of his own. Nothing is
 //! read twice for that. Every commit states the version of the row that the operation was judged on; if that version
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use cosign_core::{
     Code, DeviceId, KeyId, Op, SessionId, Suite,
     server::{
-        Admission, Answered, Audit, Claim, Executed, Incoming, Job, LIFETIME_QUOTA, Operation, Parent,
-        RefreshJob, receive, refuse,
+        Admission, Answered, Audit, Claim, EvaluateJob, Executed, Incoming, Job, LIFETIME_QUOTA, Operation,
+        Parent, RefreshJob, receive, refuse,
     },
     split::Kind,
 };
@@ -64,7 +64,7 @@ pub(super) struct Scene<'a> {
 }
 
 impl Core {
-    /// Answers ops 01, 02, 03, 05 to 08.
+    /// Answers ops 01, 02, 03, 05 to 08, 0A.
     pub(super) async fn operate(&self, device: &DeviceId, operation: Operation, frame: &[u8]) -> Vec<u8> {
         let (suite, key_id, sid) = (operation.suite(), operation.key_id(), operation.sid());
         let mut next = Some(operation);
@@ -124,6 +124,14 @@ impl Core {
             Admission::Job(job) => self.compute(scene, locked, job, slot).await,
             Admission::Refresh(job) => {
                 let outcome = self.refresh(scene, &mut locked, job, slot).await;
+                if outcome.is_err() {
+                    self.abandon(scene);
+                }
+                self.vault.release(&key_id, locked);
+                outcome
+            }
+            Admission::Evaluate(job) => {
+                let outcome = self.evaluate(scene, &mut locked, job, slot).await;
                 if outcome.is_err() {
                     self.abandon(scene);
                 }
@@ -327,7 +335,34 @@ impl Core {
             let executed = job.run(&mut hot.record, &mut rng);
             (hot, executed)
         });
-        let Some((mut hot, executed)) = ran.await else { return Err(internal) };
+        let Some((hot, executed)) = ran.await else { return Err(internal) };
+        self.keep(scene, locked, hot, executed).await
+    }
+
+    /// Op 0A: computed under the key's lock, because the attempt that it is counted as is saved with its session and its
+    /// record.
+    async fn evaluate(
+        &self,
+        scene: Scene<'_>,
+        locked: &mut Locked,
+        job: EvaluateJob,
+        slot: Slot,
+    ) -> Result<Vec<u8>, Failed> {
+        let internal = Failed::Refused(Code::Internal);
+        // Taken out until it is saved: if anything fails, the key is loaded again as it was.
+        let Some(hot) = locked.take() else { return Err(internal) };
+        let Some(executed) = self.pool.run(slot, move || job.run()).await else { return Err(internal) };
+        self.keep(scene, locked, hot, executed).await
+    }
+
+    /// One commit of a key that was taken out, the spent session and the record; then the key is put back.
+    async fn keep(
+        &self,
+        scene: Scene<'_>,
+        locked: &mut Locked,
+        mut hot: Hot,
+        executed: Executed,
+    ) -> Result<Vec<u8>, Failed> {
         let spend = Write::Spend(spend(&executed.audit, hot.stored.version, 0));
         let log = Write::Log(event(&executed.audit, &scene, ""));
         self.save(&mut hot, executed.record_changed, vec![spend, log]).await?;

@@ -3,10 +3,11 @@
 //! ```text
 //! key    = HKDF-SM3(wrapping key, info = label || key id, 16 bytes)
 //! sealed = form 2 | version of the wrapping key 4 | nonce 12 | SM4-GCM ciphertext | tag 16
-//! aad    = label || form || version 4 || key id || epoch 4 || purpose 1 || P 64 || suite 1 (not for suite D)
+//! aad    = label || form || version 4 || key id || epoch 4 || purpose 1 || P 64 || suite 1 || mode 1
 //! ```
-//! The label tells an active share from a pending refresh and from the audit key. The associated data ties a record to
-//! its key, its epoch and its place, so a row that was moved, mixed or rolled back does not open.
+//! The mode is that of the PIN. It is left out in base mode, and with it the suite if that is D. The label tells an active
+//! share from a pending refresh and from the audit key. The associated data ties a record to its key, its epoch and its
+//! place, so a row that was moved, mixed or rolled back does not open.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +16,7 @@ use std::{
 };
 
 use cosign_core::{
-    KeyId, Purpose, Suite,
+    KeyId, PinMode, Purpose, Suite,
     sm_primitives::{sm3, sm4::gcm},
 };
 use thiserror::Error;
@@ -74,6 +75,8 @@ pub struct Place<'a> {
     pub suite: Suite,
     /// What the key is for.
     pub purpose: Purpose,
+    /// How its PIN is turned into its mask.
+    pub mode: PinMode,
     /// X || Y of the joint public key, or of the audit key.
     pub public_key: &'a [u8; 64],
     /// What it is.
@@ -85,8 +88,15 @@ impl<'a> Place<'a> {
     #[must_use]
     pub const fn audit_key(public_key: &'a [u8; 64]) -> Self {
         const NO_KEY: KeyId = KeyId::from_bytes([0; 16]);
-        let content = Content::AuditKey;
-        Self { key_id: &NO_KEY, epoch: 0, suite: Suite::D, purpose: Purpose::Sign, public_key, content }
+        Self {
+            key_id: &NO_KEY,
+            epoch: 0,
+            suite: Suite::D,
+            purpose: Purpose::Sign,
+            mode: PinMode::Base,
+            public_key,
+            content: Content::AuditKey,
+        }
     }
 
     const fn label(&self) -> &'static [u8] {
@@ -106,9 +116,12 @@ impl<'a> Place<'a> {
         aad.extend(self.epoch.to_be_bytes());
         aad.push(self.purpose.byte());
         aad.extend(self.public_key);
-        // What was sealed before there was a choice has none, and is of suite D.
-        if self.suite != Suite::D {
+        // What was sealed before there was a choice has neither: it is of suite D and in base mode.
+        if self.suite != Suite::D || self.mode != PinMode::Base {
             aad.push(self.suite.byte());
+        }
+        if self.mode != PinMode::Base {
+            aad.push(self.mode.byte());
         }
         aad
     }
@@ -233,6 +246,7 @@ mod tests {
             epoch: 3,
             suite: Suite::D,
             purpose: Purpose::Sign,
+            mode: PinMode::Base,
             public_key: &[7; 64],
             content: Content::Share,
         }
@@ -255,6 +269,7 @@ mod tests {
             ("older epoch", Place { epoch: 2, ..place() }),
             ("newer epoch", Place { epoch: 4, ..place() }),
             ("suite", Place { suite: Suite::F2, ..place() }),
+            ("mode", Place { mode: PinMode::Oblivious, ..place() }),
             ("purpose", Place { purpose: Purpose::Encrypt, ..place() }),
             ("public key", Place { public_key: &[8; 64], ..place() }),
             ("pending", Place { content: Content::PendingRefresh, ..place() }),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cosign_core::{
-    Code, DeviceId, KeyId, Op, Purpose, Suite,
+    Code, DeviceId, KeyId, Op, PinMode, Purpose, Suite,
     server::{Claim, Incoming, Unreadable, receive, refuse},
 };
 use futures_util::future::BoxFuture;
@@ -146,6 +146,7 @@ impl SignerService {
             epoch: 0,
             suite: Suite::D,
             purpose: Purpose::Sign,
+            mode: PinMode::Base,
             public_key: &[0; 64],
             content: Content::Share,
         };

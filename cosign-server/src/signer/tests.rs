@@ -2,10 +2,12 @@
 
 mod commit;
 mod durable;
+mod evaluate;
 mod gate;
 mod heads;
 mod keygen;
 mod moves;
+mod oblivious;
 mod operator;
 mod recovery;
 mod refresh;

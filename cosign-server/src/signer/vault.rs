@@ -7,7 +7,7 @@ use std::{
 
 use cosign_core::{
     Digest, KeyId,
-    server::{KeyRecord, PendingRefresh, ServerShare},
+    server::{KeyRecord, PendingRefresh, read_secrets},
     sm_primitives::{point::PublicPoint, sm2::PublicKey},
 };
 use thiserror::Error;
@@ -29,8 +29,8 @@ pub(super) enum LoadError {
     /// The audit log has seen a later epoch of it active.
     #[error("the row is older than the audit log: it was rolled back")]
     RolledBack,
-    /// What was sealed is not a share.
-    #[error("what was sealed is not a share")]
+    /// What was sealed is not a share, or that of a key in the other PIN mode.
+    #[error("what was sealed is not a share of such a key")]
     Malformed,
 }
 
@@ -50,8 +50,7 @@ impl Hot {
             return Err(LoadError::RolledBack);
         }
         let share = keys.open(&active(&stored), &stored.share)?;
-        let share =
-            share.as_slice().try_into().ok().and_then(ServerShare::from_bytes).ok_or(LoadError::Malformed)?;
+        let (share, oprf) = read_secrets(stored.mode, &share).ok_or(LoadError::Malformed)?;
         let pending = match &stored.pending {
             Some(sealed) => {
                 let bytes = keys.open(&pending_of(&stored), sealed)?;
@@ -77,7 +76,8 @@ impl Hot {
             },
             parent: stored.parent,
             seat: stored.seat,
-            share: Arc::new(share),
+            share,
+            oprf,
             pending,
         };
         Ok(Some(Self { record, stored }))
@@ -97,6 +97,7 @@ pub(super) fn new_row(record: &KeyRecord, label: Name) -> StoredKey {
         label,
         suite: record.suite,
         purpose: record.purpose,
+        mode: record.pin_mode(),
         status: record.status,
         epoch: record.epoch,
         rid: record.rid,
@@ -133,7 +134,7 @@ pub(super) fn seal_record(
         ..base
     };
     if renewed {
-        row.share = keys.seal(&active(&row), &record.share.expose_bytes()[..], entropy)?;
+        row.share = keys.seal(&active(&row), &record.expose_secrets(), entropy)?;
     }
     row.pending = match &record.pending {
         Some(pending) => Some(keys.seal(&pending_of(&row), &pending.expose_bytes(), entropy)?),
@@ -152,6 +153,7 @@ pub(super) const fn active(stored: &StoredKey) -> Place<'_> {
         epoch: stored.epoch,
         suite: stored.suite,
         purpose: stored.purpose,
+        mode: stored.mode,
         public_key: &stored.public_key,
         content: Content::Share,
     }

@@ -17,12 +17,13 @@ pub(super) async fn issue(connection: &mut SqliteConnection, issued: &IssuedKey)
     };
     run!(
         connection,
-        "INSERT INTO key_ids (key_id, device_id, suite, purpose, label, issued_ms, expires_ms, split_of, recovers) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO key_ids (key_id, device_id, suite, purpose, mode, label, issued_ms, expires_ms, split_of, \
+         recovers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         id(&issued.key_id),
         &issued.device.as_bytes()[..],
         issued.suite.byte(),
         issued.purpose.byte(),
+        issued.mode.as_str(),
         issued.label.as_str(),
         stored(issued.issued_ms),
         stored(issued.expires_ms),
@@ -41,6 +42,11 @@ pub(super) async fn use_id(connection: &mut SqliteConnection, key_id: &KeyId, no
     )))
 }
 
+/// The session of the evaluation that is counted, as it is stored.
+fn charge(gate: &Gate) -> Option<Vec<u8>> {
+    gate.charge.map(|charge| charge.session.as_bytes().to_vec())
+}
+
 /// Nobody else writes between the condition and the row.
 pub(super) async fn add_key(connection: &mut SqliteConnection, key: &StoredKey) -> Applied {
     let (refusal, max_seats) = match &key.parent {
@@ -50,13 +56,15 @@ pub(super) async fn add_key(connection: &mut SqliteConnection, key: &StoredKey) 
     let Some(max_seats) = max_seats else { return Ok(Err(refusal)) };
     run!(
         connection,
-        "INSERT INTO keys (key_id, device_id, suite, purpose, status, epoch, rid, public_key, created_ms, fails, total, \
-         unlock_at_ms, refresh_required, pending_sign, share, pending, version, parent, parent_kind, seat, max_seats) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO keys (key_id, device_id, suite, purpose, mode, status, epoch, rid, public_key, created_ms, fails, \
+         total, unlock_at_ms, refresh_required, charge, charge_fails, charge_total, pending_sign, share, pending, \
+         version, parent, parent_kind, seat, max_seats) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         id(&key.key_id),
         &key.device.as_bytes()[..],
         key.suite.byte(),
         key.purpose.byte(),
+        key.mode.as_str(),
         key.status.as_str(),
         key.epoch,
         &key.rid.as_bytes()[..],
@@ -66,6 +74,9 @@ pub(super) async fn add_key(connection: &mut SqliteConnection, key: &StoredKey) 
         key.gate.total,
         stored(key.gate.unlock_at_ms),
         key.gate.refresh_required,
+        charge(&key.gate),
+        key.gate.charge.map(|charge| charge.fails),
+        key.gate.charge.map(|charge| charge.total),
         key.pending_sign.map(|digest| digest.to_vec()),
         &key.share[..],
         key.pending.as_deref(),
@@ -128,8 +139,8 @@ pub(super) async fn save_key(connection: &mut SqliteConnection, key: &StoredKey)
     Ok(changed(run!(
         connection,
         "UPDATE keys SET status = ?, epoch = ?, rid = ?, fails = ?, total = ?, unlock_at_ms = ?, \
-         refresh_required = ?, pending_sign = ?, share = ?, pending = ? \
-         WHERE key_id = ? AND version = ?",
+         refresh_required = ?, charge = ?, charge_fails = ?, charge_total = ?, pending_sign = ?, share = ?, \
+         pending = ? WHERE key_id = ? AND version = ?",
         key.status.as_str(),
         key.epoch,
         &key.rid.as_bytes()[..],
@@ -137,6 +148,9 @@ pub(super) async fn save_key(connection: &mut SqliteConnection, key: &StoredKey)
         key.gate.total,
         stored(key.gate.unlock_at_ms),
         key.gate.refresh_required,
+        charge(&key.gate),
+        key.gate.charge.map(|charge| charge.fails),
+        key.gate.charge.map(|charge| charge.total),
         key.pending_sign.map(|digest| digest.to_vec()),
         &key.share[..],
         key.pending.as_deref(),
@@ -204,7 +218,8 @@ pub(super) async fn unlock(connection: &mut SqliteConnection, key_id: &KeyId) ->
     Ok(changed(run!(
         connection,
         "UPDATE keys SET fails = ?, total = ?, unlock_at_ms = ?, refresh_required = ?, \
-         version = version + 1 WHERE key_id = ? AND status <> 'revoked'",
+         charge = NULL, charge_fails = NULL, charge_total = NULL, version = version + 1 \
+         WHERE key_id = ? AND status <> 'revoked'",
         gate.fails,
         gate.total,
         stored(gate.unlock_at_ms),

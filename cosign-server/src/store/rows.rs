@@ -1,7 +1,7 @@
 //! Rows into values, and database errors into the port's.
 
 use cosign_core::{
-    DeviceId, KeyId, Purpose, RefreshId, SessionId, Suite,
+    DeviceId, KeyId, PinMode, Purpose, RefreshId, SessionId, Suite,
     audit::Hash,
     sm_primitives::{point::PublicPoint, sm2::PublicKey},
 };
@@ -10,7 +10,7 @@ use sqlx::{Row, error::ErrorKind, sqlite::SqliteRow};
 use crate::domain::{
     audit::{Entry, SealedAuditKey, SignedTreeHead},
     device::{Device, Name},
-    key::{Gate, IssuedKey, Kind, Origin, Parent, Seats, Status, StoredKey, WrappedKey},
+    key::{Charge, Gate, IssuedKey, Kind, Origin, Parent, Seats, Status, StoredKey, WrappedKey},
     once::Outcome,
     ports::{LiveSession, StoreError},
 };
@@ -72,6 +72,16 @@ fn suite(row: &SqliteRow) -> Result<Suite, sqlx::Error> {
     Suite::from_byte(number(row, "suite")?).ok_or_else(|| malformed("unknown suite"))
 }
 
+fn mode(row: &SqliteRow) -> Result<PinMode, sqlx::Error> {
+    PinMode::from_name(row.try_get("mode")?).ok_or_else(|| malformed("unknown PIN mode"))
+}
+
+fn charge(row: &SqliteRow) -> Result<Option<Charge>, sqlx::Error> {
+    let Some(session) = optional(row, "charge")? else { return Ok(None) };
+    let (fails, total) = (number(row, "charge_fails")?, number(row, "charge_total")?);
+    Ok(Some(Charge { session: SessionId::from_bytes(session), fails, total }))
+}
+
 fn parent(row: &SqliteRow) -> Result<Option<Parent>, sqlx::Error> {
     let Some(key_id) = optional(row, "parent")? else { return Ok(None) };
     let kind = Kind::from_byte(number(row, "parent_kind")?).ok_or_else(|| malformed("unknown kind"))?;
@@ -94,6 +104,7 @@ pub(super) fn key(row: &SqliteRow) -> Result<StoredKey, sqlx::Error> {
         label: name(row, "label")?,
         suite: suite(row)?,
         purpose: purpose(row)?,
+        mode: mode(row)?,
         status: Status::from_name(row.try_get("status")?).ok_or_else(|| malformed("unknown status"))?,
         epoch: number(row, "epoch")?,
         rid: RefreshId::from_bytes(bytes(row, "rid")?),
@@ -104,6 +115,7 @@ pub(super) fn key(row: &SqliteRow) -> Result<StoredKey, sqlx::Error> {
             total: number(row, "total")?,
             unlock_at_ms: number(row, "unlock_at_ms")?,
             refresh_required: row.try_get("refresh_required")?,
+            charge: charge(row)?,
         },
         decrypts: number(row, "all_decrypts")?,
         pending_sign: optional(row, "pending_sign")?,
@@ -135,6 +147,7 @@ pub(super) fn issued(row: &SqliteRow) -> Result<IssuedKey, sqlx::Error> {
         device: DeviceId::from_bytes(bytes(row, "device_id")?),
         suite: suite(row)?,
         purpose: purpose(row)?,
+        mode: mode(row)?,
         origin: origin(row)?,
         label: name(row, "label")?,
         issued_ms: number(row, "issued_ms")?,

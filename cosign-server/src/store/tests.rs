@@ -1,13 +1,14 @@
 //! The database on its own: migrations, group commit, what each write supposes.
 
 mod audit;
+mod modes;
 mod shares;
 mod wrapping;
 
 use std::{path::Path, sync::Arc};
 
 use cosign_core::{
-    DeviceId, KeyId, LogId, Purpose, RefreshId, SessionId, Suite,
+    DeviceId, KeyId, LogId, PinMode, Purpose, RefreshId, SessionId, Suite,
     audit::{Frontier, TreeHead},
     sm_primitives::sm2::PrivateKey,
 };
@@ -60,6 +61,7 @@ fn issue(key_id: KeyId) -> Write {
         device: DEVICE,
         suite: Suite::D,
         purpose: Purpose::Sign,
+        mode: PinMode::Base,
         origin: Origin::Generated,
         label: name("key"),
         issued_ms: 1,
@@ -75,6 +77,7 @@ fn key(key_id: KeyId, public_key: u8) -> StoredKey {
         label: name("key"),
         suite: Suite::D,
         purpose: Purpose::Sign,
+        mode: PinMode::Base,
         status: Status::Active,
         epoch: 1,
         rid: RefreshId::KEYGEN,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use cosign_core::{
-    ClientKey, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, Pin, Purpose, Suite,
+    ClientKey, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, Pin, PinMode, Purpose, Suite,
     server::{Issued, KeyRecord, Origin, Status},
     split::Receiver,
 };
@@ -204,7 +204,13 @@ impl Fixture {
             _ => return None,
         };
         let key = &self.key(name).client;
-        Some(Issued { device: device_of(name), suite: key.suite(), purpose: key.purpose(), origin })
+        Some(Issued {
+            device: device_of(name),
+            suite: key.suite(),
+            purpose: key.purpose(),
+            mode: PinMode::Base,
+            origin,
+        })
     }
 
     /// The id of the key behind a name.
@@ -252,5 +258,5 @@ pub(super) fn facts(record: &KeyRecord) -> Facts {
 }
 
 fn copy(record: &KeyRecord) -> KeyRecord {
-    KeyRecord { share: Arc::clone(&record.share), pending: None, ..*record }
+    KeyRecord { share: Arc::clone(&record.share), oprf: record.oprf.clone(), pending: None, ..*record }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use cosign_client::{DEFAULT_LABEL, ServerAddress, Transport};
-use cosign_core::{Purpose, Suite};
+use cosign_core::{PinMode, Purpose, Suite};
 
 pub(crate) use audit::{Audit, AuditFetch, AuditVerify};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
@@ -153,6 +153,23 @@ impl From<SuiteArg> for Suite {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PinModeArg {
+    /// By the device alone
+    Base,
+    /// With the server in each attempt: a stolen device tests no PIN offline, not even beside recorded exchanges
+    Oblivious,
+}
+
+impl From<PinModeArg> for PinMode {
+    fn from(mode: PinModeArg) -> Self {
+        match mode {
+            PinModeArg::Base => Self::Base,
+            PinModeArg::Oblivious => Self::Oblivious,
+        }
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct Keygen {
     #[command(flatten)]
@@ -163,6 +180,9 @@ pub(crate) struct Keygen {
     /// How the key signs; it stays so for its whole life
     #[arg(long, value_enum, default_value_t = SuiteArg::D)]
     pub(crate) suite: SuiteArg,
+    /// How the key's PIN is protected; it stays so for its whole life
+    #[arg(long, value_enum, default_value_t = PinModeArg::Base)]
+    pub(crate) pin_mode: PinModeArg,
     /// What to call the key
     #[arg(long, default_value = DEFAULT_LABEL)]
     pub(crate) label: String,

@@ -9,8 +9,8 @@ use std::{
 };
 
 use cosign_client::{
-    Client, Connection, Credentials, Device, DeviceIdentity, Error, ServerAddress, Store, StoredKey, Target,
-    Transport, Trust,
+    Client, Connection, Credentials, Device, DeviceIdentity, Error, EvaluationLock, ServerAddress, Store,
+    StoredKey, Target, Transport, Trust,
 };
 use cosign_core::{ClientKey, KeyId, Purpose};
 use tokio::runtime::{Builder, Runtime};
@@ -190,14 +190,22 @@ pub(crate) async fn ensure_active(store: &Store, client: &Client, key: &StoredKe
     Ok(store.set_active(key_id)?)
 }
 
-/// Unlocks a key to use it. A PIN change, refresh or arrival of it that was cut off is completed first, with the same PIN.
+/// A key that is unlocked, and the right to be the only one that is about to use it.
+pub(crate) struct Unlocked {
+    pub(crate) key: Arc<ClientKey>,
+    /// To be kept until the first request is answered.
+    pub(crate) lock: Option<EvaluationLock>,
+}
+
+/// Unlocks a key to use it at once. A PIN change, refresh or arrival of it that was cut off is completed first, with the
+/// same PIN.
 pub(crate) async fn unlock(
     context: &Context,
     store: &Store,
     client: &Client,
     key: StoredKey,
     credentials: Arc<Credentials>,
-) -> Result<Arc<ClientKey>, Failure> {
+) -> Result<Unlocked, Failure> {
     let (key_id, name) = (key.key_id(), describe(&key));
     let record = match key.into_record() {
         Err(Error::RefreshUnconfirmed { .. } | Error::ArrivalUnconfirmed { .. }) => {
@@ -208,7 +216,9 @@ pub(crate) async fn unlock(
         }
         record => record?,
     };
-    Ok(client.unlock(record, credentials).await?)
+    let (store, mode) = (store.clone(), record.pin_mode());
+    let lock = Context::blocking(move || Ok(store.evaluation_lock(mode)?)).await?;
+    Ok(Unlocked { key: client.unlock(record, credentials).await?, lock })
 }
 
 /// Asks for the PIN of a key.

@@ -147,7 +147,7 @@ impl Output {
         if failures > 0 {
             let times = if failures == 1 { "once".to_owned() } else { format!("{failures} times") };
             self.warn(format_args!(
-                "a wrong PIN was entered {times} since the last success; if that was not you, `smsign keys freeze` the key"
+                "a wrong PIN was entered {times} since the last success, or in oblivious mode a command was cut off; if that was not you, `smsign keys freeze` the key"
             ));
         }
     }

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    client::session,
+    client::{evaluate, session},
     testing::{Fate, Link, Model, ServerIdentity, pin},
 };
 
@@ -23,19 +23,31 @@ struct World {
 }
 
 fn issued(public_key: &PublicKey) -> IssuedId {
-    IssuedId { suite: "D".into(), purpose: KeyPurpose::Encrypt, public_key: Some(public_key.to_spki_pem()) }
+    IssuedId {
+        suite: "D".into(),
+        purpose: KeyPurpose::Encrypt,
+        pin_mode: "base".into(),
+        public_key: Some(public_key.to_spki_pem()),
+    }
 }
 
 impl World {
     fn new() -> Self {
+        Self::in_mode(PinMode::Base)
+    }
+
+    fn in_mode(mode: PinMode) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
         let device = *store.device_or_new().unwrap().secret.expose_bytes();
         let kept = PrivateKey::generate(&mut SysRng).unwrap();
         let mut model = Model::new();
+        model.mode = mode;
         let origin = Origin::Recovered(*kept.public_key());
         let key_id = model.issue(1, Suite::D, Purpose::Encrypt, origin);
-        let recovery = Recovery::new(key_id, &issued(kept.public_key())).unwrap();
+        let recovery =
+            Recovery::new(key_id, &IssuedId { pin_mode: mode.as_str().into(), ..issued(kept.public_key()) })
+                .unwrap();
         Self { link: Link::new(model), store, device, recovery, kept, _folder: folder }
     }
 
@@ -50,7 +62,8 @@ impl World {
 
     fn import(&self) -> Result<ClientKey, Error> {
         let key = self.recovery.open(&self.reply(&self.kept))?;
-        import(&self.link, self.recovery.key_id, self.recovery.suite, key)
+        let Recovery { key_id, suite, mode, .. } = self.recovery;
+        import(&self.link, key_id, suite, mode, key)
     }
 
     fn take_over(&self, key: &ClientKey) -> Result<Renewed, Error> {
@@ -63,14 +76,13 @@ impl World {
         };
         let info = KeyInfo::new(key.key_id(), key.purpose(), key.public_key(), info);
         let credentials = self.credentials();
-        refresh::take_over(&self.link, &self.link, &self.store, key, &info, &credentials, MIN_ITERATIONS)
+        refresh::take_over(&self.link.links(), &self.store, key, &info, &credentials, MIN_ITERATIONS)
     }
 
     fn decrypts(&self) -> bool {
         let ciphertext = pke::encrypt(self.kept.public_key(), b"bid", &mut SysRng).unwrap();
-        let Credentials { pin, device } = self.credentials();
         let record = self.store.key(self.recovery.key_id).unwrap().into_record().unwrap();
-        let key = record.unlock(&pin, &device).unwrap();
+        let key = evaluate::unlock(&self.link, &record, &self.credentials()).unwrap();
         let decrypted = session::decrypt(&self.link, &key, &[ciphertext]).unwrap();
         decrypted.plaintexts[0][..] == b"bid"[..]
     }
@@ -87,13 +99,25 @@ fn a_recovered_key_decrypts_what_was_sealed_before() {
 }
 
 #[test]
+fn a_recovered_key_has_the_mode_that_its_id_was_issued_for() {
+    let world = World::in_mode(PinMode::Oblivious);
+    let key = world.import().unwrap();
+    world.take_over(&key).unwrap();
+    assert!(world.decrypts());
+    assert_eq!(world.link.sent(), 6, "import, evaluation, R1, R3, evaluation, decryption");
+    let record = world.store.key(world.recovery.key_id).unwrap().into_record().unwrap();
+    assert_eq!(record.pin_mode(), PinMode::Oblivious);
+}
+
+#[test]
 fn a_recovered_key_that_was_cut_off_while_it_arrived_is_completed() {
     for fate in [Fate::Lost, Fate::Unanswered] {
         let world = World::new();
         world.link.meets(2, fate);
         let key = world.import().unwrap();
         assert!(matches!(world.take_over(&key), Err(Error::ArrivalUnconfirmed { .. })));
-        refresh::complete(&world.link, &world.store, world.recovery.key_id, &world.credentials()).unwrap();
+        refresh::complete(&world.link.links(), &world.store, world.recovery.key_id, &world.credentials())
+            .unwrap();
         assert!(world.decrypts());
     }
 }
@@ -162,5 +186,6 @@ fn only_an_id_for_recovery_will_do() {
         error(IssuedId { public_key: Some("PEM".into()), ..good.clone() }),
         Some(Error::BadAnswer(_))
     ));
-    assert!(matches!(error(IssuedId { suite: "Z".into(), ..good }), Some(Error::BadAnswer(_))));
+    assert!(matches!(error(IssuedId { suite: "Z".into(), ..good.clone() }), Some(Error::BadAnswer(_))));
+    assert!(matches!(error(IssuedId { pin_mode: "Z".into(), ..good }), Some(Error::BadAnswer(_))));
 }

@@ -1,6 +1,7 @@
 //! The client is cut off at every effect on its disk and at every message. What comes back completes or undoes the
 //! refresh, has one record that is the server's other half, and signs.
 
+mod oblivious;
 mod world;
 
 use std::fs;
@@ -217,7 +218,7 @@ fn two_processes_that_renew_one_key_leave_one_record() {
     let share = |new: &str| {
         let (old, new) = (world.credentials(OLD), world.credentials(new));
         let key = record().unlock(&old.pin, &old.device).unwrap();
-        new_share(&world.link, &key, &new, MIN_ITERATIONS).unwrap()
+        new_share(&world.link, &key, &new, MIN_ITERATIONS, None).unwrap()
     };
     let (earlier, later) = (share(WRONG), share(NEW));
     let from = record().refresh_id();
@@ -240,7 +241,7 @@ fn a_record_that_is_not_read_back_as_written_is_not_confirmed() {
     let (old, new) = (world.credentials(OLD), world.credentials(NEW));
     let record = world.key().into_record().unwrap();
     let key = record.unlock(&old.pin, &old.device).unwrap();
-    let share = new_share(&world.link, &key, &new, MIN_ITERATIONS).unwrap();
+    let share = new_share(&world.link, &key, &new, MIN_ITERATIONS, None).unwrap();
     let mut stored = world.store.stage(record.refresh_id(), &share.record).unwrap();
     assert_eq!(stored[..], share.record.to_bytes()[..]);
     let confirm =

@@ -4,7 +4,7 @@
 mod world;
 
 use cosign_core::{
-    KeyId, MIN_ITERATIONS, Purpose, RefreshId, Suite,
+    KeyId, MIN_ITERATIONS, PinMode, Purpose, RefreshId, Suite,
     server::{Origin, Status},
 };
 
@@ -17,10 +17,13 @@ use crate::{
 
 #[test]
 fn a_key_moves() {
-    for (suite, purpose) in
-        [(Suite::D, Purpose::Sign), (Suite::F2, Purpose::Sign), (Suite::D, Purpose::Encrypt)]
-    {
-        let world = World::with(suite, purpose);
+    for (suite, purpose, mode) in [
+        (Suite::D, Purpose::Sign, PinMode::Base),
+        (Suite::F2, Purpose::Sign, PinMode::Base),
+        (Suite::D, Purpose::Encrypt, PinMode::Base),
+        (Suite::F2, Purpose::Sign, PinMode::Oblivious),
+    ] {
+        let world = World::with(suite, purpose, mode);
         let travelled = world.travelled(Kind::Move);
         assert!(world.arrived().is_none(), "nothing that travels is stored");
         assert_eq!(world.take_over(&travelled).unwrap(), Renewed { epoch: 2, failures: 0 });
@@ -313,6 +316,7 @@ fn view(status: &str, epoch: u32) -> KeyStatus {
         key_id: String::new(),
         suite: "D".into(),
         purpose: KeyPurpose::Sign,
+        pin_mode: "base".into(),
         label: String::new(),
         status: status.into(),
         epoch,
@@ -345,7 +349,9 @@ fn a_share_opens_for_the_request_that_it_was_made_for() {
     assert!(matches!(other.open(&text), Err(Error::ForeignShare)));
     let other = ShareRequest { suite: Suite::D, purpose: Purpose::Encrypt, ..other };
     assert!(matches!(other.open(&text), Err(Error::ForeignShare)));
-    let same = ShareRequest { purpose: Purpose::Sign, ..other };
+    let other = ShareRequest { purpose: Purpose::Sign, mode: PinMode::Oblivious, ..other };
+    assert!(matches!(other.open(&text), Err(Error::ForeignShare)), "its giver chose the mode");
+    let same = ShareRequest { mode: PinMode::Base, ..other };
     assert!(same.open(&text).is_ok());
 }
 
@@ -388,7 +394,7 @@ fn a_share_that_was_sent_is_refreshed_with_as_many_iterations_as_asked() {
     let travelled = world.travelled(Kind::Move);
     let (info, credentials) = (world.info(&travelled, "a"), world.credentials(NEW));
     let iterations = MIN_ITERATIONS + 1;
-    refresh::take_over(&world.link, &world.link, &world.store, &travelled, &info, &credentials, iterations)
+    refresh::take_over(&world.link.links(), &world.store, &travelled, &info, &credentials, iterations)
         .unwrap();
     assert_eq!(world.arrived().unwrap().record().iterations(), iterations);
 }

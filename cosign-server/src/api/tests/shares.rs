@@ -1,7 +1,7 @@
 //! Shares of a key over HTTP: ids for them, frames, and what a key shows of it.
 
 use cosign_core::{
-    Suite,
+    PinMode, Suite,
     sm_primitives::sm2::PrivateKey,
     split::{self, Kind, Receiver},
 };
@@ -25,7 +25,7 @@ async fn an_id_for_a_share_is_issued_while_the_key_is_active() {
 
     let path = format!("/v1/key-ids/{}", issued["key_id"].as_str().unwrap());
     let expected = json!({
-        "key_id": issued["key_id"], "suite": "F2", "purpose": "sign", "origin": "split", "of": of,
+        "key_id": issued["key_id"], "suite": "F2", "purpose": "sign", "pin_mode": "base", "origin": "split", "of": of,
         "expires_at_ms": issued["expires_at_ms"]
     });
     assert_eq!(get(&world, &path, Some(OTHER)).await, (StatusCode::OK, expected));
@@ -54,6 +54,7 @@ async fn a_share_has_what_its_key_has() {
     for body in [
         json!({ "of": of, "label": "x", "purpose": "sign" }),
         json!({ "of": of, "label": "x", "suite": "D" }),
+        json!({ "of": of, "label": "x", "pin_mode": "base" }),
         json!({ "of": of }),
         json!({ "label": "x" }),
         json!({ "label": "x", "suite": "D" }),
@@ -114,7 +115,8 @@ async fn an_id_for_a_recovered_key_says_which() {
     enrol(&world).await;
     let private_key = PrivateKey::generate(&mut getrandom::SysRng).unwrap();
     let device = DeviceId::from_bytes(DEVICE);
-    let recovery = world.operator.recover(private_key.public_key(), &device, Suite::D, name("mail"));
+    let recovery =
+        world.operator.recover(private_key.public_key(), &device, Suite::D, PinMode::Base, name("mail"));
     let key_id = recovery.await.unwrap().issued.key_id;
     let (status, waiting) = get(&world, &format!("/v1/key-ids/{key_id}"), Some(DEVICE)).await;
     assert_eq!(status, StatusCode::OK);

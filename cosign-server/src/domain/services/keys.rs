@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cosign_core::{DeviceId, KeyId, Purpose, Suite};
+use cosign_core::{DeviceId, KeyId, PinMode, Purpose, Suite};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
@@ -30,6 +30,8 @@ pub struct KeyView {
     pub suite: Suite,
     /// For what.
     pub purpose: Purpose,
+    /// How its PIN is turned into its mask.
+    pub mode: PinMode,
     /// What its owner calls it.
     pub label: Name,
     /// Its status.
@@ -86,6 +88,7 @@ impl KeyView {
             device: key.device,
             suite: key.suite,
             purpose: key.purpose,
+            mode: key.mode,
             label: key.label,
             status: key.status,
             epoch: key.epoch,
@@ -111,7 +114,7 @@ pub struct Keys {
 #[derive(Clone, Copy, Debug)]
 pub enum Wanted {
     /// A new key, to be generated.
-    New(Suite, Purpose),
+    New(Suite, Purpose, PinMode),
     /// A share of a key that somebody, or another device of the same person, holds.
     ShareOf(KeyId),
 }
@@ -145,13 +148,15 @@ impl Keys {
         if let Some(issued) = self.issued_before(device, once, now_ms).await? {
             return Ok(issued);
         }
-        let (suite, purpose, origin, note) = match wanted {
-            Wanted::New(suite, purpose) => (suite, purpose, Origin::Generated, purpose.as_str().to_owned()),
+        let (suite, purpose, mode, origin, note) = match wanted {
+            Wanted::New(suite, purpose, mode) => {
+                (suite, purpose, mode, Origin::Generated, purpose.as_str().to_owned())
+            }
             Wanted::ShareOf(of) => {
                 let key = self.store.key(&of).await?.filter(|key| key.status == Status::Active);
                 let key = key.ok_or(Error::NotFound)?;
                 let note = format!("{}, split of {of}", key.purpose.as_str());
-                (key.suite, key.purpose, Origin::Split(of), note)
+                (key.suite, key.purpose, key.mode, Origin::Split(of), note)
             }
         };
         let (keys, issued) = self.store.key_counts(&device.id, now_ms).await?;
@@ -170,6 +175,7 @@ impl Keys {
             device: device.id,
             suite,
             purpose,
+            mode,
             origin,
             label,
             issued_ms: now_ms,

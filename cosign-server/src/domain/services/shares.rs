@@ -1,6 +1,6 @@
 //! What the operator may do with all shares of a public key at once.
 
-use cosign_core::{DeviceId, KeyId, Purpose, Suite, sm_primitives::sm2::PublicKey};
+use cosign_core::{DeviceId, KeyId, PinMode, Purpose, Suite, sm_primitives::sm2::PublicKey};
 
 use super::{
     keys::KeyView,
@@ -76,6 +76,7 @@ impl Operator {
         public_key: &PublicKey,
         device: &DeviceId,
         suite: Suite,
+        mode: PinMode,
         label: Name,
     ) -> Result<Recovery, Error> {
         if self.store.device(device).await?.is_none() {
@@ -89,6 +90,7 @@ impl Operator {
             device: *device,
             suite,
             purpose: Purpose::Encrypt,
+            mode,
             origin: Origin::Recovered(*public_key),
             label,
             issued_ms: now_ms,

@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use cosign_core::{ClientKey, Code, Op, Progress, Purpose, Suite, keygen, sign::AwaitingSignatures};
+use cosign_core::{ClientKey, Code, Op, PinMode, Progress, Purpose, Suite, keygen, sign::AwaitingSignatures};
 
 use super::durable::obstinate;
 use crate::{
@@ -156,7 +156,7 @@ async fn a_key_id_is_good_for_its_suite_only() {
     for (suite, other) in [(Suite::D, Suite::F2), (Suite::F2, Suite::D)] {
         let issued = world
             .keys
-            .issue(&phone.device, Wanted::New(suite, Purpose::Sign), name("key"), None)
+            .issue(&phone.device, Wanted::New(suite, Purpose::Sign, PinMode::Base), name("key"), None)
             .await
             .unwrap();
         let start = |suite| keygen::start(issued.key_id, suite, Purpose::Sign, &mut world.rng()).unwrap().0;

@@ -270,6 +270,11 @@ async fn a_row_that_was_changed_behind_the_servers_back_is_not_used() {
         ),
         ("suite", "UPDATE keys SET suite = 2 WHERE key_id = ?", "UPDATE keys SET suite = 1 WHERE key_id = ?"),
         (
+            "PIN mode",
+            "UPDATE keys SET mode = 'oblivious' WHERE key_id = ?",
+            "UPDATE keys SET mode = 'base' WHERE key_id = ?",
+        ),
+        (
             "another key's share",
             "UPDATE keys SET pending_sign = pending_sign, share = \
              (SELECT share FROM keys k WHERE k.key_id <> keys.key_id) WHERE key_id = ?",

@@ -1,6 +1,6 @@
 //! Key generation and activation.
 
-use cosign_core::{Code, DeviceKey, MIN_ITERATIONS, Pin, Purpose, Suite, keygen};
+use cosign_core::{Code, DeviceKey, MIN_ITERATIONS, Pin, PinMode, Purpose, Suite, keygen};
 
 use crate::{
     domain::{key::Status, services::Wanted},
@@ -31,7 +31,7 @@ async fn a_key_id_is_good_once_for_its_device_and_purpose() {
     let (phone, other) = (Phone::enrolled(&world, 1).await, Phone::enrolled(&world, 2).await);
     let issued = world
         .keys
-        .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign), name("key"), None)
+        .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign, PinMode::Base), name("key"), None)
         .await
         .unwrap();
     let start = |purpose| keygen::start(issued.key_id, Suite::D, purpose, &mut world.rng()).unwrap().0;
@@ -51,7 +51,7 @@ async fn an_issued_id_expires() {
     let phone = Phone::enrolled(&world, 1).await;
     let issued = world
         .keys
-        .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign), name("key"), None)
+        .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign, PinMode::Base), name("key"), None)
         .await
         .unwrap();
     world.clock.advance(issued.expires_ms - issued.issued_ms);
@@ -67,7 +67,7 @@ async fn an_opening_is_for_its_device_in_its_minute_and_once() {
     for late_ms in [0, 60_000, 60_001] {
         let issued = world
             .keys
-            .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign), name("key"), None)
+            .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign, PinMode::Base), name("key"), None)
             .await
             .unwrap();
         let (frame, awaiting) =
@@ -92,7 +92,7 @@ async fn a_device_has_few_key_generations_at_a_time() {
     for _ in 0..9 {
         let issued = world
             .keys
-            .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign), name("key"), None)
+            .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign, PinMode::Base), name("key"), None)
             .await
             .unwrap();
         let frame = keygen::start(issued.key_id, Suite::D, Purpose::Sign, &mut world.rng()).unwrap().0;

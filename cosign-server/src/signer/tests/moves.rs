@@ -1,7 +1,7 @@
 //! A key moves to another device: split, arrival, and everything that may come between.
 
 use cosign_core::{
-    ClientKey, Code, Error as CoreError, KeyId, Progress, Purpose, Suite, keygen,
+    ClientKey, Code, Error as CoreError, KeyId, PinMode, Progress, Purpose, Suite, keygen,
     split::{self, Handover, Invitation, Kind, Receiver},
 };
 
@@ -216,7 +216,7 @@ async fn a_split_is_for_an_id_that_waits_for_it() {
     let ask = async |receiver: &Receiver| {
         code(hand_over(&world, &old, &key, receiver.invitation(), Kind::Move).await)
     };
-    let wrong = [Wanted::New(Suite::D, Purpose::Sign), Wanted::ShareOf(other.key_id())];
+    let wrong = [Wanted::New(Suite::D, Purpose::Sign, PinMode::Base), Wanted::ShareOf(other.key_id())];
     for wanted in wrong {
         let issued = world.keys.issue(&new.device, wanted, name("x"), None).await.unwrap();
         let rng = &mut world.rng();

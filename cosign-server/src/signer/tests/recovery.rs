@@ -1,7 +1,7 @@
 //! A recovered decryption key: what is left of it is revoked, and one device imports it.
 
 use cosign_core::{
-    ClientKey, Code, Error as CoreError, KeyId, Progress, Purpose, Suite, decrypt, import,
+    ClientKey, Code, Error as CoreError, KeyId, PinMode, Progress, Purpose, Suite, decrypt, import,
     sm_primitives::sm2::{PrivateKey, PublicKey, pke},
 };
 
@@ -15,7 +15,8 @@ use crate::{
 };
 
 async fn recovered(world: &World, phone: &Phone, public_key: &PublicKey) -> KeyId {
-    let recovery = world.operator.recover(public_key, &phone.device.id, Suite::D, name("mail")).await;
+    let recovery =
+        world.operator.recover(public_key, &phone.device.id, Suite::D, PinMode::Base, name("mail")).await;
     recovery.unwrap().issued.key_id
 }
 
@@ -25,12 +26,12 @@ async fn imported(
     key_id: KeyId,
     private_key: &PrivateKey,
 ) -> Result<ClientKey, CoreError> {
-    let waiting = import::start(key_id, Suite::D, private_key, &mut world.rng()).unwrap();
+    let waiting = import::start(key_id, Suite::D, PinMode::Base, private_key, &mut world.rng()).unwrap();
     let answer = phone.ask(world, waiting.frame()).await;
     waiting.finish(&answer)
 }
 
-async fn decrypts(world: &World, phone: &Phone, key: &ClientKey) -> bool {
+pub(super) async fn decrypts(world: &World, phone: &Phone, key: &ClientKey) -> bool {
     let ciphertext = pke::encrypt(key.public_key(), b"bid", &mut getrandom::SysRng).unwrap();
     let (frame, waiting) = decrypt::start(key, &[ciphertext], world.now_ms(), &mut world.rng()).unwrap();
     let answer = phone.ask(world, &frame).await;
@@ -49,7 +50,11 @@ async fn a_recovered_key_is_imported_once_and_takes_the_place_of_what_was_left()
     let held = arrive(&world, &lost, &held).await.unwrap();
     assert!(decrypts(&world, &lost, &held).await);
 
-    let recovery = world.operator.recover(public_key, &new.device.id, Suite::D, name("mail")).await.unwrap();
+    let recovery = world
+        .operator
+        .recover(public_key, &new.device.id, Suite::D, PinMode::Base, name("mail"))
+        .await
+        .unwrap();
     let revoked: Vec<_> = recovery.revoked.iter().map(|view| (view.key_id, view.status)).collect();
     assert_eq!(revoked, [(first, Status::Revoked)]);
     assert_eq!(recovery.issued.origin, Origin::Recovered(*public_key));
@@ -104,11 +109,13 @@ async fn signing_keys_are_not_recovered_and_devices_must_be_known() {
     let (_, key) = phone.key(&world, Purpose::Sign).await;
     let stranger = cosign_core::DeviceId::from_bytes([9; 32]);
     for device in [phone.device.id, stranger] {
-        let refused = world.operator.recover(key.public_key(), &device, Suite::D, name("x")).await;
+        let refused =
+            world.operator.recover(key.public_key(), &device, Suite::D, PinMode::Base, name("x")).await;
         assert!(matches!(refused, Err(Error::Conflict(_))), "{device}");
     }
     let free = PrivateKey::generate(&mut getrandom::SysRng).unwrap();
-    let refused = world.operator.recover(free.public_key(), &stranger, Suite::D, name("x")).await;
+    let refused =
+        world.operator.recover(free.public_key(), &stranger, Suite::D, PinMode::Base, name("x")).await;
     assert!(matches!(refused, Err(Error::Conflict(_))));
     assert!(phone.sign(&world, &key, digest(1)).await.is_ok());
 }

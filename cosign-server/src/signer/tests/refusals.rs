@@ -1,6 +1,6 @@
 //! Whatever a device asks of a key of its own is in the audit log, refused or not.
 
-use cosign_core::{Code, DeviceId, KeyId, Op, Purpose, Suite, keygen};
+use cosign_core::{Code, DeviceId, KeyId, Op, PinMode, Purpose, Suite, keygen};
 
 use crate::{
     domain::{key::Change, ports::Signer as _, services::Wanted},
@@ -100,7 +100,7 @@ async fn key_generation_is_recorded_from_its_first_frame() {
     let phone = Phone::enrolled(&world, 1).await;
     let issued = world
         .keys
-        .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign), name("key"), None)
+        .issue(&phone.device, Wanted::New(Suite::D, Purpose::Sign, PinMode::Base), name("key"), None)
         .await
         .unwrap();
     let key_id = issued.key_id;

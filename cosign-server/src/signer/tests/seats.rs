@@ -1,6 +1,8 @@
 //! A key is shared: seats are given, counted, withdrawn, and the operator acts on all shares at once.
 
-use cosign_core::{ClientKey, Code, Progress, Purpose, Suite, decrypt, sm_primitives::sm2::pke, split::Kind};
+use cosign_core::{
+    ClientKey, Code, PinMode, Progress, Purpose, Suite, decrypt, sm_primitives::sm2::pke, split::Kind,
+};
 
 use sqlx::Connection as _;
 
@@ -208,7 +210,7 @@ async fn the_operator_is_told_what_cannot_be() {
     // Nobody asks for a share of what is not active.
     let asked = world.keys.issue(&other.device, Wanted::ShareOf(own.key_id()), name("x"), None).await;
     assert_eq!(asked.unwrap_err(), Error::NotFound);
-    let keygen = Wanted::New(Suite::D, Purpose::Sign);
+    let keygen = Wanted::New(Suite::D, Purpose::Sign, PinMode::Base);
     assert!(world.keys.issue(&other.device, keygen, name("x"), None).await.is_ok());
     let answer = owner.ask(&world, &owner.start(&world, &own, &[digest(1)]).0).await;
     assert_eq!(status(&answer), Some(Code::Key));

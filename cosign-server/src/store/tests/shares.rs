@@ -76,7 +76,7 @@ async fn a_database_of_before_is_taken_over_with_its_keys() {
         rid: RefreshId::from_bytes([0; 16]),
         public_key: [0; 64],
         created_ms: 4,
-        gate: Gate { fails: 5, total: 6, unlock_at_ms: 7, refresh_required: true },
+        gate: Gate { fails: 5, total: 6, unlock_at_ms: 7, refresh_required: true, charge: None },
         decrypts: 8,
         pending_sign: Some([0; 32]),
         version: 9,

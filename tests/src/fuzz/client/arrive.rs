@@ -1,7 +1,7 @@
 //! How a key comes to another device, from the client's side.
 
 use cosign_core::{
-    Progress, import,
+    PinMode, Progress, import,
     split::{self, Kind, Receiver},
 };
 
@@ -53,7 +53,7 @@ impl World {
     pub(super) fn import(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
         let name = if name < 3 { RECOVERED_D } else { RECOVERED_F2 };
         let (key, key_id, kept) = (fixture().key(name), fixture().key_id(name), recovered(name));
-        let waiting = import::start(key_id, key.client.suite(), &kept, &mut self.rng).unwrap();
+        let waiting = import::start(key_id, key.client.suite(), PinMode::Base, &kept, &mut self.rng).unwrap();
         let frame = waiting.frame().to_vec();
         let answer = self.answer_to(device_of(name), &frame, Shape::short(0), script)?;
         let likeness = if answer.is_agreement() { Likeness::Failures } else { answer.likeness() };

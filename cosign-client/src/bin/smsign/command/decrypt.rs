@@ -102,13 +102,15 @@ fn open_together(
     let store = context.store()?;
     let certificate = certificate.map(Certificate::parse).transpose().map_err(Error::Envelope)?;
     let (key, entry) = find(&store, header, wanted, certificate.as_ref())?;
+    // A broken one must not cost an attempt at the PIN.
+    entry.ciphertext().map_err(Error::Envelope)?;
     let (client, device) = context.client_for(&store, &key)?;
     let credentials = credentials(context, &key, device)?;
     let key_id = key.info.key_id.clone();
     let (content_key, failures) = context.run(async {
         ensure_active(&store, &client, &key).await?;
         let unlocked = unlock(context, &store, &client, key, credentials).await?;
-        let opened = client.content_key(&unlocked, entry).await;
+        let opened = client.content_key(&unlocked.key, entry).await;
         client.connection().close().await;
         Ok(opened?)
     })?;

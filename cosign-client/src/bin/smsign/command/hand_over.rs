@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &HandOver, kind: Kind, context: &Context) -> Result
     let handover = context.run(async {
         ensure_active(&store, &client, &key).await?;
         let unlocked = unlock(context, &store, &client, key, credentials).await?;
-        let handover = client.hand_over(&unlocked, &invitation, kind).await?;
+        let handover = client.hand_over(&unlocked.key, &invitation, kind).await?;
         client.connection().close().await;
         Ok(handover)
     })?;

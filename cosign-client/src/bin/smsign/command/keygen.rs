@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cosign_client::{
     Client, Credentials, Error, KeygenRequest, NewKeyInfo, Step, Store, StoredKey, check_label, clock,
 };
-use cosign_core::{DeviceId, KeyId, Purpose, Suite};
+use cosign_core::{DeviceId, KeyId, Purpose};
 use serde::Serialize;
 use sm_primitives::sm2::DistId;
 
@@ -25,6 +25,7 @@ struct Report {
 struct NewKey {
     key_id: String,
     suite: &'static str,
+    pin_mode: &'static str,
     purpose: &'static str,
     label: String,
     server: String,
@@ -67,9 +68,13 @@ pub(crate) fn run(arguments: &Keygen, context: &Context) -> Result<Outcome, Fail
                 distid: &arguments.distid,
                 created_ms: clock::now_ms(),
             };
-            let key_id =
-                make(&client, &store, info, (arguments.suite.into(), purpose), Arc::clone(&credentials))
-                    .await?;
+            let request = KeygenRequest {
+                suite: arguments.suite.into(),
+                purpose,
+                pin_mode: arguments.pin_mode.into(),
+                label: arguments.label.clone(),
+            };
+            let key_id = make(&client, &store, info, request, Arc::clone(&credentials)).await?;
             let key = store.find(Some(&key_id.to_string()), Some(purpose))?;
             context.output.note(format_args!("key {} is ready", describe(&key)));
             keys.push(key);
@@ -95,10 +100,9 @@ async fn make(
     client: &Client,
     store: &Store,
     info: NewKeyInfo<'_>,
-    (suite, purpose): (Suite, Purpose),
+    request: KeygenRequest,
     credentials: Arc<Credentials>,
 ) -> Result<KeyId, Error> {
-    let request = KeygenRequest { suite, purpose, label: info.label.to_owned() };
     let store = store.clone();
     let (label, server, trust, distid) =
         (info.label.to_owned(), info.server.clone(), info.trust.clone(), info.distid.to_owned());
@@ -130,6 +134,7 @@ pub(super) fn report(context: &Context, device: DeviceId, keys: Vec<StoredKey>) 
 fn entry(key: StoredKey) -> NewKey {
     NewKey {
         suite: key.record().suite().as_str(),
+        pin_mode: key.record().pin_mode().as_str(),
         purpose: key.info.purpose.as_str(),
         key_id: key.info.key_id,
         label: key.info.label,

@@ -20,6 +20,7 @@ struct List {
 struct Entry {
     key_id: String,
     suite: &'static str,
+    pin_mode: &'static str,
     purpose: &'static str,
     label: String,
     server: String,
@@ -43,7 +44,7 @@ struct Entry {
 impl Entry {
     fn new(key: StoredKey, server_view: Option<KeyStatus>) -> Self {
         let (epoch, unconfirmed_epoch) = (key.record().epoch(), key.next().map(LocalRecord::epoch));
-        let suite = key.record().suite().as_str();
+        let (suite, pin_mode) = (key.record().suite().as_str(), key.record().pin_mode().as_str());
         let arriving = key.is_arriving();
         let info = key.info;
         Self {
@@ -53,6 +54,7 @@ impl Entry {
             renewed_ms: info.renewed_ms,
             key_id: info.key_id,
             suite,
+            pin_mode,
             purpose: info.purpose.as_str(),
             label: info.label,
             server: info.server.to_string(),
@@ -146,6 +148,7 @@ fn lines(key: &StoredKey, status: Option<&KeyStatus>) -> Vec<String> {
         format!("label       {}", key.info.label),
         format!("purpose     {}", key.info.purpose.as_str()),
         format!("suite       {}", key.record().suite().as_str()),
+        format!("PIN mode    {}", key.record().pin_mode().as_str()),
         format!("server      {}", key.info.server),
         format!("epoch       {}", key.record().epoch()),
     ];

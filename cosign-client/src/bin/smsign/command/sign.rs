@@ -7,14 +7,13 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     pin::pin,
-    sync::Arc,
 };
 
 use cosign_client::{
     Batch, Client, Error, Item,
     files::{self, Access, NewFile},
 };
-use cosign_core::{ClientKey, Digest, Purpose};
+use cosign_core::{Digest, Purpose};
 use serde::Serialize;
 use sm_primitives::sm2::{PublicKey, Signature, dsa};
 use tokio::sync::Notify;
@@ -23,7 +22,7 @@ use self::input::Input;
 use crate::{
     args::{Sign, SignatureFormat},
     command::read_signature,
-    context::{Context, credentials, ensure_active, interrupted, unlock},
+    context::{Context, Unlocked, credentials, ensure_active, interrupted, unlock},
     output::{Failure, Outcome, path_text},
     progress::Unit,
 };
@@ -89,19 +88,30 @@ pub(crate) fn run(arguments: &Sign, context: &Context) -> Result<Outcome, Failur
         let mut interrupted = pin!(interrupted());
         let prepare = async {
             ensure_active(&store, &client, &key).await?;
-            let hashing = input.digests(context, &distid, &public_key);
-            let unlocking = unlock(context, &store, &client, key, credentials);
-            tokio::try_join!(hashing, unlocking)
+            let digests = input.digests(context, &distid, &public_key).await?;
+            let mut entries = entries(&input, targets, &digests);
+            keep_signed(&mut entries, &digests, &public_key, arguments)?;
+            // A key that is unlocked for nothing may cost an attempt at the PIN.
+            let unlocked = if entries.iter().all(|entry| entry.state == State::Kept) {
+                None
+            } else {
+                Some(unlock(context, &store, &client, key, credentials).await?)
+            };
+            Ok::<_, Failure>((digests, entries, unlocked))
         };
-        let (digests, unlocked) = tokio::select! {
+        let (digests, mut entries, unlocked) = tokio::select! {
             biased;
             () = &mut interrupted => return Err(Failure::Client(Error::Interrupted)),
             prepared = prepare => prepared?,
         };
-        let mut entries = entries(&input, targets, &digests);
-        keep_signed(&mut entries, &digests, &public_key, arguments)?;
         let signing = Signing { context, arguments, client: &client };
-        let outcome = signing.sign(&unlocked, &digests, &mut entries, interrupted).await;
+        let outcome = match unlocked {
+            None => {
+                client.connection().close().await;
+                Ok(0)
+            }
+            Some(unlocked) => signing.sign(unlocked, &digests, &mut entries, interrupted).await,
+        };
         Ok((entries, outcome))
     })?;
 
@@ -165,11 +175,12 @@ impl Signing<'_> {
     /// Signs what is not kept, and writes each signature as it comes.
     async fn sign(
         &self,
-        key: &Arc<ClientKey>,
+        unlocked: Unlocked,
         digests: &[Digest],
         entries: &mut [Entry],
         interrupted: impl Future<Output = ()>,
     ) -> Result<u8, Failure> {
+        let Unlocked { key, mut lock } = unlocked;
         let missing = entries.iter_mut().zip(digests).filter(|(entry, _)| entry.state != State::Kept);
         let (mut entries, digests): (Vec<_>, Vec<_>) = missing.unzip();
         let mut batch = Batch::new(digests.into_iter().copied().collect());
@@ -185,6 +196,7 @@ impl Signing<'_> {
         };
         let take = |position: usize, signature: &Signature| {
             let _ = progress.advance(1);
+            lock = None;
             let Some(entry) = entries.get_mut(position) else { return };
             if written.is_ok() {
                 written = self.write(entry, signature);
@@ -194,7 +206,7 @@ impl Signing<'_> {
                 unwritable.notify_one();
             }
         };
-        let signed = self.client.sign(key, &mut batch, stop, take).await;
+        let signed = self.client.sign(&key, &mut batch, stop, take).await;
         progress.finish();
         self.client.connection().close().await;
         for (entry, item) in entries.iter_mut().zip(batch.items()) {

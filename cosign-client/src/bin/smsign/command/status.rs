@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cosign_client::{
     Client, ClockComparison, DeviceIdentity, Error, StoredKey, Transport, api::KeyStatus, clock,
 };
-use cosign_core::LocalRecord;
+use cosign_core::{LocalRecord, PinMode};
 use serde::Serialize;
 
 use crate::{
@@ -41,6 +41,7 @@ struct Key {
     key_id: String,
     purpose: &'static str,
     label: String,
+    pin_mode: &'static str,
     /// Whether it came from elsewhere and the server has not confirmed that this device has it now.
     arriving: bool,
     /// Of the local share.
@@ -154,6 +155,7 @@ impl Key {
             key_id: key_id.clone(),
             purpose: key.info.purpose.as_str(),
             label: key.info.label.clone(),
+            pin_mode: key.record().pin_mode().as_str(),
             arriving: key.is_arriving(),
             epoch: key.record().epoch(),
             unconfirmed_epoch: key.next().map(LocalRecord::epoch),
@@ -164,6 +166,9 @@ impl Key {
 
     fn line(&self) -> String {
         let mut line = format!("  key {:?} ({})  epoch {}", self.label, self.purpose, self.epoch);
+        if self.pin_mode == PinMode::Oblivious.as_str() {
+            line += ", oblivious PIN mode";
+        }
         if self.arriving {
             line += ", has not arrived";
         }

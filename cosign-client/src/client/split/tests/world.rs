@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use cosign_core::{
-    ClientKey, DeviceKey, Digest, KeyId, MIN_ITERATIONS, Purpose, Suite,
+    ClientKey, DeviceKey, Digest, KeyId, MIN_ITERATIONS, PinMode, Purpose, Suite,
     server::Origin,
     split::{Handover, Kind, Receiver},
 };
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::super::{ShareRequest, hand_over};
 use crate::{
-    client::{Credentials, refresh, session},
+    client::{Credentials, evaluate, refresh, session},
     error::Error,
     store::{KeyInfo, NewKeyInfo, Store, StoredKey},
     testing::{Link, Model, ServerIdentity, device_key, pin},
@@ -40,14 +40,15 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Self {
-        Self::with(Suite::D, Purpose::Sign)
+        Self::with(Suite::D, Purpose::Sign, PinMode::Base)
     }
 
-    pub(super) fn with(suite: Suite, purpose: Purpose) -> Self {
+    pub(super) fn with(suite: Suite, purpose: Purpose, mode: PinMode) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
         let device = store.device_or_new().unwrap().secret;
         let mut model = Model::new();
+        model.mode = mode;
         let (_, owned) = model.keygen(1, suite, purpose, &pin("271828"), &device_key());
         Self {
             link: Link::new(model),
@@ -69,9 +70,11 @@ impl World {
     pub(super) fn asks(&self) -> ShareRequest {
         self.issued.set(self.issued.get() + 1);
         let (of, suite, purpose) = (self.owned.key_id(), self.owned.suite(), self.owned.purpose());
+        let mode = self.owned.pin_mode();
         let key_id = self.link.model.borrow_mut().issue(self.issued.get(), suite, purpose, Origin::Split(of));
         let device = self.store.device().unwrap().unwrap().identity.id();
-        ShareRequest { receiver: Receiver::new(of, key_id, device, &mut SysRng).unwrap(), suite, purpose }
+        let receiver = Receiver::new(of, key_id, device, &mut SysRng).unwrap();
+        ShareRequest { receiver, suite, purpose, mode }
     }
 
     pub(super) fn gives(&self, to: &ShareRequest, kind: Kind) -> Result<Handover, Error> {
@@ -98,11 +101,11 @@ impl World {
 
     pub(super) fn take_over(&self, key: &ClientKey) -> Result<refresh::Renewed, Error> {
         let (info, credentials) = (self.info(key, "a"), self.credentials(NEW));
-        refresh::take_over(&self.link, &self.link, &self.store, key, &info, &credentials, MIN_ITERATIONS)
+        refresh::take_over(&self.link.links(), &self.store, key, &info, &credentials, MIN_ITERATIONS)
     }
 
     pub(super) fn complete(&self, key_id: KeyId, digits: &str) -> Result<refresh::Renewed, Error> {
-        refresh::complete(&self.link, &self.store, key_id, &self.credentials(digits))
+        refresh::complete(&self.link.links(), &self.store, key_id, &self.credentials(digits))
     }
 
     /// The key of the store, if there is one.
@@ -124,7 +127,7 @@ impl World {
     /// On the device that got the key.
     pub(super) fn sign_here(&self, digits: &str) -> Result<u8, Error> {
         let record = self.arrived().expect("a key").into_record()?;
-        let key = record.unlock(&pin(digits), &DeviceKey::from_bytes(self.device)).unwrap();
+        let key = evaluate::unlock(&self.link, &record, &self.credentials(digits))?;
         self.sign_with(&key)
     }
 

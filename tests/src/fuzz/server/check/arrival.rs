@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cosign_core::{
-    KeyId, Purpose,
+    KeyId, PinMode, Purpose,
     server::{Issued, KeyRecord, Origin, PENDING_TTL_MS, Status},
     split::Kind,
 };
@@ -43,7 +43,13 @@ fn check_split(before: &Before, record: &KeyRecord, frame: &[u8]) {
     let parent = before.key().unwrap();
     let State { suite, purpose, .. } = *parent;
     assert_eq!(record.key_id.as_bytes()[..], frame[82..98]);
-    let issued = Issued { device: record.device, suite, purpose, origin: Origin::Split(before.key_id) };
+    let issued = Issued {
+        device: record.device,
+        suite,
+        purpose,
+        mode: PinMode::Base,
+        origin: Origin::Split(before.key_id),
+    };
     assert_eq!(
         before.issued.get(&record.key_id),
         Some(&issued),
@@ -60,7 +66,13 @@ fn check_split(before: &Before, record: &KeyRecord, frame: &[u8]) {
 /// The public key is the one that the id was issued for, and nobody has a share of it.
 fn check_import(before: &Before, record: &KeyRecord) {
     let origin = Origin::Recovered(record.public_key);
-    let issued = Issued { device: record.device, suite: record.suite, purpose: Purpose::Encrypt, origin };
+    let issued = Issued {
+        device: record.device,
+        suite: record.suite,
+        purpose: Purpose::Encrypt,
+        mode: PinMode::Base,
+        origin,
+    };
     assert_eq!((record.key_id, record.purpose), (before.key_id, Purpose::Encrypt));
     assert_eq!(
         before.issued.get(&record.key_id),
