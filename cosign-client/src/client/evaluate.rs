@@ -6,7 +6,7 @@
 //! [`Store::evaluation_lock`]: crate::Store::evaluation_lock
 
 use cosign_core::{
-    ClientKey, LocalRecord, PinMode, Progress,
+    ClientKey, LocalRecord, PinMode,
     evaluate::{self, AwaitingEvaluation},
 };
 use getrandom::SysRng;
@@ -58,17 +58,14 @@ fn evaluate_once<'a, T>(
     start: impl Fn(u64) -> Result<AwaitingEvaluation<'a, T>, cosign_core::Error>,
 ) -> Result<T, Error> {
     let retry = Retry::new();
-    let mut waiting = start(clock::now_ms()).map_err(local)?;
-    for pause in retry.pauses() {
-        let answer = link.exchange(waiting.frame(), retry.deadline())?;
-        match waiting.finish(&answer).map_err(local)? {
-            Progress::Done(evaluated) => return Ok(evaluated.outcome),
-            // An evaluation has one round.
-            Progress::Next(same) | Progress::Busy(same) => waiting = same,
-        }
-        retry.wait(pause)?;
-    }
-    Err(Error::Busy)
+    let waiting = start(clock::now_ms()).map_err(local)?;
+    let evaluated = retry.until_done(
+        link,
+        waiting,
+        |waiting| waiting.frame(),
+        |waiting, answer| waiting.finish(answer),
+    )?;
+    Ok(evaluated.outcome)
 }
 
 #[cfg(test)]

@@ -194,17 +194,13 @@ fn new_share(
         None => refresh::start(key, &new.pin, &new.device, iterations, now_ms, &mut SysRng),
         Some(pin) => refresh::start_evaluated(key, pin, now_ms, &mut SysRng),
     };
-    let (frame, mut waiting) = started.map_err(local)?;
-    for pause in retry.pauses() {
-        let answer = link.exchange(&frame, retry.deadline())?;
-        match waiting.finish(&answer, &new.device).map_err(local)? {
-            Progress::Done(share) => return Ok(share),
-            // A refresh has one round for each of its messages.
-            Progress::Next(same) | Progress::Busy(same) => waiting = same,
-        }
-        retry.wait(pause)?;
-    }
-    Err(Error::Busy)
+    let (_, waiting) = started.map_err(local)?;
+    retry.until_done(
+        link,
+        waiting,
+        |waiting| waiting.frame(),
+        |waiting, answer| waiting.finish(answer, &new.device),
+    )
 }
 
 /// R3 with what the disk gave back.

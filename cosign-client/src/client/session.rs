@@ -50,22 +50,8 @@ fn sign_once(
     counter: u64,
 ) -> Result<sign::Signed, Error> {
     let retry = Retry::new();
-    let (_, mut waiting) = sign::start(key, digests, clock::now_ms(), counter, &mut SysRng).map_err(local)?;
-    let mut pauses = retry.pauses();
-    loop {
-        let answer = channel.exchange(waiting.frame(), retry.deadline)?;
-        waiting = match waiting.finish(&answer).map_err(local)? {
-            Progress::Done(signed) => return Ok(signed),
-            Progress::Next(next) => {
-                pauses = retry.pauses();
-                next
-            }
-            Progress::Busy(same) => {
-                retry.wait(pauses.next().unwrap_or(LONGEST_PAUSE))?;
-                same
-            }
-        };
-    }
+    let (_, waiting) = sign::start(key, digests, clock::now_ms(), counter, &mut SysRng).map_err(local)?;
+    retry.until_done(channel, waiting, |waiting| waiting.frame(), |waiting, answer| waiting.finish(answer))
 }
 
 /// Opens 1..=256 ciphertexts.
@@ -75,19 +61,8 @@ pub(super) fn decrypt(
     ciphertexts: &[Ciphertext],
 ) -> Result<decrypt::Decrypted, Error> {
     let retry = Retry::new();
-    let (_, mut waiting) = decrypt::start(key, ciphertexts, clock::now_ms(), &mut SysRng).map_err(local)?;
-    let mut pauses = retry.pauses();
-    loop {
-        let answer = channel.exchange(waiting.frame(), retry.deadline)?;
-        waiting = match waiting.finish(&answer).map_err(local)? {
-            Progress::Done(decrypted) => return Ok(decrypted),
-            Progress::Next(next) => next,
-            Progress::Busy(same) => {
-                retry.wait(pauses.next().unwrap_or(LONGEST_PAUSE))?;
-                same
-            }
-        };
-    }
+    let (_, waiting) = decrypt::start(key, ciphertexts, clock::now_ms(), &mut SysRng).map_err(local)?;
+    retry.until_done(channel, waiting, |waiting| waiting.frame(), |waiting, answer| waiting.finish(answer))
 }
 
 /// What a protocol error means, now.
@@ -112,6 +87,32 @@ impl Retry {
     /// Growing pauses, one after each `E_BUSY`.
     pub(super) fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
         std::iter::successors(Some(FIRST_PAUSE), |pause| Some((*pause * 2).min(LONGEST_PAUSE)))
+    }
+
+    /// Sends the frame of a waiting state and hands it the answer, until the session is over: again after `E_BUSY`, with
+    /// the state of the next round where there is one.
+    pub(super) fn until_done<W, T>(
+        &self,
+        link: &impl Exchange,
+        mut waiting: W,
+        frame: impl Fn(&W) -> &[u8],
+        mut finish: impl FnMut(W, &[u8]) -> Result<Progress<W, T>, cosign_core::Error>,
+    ) -> Result<T, Error> {
+        let mut pauses = self.pauses();
+        loop {
+            let answer = link.exchange(frame(&waiting), self.deadline)?;
+            waiting = match finish(waiting, &answer).map_err(local)? {
+                Progress::Done(outcome) => return Ok(outcome),
+                Progress::Next(next) => {
+                    pauses = self.pauses();
+                    next
+                }
+                Progress::Busy(same) => {
+                    self.wait(pauses.next().unwrap_or(LONGEST_PAUSE))?;
+                    same
+                }
+            };
+        }
     }
 
     pub(super) fn wait(&self, pause: Duration) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cosign_core::{
-    ClientKey, DeviceId, KeyId, Op, PinMode, Progress, Purpose, Suite,
+    ClientKey, DeviceId, KeyId, Op, PinMode, Purpose, Suite,
     split::{self, Handover, Invitation, Kind, Receiver},
 };
 use getrandom::SysRng;
@@ -147,17 +147,13 @@ fn why_refused(view: Option<&KeyStatus>, key_id: KeyId, issued: KeyId) -> Error 
 /// Op 08.
 fn hand_over(link: &impl Exchange, key: &ClientKey, to: &Invitation, kind: Kind) -> Result<Handover, Error> {
     let retry = Retry::new();
-    let mut waiting = split::start(key, to, kind, clock::now_ms(), &mut SysRng).map_err(local)?;
-    for pause in retry.pauses() {
-        let answer = link.exchange(waiting.frame(), retry.deadline())?;
-        match waiting.finish(&answer, &mut SysRng).map_err(local)? {
-            Progress::Done(handover) => return Ok(handover),
-            // A split has one round.
-            Progress::Next(same) | Progress::Busy(same) => waiting = same,
-        }
-        retry.wait(pause)?;
-    }
-    Err(Error::Busy)
+    let waiting = split::start(key, to, kind, clock::now_ms(), &mut SysRng).map_err(local)?;
+    retry.until_done(
+        link,
+        waiting,
+        |waiting| waiting.frame(),
+        |waiting, answer| waiting.finish(answer, &mut SysRng),
+    )
 }
 
 #[cfg(test)]
