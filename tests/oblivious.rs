@@ -80,6 +80,24 @@ fn a_key_signs_decrypts_and_changes_its_pin() {
     }
 }
 
+/// Requests that cannot be served before the PIN is changed use no attempt up.
+#[test]
+fn an_unlocked_key_takes_a_new_pin_first() {
+    let folder = ServerFolder::new();
+    let server = folder.start();
+    let signer = signer(&folder, "quic", "d");
+    let key_id = signer.key_id("sign");
+    succeeded(&folder.admin(&["key", "unlock", &key_id]));
+    for _ in 0..2 {
+        let refused = failed(&sign(&signer, PIN, &key_id), 4);
+        assert!(refused.contains("pin change"), "{refused}");
+    }
+    assert_eq!(wrong_pins(&folder, &key_id), [0, 0]);
+    change_pin(&signer, PIN, NEW);
+    assert_eq!(signs(&signer, NEW, &key_id), 0);
+    server.stop();
+}
+
 #[test]
 fn commands_at_once_leave_no_wrong_pin() {
     let folder = ServerFolder::new();

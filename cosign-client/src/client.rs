@@ -18,7 +18,7 @@ use std::{
     time::Instant,
 };
 
-use cosign_core::{ClientKey, DeviceKey, KeyId, LocalRecord, MAX_BATCH, Op, Pin};
+use cosign_core::{ClientKey, DeviceKey, KeyId, LocalRecord, MAX_BATCH, Op, Pin, PinMode};
 use envelope::{ContentKey, RecipientInfo};
 use http::Method;
 use serde::Serialize;
@@ -161,12 +161,16 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::ForeignRecord`] if the record was changed or belongs to another device. In oblivious mode also
-    /// [`Error::WrongPin`] while there is a wait, the other refusals, and network errors.
+    /// [`Error::RefreshRequired`], [`Error::WrongPin`] while there is a wait, the other refusals, and network errors.
     pub async fn unlock(
         &self,
         record: LocalRecord,
         credentials: Arc<Credentials>,
     ) -> Result<Arc<ClientKey>, Error> {
+        // No request would follow the evaluation, which would then stay counted.
+        if record.pin_mode() == PinMode::Oblivious && self.key(record.key_id()).await?.pin.refresh_required {
+            return Err(Error::RefreshRequired(record.key_id()));
+        }
         let link = self.channel(record.key_id()).of(Op::Evaluate);
         blocking(move || evaluate::unlock(&link, &record, &credentials).map(Arc::new)).await
     }

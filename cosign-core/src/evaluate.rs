@@ -30,7 +30,7 @@ use crate::{
     ids::{KeyId, Op, PinMode, SessionId, Suite},
     local::LocalRecord,
     oprf::{Blinded, Rwd, blind},
-    pin::{Derivation, DeviceKey, Mask, Pin, Stretched, random_bytes},
+    pin::{Derivation, DeviceKey, Mask, Pin, Stretched, public_bytes},
     share::{ClientKey, Reserved},
     wire::{self, Answer, CLIENT_DEADLINE_MS, Fields, RequestHeader},
 };
@@ -215,7 +215,7 @@ pub fn unlock_and_renew<'a>(
 }
 
 fn draw(rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<SessionId, Error> {
-    Ok(SessionId::from_bytes(*random_bytes(rng)?))
+    Ok(SessionId::from_bytes(public_bytes(rng)?))
 }
 
 fn old<'p>(

@@ -161,7 +161,7 @@ impl Derivation {
         Ok(Self { salt: public_bytes(rng)?, iterations, mode })
     }
 
-    /// Timing: depends on the iterations and the PIN's length only.
+    /// PBKDF2, the first step in both modes. Timing: depends on the iterations and the PIN's length only.
     pub(crate) fn stretch(&self, pin: &Pin) -> Result<Stretched, Error> {
         let mut stretched = Zeroizing::new([0; 32]);
         sm3::pbkdf2(pin.as_bytes(), &self.salt, self.iterations, &mut stretched[..])?;

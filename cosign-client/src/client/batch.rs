@@ -186,6 +186,9 @@ impl Client {
             signing.map(|outcome| (request.positions, outcome))
         };
         let mut stop = pin!(stop);
+        if !batch.is_complete() && stop.as_mut().now_or_never().is_some() {
+            return Err(Error::Interrupted);
+        }
         let mut requests = batch.requests().into_iter();
         let mut running = FuturesUnordered::new();
         let (mut at_once, mut failures, mut failure) = (1, 0, None);

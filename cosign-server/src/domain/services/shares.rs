@@ -99,10 +99,11 @@ impl Operator {
         };
         let bytes = public_key.as_point().to_bytes();
         for _ in 0..ATTEMPTS {
-            let shares = self.live_shares(&bytes).await?;
+            let mut shares = self.store.shares(&bytes).await?;
             if shares.iter().any(|share| share.purpose != Purpose::Encrypt) {
                 return Err(Error::Conflict("it is a signing key, and those are never recovered"));
             }
+            shares.retain(|share| share.status != Status::Revoked);
             let (mut unit, revoked) = change_unit(&bytes, &shares, Change::Revoke, now_ms)?;
             let note = format!("{}, recovered", issued.purpose.as_str());
             let event = Event::administration(now_ms, Act::ISSUE, note).about(issued.key_id, None);

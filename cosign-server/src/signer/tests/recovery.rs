@@ -9,7 +9,7 @@ use super::moves::{arrive, code};
 use crate::{
     domain::{
         Error,
-        key::{Origin, RECOVERY_TTL_MS, Status},
+        key::{Change, Origin, RECOVERY_TTL_MS, Status},
     },
     testing::{Phone, World, digest, name, records, row},
 };
@@ -118,4 +118,10 @@ async fn signing_keys_are_not_recovered_and_devices_must_be_known() {
         world.operator.recover(free.public_key(), &stranger, Suite::D, PinMode::Base, name("x")).await;
     assert!(matches!(refused, Err(Error::Conflict(_))));
     assert!(phone.sign(&world, &key, digest(1)).await.is_ok());
+
+    // Nor is one of which no share is left.
+    world.operator.change(&key.key_id(), Change::Revoke).await.unwrap();
+    let refused =
+        world.operator.recover(key.public_key(), &phone.device.id, Suite::D, PinMode::Base, name("x")).await;
+    assert!(matches!(refused, Err(Error::Conflict(_))));
 }
