@@ -112,7 +112,7 @@ fn scripts_lead_everywhere() {
     let seeds = seeds::all();
     let of = |target: &'static str| seeds.iter().filter(move |seed| seed.0 == target).map(|seed| &seed.2);
     let answers: BTreeSet<_> = of("server").flat_map(|data| fuzz::answers(data)).collect();
-    for op in [1, 2, 3, 5, 6, 7, 8, 0x10, 0x11, 0x12, 0x13] {
+    for op in [1, 2, 3, 5, 6, 7, 8, 0x0a, 0x10, 0x11, 0x12, 0x13, 0x14] {
         assert!(answers.contains(&(op, 0)), "op {op:02x} never succeeds");
     }
     let statuses: BTreeSet<_> = answers.iter().map(|(_, status)| *status).collect();
@@ -121,7 +121,7 @@ fn scripts_lead_everywhere() {
     }
     let client = ["client", "client_pin"].map(of).into_iter().flatten();
     let outcomes: Vec<_> = client.flat_map(|data| fuzz::outcomes(data, 1)).collect();
-    for op in [1, 2, 3, 5, 8, fuzz::OPENED_SHARE, 0x10, 0x11, 0x12, 0x13] {
+    for op in [1, 2, 3, 5, 8, 0x0a, fuzz::OPENED_SHARE, 0x10, 0x11, 0x12, 0x13, 0x14] {
         let of_op = || outcomes.iter().filter(|(of, _)| *of == op);
         assert!(of_op().any(|(_, error)| error.is_none()), "no session of {op:02x} ends well");
         assert!(of_op().any(|(_, error)| error.is_some()), "no session of {op:02x} fails");

@@ -47,7 +47,7 @@ fn bound(label: &str, facts: &Facts, sid: [u8; 16], count: u16, rest: &[u8]) -> 
 pub const fn item_len(op: u8) -> usize {
     match op {
         1 => 160,
-        2 | 3 => 64,
+        2 | 3 | 0x0a => 64,
         6 => 32,
         7 => 96,
         8 => 81,
@@ -62,7 +62,7 @@ pub fn request(facts: &Facts, op: u8, sid: [u8; 16], ts_ms: u64, items: &[u8]) -
     counted(facts, op, sid, ts_ms, count, items)
 }
 
-/// A whole frame of op 01, 02, 03, 05, 06, 07 or 08 that says how many items it has, with the right hash and tag.
+/// A whole frame of op 01, 02, 03, 05, 06, 07, 08 or 0A that says how many items it has, with the right hash and tag.
 #[must_use]
 pub fn counted(facts: &Facts, op: u8, sid: [u8; 16], ts_ms: u64, count: u16, body: &[u8]) -> Vec<u8> {
     let label = match op {
@@ -74,7 +74,7 @@ pub fn counted(facts: &Facts, op: u8, sid: [u8; 16], ts_ms: u64, count: u16, bod
         _ => "ref3",
     };
     let pin_tag = match op {
-        5 | 7 => [0; 32],
+        5 | 7 | 0x0a => [0; 32],
         _ => {
             let h_req = bound(label, facts, sid, count, body);
             naive::hmac(&facts.auth, &[b"SM2-COSIGN-D-V1/pintag\0", &h_req, &ts_ms.to_be_bytes()])
@@ -95,6 +95,13 @@ pub fn is_tagged(facts: &Facts, frame: &[u8]) -> bool {
     let ts_ms = u64::from_be_bytes(header[40..48].try_into().unwrap());
     let count = u16::from_be_bytes([header[80], header[81]]);
     frame == counted(&facts, header[2], sid, ts_ms, count, body)
+}
+
+/// The session in which what a PIN derives is evaluated for a request in session `sid`.
+#[must_use]
+pub fn evaluation_session(key_id: &[u8; 16], sid: &[u8; 16]) -> [u8; 16] {
+    let hash = Sm3::new().chain_update(tag("po-sid")).chain_update(key_id).chain_update(sid).finalize();
+    hash[..16].try_into().unwrap()
 }
 
 /// The commitment of suite F2 to an `opening`: `count` items and a salt.
@@ -140,6 +147,12 @@ pub fn key_generation(
     let start = [&[1, suite, 0x10, 0][..], &key_id, &sid, &[purpose], &commitment].concat();
     let open = [&[1, suite, 0x11, 0][..], &key_id, &sid, opening].concat();
     [start, open]
+}
+
+/// Op 14: op 10 with a blinded PIN.
+#[must_use]
+pub fn oblivious_key_generation(start: &[u8], alpha: &[u8; 64]) -> Vec<u8> {
+    [&start[..2], &[0x14], &start[3..], alpha].concat()
 }
 
 /// Op 12 around a certification request.

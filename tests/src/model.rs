@@ -228,9 +228,17 @@ impl Pair {
     /// Generates a key in oblivious mode over the protocol and activates it.
     #[must_use]
     pub fn oblivious(suite: Suite, purpose: Purpose, seed: u64) -> Self {
+        let mut pair = Self::pending_oblivious_as(KeyId::from_bytes([9; 16]), suite, purpose, seed);
+        pair.activate();
+        pair
+    }
+
+    /// Generates a key in oblivious mode under a key id. It is pending.
+    #[must_use]
+    pub fn pending_oblivious_as(key_id: KeyId, suite: Suite, purpose: Purpose, seed: u64) -> Self {
         let mut rng = Seeded::new(seed);
         let mut server = Server::new();
-        let (key_id, mode) = (KeyId::from_bytes([9; 16]), PinMode::Oblivious);
+        let mode = PinMode::Oblivious;
         let issued = Issued { device: DEVICE, suite, purpose, mode, origin: Origin::Generated };
         server.issued.insert(key_id, issued);
         let device_key = DeviceKey::random(&mut rng).unwrap();
@@ -241,9 +249,7 @@ impl Pair {
         let (k3, waiting) = waiting.finish(&k2, &device_key).unwrap();
         let k4 = server.handle(&k3, &DEVICE, NOW, &mut rng);
         let (record, key) = waiting.finish(&k4).unwrap();
-        let mut pair = Self { server, record, key, device_key, rng, counter: 0 };
-        pair.activate();
-        pair
+        Self { server, record, key, device_key, rng, counter: 0 }
     }
 
     /// Unlocks the record of a key in oblivious mode with a PIN, right or wrong: the evaluation's two frames.

@@ -205,7 +205,12 @@ pub fn to_scalar(label: &str, message: &[u8]) -> BigUint {
 pub fn client_share(record: &[u8], pin: &str, device_key: &[u8; 32]) -> BigUint {
     let iterations = u32::from_be_bytes(record[120..124].try_into().unwrap());
     let z: [u8; 32] = pbkdf2::pbkdf2_hmac_array::<Sm3, 32>(pin.as_bytes(), &record[103..119], iterations);
-    let w = hmac(device_key, &[b"SM2-COSIGN-D-V1/pin\0", &record[3..19], &z]);
+    unmask(record, device_key, &z)
+}
+
+/// `dA` from a local record and what the PIN derives.
+fn unmask(record: &[u8], device_key: &[u8; 32], z: &[u8; 32]) -> BigUint {
+    let w = hmac(device_key, &[b"SM2-COSIGN-D-V1/pin\0", &record[3..19], z]);
     int(&record[124..156]) * to_scalar("pin-mask", &w) % &*N
 }
 

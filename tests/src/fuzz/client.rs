@@ -7,7 +7,7 @@
 use std::sync::OnceLock;
 
 use cosign_core::{
-    ClientKey, DeviceId, Digest, Error, MIN_ITERATIONS, Progress, decrypt as decryption,
+    ClientKey, DeviceId, Digest, Error, MIN_ITERATIONS, PinMode, Progress, decrypt as decryption,
     keygen as generation, refresh as refreshment, sign as signing,
 };
 use sm_primitives::{
@@ -23,6 +23,7 @@ use crate::{
 
 mod answer;
 mod arrive;
+mod oblivious;
 
 use answer::{Changed, Likeness, Shape};
 pub use arrive::OPENED_SHARE;
@@ -34,14 +35,16 @@ const MAX_SESSIONS: usize = 8;
 type Step = fn(&mut World, u8, &mut Script<'_>) -> Option<()>;
 
 /// Sessions by the number of their first op.
-const STEPS: [(u8, Step); 7] = [
+const STEPS: [(u8, Step); 9] = [
     (0x01, World::sign),
     (0x02, World::decrypt),
     (0x03, World::refresh),
     (0x08, World::split),
+    (0x0a, World::evaluate),
     (0x10, World::generate),
     (0x12, World::activate),
     (0x13, World::import),
+    (0x14, World::generate_oblivious),
 ];
 
 struct World {
@@ -61,7 +64,8 @@ pub(super) fn script(data: &[u8]) -> bool {
     outcomes(data, 0).iter().any(|(_, outcome)| outcome.is_none())
 }
 
-/// Plays a script with one session that derives a PIN mask: a refresh, or a key generation to its end.
+/// Plays a script with one session that derives PIN masks: a refresh, a key generation to its end, or any in oblivious
+/// mode.
 pub(super) fn script_with_pin(data: &[u8]) -> bool {
     outcomes(data, 1).iter().any(|(op, outcome)| outcome.is_none() && matches!(op, 0x05 | 0x11))
 }
@@ -146,7 +150,10 @@ impl World {
     }
 
     fn sign(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
-        let key = &fixture().key(name).client;
+        self.sign_with(&fixture().key(name).client, script)
+    }
+
+    fn sign_with(&mut self, key: &ClientKey, script: &mut Script<'_>) -> Option<()> {
         let count = script.byte()? % 4 + 1;
         let digests: Vec<_> =
             (1..=count).map(|byte| Digest::reduce(&[byte.wrapping_mul(0x55); 32])).collect();
@@ -188,8 +195,11 @@ impl World {
 
     fn decrypt(&mut self, name: u8, script: &mut Script<'_>) -> Option<()> {
         let name = if name < 3 { super::DECRYPT_D } else { super::DECRYPT_F2 };
-        let ciphertexts = ciphertexts(name);
-        let started = decryption::start(&fixture().key(name).client, ciphertexts, AT, &mut self.rng);
+        self.decrypt_with(&fixture().key(name).client, script)
+    }
+
+    fn decrypt_with(&mut self, key: &ClientKey, script: &mut Script<'_>) -> Option<()> {
+        let started = decryption::start(key, ciphertexts(key), AT, &mut self.rng);
         let (frame, mut waiting) = started.unwrap();
         let outcome = loop {
             let answer = self.answer(&frame, Shape::items(2, 64), script)?;
@@ -224,8 +234,19 @@ impl World {
         }
         let started =
             refreshment::start(client, &key.pin, &key.device_key, MIN_ITERATIONS, AT, &mut self.rng);
-        let (frame, waiting) = started.unwrap();
-        let answer = self.answer_to(device, &frame, Shape::items(1, 96), script)?;
+        self.renewed(client, device, key, started.unwrap(), script)
+    }
+
+    /// R2 to R4.
+    fn renewed(
+        &mut self,
+        client: &ClientKey,
+        device: DeviceId,
+        key: &Key,
+        (frame, waiting): (impl AsRef<[u8]>, refreshment::AwaitingShare<'_>),
+        script: &mut Script<'_>,
+    ) -> Option<()> {
+        let answer = self.answer_to(device, frame.as_ref(), Shape::items(1, 96), script)?;
         let renewed = match waiting.finish(answer.bytes(), &key.device_key) {
             Ok(Progress::Done(renewed)) => Ok(renewed),
             Ok(Progress::Busy(_) | Progress::Next(_)) => return Some(()),
@@ -285,10 +306,10 @@ impl World {
 const MESSAGES: [&[u8]; 2] = [b"first", b"second"];
 
 /// What `decrypt` asks to be opened.
-fn ciphertexts(name: u8) -> &'static [Ciphertext] {
-    static OF_SUITES: [OnceLock<Vec<Ciphertext>>; 2] = [OnceLock::new(), OnceLock::new()];
-    let key = &fixture().key(name).client;
-    OF_SUITES[usize::from(key.suite().byte()) - 1].get_or_init(|| {
+fn ciphertexts(key: &ClientKey) -> &'static [Ciphertext] {
+    static OF_KEYS: [OnceLock<Vec<Ciphertext>>; 4] = [const { OnceLock::new() }; 4];
+    let oblivious = key.pin_mode() == PinMode::Oblivious;
+    OF_KEYS[usize::from(key.suite().byte()) - 1 + 2 * usize::from(oblivious)].get_or_init(|| {
         let sealed = MESSAGES.iter().zip(21..).map(|(message, seed)| {
             let nonce = SecretScalar::random(&mut Seeded::new(seed)).unwrap();
             hazmat::encrypt_with_nonce(key.public_key(), message, nonce).unwrap()

@@ -1,6 +1,9 @@
 //! The fixed state that the targets start from: keys of both suites, on both sides.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use cosign_core::{
     ClientKey, DeviceId, DeviceKey, Digest, KeyId, LocalRecord, Pin, PinMode, Purpose, Suite,
@@ -21,7 +24,7 @@ use crate::{
 /// The time of the targets: that of the vectors' hostile frames, so that those pass the check of the clock.
 pub const AT: u64 = 0x019b_7f05_5adc;
 
-/// Names of keys in scripts: 0 to 15. 0 and 1 are those of the vectors, suite D for signing and for decryption.
+/// Names of keys in scripts: 0 to 31. 0 and 1 are those of the vectors, suite D for signing and for decryption.
 pub const SIGN_D: u8 = 0;
 /// Suite D, decrypts.
 pub const DECRYPT_D: u8 = 1;
@@ -53,12 +56,18 @@ pub const ONWARD_D: u8 = 14;
 /// For one more share of [`SIGN_F2`].
 pub const SECOND_F2: u8 = 15;
 
+/// From here on: the sixteen names before in oblivious mode, each a key or an id of its own.
+pub(super) const OBLIVIOUS: u8 = 16;
+/// How many names there are.
+pub(super) const NAMES: u8 = 2 * OBLIVIOUS;
+
 /// The device that most of what arrives is for.
 pub const OTHER: DeviceId = DeviceId::from_bytes([0x22; 32]);
 
 /// The device that a name's key is issued to.
 #[must_use]
 pub const fn device_of(name: u8) -> DeviceId {
+    let name = name % OBLIVIOUS;
     if name < ARRIVALS || matches!(name, RECOVERED_D | ONWARD_D) { DEVICE } else { OTHER }
 }
 
@@ -81,12 +90,16 @@ pub struct Key {
     server: KeyRecord,
 }
 
-/// Two keys of each suite: one signs, one decrypts.
+/// Two keys of each suite and mode: one signs, one decrypts.
 pub struct Fixture {
     /// Suite D, from the vectors.
     pub d: [Key; 2],
     /// Suite F2.
     pub f2: [Key; 2],
+    /// Suite D, oblivious mode.
+    oblivious_d: [Key; 2],
+    /// Suite F2, oblivious mode.
+    oblivious_f2: [Key; 2],
 }
 
 /// Made once.
@@ -95,8 +108,9 @@ pub fn fixture() -> &'static Fixture {
     static FIXTURE: OnceLock<Fixture> = OnceLock::new();
     FIXTURE.get_or_init(|| Fixture {
         d: ["sign", "encryption"].map(from_vectors),
-        f2: [(SIGN_F2, Purpose::Sign), (DECRYPT_F2, Purpose::Encrypt)]
-            .map(|(name, purpose)| generated(name, purpose)),
+        f2: [SIGN_F2, DECRYPT_F2].map(generated),
+        oblivious_d: [OBLIVIOUS + SIGN_D, OBLIVIOUS + DECRYPT_D].map(generated),
+        oblivious_f2: [OBLIVIOUS + SIGN_F2, OBLIVIOUS + DECRYPT_F2].map(generated),
     })
 }
 
@@ -117,13 +131,21 @@ fn from_vectors(name: &str) -> Key {
     }
 }
 
-fn generated(name: u8, purpose: Purpose) -> Key {
-    let mut pair = Pair::pending_as(id_of(name), Suite::F2, purpose, name.into());
+fn generated(name: u8) -> Key {
+    let suite = if name % OBLIVIOUS < SIGN_F2 { Suite::D } else { Suite::F2 };
+    let decrypts = matches!(name % OBLIVIOUS, DECRYPT_D | DECRYPT_F2);
+    let purpose = if decrypts { Purpose::Encrypt } else { Purpose::Sign };
+    let make = if name < OBLIVIOUS { Pair::pending_as } else { Pair::pending_oblivious_as };
+    let mut pair = make(id_of(name), suite, purpose, name.into());
     let (request, request_digest) = pair.activate();
     let Pair { mut server, record, key, device_key, .. } = pair;
-    let share = naive::client_share(&record.to_bytes()[..], PIN, &device_key.expose_bytes());
     let known =
         KeyRecord { pending_sign: None, created_ms: AT, ..server.keys.remove(&key.key_id()).unwrap() };
+    let (bytes, device_secret) = (record.to_bytes(), device_key.expose_bytes());
+    let share = match function_key(&known) {
+        Some(oprf) => naive::oprf::client_share(&bytes[..], PIN, &device_secret, &naive::int(&oprf)),
+        None => naive::client_share(&bytes[..], PIN, &device_secret),
+    };
     Key {
         product: product(&share, &known.share.expose_bytes()[..32]),
         client: key,
@@ -134,6 +156,11 @@ fn generated(name: u8, purpose: Purpose) -> Key {
         request_digest,
         server: known,
     }
+}
+
+/// `k_o`, in oblivious mode.
+pub(super) fn function_key(record: &KeyRecord) -> Option<[u8; 32]> {
+    record.oprf.as_ref().map(|_| record.expose_secrets()[96..].try_into().unwrap())
 }
 
 /// A device that waits for a share of [`SIGN_D`].
@@ -170,10 +197,17 @@ impl Fixture {
     /// The key behind a name; the pending ones have the shares of those that sign.
     #[must_use]
     pub const fn key(&self, name: u8) -> &Key {
-        let [sign, decrypt] = match name {
-            SIGN_D | DECRYPT_D | PENDING_D | NEW_D | SHARE_SIGN_D | SHARE_DECRYPT_D | RECOVERED_D
-            | ONWARD_D => &self.d,
-            _ => &self.f2,
+        let oblivious = name >= OBLIVIOUS;
+        let name = name % OBLIVIOUS;
+        let d = matches!(
+            name,
+            SIGN_D | DECRYPT_D | PENDING_D | NEW_D | SHARE_SIGN_D | SHARE_DECRYPT_D | RECOVERED_D | ONWARD_D
+        );
+        let [sign, decrypt] = match (d, oblivious) {
+            (true, false) => &self.d,
+            (false, false) => &self.f2,
+            (true, true) => &self.oblivious_d,
+            (false, true) => &self.oblivious_f2,
         };
         if matches!(
             name,
@@ -185,32 +219,40 @@ impl Fixture {
         }
     }
 
-    /// `dA*dB` behind a name, once its key exists; refreshes and splits leave it as it is.
-    pub(super) fn product(&self, name: u8) -> Scalar {
-        match name {
+    /// `dA*dB` behind every name, once its key exists; refreshes and splits leave it as it is.
+    pub(super) fn products(&self) -> &'static BTreeMap<KeyId, Scalar> {
+        static PRODUCTS: OnceLock<BTreeMap<KeyId, Scalar>> = OnceLock::new();
+        PRODUCTS.get_or_init(|| (0..NAMES).map(|name| (self.key_id(name), self.product(name))).collect())
+    }
+
+    fn product(&self, name: u8) -> Scalar {
+        match name % OBLIVIOUS {
             RECOVERED_D | RECOVERED_F2 => product_of(&recovered(name)),
             _ => self.key(name).product,
         }
     }
 
+    /// What ids were issued for that were not used before a script begins.
+    fn all_issued(&self) -> &'static BTreeMap<KeyId, Issued> {
+        static ISSUED: OnceLock<BTreeMap<KeyId, Issued>> = OnceLock::new();
+        let issued = |name| self.issued(name).map(|issued| (self.key_id(name), issued));
+        ISSUED.get_or_init(|| (0..NAMES).filter_map(issued).collect())
+    }
+
     /// What the id of a name was issued for, if it was not used before a script begins.
     fn issued(&self, name: u8) -> Option<Issued> {
-        let origin = match name {
+        let (mode, bank) =
+            if name < OBLIVIOUS { (PinMode::Base, 0) } else { (PinMode::Oblivious, OBLIVIOUS) };
+        let origin = match name % OBLIVIOUS {
             NEW_D | NEW_F2 => Origin::Generated,
             RECOVERED_D | RECOVERED_F2 => Origin::Recovered(*recovered(name).public_key()),
-            ONWARD_D => Origin::Split(self.key_id(SIGN_D + ARRIVALS)),
-            SECOND_F2 => Origin::Split(self.key_id(SIGN_F2)),
+            ONWARD_D => Origin::Split(self.key_id(bank + SIGN_D + ARRIVALS)),
+            SECOND_F2 => Origin::Split(self.key_id(bank + SIGN_F2)),
             ARRIVALS.. => Origin::Split(self.key_id(name - ARRIVALS)),
             _ => return None,
         };
         let key = &self.key(name).client;
-        Some(Issued {
-            device: device_of(name),
-            suite: key.suite(),
-            purpose: key.purpose(),
-            mode: PinMode::Base,
-            origin,
-        })
+        Some(Issued { device: device_of(name), suite: key.suite(), purpose: key.purpose(), mode, origin })
     }
 
     /// The id of the key behind a name.
@@ -228,20 +270,21 @@ impl Fixture {
         Facts { key_id: *self.key_id(name).as_bytes(), ..facts(&self.key(name).server) }
     }
 
-    /// A server with the four keys, a pending one of each suite, and an issued key id for everything else.
+    /// A server with the eight keys, a pending one of each suite and mode, and an issued key id for everything else.
     #[must_use]
     pub fn server(&self) -> Server {
         let mut server = Server::new();
-        for name in 0..NEW_D {
+        for name in 0..NAMES {
             let key_id = self.key_id(name);
-            let pending = matches!(name, PENDING_D | PENDING_F2);
-            let status = if pending { Status::Pending } else { Status::Active };
+            let status = match name % OBLIVIOUS {
+                PENDING_D | PENDING_F2 => Status::Pending,
+                SIGN_D | DECRYPT_D | SIGN_F2 | DECRYPT_F2 => Status::Active,
+                _ => continue,
+            };
             let record = KeyRecord { key_id, status, created_ms: AT, ..copy(&self.key(name).server) };
             server.keys.insert(key_id, record);
         }
-        for name in NEW_D..=SECOND_F2 {
-            server.issued.extend(self.issued(name).map(|issued| (self.key_id(name), issued)));
-        }
+        server.issued.clone_from(self.all_issued());
         server
     }
 }

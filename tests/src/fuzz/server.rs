@@ -3,7 +3,8 @@
 //! A step is one byte: the name of a key in its first three bits, what happens in the others. Frames of operations have
 //! the number of the operation; [`STEPS`] is the place to add one. `check` says what must hold after each frame.
 //!
-//! The first three bits name eight keys; a step of its own changes over to the eight ids of what arrives, and back.
+//! The first three bits name eight keys; a step of its own changes over to the eight ids of what arrives, and back, another
+//! one to the sixteen names in oblivious mode.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use sm_primitives::Scalar;
 
 use super::{
     AT, fixture,
-    fixture::{ARRIVALS, OTHER, device_of, facts},
+    fixture::{ARRIVALS, NAMES, OBLIVIOUS, OTHER, device_of, facts},
     script::Script,
 };
 use crate::{
@@ -35,8 +36,8 @@ const MAX_STEPS: usize = 48;
 /// What a step does with the world; `None` when the script ends within it.
 type Step = fn(&mut World, u8, &mut Script<'_>) -> Option<()>;
 
-/// Steps by their number. Those up to 17 are the ops of frames.
-const STEPS: [(u8, Step); 19] = [
+/// Steps by their number. Those up to 16 are the ops of frames.
+const STEPS: [(u8, Step); 22] = [
     (0x01, frame::sign),
     (0x02, frame::decrypt),
     (0x03, frame::refresh),
@@ -44,10 +45,13 @@ const STEPS: [(u8, Step); 19] = [
     (0x06, frame::commit),
     (0x07, frame::reveal),
     (0x08, arrive::split),
+    (0x0a, frame::evaluate),
     (0x10, life::start),
     (0x11, life::open),
     (0x12, life::activate),
     (0x13, arrive::import),
+    (0x14, life::start_oblivious),
+    (0x17, World::change_mode),
     (0x18, World::again),
     (0x19, World::changed),
     (0x1a, World::wait),
@@ -63,7 +67,7 @@ struct World {
     server: Server,
     now_ms: u64,
     rng: Seeded,
-    /// Which eight keys the names mean: 0, or [`ARRIVALS`].
+    /// Which eight keys the names mean: 0, or [`ARRIVALS`], and with [`OBLIVIOUS`] those in that mode.
     names: u8,
     /// Every frame that was sent, in order.
     sent: Vec<Vec<u8>>,
@@ -97,14 +101,13 @@ pub fn answers(data: &[u8]) -> Vec<(u8, u8)> {
 impl World {
     fn new() -> Self {
         let fixture = fixture();
-        let products = (0..16).map(|name| (fixture.key_id(name), fixture.product(name)));
         Self {
             server: fixture.server(),
             now_ms: AT,
             rng: Seeded::new(1),
             names: 0,
             sent: Vec::new(),
-            products: products.collect(),
+            products: fixture.products().clone(),
             known: check::Known::default(),
             openings: BTreeMap::new(),
             answers: Vec::new(),
@@ -138,7 +141,7 @@ impl World {
     /// Sends a frame from the device of its key, or from another one.
     fn send(&mut self, frame: Vec<u8>, own: bool) {
         let key_id = frame.get(4..20);
-        let name = (0..16).find(|name| key_id == Some(fixture().key_id(*name).as_bytes()));
+        let name = (0..NAMES).find(|name| key_id == Some(fixture().key_id(*name).as_bytes()));
         let owner = device_of(name.unwrap_or_default());
         let device = if own == (owner == DEVICE) { DEVICE } else { OTHER };
         let before = check::Before::of(&self.server, &frame, own, self.now_ms);
@@ -191,7 +194,10 @@ impl World {
             (0, Status::Active) => record.status = Status::Suspended,
             (1, Status::Suspended) => record.status = Status::Active,
             (2, _) => record.status = Status::Revoked,
-            (3, _) => record.gate.unlock(),
+            (3, _) => {
+                record.gate.unlock();
+                self.known.unlocked(record.key_id);
+            }
             _ => {}
         }
         Some(())
@@ -202,7 +208,7 @@ impl World {
         self.server.cache = ReplayCache::new(1000, 1 << 24, 1 << 14);
         self.server.keygens.clear();
         for audit in self.server.audit.iter().filter(|audit| audit.code.is_none()) {
-            if matches!(audit.op.byte(), 1 | 2 | 3 | 6 | 8) {
+            if matches!(audit.op.byte(), 1 | 2 | 3 | 6 | 8 | 0x0a) {
                 self.server.cache.restore(audit.key_id, audit.sid, audit.fingerprint, audit.until_ms);
             }
         }
@@ -213,6 +219,12 @@ impl World {
     /// From here on the names mean the other eight keys.
     fn change_over(&mut self, _: u8, _: &mut Script<'_>) -> Option<()> {
         self.names ^= ARRIVALS;
+        Some(())
+    }
+
+    /// From here on the names mean keys of the other mode.
+    fn change_mode(&mut self, _: u8, _: &mut Script<'_>) -> Option<()> {
+        self.names ^= OBLIVIOUS;
         Some(())
     }
 

@@ -2,8 +2,9 @@
 //! and on it the oblivious function of a PIN.
 
 use num_bigint::BigUint;
+use sm3::Sm3;
 
-use super::{B, P, Point, bytes, hmac, int, sm3};
+use super::{B, P, Point, bytes, hmac, int, sm3, unmask};
 
 /// A suite of RFC 9380: curve, hash and Z. Blocks of the hash have 64 bytes.
 pub struct Suite {
@@ -164,8 +165,23 @@ pub fn evaluate(pin: &str, key_id: &[u8; 16], salt: &[u8; 16], key: &BigUint) ->
     let tag = b"SM2-COSIGN-D-V1/oprf/sm2p256v1_XMD:SM3_SSWU_RO_";
     let (x, y) = Suite::sm2().hash_to_curve(&input, tag).unwrap();
     let point = Point::Affine(x, y).mul(key).to_bytes();
-    let prk = hmac(&[0; 32], &[&input, &point]);
-    hmac(&prk, &[b"SM2-COSIGN-D-V1/rwd\x01"])
+    hkdf("rwd", &[&input, &point])
+}
+
+/// HKDF-SM3 without salt, 32 bytes.
+fn hkdf(label: &str, parts: &[&[u8]]) -> [u8; 32] {
+    hmac(&hmac(&[0; 32], parts), &[b"SM2-COSIGN-D-V1/", label.as_bytes(), b"\x01"])
+}
+
+/// `dA` from a local record in oblivious mode, by the right PIN and the server's key of the PIN function.
+#[must_use]
+pub fn client_share(record: &[u8], pin: &str, device_key: &[u8; 32], key: &BigUint) -> BigUint {
+    let key_id = record[3..19].try_into().unwrap();
+    let salt: &[u8; 16] = record[103..119].try_into().unwrap();
+    let iterations = u32::from_be_bytes(record[120..124].try_into().unwrap());
+    let stretched = pbkdf2::pbkdf2_hmac_array::<Sm3, 32>(pin.as_bytes(), salt, iterations);
+    let z = hkdf("po-z", &[&evaluate(pin, key_id, salt, key), &stretched]);
+    unmask(record, device_key, &z)
 }
 
 /// `x || y` of a point.

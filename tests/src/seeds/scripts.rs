@@ -9,6 +9,7 @@ use crate::{
 };
 
 mod arrive;
+mod oblivious;
 
 /// The first byte of a step.
 const fn step(name: u8, number: u8) -> u8 {
@@ -100,6 +101,7 @@ pub(super) fn server(seeds: &mut Vec<Seed>) {
     openings(&mut script);
     arrive::arrivals(&mut script);
     arrive::recoveries(&mut script);
+    oblivious::server(&mut script);
     for (name, pending) in [("d", PENDING_D), ("f2", PENDING_F2)] {
         script(
             &format!("{name}-activate"),
@@ -224,6 +226,7 @@ pub(super) fn client(seeds: &mut Vec<Seed>) {
         }
     }
     add(seeds, "client_pin", "refresh-unknown", [step(SIGN_D, 3), RIGHT, 1, 0, 22, 1]);
+    oblivious::client(seeds, &changes);
     add(seeds, "client", "activate-agreed", [step(SIGN_D, 0x12), 12]);
     for name in 0..5 {
         let session = step(name, 0x08);

@@ -14,12 +14,12 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Of ops 01 to 07.
+    /// Of ops 01 to 0A.
     pub(super) const fn items(items: usize, item: usize) -> Self {
         Self { header: 22, items, item }
     }
 
-    /// Of ops 10 to 12.
+    /// Of ops 10 to 14.
     pub(super) const fn short(body: usize) -> Self {
         Self { header: 20, items: 1, item: body }
     }
@@ -29,7 +29,7 @@ impl Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Likeness {
     Same,
-    /// But for the number of wrong PINs, which is for the user only and bound by nothing.
+    /// But for what nothing binds: the number of wrong PINs, which is for the user only, and the server's part in a PIN.
     Failures,
     Other,
 }
@@ -54,6 +54,31 @@ impl Changed {
         } else {
             Likeness::Other
         }
+    }
+
+    /// The same where the evaluations of PINs begin at an offset, and up to so many wrong PINs are told.
+    pub(super) fn likeness_of_evaluation(&self, offset: usize, most: u8) -> Likeness {
+        let (bytes, right) = (&self.bytes, &self.right);
+        let alike = bytes.len() == right.len() && right[2] == 0 && bytes[3] <= most;
+        if alike
+            && bytes[..3] == right[..3]
+            && bytes[4..offset] == right[4..offset]
+            && self.are_points(offset)
+        {
+            return self.likeness().min(Likeness::Failures);
+        }
+        if bytes == right { Likeness::Same } else { Likeness::Other }
+    }
+
+    fn are_points(&self, offset: usize) -> bool {
+        self.bytes[offset..]
+            .chunks(64)
+            .all(|point| PublicPoint::from_bytes(point.try_into().unwrap()).is_some())
+    }
+
+    /// Whether the point at an offset is the right one.
+    pub(super) fn is_right_point(&self, offset: usize) -> bool {
+        self.bytes[offset..offset + 64] == self.right[offset..offset + 64]
     }
 
     /// Whether it says success to an op that answers with nothing else.

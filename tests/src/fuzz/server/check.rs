@@ -1,21 +1,25 @@
 //! What must hold after every frame, whatever came before it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
 
 use cosign_core::{
     DeviceId, Digest, KeyId, Purpose, RefreshId, Suite,
-    server::{Gate, Issued, KeyRecord, LIFETIME_QUOTA, MAX_OPEN, OPEN_TTL_MS, Status},
+    server::{Charge, Gate, Issued, KeyRecord, LIFETIME_QUOTA, MAX_OPEN, OPEN_TTL_MS, Status},
     split::Kind,
 };
 use sm_primitives::{PublicPoint, Scalar, SecretScalar, sm2::PublicKey};
 
-use super::super::fixture::facts;
+use super::super::fixture::{facts, function_key};
 use crate::{
     frames::{self, Answer},
     model::Server,
 };
 
 mod arrival;
+mod attempts;
 
 pub(super) const E_INTERNAL: u8 = 0x0d;
 const E_VERSION: u8 = 0x01;
@@ -24,7 +28,7 @@ const E_KEY: u8 = 0x03;
 const E_BATCH: u8 = 0x07;
 const E_SESSION: u8 = 0x10;
 
-/// What is kept of a key and tells no secret.
+/// What is kept of a key and tells no secret of its share.
 #[derive(Debug, PartialEq, Eq)]
 struct State {
     device: DeviceId,
@@ -40,6 +44,8 @@ struct State {
     /// What it was split from, and what becomes of that.
     parent: Option<(KeyId, Kind)>,
     seat: bool,
+    /// `k_o`, in oblivious mode.
+    function_key: Option<[u8; 32]>,
 }
 
 impl State {
@@ -60,12 +66,14 @@ impl State {
             pending_sign,
             parent,
             seat,
+            function_key: function_key(record),
         }
     }
 
     /// What never changes.
-    const fn identity(&self) -> (DeviceId, Suite, Purpose, PublicKey, Option<(KeyId, Kind)>, bool) {
-        (self.device, self.suite, self.purpose, self.public_key, self.parent, self.seat)
+    const fn identity(&self) -> impl PartialEq + Debug + use<> {
+        let Self { device, suite, purpose, public_key, parent, seat, function_key, .. } = *self;
+        (device, suite, purpose, public_key, parent, seat, function_key)
     }
 }
 
@@ -102,6 +110,12 @@ impl Before {
 
     fn key(&self) -> Option<&State> {
         self.states.get(&self.key_id)
+    }
+
+    /// What is counted of the evaluation for a request in this session and can be given back.
+    fn charge(&self) -> Option<Charge> {
+        let session = frames::evaluation_session(self.key_id.as_bytes(), &self.sid);
+        self.key()?.gate.charge.filter(|charge| *charge.session.as_bytes() == session)
     }
 }
 
@@ -143,6 +157,7 @@ pub(super) struct Known {
     open: BTreeMap<(KeyId, [u8; 16]), Open>,
     /// `PB` of the key generations that were answered.
     pub(super) halves: BTreeMap<(KeyId, [u8; 16]), PublicPoint>,
+    attempts: attempts::Attempts,
 }
 
 impl Known {
@@ -151,6 +166,12 @@ impl Known {
         self.answers.retain(|frame, _| matches!(frame[2], 6 | 7));
         self.open.clear();
         self.halves.clear();
+        self.attempts.restart();
+    }
+
+    /// The registration authority has set a key's counters to zero.
+    pub(super) fn unlocked(&mut self, key_id: KeyId) {
+        self.attempts.unlocked(key_id);
     }
 
     /// Checks an answer and what became of the keys; its status.
@@ -165,6 +186,7 @@ impl Known {
         assert!(!success || repeated || before.key().is_none_or(alive), "a dead key was served");
         check_states(before, server, &answer);
         arrival::check(before, server, frame, success);
+        self.attempts.check(before, server, frame, bytes, self.answers.contains_key(frame));
         if let Some(known) = self.answers.get(frame) {
             assert!(!success || known == bytes, "an answered frame has one answer");
             return answer.status;
@@ -176,7 +198,7 @@ impl Known {
             assert_eq!(answer.sid, before.sid);
             assert_eq!(answer.suite, frame[1]);
             self.accept(before, server, frame, &answer);
-            if matches!(before.op, 1 | 2 | 3 | 6 | 7 | 8) {
+            if matches!(before.op, 1 | 2 | 3 | 6 | 7 | 8 | 0x0a) {
                 self.answers.insert(frame.to_vec(), bytes.to_vec());
             }
         }
@@ -197,7 +219,8 @@ impl Known {
     /// A frame that was answered with success for the first time.
     fn accept(&mut self, before: &Before, server: &Server, frame: &[u8], answer: &Answer) {
         let Some(record) = server.keys.get(&before.key_id) else {
-            assert_eq!(before.op, 0x10, "only a key generation is about no key");
+            assert!(matches!(before.op, 0x10 | 0x14), "only a key generation is about no key");
+            self.attempts.start(before, frame, answer);
             let point = PublicPoint::from_bytes(answer.rest[..64].try_into().unwrap()).unwrap();
             self.halves.insert((before.key_id, before.sid), point);
             return;
@@ -211,6 +234,9 @@ impl Known {
         assert!(suites.contains(&record.suite), "op {:02x} with a key of {:?}", before.op, record.suite);
         if before.op >= 0x10 {
             assert!(answer.rest.is_empty());
+            if before.op == 0x11 {
+                self.attempts.open(before, record);
+            }
             return;
         }
         check_usable(before, record, frame);
@@ -228,6 +254,7 @@ impl Known {
                 assert_eq!(body, [&pending[52..84], &pending[84..148]].concat());
             }
             8 => arrival::check_halves(before, server, items, body),
+            0x0a => attempts::check_evaluations(record, items, body),
             5 => assert!(*body == [1] || (*body == [0] && before.authentic)),
             6 => {
                 let points = body.chunks(64).map(|point| self.fresh(point)).collect();
@@ -265,19 +292,24 @@ fn check_usable(before: &Before, record: &KeyRecord, frame: &[u8]) {
     let epoch = u32::from_be_bytes(frame[20..24].try_into().unwrap());
     let ts_ms = u64::from_be_bytes(frame[40..48].try_into().unwrap());
     assert!(before.now_ms.abs_diff(ts_ms) <= 120_000, "out of time");
-    assert!(op == 5 || epoch == key.epoch, "there is one active epoch");
-    assert!(matches!(op, 5 | 7) || before.authentic, "a wrong tag");
+    let next = op == 0x0a && epoch == key.epoch + 1;
+    assert!(op == 5 || next || epoch == key.epoch, "there is one active epoch");
+    assert!(matches!(op, 5 | 7 | 0x0a) || before.authentic, "a wrong tag");
     let refused = op == 5 && State::of(record) == *key;
-    assert!(refused || !gate.is_locked(), "the gate is locked");
-    assert!(refused || op == 7 || gate.wait_s(before.now_ms) == 0, "the wait is not over");
+    // What was counted before is judged behind a closed gate too.
+    let counted = before.charge().is_some() || (op == 0x0a && *gate == record.gate);
+    assert!(refused || counted || !gate.is_locked(), "the gate is locked");
+    assert!(refused || counted || op == 7 || gate.wait_s(before.now_ms) == 0, "the wait is not over");
+    assert!(op != 0x0a || key.function_key.is_some(), "an evaluation for a key in base mode");
     let fresh = !gate.refresh_required;
     match (key.status, op) {
+        (Status::Pending, 0x0a) => assert_eq!(frame[80..82], [0, 1]),
         (Status::Pending, 1 | 6 | 7) => assert!(key.pending_sign.is_none(), "a pending key signs once"),
         (Status::Active, 1 | 6 | 7) => assert!(fresh && key.purpose == Purpose::Sign),
         (Status::Active, 2) => assert!(fresh && key.purpose == Purpose::Encrypt),
         (Status::Active, 8) => assert!(fresh),
-        (Status::Active, 3 | 5) => {}
-        (Status::Arriving, 3 | 5) => arrival::check_usable(before, record),
+        (Status::Active, 3 | 5 | 0x0a) => {}
+        (Status::Arriving, 3 | 5 | 0x0a) => arrival::check_usable(before, record),
         (status, _) => panic!("op {op:02x} with a key that is {status:?}"),
     }
 }
@@ -335,10 +367,8 @@ fn check_states(before: &Before, server: &Server, answer: &Answer) {
         assert_eq!(now.identity(), then.identity());
         let activated = op == 5 && success && now.epoch == then.epoch + 1;
         assert!(activated || (now.epoch, now.rid) == (then.epoch, then.rid));
-        assert!(activated || now.gate.total >= then.gate.total, "wrong PINs were forgotten");
         assert!(before.authentic || now.gate.fails >= then.gate.fails, "a wrong tag reset the counter");
         assert!(!activated || before.authentic);
-        assert!(now.gate.fails <= then.gate.fails + 1 && now.gate.total <= then.gate.total + 1);
         assert!(now.decrypts == then.decrypts || (op == 2 && success && now.decrypts > then.decrypts));
         let signed = success && matches!(op, 1 | 7) && then.pending_sign.is_none();
         assert!(signed || now.pending_sign == then.pending_sign, "one signature while pending");

@@ -1,4 +1,4 @@
-//! Frames of ops 01 to 07 from a script: right ones unless the script says otherwise.
+//! Frames of ops 01 to 07 and 0A from a script: right ones unless the script says otherwise.
 
 use std::sync::OnceLock;
 
@@ -69,7 +69,7 @@ fn count(byte: u8) -> u16 {
 }
 
 /// A point: a small multiple of G, its opposite, or none of the curve.
-fn point(byte: u8) -> [u8; 64] {
+pub(super) fn point(byte: u8) -> [u8; 64] {
     static POINTS: OnceLock<Vec<PublicPoint>> = OnceLock::new();
     let points = POINTS.get_or_init(|| {
         let scalars = (1..=16).filter_map(|k| SecretScalar::from_public(Scalar::from_u128(k)));
@@ -142,6 +142,30 @@ pub(super) fn confirm(world: &mut World, name: u8, script: &mut Script<'_>) -> O
     let mut item = frames::confirmation(&auth, &[&rid[..], &proof].concat());
     item[143] ^= what >> 2 & 1;
     world.send(frames::request(&facts, 5, sid, ts_ms, &item), how.own());
+    Some(())
+}
+
+/// Evaluates one PIN or two for a request in the session that the script names; with the second bit of [`How`] in that
+/// session itself.
+pub(super) fn evaluate(world: &mut World, name: u8, script: &mut Script<'_>) -> Option<()> {
+    let (how, facts, reserved, ts_ms) = start(world, name, script)?;
+    let sid = match how.0 >> 1 & 1 {
+        0 => frames::evaluation_session(&facts.key_id, &reserved),
+        _ => reserved,
+    };
+    let count = match script.byte()? {
+        0xfe => 3,
+        0xff => 0,
+        byte => u16::from(byte & 1) + 1,
+    };
+    let mut items = Vec::new();
+    for _ in 0..count {
+        items.extend(point(script.byte()?));
+    }
+    let mut frame = frames::counted(&facts, 0x0a, sid, ts_ms, count, &items);
+    // No tag goes with it.
+    frame[48] = how.0 & 1;
+    world.send(frame, how.own());
     Some(())
 }
 

@@ -1,11 +1,11 @@
-//! Frames of ops 10 to 12 from a script: how a key comes to be.
+//! Frames of ops 10 to 12 and 14 from a script: how a key comes to be.
 
 use sm_primitives::{PublicPoint, Scalar};
 
 use super::{
     super::{fixture, script::Script},
     World,
-    frame::{How, session},
+    frame::{How, point, session},
 };
 use crate::frames;
 
@@ -45,6 +45,16 @@ pub(super) fn start(world: &mut World, name: u8, script: &mut Script<'_>) -> Opt
     let key_id = *fixture().key_id(name).as_bytes();
     let [start, _] = frames::key_generation(suite, key_id, purpose, sid, &half.opening);
     world.send(start, how.own());
+    Some(())
+}
+
+/// Op 14: op 10 with a blinded PIN.
+pub(super) fn start_oblivious(world: &mut World, name: u8, script: &mut Script<'_>) -> Option<()> {
+    let (how, suite, sid, purpose, half) = half(name, script)?;
+    let alpha = point(script.byte()?);
+    let key_id = *fixture().key_id(name).as_bytes();
+    let [start, _] = frames::key_generation(suite, key_id, purpose, sid, &half.opening);
+    world.send(frames::oblivious_key_generation(&start, &alpha), how.own());
     Some(())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cosign_core::{
-    KeyId, PinMode, Purpose,
+    KeyId, Purpose,
     server::{Issued, KeyRecord, Origin, PENDING_TTL_MS, Status},
     split::Kind,
 };
@@ -16,9 +16,9 @@ use crate::{model::Server, naive};
 pub(super) fn check(before: &Before, server: &Server, frame: &[u8], success: bool) {
     let made = server.keys.values().filter(|record| !before.states.contains_key(&record.key_id));
     let made: Vec<_> = made.collect();
-    let uses = success && matches!(before.op, 0x08 | 0x10 | 0x13);
+    let uses = success && matches!(before.op, 0x08 | 0x10 | 0x13 | 0x14);
     for (key_id, issued) in &before.issued {
-        let used = if before.op == 0x10 {
+        let used = if matches!(before.op, 0x10 | 0x14) {
             *key_id == before.key_id
         } else {
             made.iter().any(|new| new.key_id == *key_id)
@@ -47,7 +47,7 @@ fn check_split(before: &Before, record: &KeyRecord, frame: &[u8]) {
         device: record.device,
         suite,
         purpose,
-        mode: PinMode::Base,
+        mode: record.pin_mode(),
         origin: Origin::Split(before.key_id),
     };
     assert_eq!(
@@ -58,6 +58,8 @@ fn check_split(before: &Before, record: &KeyRecord, frame: &[u8]) {
     let kind = Kind::from_byte(frame[98]).unwrap();
     let now = State::of(record);
     assert_eq!((now.suite, now.purpose, now.public_key), (suite, purpose, parent.public_key));
+    assert_eq!(now.function_key.is_some(), parent.function_key.is_some(), "a key stays in its mode");
+    assert!(now.function_key.is_none() || now.function_key != parent.function_key);
     assert_eq!(now.parent, Some((before.key_id, kind)));
     assert_eq!(now.seat, parent.seat || kind == Kind::Share);
     assert!(kind == Kind::Move || (!parent.seat && before.free_seats > 0), "a share that nobody allowed");
@@ -70,7 +72,7 @@ fn check_import(before: &Before, record: &KeyRecord) {
         device: record.device,
         suite: record.suite,
         purpose: Purpose::Encrypt,
-        mode: PinMode::Base,
+        mode: record.pin_mode(),
         origin,
     };
     assert_eq!((record.key_id, record.purpose), (before.key_id, Purpose::Encrypt));
