@@ -129,6 +129,9 @@ impl Sealed {
     fn open(&self, key: &[u8; 16]) -> (Result<(), Error>, Vec<u8>) {
         let mut buf = self.text.clone();
         let result = gcm::open_in_place(key, &self.nonce, &self.aad, &mut buf, &self.tag);
+        let mut decryptor = gcm::Decryptor::new(key, &self.nonce, &self.aad).expect("a nonce");
+        self.text.clone().chunks_mut(7).for_each(|piece| decryptor.decrypt(piece).expect("short enough"));
+        assert_eq!(decryptor.finish(&self.tag), result, "in pieces");
         (result, buf)
     }
 
@@ -217,6 +220,19 @@ fn gcm_empty_nonce() {
     assert_eq!(buf, [5; 20], "nothing was encrypted");
     assert_eq!(Gcm::new(&KEY).open_in_place(&[], b"", &mut buf, &[0; 16]), Err(Error::InvalidLength));
     assert_eq!(buf, [0; 20]);
+    assert_eq!(gcm::Encryptor::new(&KEY, &[], b"").err(), Some(Error::InvalidLength));
+    assert_eq!(gcm::Decryptor::new(&KEY, &[], b"").err(), Some(Error::InvalidLength));
+}
+
+/// A short tag is easy to guess, and an empty one would match everything.
+#[test]
+fn gcm_tags_of_other_lengths() {
+    let sealed = Sealed::new(&[3; 12], b"", b"");
+    let long = [&sealed.tag[..], &[0]].concat();
+    for tag in [&[][..], &sealed.tag[..11], &long] {
+        let decryptor = gcm::Decryptor::new(&KEY, &[3; 12], b"").expect("a nonce");
+        assert_eq!(decryptor.finish(tag), Err(Error::InvalidLength), "{}", tag.len());
+    }
 }
 
 /// With nothing to hash GHASH is zero, and the tag is the first counter block, encrypted.
@@ -238,4 +254,6 @@ fn keys_are_wiped() {
     assert!(needs_drop::<cbc::Decryptor>());
     assert!(needs_drop::<ctr::Ctr>());
     assert!(needs_drop::<Gcm>());
+    assert!(needs_drop::<gcm::Encryptor>());
+    assert!(needs_drop::<gcm::Decryptor>());
 }

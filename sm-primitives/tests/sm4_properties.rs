@@ -169,6 +169,28 @@ proptest! {
             prop_assert_eq!(&buf, &text);
         }
     }
+
+    #[test]
+    fn gcm_in_pieces_is_gcm(
+        key: [u8; 16],
+        nonce in prop_oneof![vec(any::<u8>(), 12), vec(any::<u8>(), 1..40)],
+        aad in vec(any::<u8>(), 0..70),
+        text in vec(any::<u8>(), 0..700),
+        cuts in vec(0_usize..700, 0..8),
+        tag_len in 12_usize..=16,
+    ) {
+        let mut expected = text.clone();
+        let tag = gcm::seal_in_place(&key, &nonce, &aad, &mut expected).unwrap();
+        let mut buf = text.clone();
+        let mut encryptor = gcm::Encryptor::new(&key, &nonce, &aad).unwrap();
+        in_pieces(&mut buf, cuts.clone(), |piece| encryptor.encrypt(piece).unwrap());
+        prop_assert_eq!(&buf, &expected);
+        prop_assert_eq!(encryptor.finish(), tag);
+        let mut decryptor = gcm::Decryptor::new(&key, &nonce, &aad).unwrap();
+        in_pieces(&mut buf, cuts, |piece| decryptor.decrypt(piece).unwrap());
+        prop_assert_eq!(buf, text);
+        prop_assert_eq!(decryptor.finish(&tag[..tag_len]), Ok(()));
+    }
 }
 
 /// One byte at a time, over the end of the 128-bit counter.
@@ -197,4 +219,18 @@ fn gcm_counter_wraps_at_32_bits() {
     let expected = gcm_oracle::<U8>(&[0; 16], &nonce, b"", &buf);
     let tag = gcm::seal_in_place(&[0; 16], &nonce, b"", &mut buf).unwrap();
     assert_eq!((buf, tag), expected);
+}
+
+#[test]
+fn gcm_counter_wraps_at_32_bits_in_pieces() {
+    let nonce = 0x01aa_431e_u64.to_be_bytes();
+    let mut expected = vec![7; 100_000];
+    let tag = gcm::seal_in_place(&[0; 16], &nonce, b"", &mut expected).unwrap();
+    for piece in [1_usize, 15, 16, 17, 4096] {
+        let mut buf = vec![7; 100_000];
+        let mut encryptor = gcm::Encryptor::new(&[0; 16], &nonce, b"").unwrap();
+        buf.chunks_mut(piece).for_each(|piece| encryptor.encrypt(piece).unwrap());
+        assert!(buf == expected, "{piece}");
+        assert_eq!(encryptor.finish(), tag);
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! A nonce must never be used twice under one key: that gives away the difference of two messages and the
 //! key of the authentication. The nonce should be 12 bytes long and counted; other lengths are for formats
-//! that ask for them.
+//! that ask for them. A message that does not fit memory goes through an [`Encryptor`] and a [`Decryptor`].
 //!
 //! ```
 //! use sm_primitives::sm4::gcm;
@@ -15,8 +15,12 @@
 //! # Ok::<(), sm_primitives::Error>(())
 //! ```
 
+mod stream;
+
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
+
+pub use stream::{Decryptor, Encryptor};
 
 use super::block::{RoundKeys, advance, xor};
 use super::ctr::xor_stream;

@@ -66,7 +66,7 @@ impl HashKey {
     }
 
     /// Section 6.4, algorithm 2: Y = (Y + X_i) H for each block.
-    fn absorb(&self, sum: &mut u128, blocks: &[[u8; 16]]) {
+    pub(super) fn absorb(&self, sum: &mut u128, blocks: &[[u8; 16]]) {
         match self {
             Self::Kernels(engine, powers) => engine.absorb(powers, sum, blocks),
             Self::Portable(multiplier) => {
