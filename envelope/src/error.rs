@@ -13,8 +13,10 @@ pub enum Error {
     ApiMisuse(ApiMisuse),
     /// The message is broken, cut short or not of a kind that this crate opens.
     InvalidMessage(InvalidMessage),
-    /// The certificate cannot stand for a recipient.
+    /// The certificate cannot stand for a recipient or signer.
     InvalidCertificate(InvalidCertificate),
+    /// A signature does not hold.
+    InvalidSignature(InvalidSignature),
     /// The message is well-formed, but none of the given identities is among its recipients.
     NoMatchingRecipient,
     /// The recipient entry names this key, but its content key does not open with it.
@@ -43,15 +45,35 @@ pub enum ApiMisuse {
     RecipientId,
     /// The certificate given with a private key belongs to another key.
     CertificateOfOtherKey,
+    /// A message with signatures was ended as if it had none.
+    SignaturesIgnored,
+    /// More was to be left out of a message than content is left.
+    SkippedTooFar,
+    /// SM4-ECB is read on request, never written.
+    EcbWritten,
+    /// A signed message needs 1 to [`MAX_SIGNERS`](crate::cms::MAX_SIGNERS) signers, and one signature from each.
+    SignatureCount,
+    /// A signature is not that of the signer for this content.
+    SignatureOfOtherKey,
+    /// The content is not the one that was hashed for the signature.
+    ContentChanged,
+    /// Certificates and signatures exceed [`MAX_SIGNATURES_LEN`](crate::cms::MAX_SIGNATURES_LEN).
+    SignaturesTooLarge,
+    /// Content was given for a message that carries its own.
+    ContentTwice,
+    /// A dialect that cannot express what was asked for.
+    Dialect,
 }
 
 /// Defects of a message.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidMessage {
-    /// Not a `ContentInfo` that holds EnvelopedData.
+    /// Not a `ContentInfo` of a type that is known or was asked for.
     NotEnvelopedData,
-    /// The ASN.1 structure is not that of EnvelopedData, or a length contradicts the one around it.
+    /// An encrypted message where one with content in the clear was asked for.
+    NotSignedData,
+    /// The ASN.1 structure is not that of the message's type, or a length contradicts the one around it.
     Malformed,
     /// Elements are nested deeper than any envelope needs.
     TooDeep,
@@ -63,17 +85,24 @@ pub enum InvalidMessage {
     HeaderTooLarge,
     /// More than [`MAX_RECIPIENTS`](crate::cms::MAX_RECIPIENTS) recipients.
     TooManyRecipients,
-    /// The fields after the content exceed [`MAX_TRAILER_LEN`](crate::cms::MAX_TRAILER_LEN).
+    /// More than [`MAX_CERTIFICATES`](crate::cms::MAX_CERTIFICATES) certificates.
+    TooManyCertificates,
+    /// More than [`MAX_SIGNERS`](crate::cms::MAX_SIGNERS) signers.
+    TooManySigners,
+    /// The fields after the content exceed [`MAX_TRAILER_LEN`](crate::cms::MAX_TRAILER_LEN), or in a signed message
+    /// [`MAX_SIGNATURES_LEN`](crate::cms::MAX_SIGNATURES_LEN).
     TrailerTooLarge,
     /// A version number that no known profile uses.
     Version,
     /// The message carries no content.
     NoContent,
-    /// The encrypted content is empty or not a whole number of 16-byte blocks.
+    /// The encrypted content is empty or not a whole number of 16-byte blocks (SM4-CBC, SM4-ECB), or shorter than a
+    /// tag or too long (SM4-GCM).
     BlockLength,
-    /// SM4-ECB content (the bare SM4 OID without an initial vector): not opened, because it hides too little.
+    /// SM4-ECB content (the bare SM4 OID without an initial vector): it hides too little to be opened unasked, see
+    /// [`Switch::EcbContent`](crate::cms::Switch::EcbContent).
     EcbContent,
-    /// A content encryption other than SM4-CBC.
+    /// A content encryption other than SM4-CBC, SM4-GCM and SM4-ECB.
     UnsupportedContentEncryption,
     /// A content key encrypted by something other than SM2.
     UnsupportedKeyEncryption,
@@ -83,7 +112,31 @@ pub enum InvalidMessage {
     Armor,
 }
 
-/// Defects of a recipient's certificate.
+/// Why a signature does not hold.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidSignature {
+    /// Not SM2 with SM3.
+    UnsupportedAlgorithm,
+    /// Not the DER encoding of an SM2 signature.
+    Encoding,
+    /// The signer's certificate is neither in the message nor given.
+    NoCertificate,
+    /// The content is neither in the message nor given.
+    NoContent,
+    /// The content was hashed without what this signature needs: the key of its signer was not known in advance.
+    NotHashed,
+    /// The signed attributes do not hold the digest and the type of the content, once each.
+    Attributes,
+    /// The signed attributes name another content type than the message.
+    ContentType,
+    /// The content is not the one that was signed.
+    ContentChanged,
+    /// The signature is not of this content by this key.
+    Wrong,
+}
+
+/// Defects of a certificate.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidCertificate {
@@ -93,6 +146,10 @@ pub enum InvalidCertificate {
     NotSm2,
     /// keyUsage is present and permits neither key encipherment, data encipherment nor key agreement.
     KeyUsage,
+    /// keyUsage is present and permits neither digital signatures nor non-repudiation.
+    SigningKeyUsage,
+    /// The certificate is signed by something other than SM2 with SM3, or its key is on a curve without a name.
+    UnsupportedAlgorithm,
 }
 
 impl fmt::Display for Error {
@@ -101,6 +158,7 @@ impl fmt::Display for Error {
             Self::ApiMisuse(misuse) => return misuse.fmt(f),
             Self::InvalidMessage(defect) => return defect.fmt(f),
             Self::InvalidCertificate(defect) => return defect.fmt(f),
+            Self::InvalidSignature(defect) => return defect.fmt(f),
             Self::NoMatchingRecipient => "the message is not addressed to any of these keys",
             Self::WrongKey => "the message names this key, but its content key does not open with it",
             Self::DecryptionFailed => "the content does not decrypt",
@@ -121,6 +179,15 @@ impl fmt::Display for ApiMisuse {
             Self::ContentKeyLength => "a content key has 16 bytes",
             Self::RecipientId => "the recipient identifier is malformed",
             Self::CertificateOfOtherKey => "the certificate belongs to another private key",
+            Self::SignaturesIgnored => "the message is signed; its signatures have to be looked at",
+            Self::SkippedTooFar => "more was to be skipped than there is content",
+            Self::EcbWritten => "SM4-ECB is never written",
+            Self::SignatureCount => "a signed message needs 1 to 32 signers and a signature from each",
+            Self::SignatureOfOtherKey => "the signature is not the signer's, or not of this content",
+            Self::ContentChanged => "the content changed after it was signed",
+            Self::SignaturesTooLarge => "certificates and signatures exceed 1 MiB",
+            Self::ContentTwice => "the message carries its content; none is to be given",
+            Self::Dialect => "this dialect cannot express that",
         })
     }
 }
@@ -129,21 +196,44 @@ impl fmt::Display for InvalidMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotEnvelopedData => "not an enveloped message (GM/T 0010 or CMS EnvelopedData)",
+            Self::NotSignedData => "not a signed message (GM/T 0010 or CMS SignedData)",
             Self::Malformed => "the structure of the message is broken",
             Self::TooDeep => "the message is nested too deeply",
             Self::Truncated => "the message is cut short",
             Self::TrailingData => "there are bytes after the end of the message",
             Self::HeaderTooLarge => "the header of the message exceeds 1 MiB",
             Self::TooManyRecipients => "the message has more than 1024 recipients",
-            Self::TrailerTooLarge => "the fields after the content exceed 64 KiB",
+            Self::TooManyCertificates => "the message has more than 256 certificates",
+            Self::TooManySigners => "the message has more than 32 signers",
+            Self::TrailerTooLarge => "the fields after the content exceed what they may take",
             Self::Version => "the message has an unknown version",
             Self::NoContent => "the message carries no content",
-            Self::BlockLength => "the encrypted content is not a whole number of blocks",
-            Self::EcbContent => "the content is encrypted with SM4-ECB, which is not opened",
-            Self::UnsupportedContentEncryption => "the content is not encrypted with SM4-CBC",
+            Self::BlockLength => "the encrypted content has a length that cannot be",
+            Self::EcbContent => "the content is encrypted with SM4-ECB, which is opened on request only",
+            Self::UnsupportedContentEncryption => {
+                "the content is encrypted with something other than SM4-CBC or SM4-GCM"
+            }
             Self::UnsupportedKeyEncryption => "the content key is not encrypted with SM2",
             Self::EncryptedKey => "the encrypted content key is not an SM2 ciphertext of 16 bytes",
             Self::Armor => "the text form of the message is broken or longer than 1 MiB",
+        })
+    }
+}
+
+impl fmt::Display for InvalidSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnsupportedAlgorithm => "unsupported algorithm: not SM2 with SM3",
+            Self::Encoding => "the signature is not in the encoding of SM2",
+            Self::NoCertificate => "the signer's certificate is not in the message; give it",
+            Self::NoContent => "the content is not in the message; give it",
+            Self::NotHashed => {
+                "the signer's key has to be known before the content is read; give the certificate"
+            }
+            Self::Attributes => "the signed attributes lack the digest or the type of the content",
+            Self::ContentType => "the signed attributes name another content type",
+            Self::ContentChanged => "the content is not the one that was signed",
+            Self::Wrong => "the signature does not verify",
         })
     }
 }
@@ -154,6 +244,10 @@ impl fmt::Display for InvalidCertificate {
             Self::Malformed => "not an X.509 certificate",
             Self::NotSm2 => "the certificate does not hold an SM2 key",
             Self::KeyUsage => "the certificate's key usage does not permit encryption",
+            Self::SigningKeyUsage => "the certificate's key usage does not permit signatures",
+            Self::UnsupportedAlgorithm => {
+                "unsupported algorithm: the certificate does not use SM2 with SM3 as they are named"
+            }
         })
     }
 }
@@ -175,5 +269,11 @@ impl From<InvalidMessage> for Error {
 impl From<InvalidCertificate> for Error {
     fn from(defect: InvalidCertificate) -> Self {
         Self::InvalidCertificate(defect)
+    }
+}
+
+impl From<InvalidSignature> for Error {
+    fn from(defect: InvalidSignature) -> Self {
+        Self::InvalidSignature(defect)
     }
 }

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use crate::cms::{Decoded, Header, HeaderDecoder, Quirks, RawKey};
-use crate::error::{Error, InvalidMessage};
+use crate::cms::{Compat, Decoded, Header, HeaderDecoder, PlainHeader, Quirks, Rule, Switch};
+use crate::error::{Error, InvalidMessage, InvalidSignature};
 use crate::key::ContentKey;
 
 /// Reads a header, in one piece and byte by byte, in each compatibility mode.
@@ -14,14 +14,14 @@ use crate::key::ContentKey;
 /// # Panics
 /// The two readings differ: a bug.
 pub fn header(data: &[u8]) {
-    for raw_key in [RawKey::Refused, RawKey::C1C3C2, RawKey::C1C2C3] {
+    for compat in [Compat::STRICT, Switch::ALL.into_iter().collect()] {
         let summary = |header: Result<(Header, usize), Error>| {
             header.map(|(header, len)| {
                 (len, header.recipients().len(), header.ciphertext_len(), header.quirks())
             })
         };
-        let whole = summary(read(raw_key, data, usize::MAX));
-        assert_eq!(whole, summary(read(raw_key, data, 1)), "the cut into pieces matters");
+        let whole = summary(read(compat, data, usize::MAX));
+        assert_eq!(whole, summary(read(compat, data, 1)), "the cut into pieces matters");
     }
 }
 
@@ -32,6 +32,50 @@ pub fn header(data: &[u8]) {
 pub fn message(data: &[u8]) {
     let whole = open(data, usize::MAX);
     assert_eq!(whole, open(data, 7), "the cut into pieces matters");
+}
+
+/// Reads a signed message (or data) and verifies its signatures, in one piece and in pieces of 7 bytes, with all
+/// compatibility switches.
+///
+/// # Panics
+/// The two readings differ, or a scan finds other signatures than a reading: a bug.
+pub fn signed(data: &[u8]) {
+    let whole = read_signed(data, usize::MAX);
+    assert_eq!(whole, read_signed(data, 7), "the cut into pieces matters");
+    let scanned = PlainHeader::from_bytes(data).and_then(|(header, rest)| {
+        let mut scanner = header.scan();
+        // Leaps over all but the last byte of each piece of the content.
+        let mut rest = rest;
+        while !rest.is_empty() {
+            let leap =
+                usize::try_from(scanner.skippable().saturating_sub(1)).unwrap_or(usize::MAX).min(rest.len());
+            scanner.skip(leap as u64)?;
+            let (piece, after) = rest.get(leap..).unwrap_or_default().split_at_checked(1).unwrap_or_default();
+            scanner.push(piece)?;
+            rest = after;
+        }
+        scanner.finish().map(|set| (set.signers().len(), set.certificates().len(), set.quirks()))
+    });
+    assert_eq!(whole.map(|read| read.1), scanned, "leaping over the content matters");
+}
+
+/// What came out of a signed message: content, counts, and verdicts.
+type ReadSigned = (Vec<u8>, (usize, usize, Quirks), Vec<Result<Rule, InvalidSignature>>);
+
+fn read_signed(data: &[u8], piece: usize) -> Result<ReadSigned, Error> {
+    let compat: Compat = Switch::ALL.into_iter().collect();
+    let (header, rest) = PlainHeader::from_bytes(data)?;
+    let mut content = Vec::new();
+    let mut reader = header.read_content();
+    for part in rest.chunks(piece) {
+        reader.push(part, &mut content)?;
+    }
+    let set = reader.finish()?;
+    let mut hasher = set.hasher(&[], compat);
+    hasher.update(&content);
+    let verdicts = set.verify_all(&[], &hasher.finish());
+    let verdicts = verdicts.into_iter().map(|verdict| verdict.result).collect();
+    Ok((content, (set.signers().len(), set.certificates().len(), set.quirks()), verdicts))
 }
 
 /// The text form, and the message in it.
@@ -49,8 +93,8 @@ pub fn certificate(data: &[u8]) {
 }
 
 /// The header, and how many bytes of `data` it takes, read in pieces of at most `piece` bytes.
-fn read(raw_key: RawKey, data: &[u8], piece: usize) -> Result<(Header, usize), Error> {
-    let mut decoder = HeaderDecoder::new(raw_key);
+fn read(compat: Compat, data: &[u8], piece: usize) -> Result<(Header, usize), Error> {
+    let mut decoder = HeaderDecoder::new(compat);
     let mut len = 0;
     for part in data.chunks(piece) {
         let mut rest = part;
@@ -59,13 +103,14 @@ fn read(raw_key: RawKey, data: &[u8], piece: usize) -> Result<(Header, usize), E
         decoder = match decoded {
             Decoded::NeedsMore(decoder) => decoder,
             Decoded::Header(header) => return Ok((header, len)),
+            Decoded::Plain(_) => return Err(InvalidMessage::NotEnvelopedData.into()),
         };
     }
     Err(InvalidMessage::Truncated.into())
 }
 
 fn open(data: &[u8], piece: usize) -> Result<(Vec<u8>, Quirks), Error> {
-    let (header, len) = read(RawKey::Refused, data, piece)?;
+    let (header, len) = read(Compat::STRICT, data, piece)?;
     let key = ContentKey::from_bytes(Zeroizing::new(alloc::vec![0; ContentKey::LEN]))?;
     let mut opener = header.open(key);
     let mut plaintext = Vec::new();

@@ -29,6 +29,7 @@
 
 mod input;
 mod part_file;
+mod signed;
 
 use std::fmt;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
@@ -37,12 +38,13 @@ use std::mem;
 use sm_primitives::rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
-use crate::cms::{Decoded, Header, HeaderDecoder, Opener, Quirks, RawKey, Sealer};
+use crate::cms::{Compat, Decoded, Header, HeaderDecoder, Opener, Quirks, Sealer};
 use crate::error::InvalidMessage;
 use crate::recipient::Recipient;
 
 pub use input::Input;
 pub use part_file::PartFile;
+pub use signed::{Outcome, hash, open_signed, scan, verify, verify_detached, write_signed};
 
 /// Bytes moved at a time: 128 KiB. Sealing and opening hold two buffers of this size.
 pub const BUFFER_LEN: usize = 128 * 1024;
@@ -140,27 +142,38 @@ impl Header {
     /// # Errors
     /// [`Error::Io`], [`Error::Envelope`].
     pub fn read(reader: &mut impl Read) -> Result<Self, Error> {
-        Self::read_with(RawKey::Refused, reader)
+        Self::read_with(Compat::STRICT, reader)
     }
 
-    /// As [`Header::read`], with a compatibility switch for keys that are not in DER.
+    /// As [`Header::read`], with compatibility switches.
     ///
     /// # Errors
     /// As [`Header::read`].
-    pub fn read_with(raw_key: RawKey, reader: &mut impl Read) -> Result<Self, Error> {
-        let mut decoder = HeaderDecoder::new(raw_key);
-        let mut buffer = [0; 4096];
-        loop {
-            let wanted = decoder.wants().min(buffer.len());
-            let len = read_some(reader, buffer.get_mut(..wanted).unwrap_or_default())?;
-            if len == 0 {
-                return Err(crate::Error::from(InvalidMessage::Truncated).into());
-            }
-            decoder = match decoder.push(&mut buffer.get(..len).unwrap_or_default())? {
-                Decoded::NeedsMore(decoder) => decoder,
-                Decoded::Header(header) => return Ok(header),
-            };
+    pub fn read_with(compat: Compat, reader: &mut impl Read) -> Result<Self, Error> {
+        match read_header(compat, reader)? {
+            Decoded::Header(header) => Ok(header),
+            _ => Err(crate::Error::from(InvalidMessage::NotEnvelopedData).into()),
         }
+    }
+}
+
+/// Reads the header of a message of any type and nothing beyond it: gives [`Decoded::Header`] or [`Decoded::Plain`].
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Envelope`].
+pub fn read_header(compat: Compat, reader: &mut impl Read) -> Result<Decoded, Error> {
+    let mut decoder = HeaderDecoder::new(compat);
+    let mut buffer = [0; 4096];
+    loop {
+        let wanted = decoder.wants().min(buffer.len());
+        let len = read_some(reader, buffer.get_mut(..wanted).unwrap_or_default())?;
+        if len == 0 {
+            return Err(crate::Error::from(InvalidMessage::Truncated).into());
+        }
+        decoder = match decoder.push(&mut buffer.get(..len).unwrap_or_default())? {
+            Decoded::NeedsMore(decoder) => decoder,
+            complete => return Ok(complete),
+        };
     }
 }
 

@@ -1,7 +1,7 @@
-//! Digital envelopes sealed to SM2 keys.
+//! Digital envelopes sealed to SM2 keys, and signed messages.
 //!
 //! Two traits carry the idea: a [`Recipient`] wraps the content key of a message, an [`Identity`] unwraps it. The
-//! format is [`cms`]: EnvelopedData of GM/T 0010, written and read as a stream in bounded memory. [`simple`] has the
+//! format is [`cms`]: the messages of GM/T 0010, written and read as a stream in bounded memory. [`simple`] has the
 //! one-call forms, [`io`] the adapters to files and pipes.
 //!
 //! ```
@@ -42,6 +42,28 @@
 //! }
 //! ```
 //!
+//! Signing takes digests and gives them to whoever holds the key, or half of it:
+//!
+//! ```
+//! use envelope::Error;
+//! use envelope::cms::{Compat, Dialect, Rule, Signer};
+//! use envelope::simple::{self, Placement};
+//! use sm_primitives::sm2::Signature;
+//!
+//! fn sign(
+//!     certificate: &[u8],
+//!     content: &[u8],
+//!     co_sign: impl Fn(&[[u8; 32]]) -> Result<Vec<Signature>, Error>,
+//! ) -> Result<(), Error> {
+//!     let signer = Signer::new(certificate)?;
+//!     let message = simple::sign(vec![signer], Dialect::Standard, Placement::Attached, content, co_sign)?;
+//!
+//!     let read = simple::verify(Compat::STRICT, &message, None, &[])?;
+//!     assert!(read.verdicts.iter().all(|verdict| verdict.result == Ok(Rule::Attributes)));
+//!     Ok(())
+//! }
+//! ```
+//!
 //! The crate reads no clock, opens no socket and draws no randomness of its own: `rng` is an argument. Without the
 //! feature `std` it needs only an allocator.
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -61,6 +83,7 @@ pub mod fuzzing;
 #[cfg(feature = "std")]
 pub mod io;
 mod key;
+pub mod name;
 mod recipient;
 pub mod simple;
 mod sm2;

@@ -9,7 +9,7 @@ use sm_primitives::sm3::Sm3;
 
 use crate::ber::Reader;
 use crate::cms::Quirks;
-use crate::der::SEQUENCE;
+use crate::der::{INTEGER, SEQUENCE, element};
 use crate::error::{ApiMisuse, Error, InvalidMessage};
 use crate::key::ContentKey;
 
@@ -129,6 +129,11 @@ impl IssuerAndSerial {
     #[must_use]
     pub fn issuer(&self) -> &[u8] {
         &self.issuer
+    }
+
+    /// SEQUENCE of issuer and serial number in DER.
+    pub(crate) fn to_der(&self) -> Vec<u8> {
+        element(SEQUENCE, &[&self.issuer, &element(INTEGER, &[&self.serial])])
     }
 
     /// The serial number, big-endian two's complement.

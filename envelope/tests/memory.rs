@@ -1,11 +1,16 @@
 //! Memory does not grow with the message.
 //!
 //! A test binary of its own, because it looks at the resident memory of the process.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test code says aloud what it skips")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "test code says aloud what it skips"
+)]
 
 use std::io::{self, Read, Write};
 
-use envelope::cms::{Decoded, HeaderDecoder, Opener, RawKey};
+use envelope::cms::{Compat, Decoded, HeaderDecoder, Opener};
 use envelope::{Sm2Identity, Sm2Recipient};
 use sm_primitives::sm2::PrivateKey;
 
@@ -56,6 +61,7 @@ impl Write for Check<'_> {
         if let Some(decoder) = self.decoder.take() {
             match decoder.push(&mut rest).unwrap() {
                 Decoded::NeedsMore(decoder) => self.decoder = Some(decoder),
+                Decoded::Plain(_) => panic!("an enveloped message"),
                 Decoded::Header(header) => {
                     let content_key = header.unlock(&[&Sm2Identity::new(self.key)]).unwrap();
                     self.opener = Some(header.open(content_key));
@@ -86,7 +92,7 @@ fn stream(len: u64) {
     let recipient = Sm2Recipient::from_public_key(key.public_key());
     let mut check = Check {
         key: &key,
-        decoder: Some(HeaderDecoder::new(RawKey::Refused)),
+        decoder: Some(HeaderDecoder::new(Compat::STRICT)),
         opener: None,
         plaintext: Vec::new(),
         at: 0,

@@ -2,29 +2,34 @@
 
 use alloc::vec::Vec;
 
-use sm_primitives::sm2::Ciphertext;
-
-use super::oid;
+use super::cipher::{Algorithm, Cipher};
+use super::compat::Compat;
+use super::grammar::Field;
+use super::kind::ContentType;
 use super::open::Opener;
-use super::quirk::{Quirk, Quirks, RawKey};
-use super::walker::{Event, Field, Walker};
-use crate::ber::{Reader, octets};
-use crate::der::{CONSTRUCTED, INTEGER, NULL, OCTET_STRING, OID, SEQUENCE, SET, context};
+use super::plain::PlainHeader;
+use super::quirk::{Quirk, Quirks};
+use super::recipients::{self, version_of};
+use super::scan::Scanner;
+use super::signers::ContentId;
+use super::walker::{Event, Extent, Walker};
+use crate::ber::Reader;
+use crate::der::{OID, SEQUENCE, SET};
 use crate::error::{Error, InvalidMessage};
 use crate::key::ContentKey;
-use crate::recipient::{Identity, IssuerAndSerial, RecipientId, RecipientInfo, SubjectKeyId};
+use crate::recipient::{Identity, RecipientId, RecipientInfo};
 
-/// Most recipients of a message.
-pub const MAX_RECIPIENTS: usize = 1024;
-
-/// Everything in a message up to the first byte of its content.
+/// Everything in an encrypted message up to the first byte of its content: envelopedData, signedAndEnvelopedData or
+/// encryptedData.
 ///
 /// The header is public and not authenticated: it says to whom a message claims to be addressed.
 #[derive(Debug)]
 pub struct Header {
+    content_type: ContentType,
     recipients: Vec<RecipientInfo>,
-    iv: [u8; 16],
+    algorithm: Algorithm,
     ciphertext_len: Option<u64>,
+    content: ContentId,
     quirks: Quirks,
     walker: Walker,
 }
@@ -36,14 +41,42 @@ impl Header {
     /// # Errors
     /// [`Error::InvalidMessage`].
     pub fn from_bytes(message: &[u8]) -> Result<(Self, &[u8]), Error> {
+        Self::from_bytes_with(Compat::STRICT, message)
+    }
+
+    /// As [`Header::from_bytes`], with compatibility switches.
+    ///
+    /// # Errors
+    /// [`Error::InvalidMessage`].
+    pub fn from_bytes_with(compat: Compat, message: &[u8]) -> Result<(Self, &[u8]), Error> {
         let mut rest = message;
-        match HeaderDecoder::new(RawKey::Refused).push(&mut rest)? {
+        match HeaderDecoder::new(compat).push(&mut rest)? {
             Decoded::Header(header) => Ok((header, rest)),
+            Decoded::Plain(_) => Err(InvalidMessage::NotEnvelopedData.into()),
             Decoded::NeedsMore(_) => Err(InvalidMessage::Truncated.into()),
         }
     }
 
-    /// The entries of the recipients, in the order of the message: 0 to [`MAX_RECIPIENTS`].
+    /// The type of the message: [`ContentType::Enveloped`], [`ContentType::SignedAndEnveloped`] or
+    /// [`ContentType::Encrypted`].
+    #[must_use]
+    pub const fn content_type(&self) -> ContentType {
+        self.content_type
+    }
+
+    /// What the message says that its plaintext is; `None` for a type that is not of GM/T 0010.
+    #[must_use]
+    pub fn inner_type(&self) -> Option<ContentType> {
+        self.content.content_type()
+    }
+
+    /// How the content is encrypted.
+    #[must_use]
+    pub const fn cipher(&self) -> Cipher {
+        self.algorithm.cipher()
+    }
+
+    /// The entries of the recipients, in the order of the message: 0 to [`MAX_RECIPIENTS`](super::MAX_RECIPIENTS).
     #[must_use]
     pub fn recipients(&self) -> &[RecipientInfo] {
         &self.recipients
@@ -77,11 +110,17 @@ impl Header {
     /// Begins to decrypt the content, whose bytes follow those of the header.
     #[must_use]
     pub fn open(self, key: ContentKey) -> Opener {
-        Opener::new(&key, &self.iv, self.quirks, self.walker)
+        Opener::new(&key, &self.algorithm, self.content_type, self.content, self.quirks, self.walker)
     }
 
-    /// Length of the encrypted content in bytes; the plaintext is 1 to 16 bytes shorter. `None` if the message does
-    /// not say it in advance.
+    /// Begins to read what follows the content of a signed message without decrypting it.
+    #[must_use]
+    pub fn scan(self) -> Scanner {
+        Scanner::new(self.content, self.quirks, self.walker)
+    }
+
+    /// Length of the encrypted content in bytes; the plaintext is 1 to 16 bytes shorter (SM4-CBC), shorter by the tag
+    /// (SM4-GCM) or of this length (SM4-ECB). `None` if the message does not say it in advance.
     #[must_use]
     pub const fn ciphertext_len(&self) -> Option<u64> {
         self.ciphertext_len
@@ -98,10 +137,11 @@ impl Header {
 #[derive(Debug)]
 pub struct HeaderDecoder {
     walker: Walker,
-    raw_key: RawKey,
+    compat: Compat,
     version: Option<u8>,
     recipients: Vec<RecipientInfo>,
-    iv: Option<[u8; 16]>,
+    inner_type: Vec<u8>,
+    algorithm: Option<Algorithm>,
     quirks: Quirks,
 }
 
@@ -110,21 +150,25 @@ pub struct HeaderDecoder {
 pub enum Decoded {
     /// The header goes on after the bytes given so far.
     NeedsMore(HeaderDecoder),
-    /// The header is complete. Nothing beyond it was taken from the input.
+    /// The header of an encrypted message is complete. Nothing beyond it was taken from the input.
     Header(Header),
+    /// The header of a message with content in the clear is complete: data or signedData. Nothing beyond it was taken
+    /// from the input.
+    Plain(PlainHeader),
 }
 
 impl HeaderDecoder {
     /// Begins a message. Memory grows to a few times the header's length, at most
     /// [`MAX_HEADER_LEN`](super::MAX_HEADER_LEN), whatever lengths the message claims.
     #[must_use]
-    pub const fn new(raw_key: RawKey) -> Self {
+    pub const fn new(compat: Compat) -> Self {
         Self {
             walker: Walker::new(),
-            raw_key,
+            compat,
             version: None,
             recipients: Vec::new(),
-            iv: None,
+            inner_type: Vec::new(),
+            algorithm: None,
             quirks: Quirks::NONE,
         }
     }
@@ -144,204 +188,86 @@ impl HeaderDecoder {
             match self.walker.next(input)? {
                 Event::NeedInput => return Ok(Decoded::NeedsMore(self)),
                 Event::Field(field, bytes) => self.field(field, &bytes)?,
-                Event::HeaderEnd(len) => return self.complete(len).map(Decoded::Header),
+                Event::HeaderEnd(extent) => return self.complete(extent),
                 Event::Content(_) | Event::End => return Err(InvalidMessage::Malformed.into()),
             }
         }
     }
 
-    fn complete(mut self, ciphertext_len: Option<u64>) -> Result<Header, Error> {
-        if ciphertext_len.is_some_and(|len| len == 0 || len % 16 != 0) {
-            return Err(InvalidMessage::BlockLength.into());
-        }
+    fn complete(mut self, extent: Extent) -> Result<Decoded, Error> {
+        let content_type = self.walker.kind().ok_or(InvalidMessage::Malformed)?;
         self.quirks.insert_all(self.walker.quirks());
-        self.check_version();
+        self.check_version(content_type);
+        let len = match extent {
+            Extent::Exact(len) => Some(len),
+            Extent::Absent | Extent::Segments => None,
+        };
+        let content = ContentId::new(self.inner_type, len);
+        if matches!(content_type, ContentType::Data | ContentType::Signed) {
+            let header = PlainHeader::new(content_type, extent, content, self.quirks, self.walker);
+            return Ok(Decoded::Plain(header));
+        }
         // The walker does not pass the content encryption algorithm by.
-        let iv = self.iv.ok_or(InvalidMessage::Malformed)?;
-        Ok(Header {
+        let algorithm = self.algorithm.ok_or(InvalidMessage::Malformed)?;
+        if let Some(len) = len {
+            algorithm.check_len(len)?;
+        }
+        Ok(Decoded::Header(Header {
+            content_type,
             recipients: self.recipients,
-            iv,
-            ciphertext_len,
+            algorithm,
+            ciphertext_len: len,
+            content,
             quirks: self.quirks,
             walker: self.walker,
-        })
+        }))
     }
 
     fn field(&mut self, field: Field, bytes: &[u8]) -> Result<(), InvalidMessage> {
         let mut reader = Reader::new(bytes);
         match field {
-            Field::OuterType => match reader.expect(OID, &mut self.quirks)?.body {
-                oid::ENVELOPED_DATA => Ok(()),
-                oid::RFC_ENVELOPED_DATA => {
-                    self.quirks.insert(Quirk::RfcContentType);
-                    Ok(())
-                }
-                _ => Err(InvalidMessage::NotEnvelopedData),
-            },
+            // The walker has read the type, and lets nothing but these pass before the content.
+            Field::OuterType | Field::Certificates | Field::Crls | Field::Signers => {}
             Field::Version => {
-                self.version = Some(version(&mut reader, &mut self.quirks)?);
-                Ok(())
+                // RFC 5652, 5.1 counts further for signed messages.
+                let last = if self.walker.kind() == Some(ContentType::Signed) { 5 } else { 2 };
+                self.version = Some(recipients::version(&mut reader, last, &mut self.quirks)?);
             }
-            Field::Recipients => self.read_recipients(bytes),
-            Field::InnerType => {
-                match reader.expect(OID, &mut self.quirks)?.body {
-                    oid::DATA => {}
-                    oid::RFC_DATA => self.quirks.insert(Quirk::RfcContentType),
-                    _ => self.quirks.insert(Quirk::ContentNotData),
+            Field::Recipients => {
+                self.recipients = recipients::read(bytes, self.compat, &mut self.quirks)?;
+            }
+            // Each signature says which one it uses.
+            Field::DigestAlgorithms => {
+                let mut list = Reader::new(reader.expect(SET, &mut self.quirks)?.body);
+                while !list.is_empty() {
+                    list.expect(SEQUENCE, &mut self.quirks)?;
                 }
-                Ok(())
+            }
+            Field::InnerType => {
+                let id = reader.expect(OID, &mut self.quirks)?.body;
+                if ContentType::of(id, &mut self.quirks) != Some(ContentType::Data) {
+                    self.quirks.insert(Quirk::ContentNotData);
+                }
+                self.inner_type = id.to_vec();
             }
             Field::Algorithm => {
-                self.iv = Some(initial_vector(bytes, &mut self.quirks)?);
-                Ok(())
-            }
-        }
-    }
-
-    fn read_recipients(&mut self, bytes: &[u8]) -> Result<(), InvalidMessage> {
-        let mut entries = Reader::new(Reader::new(bytes).expect(SET, &mut self.quirks)?.body);
-        let mut count = 0usize;
-        let mut previous: &[u8] = &[];
-        while !entries.is_empty() {
-            let entry = entries.next(&mut self.quirks)?;
-            count += 1;
-            if count > MAX_RECIPIENTS {
-                return Err(InvalidMessage::TooManyRecipients);
-            }
-            if entry.whole < previous {
-                self.quirks.insert(Quirk::UnsortedRecipients);
-            }
-            previous = entry.whole;
-            // RFC 5652, 6.2: key transport is a SEQUENCE, the other kinds are [1] to [4].
-            match entry.tag {
-                SEQUENCE => {
-                    let info = self.recipient(entry.body)?;
-                    self.recipients.push(info);
-                }
-                tag if (context(1) | CONSTRUCTED..=context(4) | CONSTRUCTED).contains(&tag) => {
-                    self.quirks.insert(Quirk::ForeignRecipient);
-                }
-                _ => return Err(InvalidMessage::Malformed),
+                self.algorithm = Some(Algorithm::read(bytes, self.compat, &mut self.quirks)?);
             }
         }
         Ok(())
     }
 
-    fn recipient(&mut self, body: &[u8]) -> Result<RecipientInfo, InvalidMessage> {
-        let quirks = &mut self.quirks;
-        let mut reader = Reader::new(body);
-        let version = version(&mut reader, quirks)?;
-        let id = recipient_id(&mut reader, quirks)?;
-        if version != version_of(&id) {
-            quirks.insert(Quirk::Version);
-        }
-        let mut algorithm = Reader::new(reader.expect(SEQUENCE, quirks)?.body);
-        let algorithm_id = algorithm.expect(OID, quirks)?.body;
-        let parameters = if algorithm.is_empty() { None } else { Some(algorithm.next(quirks)?) };
-        algorithm.finish()?;
-        let encrypted_key = octets(&reader.next(quirks)?, OCTET_STRING, quirks)?;
-        reader.finish()?;
-
-        let unsupported = RecipientInfo::unreadable(id.clone(), InvalidMessage::UnsupportedKeyEncryption);
-        match algorithm_id {
-            oid::SM2_ENCRYPTION => {}
-            oid::SM2 | oid::SM2_SIGNATURE | oid::SM2_KEY_EXCHANGE | oid::SM2_ENCRYPTION_SM3 => {
-                quirks.insert(Quirk::KeyEncryptionOid);
+    /// The standard has version 1 everywhere. An EnvelopedData that names a recipient by key has 2 (RFC 5652, 6.1).
+    fn check_version(&mut self, content_type: ContentType) {
+        let expected = match content_type {
+            ContentType::Data => None,
+            ContentType::Enveloped => {
+                Some(self.recipients.iter().map(|entry| version_of(entry.id())).max().unwrap_or(1))
             }
-            _ => return Ok(unsupported),
-        }
-        match parameters {
-            None => {}
-            Some(null) if null.tag == NULL && null.body.is_empty() => quirks.insert(Quirk::NullParameters),
-            Some(_) => return Ok(unsupported),
-        }
-        Ok(match encrypted_content_key(&encrypted_key, self.raw_key, quirks) {
-            Some(ciphertext) => RecipientInfo::new(id, ciphertext),
-            None => RecipientInfo::unreadable(id, InvalidMessage::EncryptedKey),
-        })
-    }
-
-    /// EnvelopedData has version 1, or 2 if it names a recipient by key (RFC 5652, 6.1).
-    fn check_version(&mut self) {
-        let expected = self.recipients.iter().map(|entry| version_of(entry.id())).max().unwrap_or(1);
-        if self.version != Some(expected) {
+            _ => Some(1),
+        };
+        if self.version != expected {
             self.quirks.insert(Quirk::Version);
         }
     }
-}
-
-/// The version that goes with a kind of recipient name.
-pub(super) const fn version_of(id: &RecipientId) -> u8 {
-    match id {
-        RecipientId::IssuerAndSerial(_) => 1,
-        RecipientId::SubjectKeyId(_) => 2,
-    }
-}
-
-fn version(reader: &mut Reader<'_>, quirks: &mut Quirks) -> Result<u8, InvalidMessage> {
-    match reader.expect(INTEGER, quirks)?.body {
-        [version @ 0..=2] => Ok(*version),
-        _ => Err(InvalidMessage::Version),
-    }
-}
-
-fn recipient_id(reader: &mut Reader<'_>, quirks: &mut Quirks) -> Result<RecipientId, InvalidMessage> {
-    let element = reader.next(quirks)?;
-    if element.tag == SEQUENCE {
-        let mut name = Reader::new(element.body);
-        let issuer = name.expect(SEQUENCE, quirks)?.whole;
-        let serial = name.expect(INTEGER, quirks)?.body;
-        name.finish()?;
-        IssuerAndSerial::new(issuer, serial).map(RecipientId::IssuerAndSerial)
-    } else {
-        SubjectKeyId::new(&octets(&element, context(0), quirks)?).map(RecipientId::SubjectKeyId)
-    }
-    .map_err(|_| InvalidMessage::Malformed)
-}
-
-/// Lengths of C1 without its leading 04, of C3, and of C2 for a content key.
-const RAW_KEY_LEN: usize = 64 + 32 + ContentKey::LEN;
-/// The leading byte of an uncompressed point.
-const UNCOMPRESSED: u8 = 0x04;
-
-/// `None`: not an SM2 ciphertext of 16 bytes. Checked before anybody is asked to decrypt it.
-fn encrypted_content_key(bytes: &[u8], raw_key: RawKey, quirks: &mut Quirks) -> Option<Ciphertext> {
-    let ciphertext = match (Ciphertext::from_der(bytes), raw_key) {
-        (Ok(ciphertext), _) => ciphertext,
-        (Err(_), RawKey::Refused) => return None,
-        (Err(_), order) => {
-            let raw =
-                bytes.strip_prefix(&[UNCOMPRESSED]).filter(|raw| raw.len() == RAW_KEY_LEN).unwrap_or(bytes);
-            if raw.len() != RAW_KEY_LEN {
-                return None;
-            }
-            quirks.insert(Quirk::RawKey);
-            let mut with_prefix = Vec::with_capacity(1 + RAW_KEY_LEN);
-            with_prefix.push(UNCOMPRESSED);
-            with_prefix.extend_from_slice(raw);
-            match order {
-                RawKey::C1C2C3 => Ciphertext::from_c1c2c3(&with_prefix),
-                _ => Ciphertext::from_c1c3c2(&with_prefix),
-            }
-            .ok()?
-        }
-    };
-    (ciphertext.c2().len() == ContentKey::LEN).then_some(ciphertext)
-}
-
-/// The initial vector of SM4-CBC from the content encryption algorithm.
-fn initial_vector(bytes: &[u8], quirks: &mut Quirks) -> Result<[u8; 16], InvalidMessage> {
-    let mut algorithm = Reader::new(Reader::new(bytes).expect(SEQUENCE, quirks)?.body);
-    let id = algorithm.expect(OID, quirks)?.body;
-    let parameters = if algorithm.is_empty() { None } else { Some(algorithm.next(quirks)?) };
-    algorithm.finish()?;
-    let with_vector = parameters.filter(|parameters| parameters.tag != NULL);
-    match (id, with_vector) {
-        (oid::SM4_ECB, _) | (oid::SM4, None) => return Err(InvalidMessage::EcbContent),
-        (oid::SM4_CBC, _) => {}
-        (oid::SM4, Some(_)) => quirks.insert(Quirk::BareSm4Oid),
-        _ => return Err(InvalidMessage::UnsupportedContentEncryption),
-    }
-    let vector = octets(&with_vector.ok_or(InvalidMessage::Malformed)?, OCTET_STRING, quirks)?;
-    vector.try_into().map_err(|_| InvalidMessage::Malformed)
 }

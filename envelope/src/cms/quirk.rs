@@ -1,7 +1,7 @@
 //! What other tools write and the standard does not say: read, and reported.
 //!
-//! This is the whole list. Whoever wants only messages by the book checks [`Quirks::is_empty`]. Two further forms of
-//! the encrypted key are read only on request, see [`RawKey`].
+//! This is the whole list. Whoever wants only messages by the book checks [`Quirks::is_empty`]. Deviations that change
+//! what a message means are accepted only on request, see [`Switch`](super::Switch).
 
 use core::fmt;
 
@@ -19,12 +19,12 @@ pub enum Quirk {
     /// SM2 key encryption under another identifier than 1.2.156.10197.1.301.3: 301 or 301.1, 301.2 (GmSSL),
     /// 301.3.2.1 (BouncyCastle).
     KeyEncryptionOid,
-    /// NULL parameters of the key encryption algorithm (CFCA SADK, gmsm).
+    /// NULL parameters of the key encryption, digest or signature algorithm (CFCA SADK, gmsm).
     NullParameters,
     /// The content encryption is the bare SM4 identifier 1.2.156.10197.1.104 with an initial vector, meaning CBC
     /// (CFCA SADK).
     BareSm4Oid,
-    /// An encrypted key in raw bytes instead of the DER SM2Cipher; only with [`RawKey`].
+    /// An encrypted key in raw bytes instead of the DER SM2Cipher; only with [`Switch`](super::Switch).
     RawKey,
     /// A recipient entry of another kind than key transport: passed over.
     ForeignRecipient,
@@ -42,11 +42,24 @@ pub enum Quirk {
     SharedInfo,
     /// Unprotected attributes after the content: passed over.
     UnprotectedAttributes,
+    /// The content is encrypted with SM4-ECB without padding; only with [`Switch`](super::Switch).
+    EcbContent,
+    /// An SM2 signature under another identifier than 1.2.156.10197.1.301.1: 501 (GmSSL, Tongsuo, BouncyCastle) or
+    /// 301; or SM3 as 401.1.
+    SignatureOid,
+    /// The signed attributes are not in the order of DER.
+    UnsortedAttributes,
+    /// Something else than a certificate among the certificates: passed over.
+    ForeignCertificate,
+    /// An issuer that is left out, with two zero bytes in its place.
+    EmptyIssuer,
+    /// An SM2 signature as r and s in 64 bytes instead of DER.
+    RawSignature,
 }
 
 impl Quirk {
     /// Every quirk, in the order of the type.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 21] = [
         Self::RfcContentType,
         Self::ContentNotData,
         Self::Version,
@@ -62,6 +75,12 @@ impl Quirk {
         Self::SegmentedContent,
         Self::SharedInfo,
         Self::UnprotectedAttributes,
+        Self::EcbContent,
+        Self::SignatureOid,
+        Self::UnsortedAttributes,
+        Self::ForeignCertificate,
+        Self::EmptyIssuer,
+        Self::RawSignature,
     ];
 
     /// A stable name in lower case with hyphens, for reports.
@@ -83,11 +102,17 @@ impl Quirk {
             Self::SegmentedContent => "segmented-content",
             Self::SharedInfo => "shared-info",
             Self::UnprotectedAttributes => "unprotected-attributes",
+            Self::EcbContent => "ecb-content",
+            Self::SignatureOid => "signature-oid",
+            Self::UnsortedAttributes => "unsorted-attributes",
+            Self::ForeignCertificate => "foreign-certificate",
+            Self::EmptyIssuer => "empty-issuer",
+            Self::RawSignature => "raw-signature",
         }
     }
 
-    const fn bit(self) -> u16 {
-        1 << self as u16
+    const fn bit(self) -> u32 {
+        1 << self as u32
     }
 }
 
@@ -99,7 +124,7 @@ impl fmt::Display for Quirk {
 
 /// A set of quirks. Empty: the message is by the book.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Quirks(u16);
+pub struct Quirks(u32);
 
 impl Quirks {
     pub(crate) const NONE: Self = Self(0);
@@ -144,20 +169,6 @@ impl fmt::Display for Quirks {
         }
         Ok(())
     }
-}
-
-/// Compatibility switch: how to read an encrypted key that is not DER. The two orders have the same length, so the
-/// caller has to know which it is. Both occur with and without the leading byte 04.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RawKey {
-    /// Raw keys are an error (the default).
-    #[default]
-    Refused,
-    /// C1 || C3 || C2, the order of GB/T 32918.4-2016.
-    C1C3C2,
-    /// C1 || C2 || C3, the order before 2012; CFCA SADK before 3.2 writes it without the 04.
-    C1C2C3,
 }
 
 #[cfg(test)]

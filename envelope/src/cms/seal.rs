@@ -1,44 +1,67 @@
-//! Writing a message.
+//! Writing an encrypted message.
 
 use alloc::vec::Vec;
 use core::fmt;
 
 use sm_primitives::rand_core::{TryCryptoRng, TryRng};
-use sm_primitives::sm4::cbc;
-use zeroize::Zeroizing;
+use sm_primitives::sm3::Sm3;
 
-use super::header::{MAX_RECIPIENTS, version_of};
-use super::{MAX_HEADER_LEN, oid};
-use crate::der::{
-    CONSTRUCTED, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, context, element, head_len, put, put_head,
-};
+use super::cipher::{Algorithm, Cipher, Encryptor};
+use super::dialect::Dialect;
+use super::frame::{Level, heads};
+use super::kind::ContentType;
+use super::recipients::{MAX_RECIPIENTS, version_of};
+use super::sign::SignedContent;
+use super::walker::MAX_HEADER_LEN;
+use crate::der::{CONSTRUCTED, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, context, element};
 use crate::error::{ApiMisuse, Error};
 use crate::key::ContentKey;
 use crate::recipient::{Recipient, RecipientId, RecipientInfo};
 
-const BLOCK: usize = 16;
-
 /// Longest plaintext of a message in bytes: 2^62. With it every length in the message fits `u64`.
 pub const MAX_PLAINTEXT_LEN: u64 = 1 << 62;
 
+/// How to write an encrypted message. The default is what every tool reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealing {
+    /// How the content is encrypted: [`Cipher::Cbc`] or [`Cipher::Gcm`].
+    pub cipher: Cipher,
+    /// Whose form the message has.
+    pub dialect: Dialect,
+    /// What the plaintext is: [`ContentType::Data`] as a rule; [`ContentType::Signed`] for a signed message inside.
+    pub inner_type: ContentType,
+}
+
+impl Default for Sealing {
+    fn default() -> Self {
+        Self { cipher: Cipher::Cbc, dialect: Dialect::Standard, inner_type: ContentType::Data }
+    }
+}
+
 /// Encrypts the content of a message whose plaintext length is known.
 ///
-/// Output is DER by the book: outer type 1.2.156.10197.6.1.4.2.3, recipients in DER order, key encryption
-/// 1.2.156.10197.1.301.3 without parameters, SM2Cipher in DER, SM4-CBC 1.2.156.10197.1.104.2, content in one piece of
-/// definite length. A recipient named by issuer and serial number gets version 1, one named by key gets version 2;
-/// the message has the larger of them.
+/// Unless [`Sealing`] says otherwise, output is DER by the book: outer type 1.2.156.10197.6.1.4.2.3, recipients in DER
+/// order, key encryption 1.2.156.10197.1.301.3 without parameters, SM2Cipher in DER, SM4-CBC 1.2.156.10197.1.104.2,
+/// content in one piece of definite length. A recipient named by issuer and serial number gets version 1, one named by
+/// key gets version 2; the message has the larger of them.
 pub struct Sealer {
-    encryptor: cbc::Encryptor,
-    /// Plaintext that does not fill a block yet: 0 to 15 bytes.
-    held: Zeroizing<Vec<u8>>,
+    encryptor: Encryptor,
     /// Plaintext still to come.
     left: u64,
+    signed: Option<Recheck>,
+}
+
+/// The plaintext must be the one that was signed.
+struct Recheck {
+    hash: Sm3,
+    digest: [u8; 32],
+    trailer: Vec<u8>,
 }
 
 impl Sealer {
-    /// Draws a content key (16 bytes of `rng`) and an initial vector (16 bytes), wraps the key for each recipient in
-    /// turn and appends the header of the message to `out`. `plaintext_len` is in bytes, at most
-    /// [`MAX_PLAINTEXT_LEN`].
+    /// Begins an envelopedData: draws a content key (16 bytes of `rng`) and an initial vector (16 bytes; with SM4-GCM a
+    /// nonce of 12), wraps the key for each recipient in turn and appends the header of the message to `out`.
+    /// `plaintext_len` is in bytes, at most [`MAX_PLAINTEXT_LEN`].
     ///
     /// # Errors
     /// [`Error::ApiMisuse`]: no recipients, too many, or too long a plaintext. [`Error::RandomFailed`].
@@ -47,6 +70,179 @@ impl Sealer {
         plaintext_len: u64,
         rng: &mut (impl TryCryptoRng + ?Sized),
         out: &mut Vec<u8>,
+    ) -> Result<Self, Error> {
+        Self::start_with(&Sealing::default(), recipients, plaintext_len, rng, out)
+    }
+
+    /// As [`Sealer::start`], with a choice of cipher and dialect.
+    ///
+    /// # Errors
+    /// As [`Sealer::start`]; [`ApiMisuse::EcbWritten`]; [`ApiMisuse::Dialect`]: a recipient named by key, which GmSSL
+    /// does not read.
+    pub fn start_with(
+        sealing: &Sealing,
+        recipients: &[&dyn Recipient],
+        plaintext_len: u64,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+        out: &mut Vec<u8>,
+    ) -> Result<Self, Error> {
+        let sealed = Envelope::make(sealing, recipients, plaintext_len, rng)?;
+        let fields = sealed.fields(ContentType::Enveloped, sealing.dialect)?;
+        let Envelope { key, algorithm, .. } = sealed;
+        Self::begin(sealing, ContentType::Enveloped, &fields, (&key, &algorithm), plaintext_len, None, out)
+    }
+
+    /// Begins an encryptedData: only the content, under a key that the recipient has already. A key that is used for many
+    /// messages takes at most 2^32 of them with SM4-GCM, because nonces are random.
+    ///
+    /// # Errors
+    /// [`Error::ApiMisuse`]: too long a plaintext, SM4-ECB. [`Error::RandomFailed`].
+    pub fn start_encrypted(
+        sealing: &Sealing,
+        key: &ContentKey,
+        plaintext_len: u64,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+        out: &mut Vec<u8>,
+    ) -> Result<Self, Error> {
+        let version = element(INTEGER, &[&[u8::from(!sealing.dialect.is_rfc())]]);
+        let algorithm = algorithm(sealing.cipher, rng)?;
+        Self::begin(sealing, ContentType::Encrypted, &version, (key, &algorithm), plaintext_len, None, out)
+    }
+
+    /// Begins a signedAndEnvelopedData. The plaintext to push is the content that was signed; it is hashed again on its
+    /// way. Dialect and inner type are those of the signature.
+    ///
+    /// # Errors
+    /// As [`Sealer::start_with`].
+    pub fn start_signed(
+        cipher: Cipher,
+        recipients: &[&dyn Recipient],
+        signed: &SignedContent,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+        out: &mut Vec<u8>,
+    ) -> Result<Self, Error> {
+        let dialect = signed.dialect();
+        let sealing = Sealing { cipher, dialect, inner_type: ContentType::Data };
+        let sealed = Envelope::make(&sealing, recipients, signed.content_len(), rng)?;
+        let content_type = ContentType::SignedAndEnveloped;
+        let mut fields = sealed.fields(content_type, dialect)?;
+        fields.extend(element(SET, &[&dialect.digest_algorithm()]));
+        let recheck =
+            Recheck { hash: Sm3::new(), digest: *signed.digest(), trailer: signed.trailer().to_vec() };
+        let Envelope { key, algorithm, .. } = sealed;
+        let len = signed.content_len();
+        Self::begin(&sealing, content_type, &fields, (&key, &algorithm), len, Some(recheck), out)
+    }
+
+    /// `fields`: what stands before EncryptedContentInfo.
+    fn begin(
+        sealing: &Sealing,
+        content_type: ContentType,
+        fields: &[u8],
+        (key, algorithm): (&ContentKey, &Algorithm),
+        plaintext_len: u64,
+        signed: Option<Recheck>,
+        out: &mut Vec<u8>,
+    ) -> Result<Self, Error> {
+        if plaintext_len > MAX_PLAINTEXT_LEN {
+            return Err(ApiMisuse::PlaintextTooLong.into());
+        }
+        let ciphertext_len = algorithm.ciphertext_len(plaintext_len)?;
+        let rfc = sealing.dialect.is_rfc();
+        let outer = element(OID, &[content_type.id(rfc)]);
+        let mut inner = element(OID, &[sealing.inner_type.id(rfc)]);
+        inner.extend(algorithm.to_der(sealing.dialect.has_bare_sm4()));
+        let trailer_len = signed.as_ref().map_or(0, |signed| signed.trailer.len() as u64);
+        let levels = [
+            Level::new(SEQUENCE, &outer),
+            Level::new(context(0) | CONSTRUCTED, &[]),
+            Level { tag: SEQUENCE, before: fields, after: trailer_len },
+            Level::new(SEQUENCE, &inner),
+            Level::new(context(0), &[]),
+        ];
+        let header = heads(&levels, ciphertext_len).ok_or(ApiMisuse::PlaintextTooLong)?;
+        if header.len() as u64 > MAX_HEADER_LEN {
+            return Err(ApiMisuse::HeaderTooLarge.into());
+        }
+        let encryptor = Encryptor::new(key, algorithm)?;
+        out.extend_from_slice(&header);
+        Ok(Self { encryptor, left: plaintext_len, signed })
+    }
+
+    /// Plaintext bytes still to come.
+    #[must_use]
+    pub const fn remaining(&self) -> u64 {
+        self.left
+    }
+
+    /// Takes the next bytes of the plaintext and appends what can be encrypted already to `out`: at most
+    /// `plaintext.len() + 15` bytes.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::PlaintextLength`] if there is more plaintext than announced.
+    pub fn push(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        self.left = self.left.checked_sub(plaintext.len() as u64).ok_or(ApiMisuse::PlaintextLength)?;
+        if let Some(signed) = &mut self.signed {
+            signed.hash.update(plaintext);
+        }
+        self.encryptor.push(plaintext, out)
+    }
+
+    /// Appends the last block or the tag, and the signatures.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::PlaintextLength`] if there is less plaintext than announced; [`ApiMisuse::ContentChanged`] if it is
+    /// not the one that was signed.
+    pub fn finish(self, out: &mut Vec<u8>) -> Result<(), Error> {
+        if self.left != 0 {
+            return Err(ApiMisuse::PlaintextLength.into());
+        }
+        self.encryptor.finish(out)?;
+        if let Some(signed) = self.signed {
+            if signed.hash.finalize() != signed.digest {
+                return Err(ApiMisuse::ContentChanged.into());
+            }
+            out.extend_from_slice(&signed.trailer);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer(..)")
+    }
+}
+
+fn algorithm(cipher: Cipher, rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<Algorithm, Error> {
+    match cipher {
+        Cipher::Cbc => {
+            let mut iv = [0; 16];
+            rng.try_fill_bytes(&mut iv).map_err(|_| Error::RandomFailed)?;
+            Ok(Algorithm::Cbc { iv })
+        }
+        Cipher::Gcm => {
+            let mut nonce = [0; 12];
+            rng.try_fill_bytes(&mut nonce).map_err(|_| Error::RandomFailed)?;
+            Ok(Algorithm::Gcm { nonce: nonce.to_vec(), tag_len: 16 })
+        }
+        Cipher::Ecb => Err(ApiMisuse::EcbWritten.into()),
+    }
+}
+
+/// A new content key with what goes with it.
+struct Envelope {
+    key: ContentKey,
+    algorithm: Algorithm,
+    entries: Vec<RecipientInfo>,
+}
+
+impl Envelope {
+    fn make(
+        sealing: &Sealing,
+        recipients: &[&dyn Recipient],
+        plaintext_len: u64,
+        rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Self, Error> {
         if recipients.is_empty() {
             return Err(ApiMisuse::NoRecipients.into());
@@ -58,126 +254,44 @@ impl Sealer {
             return Err(ApiMisuse::PlaintextTooLong.into());
         }
         let key = ContentKey::random(rng)?;
-        let mut iv = [0; BLOCK];
-        rng.try_fill_bytes(&mut iv).map_err(|_| Error::RandomFailed)?;
-        let entries = recipients
-            .iter()
-            .map(|recipient| recipient.wrap_key(&key, &mut ErasedRng(rng)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let header = header(&entries, &iv, plaintext_len)?;
-        out.extend_from_slice(&header);
-        Ok(Self {
-            encryptor: cbc::Encryptor::new(key.expose_bytes(), &iv),
-            held: Zeroizing::new(Vec::with_capacity(BLOCK)),
-            left: plaintext_len,
-        })
+        let algorithm = algorithm(sealing.cipher, rng)?;
+        let wrap = |recipient: &&dyn Recipient| recipient.wrap_key(&key, &mut ErasedRng(rng));
+        let entries = recipients.iter().map(wrap).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { key, algorithm, entries })
     }
 
-    /// Plaintext bytes still to come.
-    #[must_use]
-    pub const fn remaining(&self) -> u64 {
-        self.left
-    }
-
-    /// Takes the next bytes of the plaintext and appends what fills whole blocks, encrypted, to `out`: at most
-    /// `plaintext.len() + 15` bytes.
-    ///
-    /// # Errors
-    /// [`ApiMisuse::PlaintextLength`] if there is more plaintext than announced.
-    pub fn push(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-        self.left = self.left.checked_sub(plaintext.len() as u64).ok_or(ApiMisuse::PlaintextLength)?;
-        let ready = (self.held.len() + plaintext.len()) / BLOCK * BLOCK;
-        // `ready` is 0 or at least 16, and `held` has at most 15 bytes.
-        let Some((now, later)) =
-            ready.checked_sub(self.held.len()).and_then(|n| plaintext.split_at_checked(n))
-        else {
-            self.held.extend_from_slice(plaintext);
-            return Ok(());
-        };
-        out.reserve(ready); // so that no plaintext is left behind by growing
-        let start = out.len();
-        out.append(&mut self.held);
-        out.extend_from_slice(now);
-        self.held.extend_from_slice(later);
-        self.encrypt(out, start)
-    }
-
-    /// Appends the last block.
-    ///
-    /// # Errors
-    /// [`ApiMisuse::PlaintextLength`] if there is less plaintext than announced.
-    pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), Error> {
-        if self.left != 0 {
-            return Err(ApiMisuse::PlaintextLength.into());
+    /// version and recipientInfos.
+    fn fields(&self, content_type: ContentType, dialect: Dialect) -> Result<Vec<u8>, Error> {
+        let mut infos = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            infos.push(recipient_info(entry, dialect)?);
         }
-        let start = out.len();
-        out.reserve(BLOCK);
-        out.extend_from_slice(&*Zeroizing::new(cbc::pad_block(&self.held)));
-        self.encrypt(out, start)
-    }
-
-    /// Encrypts whole blocks in place.
-    fn encrypt(&mut self, out: &mut [u8], start: usize) -> Result<(), Error> {
-        let blocks = out.get_mut(start..).unwrap_or_default();
-        // Cannot fail: these are whole blocks.
-        self.encryptor.encrypt(blocks).map_err(|_| ApiMisuse::PlaintextLength.into())
-    }
-}
-
-impl fmt::Debug for Sealer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sealer(..)")
+        infos.sort_unstable(); // X.690, 11.6
+        let infos: Vec<&[u8]> = infos.iter().map(Vec::as_slice).collect();
+        let versions = self.entries.iter().map(|entry| entry_version(entry.id(), dialect));
+        let version = match content_type {
+            ContentType::Enveloped => versions.max().unwrap_or(1),
+            _ => 1,
+        };
+        let mut fields = element(INTEGER, &[&[version]]);
+        fields.extend(element(SET, &infos));
+        Ok(fields)
     }
 }
 
-/// Length of the encrypted content: the padding takes 1 to 16 bytes.
-const fn ciphertext_len(plaintext_len: u64) -> u64 {
-    (plaintext_len / 16 + 1) * 16
-}
-
-/// Everything before the content. Lengths are computed from the inside out; none overflows, because the plaintext
-/// has at most 2^62 bytes and the rest at most [`MAX_HEADER_LEN`].
-fn header(entries: &[RecipientInfo], iv: &[u8; BLOCK], plaintext_len: u64) -> Result<Vec<u8>, Error> {
-    let mut infos = entries.iter().map(recipient_info).collect::<Result<Vec<_>, _>>()?;
-    infos.sort_unstable(); // X.690, 11.6
-    let infos: Vec<&[u8]> = infos.iter().map(Vec::as_slice).collect();
-    let recipients = element(SET, &infos);
-    let version = entries.iter().map(|entry| version_of(entry.id())).max().unwrap_or(1);
-    let version = element(INTEGER, &[&[version]]);
-
-    let mut content_info = element(OID, &[oid::DATA]);
-    put(&mut content_info, SEQUENCE, &[&element(OID, &[oid::SM4_CBC]), &element(OCTET_STRING, &[iv])]);
-    let ciphertext_len = ciphertext_len(plaintext_len);
-    put_head(&mut content_info, context(0), ciphertext_len);
-
-    let content_info_len = content_info.len() as u64 + ciphertext_len;
-    let enveloped_len =
-        (version.len() + recipients.len()) as u64 + head_len(content_info_len) + content_info_len;
-    let explicit_len = head_len(enveloped_len) + enveloped_len;
-    let outer_type = element(OID, &[oid::ENVELOPED_DATA]);
-    let message_len = outer_type.len() as u64 + head_len(explicit_len) + explicit_len;
-
-    let mut out = Vec::new();
-    put_head(&mut out, SEQUENCE, message_len);
-    out.extend_from_slice(&outer_type);
-    put_head(&mut out, context(0) | CONSTRUCTED, explicit_len);
-    put_head(&mut out, SEQUENCE, enveloped_len);
-    out.extend_from_slice(&version);
-    out.extend_from_slice(&recipients);
-    put_head(&mut out, SEQUENCE, content_info_len);
-    out.extend_from_slice(&content_info);
-    if out.len() as u64 > MAX_HEADER_LEN {
-        return Err(ApiMisuse::HeaderTooLarge.into());
+/// RFC 5652, 6.2.1 counts from 0 where the standard counts from 1.
+const fn entry_version(id: &RecipientId, dialect: Dialect) -> u8 {
+    match id {
+        RecipientId::IssuerAndSerial(_) if dialect.is_rfc() => 0,
+        id => version_of(id),
     }
-    Ok(out)
 }
 
 /// RecipientInfo, or KeyTransRecipientInfo in the words of RFC 5652, 6.2.1.
-fn recipient_info(entry: &RecipientInfo) -> Result<Vec<u8>, Error> {
+fn recipient_info(entry: &RecipientInfo, dialect: Dialect) -> Result<Vec<u8>, Error> {
     let id = match entry.id() {
-        RecipientId::IssuerAndSerial(name) => {
-            element(SEQUENCE, &[name.issuer(), &element(INTEGER, &[name.serial()])])
-        }
+        RecipientId::IssuerAndSerial(name) => name.to_der(),
+        RecipientId::SubjectKeyId(_) if dialect == Dialect::GmSsl => return Err(ApiMisuse::Dialect.into()),
         RecipientId::SubjectKeyId(id) => element(context(0), &[id.as_bytes()]),
     };
     let ciphertext = entry.ciphertext()?;
@@ -188,9 +302,9 @@ fn recipient_info(entry: &RecipientInfo) -> Result<Vec<u8>, Error> {
     Ok(element(
         SEQUENCE,
         &[
-            &element(INTEGER, &[&[version_of(entry.id())]]),
+            &element(INTEGER, &[&[entry_version(entry.id(), dialect)]]),
             &id,
-            &element(SEQUENCE, &[&element(OID, &[oid::SM2_ENCRYPTION])]),
+            &dialect.key_encryption_algorithm(),
             &element(OCTET_STRING, &[&encrypted_key]),
         ],
     ))

@@ -1,50 +1,40 @@
-//! The shape of an EnvelopedData message, walked incrementally.
+//! The shape of a message, walked incrementally.
 //!
 //! The walker takes bytes in pieces of any size and knows at every byte where in the message it is: it collects the
-//! small fields whole, passes the encrypted content through as it comes and checks that everything opened is closed
-//! and nothing follows. It interprets nothing. Its memory is the field being collected (at most
-//! [`MAX_HEADER_LEN`]) and a stack of at most [`MAX_DEPTH`] open elements.
+//! small fields whole, passes the content through as it comes and checks that everything opened is closed and nothing
+//! follows. It interprets nothing but the content type, on which the rest depends ([`grammar`](super::grammar)). Its
+//! memory is the field being collected (at most [`MAX_HEADER_LEN`]) and a stack of at most [`MAX_DEPTH`] open elements.
 //!
-//! ```text
-//! ContentInfo SEQUENCE
-//!   contentType OID                                  -> Field
-//!   [0] EXPLICIT
-//!     EnvelopedData SEQUENCE
-//!       version INTEGER                              -> Field
-//!       recipientInfos SET                           -> Field
-//!       encryptedContentInfo SEQUENCE
-//!         contentType OID                            -> Field
-//!         contentEncryptionAlgorithm SEQUENCE        -> Field
-//!         [0] IMPLICIT OCTET STRING                  -> HeaderEnd, Content ...
-//!         [1] sharedInfo1, [2] sharedInfo2           passed over
-//!       [1] unprotected attributes (RFC 5652)        passed over
-//!                                                    -> End
-//! ```
-//! Source: GM/T 0010 (GB/T 35275), envelopedData; RFC 5652, 6.1; X.690, 8.1 and 8.7.3 (segments).
+//! Source: X.690, 8.1 and 8.7.3 (segments).
 
 use alloc::vec::Vec;
 use core::mem;
 
+use super::grammar::{Closing, Field, Part, Place, closing, part};
+use super::kind::ContentType;
 use super::quirk::{Quirk, Quirks};
-use crate::ber::{Head, MAX_HEAD};
-use crate::der::{CONSTRUCTED, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, context};
+use crate::ber::{Head, MAX_HEAD, Reader};
+use crate::der::{CONSTRUCTED, OID, SEQUENCE};
 use crate::error::InvalidMessage;
 
 /// Longest part of a message before its content, in bytes: 1 MiB.
 pub const MAX_HEADER_LEN: u64 = 1 << 20;
-/// Longest part of a message after its content, in bytes: 64 KiB.
+/// Longest part of a message after its content, in bytes, if nothing is signed: 64 KiB.
 pub const MAX_TRAILER_LEN: u64 = 1 << 16;
+/// Longest part of a signed message after its content, in bytes: 1 MiB of certificates, revocation lists and signatures.
+pub const MAX_SIGNATURES_LEN: u64 = 1 << 20;
 /// Most elements open at a time.
 pub(super) const MAX_DEPTH: usize = 32;
 
-/// The fields that are collected whole.
+/// What is known about the content before it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
-    OuterType,
-    Version,
-    Recipients,
-    InnerType,
-    Algorithm,
+pub(super) enum Extent {
+    /// The content of a signed message is elsewhere, or there is none.
+    Absent,
+    /// One piece of this many bytes.
+    Exact(u64),
+    /// Segments, until they end.
+    Segments,
 }
 
 /// What the walker met.
@@ -54,25 +44,12 @@ pub(super) enum Event<'a> {
     NeedInput,
     /// A field, complete from its tag to its last byte.
     Field(Field, Vec<u8>),
-    /// The content begins here. Its length, if the message gives it in one piece.
-    HeaderEnd(Option<u64>),
-    /// Some bytes of the encrypted content.
+    /// The content begins here, or would.
+    HeaderEnd(Extent),
+    /// Some bytes of the content.
     Content(&'a [u8]),
     /// The message is complete.
     End,
-}
-
-/// Which element is open, with the number of parts of it that have been met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    ContentInfo(u8),
-    Explicit(u8),
-    EnvelopedData(u8),
-    EncryptedContentInfo(u8),
-    /// The content in segments, or one of its segments that has segments itself.
-    Segments,
-    /// Inside a collected or skipped element of indefinite length.
-    Opaque,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +88,7 @@ pub(super) struct Walker {
     /// Bytes of the header or of the trailer so far.
     phase_len: u64,
     started: bool,
+    kind: Option<ContentType>,
     failed: Option<InvalidMessage>,
     quirks: Quirks,
 }
@@ -126,6 +104,7 @@ impl Walker {
             phase: Phase::Header,
             phase_len: 0,
             started: false,
+            kind: None,
             failed: None,
             quirks: Quirks::NONE,
         }
@@ -134,6 +113,28 @@ impl Walker {
     /// Deviations of the encoding met so far.
     pub(super) const fn quirks(&self) -> Quirks {
         self.quirks
+    }
+
+    /// The type of the message, once its identifier has been read.
+    pub(super) const fn kind(&self) -> Option<ContentType> {
+        self.kind
+    }
+
+    /// Bytes of content that come next and can be passed over unseen with [`Walker::skip`].
+    pub(super) fn skippable(&self) -> u64 {
+        if self.phase == Phase::Content && self.sink == Sink::Content && self.failed.is_none() {
+            self.body
+        } else {
+            0
+        }
+    }
+
+    /// Passes over at most [`Walker::skippable`] bytes.
+    pub(super) fn skip(&mut self, len: u64) -> Result<(), InvalidMessage> {
+        self.count(len)?;
+        self.body = self.body.checked_sub(len).ok_or(InvalidMessage::Malformed)?;
+        self.content_done();
+        Ok(())
     }
 
     /// A number of bytes, at least 1, that certainly belong to the message's header.
@@ -167,9 +168,7 @@ impl Walker {
                 let Some(bytes) = self.take_body(input)? else { return Ok(Event::NeedInput) };
                 match self.sink {
                     Sink::Content => {
-                        if self.body == 0 && self.place() != Some(Place::Segments) {
-                            self.begin_trailer();
-                        }
+                        self.content_done();
                         return Ok(Event::Content(bytes));
                     }
                     Sink::Collect(_) => self.field.extend_from_slice(bytes),
@@ -178,7 +177,7 @@ impl Walker {
                 if self.body > 0 {
                     continue;
                 }
-                if let Some(event) = self.element_done() {
+                if let Some(event) = self.element_done()? {
                     return Ok(event);
                 }
             }
@@ -243,6 +242,9 @@ impl Walker {
         let (limit, defect) = match self.phase {
             Phase::Header => (MAX_HEADER_LEN, InvalidMessage::HeaderTooLarge),
             Phase::Content => return Ok(()),
+            Phase::Trailer if self.kind.is_some_and(ContentType::is_signed) => {
+                (MAX_SIGNATURES_LEN, InvalidMessage::TrailerTooLarge)
+            }
             Phase::Trailer => (MAX_TRAILER_LEN, InvalidMessage::TrailerTooLarge),
         };
         if self.phase_len.saturating_add(len) > limit { Err(defect) } else { Ok(()) }
@@ -265,40 +267,7 @@ impl Walker {
                 Err(InvalidMessage::NotEnvelopedData)
             };
         };
-        // What each element may contain, in order. The counts of the parts met advance here and nowhere else.
-        let (next, part) = match (frame.place, head.tag) {
-            (Place::ContentInfo(0), OID) => (Place::ContentInfo(1), Part::Collect(Field::OuterType)),
-            (Place::ContentInfo(1), EXPLICIT) => (Place::ContentInfo(2), Part::Enter(Place::Explicit(0))),
-            (Place::Explicit(0), SEQUENCE) => (Place::Explicit(1), Part::Enter(Place::EnvelopedData(0))),
-            (Place::EnvelopedData(0), INTEGER) => (Place::EnvelopedData(1), Part::Collect(Field::Version)),
-            (Place::EnvelopedData(1), SET) => (Place::EnvelopedData(2), Part::Collect(Field::Recipients)),
-            (Place::EnvelopedData(2), SEQUENCE) => {
-                (Place::EnvelopedData(3), Part::Enter(Place::EncryptedContentInfo(0)))
-            }
-            (Place::EnvelopedData(3), ATTRIBUTES) => {
-                (Place::EnvelopedData(4), Part::Skip(Quirk::UnprotectedAttributes))
-            }
-            (Place::EncryptedContentInfo(0), OID) => {
-                (Place::EncryptedContentInfo(1), Part::Collect(Field::InnerType))
-            }
-            (Place::EncryptedContentInfo(1), SEQUENCE) => {
-                (Place::EncryptedContentInfo(2), Part::Collect(Field::Algorithm))
-            }
-            (Place::EncryptedContentInfo(2), CONTENT | CONTENT_SEGMENTS) => {
-                (Place::EncryptedContentInfo(3), Part::Content)
-            }
-            (Place::EncryptedContentInfo(3), SHARED_INFO_1 | SHARED_INFO_1_SEGMENTS) => {
-                (Place::EncryptedContentInfo(4), Part::Skip(Quirk::SharedInfo))
-            }
-            (Place::EncryptedContentInfo(3 | 4), SHARED_INFO_2 | SHARED_INFO_2_SEGMENTS) => {
-                (Place::EncryptedContentInfo(5), Part::Skip(Quirk::SharedInfo))
-            }
-            (Place::Segments, OCTET_STRING) => (Place::Segments, Part::Segment),
-            (Place::Segments, OCTET_STRING_SEGMENTS) => (Place::Segments, Part::Enter(Place::Segments)),
-            (Place::Opaque, _) => (Place::Opaque, Part::Opaque),
-            (Place::ContentInfo(0), _) => return Err(InvalidMessage::NotEnvelopedData),
-            _ => return Err(InvalidMessage::Malformed),
-        };
+        let (next, part) = part(self.kind, frame.place, head.tag)?;
         frame.place = next;
         match part {
             Part::Enter(place) => self.enter(place, head),
@@ -342,7 +311,7 @@ impl Walker {
         self.sink = sink;
         match head.len {
             None => self.enter(Place::Opaque, head),
-            Some(0) => Ok(self.element_done()),
+            Some(0) => self.element_done(),
             Some(len) => {
                 self.within_limit(len)?;
                 self.body = len;
@@ -351,20 +320,25 @@ impl Walker {
         }
     }
 
-    /// The encrypted content begins.
+    /// The content begins.
     fn content(&mut self, head: Head) -> Result<Option<Event<'static>>, InvalidMessage> {
         self.phase = Phase::Content;
         self.sink = Sink::Content;
-        if head.tag == CONTENT {
+        if head.tag & CONSTRUCTED == 0 {
             self.body = head.len.unwrap_or(0); // primitive, so there is a length
-            if self.body == 0 {
-                self.begin_trailer();
-            }
-            return Ok(Some(Event::HeaderEnd(Some(self.body))));
+            self.content_done();
+            return Ok(Some(Event::HeaderEnd(Extent::Exact(self.body))));
         }
         self.quirks.insert(Quirk::SegmentedContent);
         self.enter(Place::Segments, head)?;
-        Ok(Some(Event::HeaderEnd(None)))
+        Ok(Some(Event::HeaderEnd(Extent::Segments)))
+    }
+
+    /// Content in one piece ends with its body; segments end when the element around them does.
+    fn content_done(&mut self) {
+        if self.body == 0 && self.place() != Some(Place::Segments) {
+            self.begin_trailer();
+        }
     }
 
     fn begin_trailer(&mut self) {
@@ -373,13 +347,18 @@ impl Walker {
     }
 
     /// The body at hand has ended. Gives the field if that was the last byte of one.
-    fn element_done(&mut self) -> Option<Event<'static>> {
+    fn element_done(&mut self) -> Result<Option<Event<'static>>, InvalidMessage> {
         match (self.sink, self.place()) {
             (Sink::Collect(field), place) if place != Some(Place::Opaque) => {
                 self.sink = Sink::Skip;
-                Some(Event::Field(field, mem::take(&mut self.field)))
+                if field == Field::OuterType {
+                    let id = Reader::new(&self.field).expect(OID, &mut self.quirks)?;
+                    let kind = ContentType::of(id.body, &mut self.quirks);
+                    self.kind = Some(kind.ok_or(InvalidMessage::NotEnvelopedData)?);
+                }
+                Ok(Some(Event::Field(field, mem::take(&mut self.field))))
             }
-            _ => None,
+            _ => Ok(None),
         }
     }
 
@@ -393,23 +372,20 @@ impl Walker {
 
     /// Closes the innermost element, which must be complete.
     fn close(&mut self) -> Result<Option<Event<'static>>, InvalidMessage> {
-        let closed = self.stack.pop().map(|frame| frame.place);
-        match closed {
-            Some(
-                Place::ContentInfo(2)
-                | Place::Explicit(1)
-                | Place::EnvelopedData(3..)
-                | Place::EncryptedContentInfo(3..),
-            ) => Ok(None),
-            Some(Place::EncryptedContentInfo(2)) => Err(InvalidMessage::NoContent),
-            Some(Place::Segments) => {
+        let Some(closed) = self.stack.pop() else { return Err(InvalidMessage::Malformed) };
+        match closing(closed.place)? {
+            Closing::Complete => Ok(None),
+            Closing::Detached => {
+                self.begin_trailer();
+                Ok(Some(Event::HeaderEnd(Extent::Absent)))
+            }
+            Closing::Segments => {
                 if self.place() != Some(Place::Segments) {
                     self.begin_trailer();
                 }
                 Ok(None)
             }
-            Some(Place::Opaque) => Ok(self.element_done()),
-            _ => Err(InvalidMessage::Malformed),
+            Closing::Opaque => self.element_done(),
         }
     }
 
@@ -417,23 +393,3 @@ impl Walker {
         self.stack.last().map(|frame| frame.place)
     }
 }
-
-/// What to do with the element that begins.
-enum Part {
-    Enter(Place),
-    Collect(Field),
-    Skip(Quirk),
-    Opaque,
-    Content,
-    Segment,
-}
-
-const EXPLICIT: u8 = context(0) | CONSTRUCTED;
-const CONTENT: u8 = context(0);
-const CONTENT_SEGMENTS: u8 = context(0) | CONSTRUCTED;
-const SHARED_INFO_1: u8 = context(1);
-const SHARED_INFO_1_SEGMENTS: u8 = context(1) | CONSTRUCTED;
-const SHARED_INFO_2: u8 = context(2);
-const SHARED_INFO_2_SEGMENTS: u8 = context(2) | CONSTRUCTED;
-const ATTRIBUTES: u8 = context(1) | CONSTRUCTED;
-const OCTET_STRING_SEGMENTS: u8 = OCTET_STRING | CONSTRUCTED;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use envelope::cms::{Decoded, Header, HeaderDecoder, RawKey, Sealer};
+use envelope::cms::{Compat, Decoded, Header, HeaderDecoder, Sealer};
 use envelope::{RecipientInfo, Sm2Identity, Sm2Recipient, simple};
 use sm_primitives::SecretScalar;
 use sm_primitives::sm2::hazmat;
@@ -53,7 +53,7 @@ fn headers_of_long_messages() {
         let mut header = Vec::new();
         Sealer::start(&[&recipient("alice")], len, &mut TestRng::new("long"), &mut header).unwrap();
         let mut rest = &header[..];
-        let Decoded::Header(read) = HeaderDecoder::new(RawKey::Refused).push(&mut rest).unwrap() else {
+        let Decoded::Header(read) = HeaderDecoder::new(Compat::STRICT).push(&mut rest).unwrap() else {
             panic!("the header is whole");
         };
         assert!(rest.is_empty());

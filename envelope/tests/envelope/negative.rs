@@ -241,8 +241,18 @@ fn other_content_encryptions() {
     assert_eq!(with(&[&sm4, &null]), InvalidMessage::EcbContent);
     assert_eq!(with(&[&ecb]), InvalidMessage::EcbContent);
     assert_eq!(with(&[&ecb, &vector]), InvalidMessage::EcbContent);
-    let gcm = oid("1.2.156.10197.1.104.8");
-    assert_eq!(with(&[&gcm, &vector]), InvalidMessage::UnsupportedContentEncryption);
+    let ccm = oid("1.2.156.10197.1.104.9");
+    assert_eq!(with(&[&ccm, &vector]), InvalidMessage::UnsupportedContentEncryption);
+    let gcm = |parts: &[&[u8]]| with(&[&oid("1.2.156.10197.1.104.8"), &tlv(0x30, parts)]);
+    assert_eq!(with(&[&oid("1.2.156.10197.1.104.8"), &vector]), InvalidMessage::Malformed);
+    assert_eq!(with(&[&oid("1.2.156.10197.1.104.8")]), InvalidMessage::Malformed);
+    assert_eq!(gcm(&[&[2, 1, 16]]), InvalidMessage::Malformed, "no nonce");
+    assert_eq!(gcm(&[&[4, 0], &[2, 1, 16]]), InvalidMessage::Malformed, "an empty nonce");
+    assert_eq!(gcm(&[&tlv(0x04, &[&[1; 65]]), &[2, 1, 16]]), InvalidMessage::Malformed, "a long nonce");
+    for len in [0, 11, 17, 255] {
+        assert_eq!(gcm(&[&vector, &[2, 1, len]]), InvalidMessage::Malformed, "a tag of {len} bytes");
+    }
+    assert_eq!(gcm(&[&vector, &[2, 1, 16], &null]), InvalidMessage::Malformed);
     let aes = oid("2.16.840.1.101.3.4.1.2");
     assert_eq!(with(&[&aes, &vector]), InvalidMessage::UnsupportedContentEncryption);
     assert_eq!(with(&[&oid(SM4_CBC)]), InvalidMessage::Malformed, "no initial vector");
@@ -259,8 +269,13 @@ fn other_content_encryptions() {
 
 #[test]
 fn other_messages() {
-    for dotted in ["1.2.156.10197.6.1.4.2.1", "1.2.156.10197.6.1.4.2.2", "1.2.840.113549.1.7.2", "2.5.4.3"] {
+    for dotted in ["1.2.156.10197.6.1.4.2.6", "1.2.840.113549.1.7.5", "1.2.840.113549.1.9.16.1.23", "2.5.4.3"]
+    {
         assert_eq!(defect(|p| p.outer_type = oid(dotted)), InvalidMessage::NotEnvelopedData);
+    }
+    for leaf in [1, 2, 4, 5] {
+        let dotted = format!("1.2.156.10197.6.1.4.2.{leaf}");
+        assert_eq!(defect(|p| p.outer_type = oid(&dotted)), InvalidMessage::Malformed, "another structure");
     }
     for bytes in [&[0x31, 0][..], &[0xa0, 0], &[0x84, 1, 0], &[0x30, 3, 2, 1, 1]] {
         assert_eq!(defect_of(bytes), InvalidMessage::NotEnvelopedData, "{bytes:?}");

@@ -1,6 +1,6 @@
 //! Every deviation on the list is accepted and reported, alone.
 
-use envelope::cms::{Decoded, Header, HeaderDecoder, Quirk, Quirks, RawKey};
+use envelope::cms::{Compat, Decoded, Header, HeaderDecoder, Quirk, Quirks, Switch};
 use envelope::error::InvalidMessage;
 use envelope::{Error, Sm2Identity, simple};
 
@@ -214,13 +214,13 @@ fn fields_after_the_content() {
 }
 
 /// Reads the header under a compatibility switch and opens with alice's key, which the entry names.
-fn open_raw(raw_key: RawKey, encrypted_key: &[u8]) -> Result<Quirks, Error> {
+fn open_raw(compat: Compat, encrypted_key: &[u8]) -> Result<Quirks, Error> {
     let mut parts = Parts::new();
     let entry = ktri(2, &parts.id, &key_algorithm(SM2_ENCRYPTION), &tlv(0x04, &[encrypted_key]));
     parts.recipients = tlv(0x31, &[&entry]);
     let message = parts.build();
     let mut rest = &message[..];
-    let Decoded::Header(header) = HeaderDecoder::new(raw_key).push(&mut rest)? else {
+    let Decoded::Header(header) = HeaderDecoder::new(compat).push(&mut rest)? else {
         panic!("the header is complete");
     };
     let alice = key("alice");
@@ -244,14 +244,16 @@ fn raw_keys_only_on_request() {
         header.recipients()[0].ciphertext().unwrap().to_c1c3c2()
     };
     let c1c2c3 = [&c1c3c2[..65], &c1c3c2[97..], &c1c3c2[65..97]].concat();
-    for (order, raw, other_order) in
-        [(RawKey::C1C3C2, &c1c3c2, RawKey::C1C2C3), (RawKey::C1C2C3, &c1c2c3, RawKey::C1C3C2)]
-    {
+    let one = |switch| Compat::STRICT.with(switch);
+    for (order, raw, other_order) in [
+        (one(Switch::RawKeyC1C3C2), &c1c3c2, one(Switch::RawKeyC1C2C3)),
+        (one(Switch::RawKeyC1C2C3), &c1c2c3, one(Switch::RawKeyC1C3C2)),
+    ] {
         for form in [&raw[..], &raw[1..]] {
             let quirks = open_raw(order, form).unwrap();
             assert_eq!(quirks.iter().collect::<Vec<_>>(), [Quirk::RawKey]);
             let refused = Some(InvalidMessage::EncryptedKey.into());
-            assert_eq!(open_raw(RawKey::Refused, form).err(), refused);
+            assert_eq!(open_raw(Compat::STRICT, form).err(), refused);
             assert_eq!(open_raw(order, &form[..form.len() - 1]).err(), refused, "a byte short");
             assert_eq!(open_raw(order, &[form, &[0]].concat()).err(), refused, "a byte long");
             assert_eq!(open_raw(other_order, form).err(), Some(Error::WrongKey));
@@ -278,7 +280,8 @@ fn a_raw_key_that_looks_as_if_it_had_the_prefix() {
     let entry = ktri(2, &parts.id, &key_algorithm(SM2_ENCRYPTION), &tlv(0x04, &[&raw[1..]]));
     parts.recipients = tlv(0x31, &[&entry]);
     let message = parts.build();
-    let Decoded::Header(header) = HeaderDecoder::new(RawKey::C1C3C2).push(&mut &message[..]).unwrap() else {
+    let compat = Compat::STRICT.with(Switch::RawKeyC1C3C2);
+    let Decoded::Header(header) = HeaderDecoder::new(compat).push(&mut &message[..]).unwrap() else {
         panic!("the header is complete");
     };
     let alice = key("alice");

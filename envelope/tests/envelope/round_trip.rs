@@ -1,6 +1,6 @@
 //! What is sealed opens again, for every recipient, length and way of cutting the stream.
 
-use envelope::cms::{Decoded, Header, HeaderDecoder, RawKey, Sealer};
+use envelope::cms::{Compat, Decoded, Header, HeaderDecoder, Sealer};
 use envelope::error::ApiMisuse;
 use envelope::{
     ContentKey, Error, Identity, IssuerAndSerial, Recipient, RecipientId, RecipientInfo, Sm2Identity,
@@ -166,7 +166,7 @@ fn streamed(plaintext: &[u8], seal_cuts: &[usize], open_cuts: &[usize]) -> Vec<u
     sealer.finish(&mut message).unwrap();
 
     let bob = key("bob");
-    let mut decoder = Some(HeaderDecoder::new(RawKey::Refused));
+    let mut decoder = Some(HeaderDecoder::new(Compat::STRICT));
     let mut opener = None;
     let mut opened = Vec::new();
     for mut piece in pieces(&message, open_cuts) {
@@ -174,6 +174,7 @@ fn streamed(plaintext: &[u8], seal_cuts: &[usize], open_cuts: &[usize]) -> Vec<u
             assert!(reading.wants() >= 1);
             match reading.push(&mut piece).unwrap() {
                 Decoded::NeedsMore(reading) => decoder = Some(reading),
+                Decoded::Plain(_) => panic!("an enveloped message"),
                 Decoded::Header(header) => {
                     let key = header.unlock(&[&Sm2Identity::new(&bob)]).unwrap();
                     opener = Some(header.open(key));

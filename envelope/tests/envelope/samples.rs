@@ -75,7 +75,6 @@ fn other_message_types() {
     for name in [
         "gmt0010/cfca_sadkSignedData.p7",
         "gmt0010/cfca_sadkSignedDataDetach.p7",
-        "gmt0010/gmsm_signedAndEnveloped_1.p7.pem",
         "gmt0010/gmsm_gmssl_certchain.p7.pem",
         "gmt0010/gmssl/signed.p7.pem",
     ] {

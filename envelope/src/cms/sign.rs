@@ -1,0 +1,385 @@
+//! Writing signatures.
+//!
+//! ```text
+//! Signing::start -> update ... -> finish -> Unsigned::digests -> signatures -> Unsigned::complete -> SignedContent
+//! SignedContent::detached, or SignedWriter::start -> push ... -> finish, or Sealer::start_signed -> push ... -> finish
+//! ```
+//! The content passes twice: once to be hashed, and once, unless the signature is detached, to be written. In DER the
+//! length of a message stands at its beginning, and that of a signature is known only when it is made.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use sm_primitives::sm2::{DistId, Signature, dsa};
+use sm_primitives::sm3::{self, Sm3};
+
+use super::dialect::Dialect;
+use super::frame::{Level, heads};
+use super::kind::ContentType;
+use super::oid;
+use super::seal::MAX_PLAINTEXT_LEN;
+use super::signers::{ContentId, MAX_CERTIFICATES, MAX_SIGNERS};
+use super::time::Time;
+use super::walker::MAX_SIGNATURES_LEN;
+use crate::certificate::Certificate;
+use crate::der::{CONSTRUCTED, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, context, element};
+use crate::error::{ApiMisuse, Error, InvalidCertificate};
+
+/// Somebody whose signature goes into a message: a certificate and, if the dialect has attributes, a time.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    certificate: Certificate,
+    time: Option<Time>,
+}
+
+impl Signer {
+    /// The holder of a certificate (DER or PEM), which goes into the message. Its chain and validity are the caller's to
+    /// check.
+    ///
+    /// # Errors
+    /// [`InvalidCertificate`]: malformed, not SM2, or its key usage does not permit signatures.
+    pub fn new(certificate: &[u8]) -> Result<Self, Error> {
+        let certificate = Certificate::parse(certificate)?;
+        if !certificate.permits_signing() {
+            return Err(InvalidCertificate::SigningKeyUsage.into());
+        }
+        Ok(Self { certificate, time: None })
+    }
+
+    /// Says when the signature was made.
+    #[must_use]
+    pub fn at(self, time: Time) -> Self {
+        Self { time: Some(time), ..self }
+    }
+
+    /// signingTime, contentType, messageDigest and signingCertificateV2 as a DER SET OF.
+    fn attributes(&self, dialect: Dialect, digest: &[u8; 32]) -> Vec<u8> {
+        let attribute =
+            |id: &[u8], value: &[u8]| element(SEQUENCE, &[&element(OID, &[id]), &element(SET, &[value])]);
+        // ESSCertIDv2 of RFC 5035: the digest algorithm, because it is not the default, and the digest.
+        let certificate_digest = element(OCTET_STRING, &[&sm3::digest(self.certificate.as_der())]);
+        let certificate_id = element(SEQUENCE, &[&dialect.digest_algorithm(), &certificate_digest]);
+        let mut attributes = Vec::from([
+            attribute(oid::CONTENT_TYPE, &element(OID, &[ContentType::Data.id(dialect.is_rfc())])),
+            attribute(oid::MESSAGE_DIGEST, &element(OCTET_STRING, &[digest])),
+            attribute(
+                oid::SIGNING_CERTIFICATE_V2,
+                &element(SEQUENCE, &[&element(SEQUENCE, &[&certificate_id])]),
+            ),
+        ]);
+        attributes.extend(self.time.map(|time| attribute(oid::SIGNING_TIME, &time.to_der())));
+        set_of(attributes)
+    }
+}
+
+/// Hashes the content for its signers.
+pub struct Signing {
+    dialect: Dialect,
+    signers: Vec<Signer>,
+    certificates: Vec<Vec<u8>>,
+    plain: Sm3,
+    /// What each signer signs, if there are no attributes.
+    direct: Vec<Sm3>,
+    content_len: u64,
+    left: u64,
+}
+
+impl Signing {
+    /// Begins a content of `content_len` bytes, at most [`MAX_PLAINTEXT_LEN`], for 1 to [`MAX_SIGNERS`] signers.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::SignatureCount`], [`ApiMisuse::PlaintextTooLong`].
+    pub fn start(signers: Vec<Signer>, dialect: Dialect, content_len: u64) -> Result<Self, Error> {
+        if signers.is_empty() || signers.len() > MAX_SIGNERS {
+            return Err(ApiMisuse::SignatureCount.into());
+        }
+        if content_len > MAX_PLAINTEXT_LEN {
+            return Err(ApiMisuse::PlaintextTooLong.into());
+        }
+        let content = ContentId::new(ContentType::Data.id(dialect.is_rfc()).to_vec(), Some(content_len));
+        let direct = |signer: &Signer| match dialect {
+            Dialect::Cfca => Some(DistId::default().hasher(signer.certificate.public_key())),
+            Dialect::GmSsl => Some(Sm3::new().chain(&content.encoding_before_content().unwrap_or_default())),
+            Dialect::Standard | Dialect::Rfc => None,
+        };
+        let direct = signers.iter().filter_map(direct).collect();
+        let certificates = signers.iter().map(|signer| signer.certificate.as_der().to_vec()).collect();
+        let plain = Sm3::new();
+        Ok(Self { dialect, signers, certificates, plain, direct, content_len, left: content_len })
+    }
+
+    /// Adds a certificate (DER) that goes into the message beside those of the signers, for example that of their CA.
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: &[u8]) -> Self {
+        self.certificates.push(certificate.to_vec());
+        self
+    }
+
+    /// Takes the next bytes of the content.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::PlaintextLength`] if there is more content than announced.
+    pub fn update(&mut self, content: &[u8]) -> Result<(), Error> {
+        self.left = self.left.checked_sub(content.len() as u64).ok_or(ApiMisuse::PlaintextLength)?;
+        self.plain.update(content);
+        self.direct.iter_mut().for_each(|hash| hash.update(content));
+        Ok(())
+    }
+
+    /// Ends the content: what is to be signed.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::PlaintextLength`] if there is less content than announced.
+    pub fn finish(self) -> Result<Unsigned, Error> {
+        if self.left != 0 {
+            return Err(ApiMisuse::PlaintextLength.into());
+        }
+        let Self { dialect, signers, certificates, plain, direct, content_len, .. } = self;
+        let digest = plain.finalize();
+        let mut direct = direct.into_iter().map(Sm3::finalize);
+        let (mut digests, mut attributes) = (Vec::new(), Vec::new());
+        for signer in &signers {
+            let set = dialect.has_attributes().then(|| signer.attributes(dialect, &digest));
+            digests.push(match &set {
+                Some(set) => DistId::default().digest(signer.certificate.public_key(), set),
+                None => direct.next().unwrap_or(digest),
+            });
+            attributes.push(set);
+        }
+        Ok(Unsigned { dialect, signers, certificates, digest, content_len, digests, attributes })
+    }
+}
+
+impl fmt::Debug for Signing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signing").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+/// A content that has been hashed and waits for its signatures, however long they take: from a private key, or from two
+/// parties.
+#[derive(Debug)]
+pub struct Unsigned {
+    dialect: Dialect,
+    signers: Vec<Signer>,
+    certificates: Vec<Vec<u8>>,
+    digest: [u8; 32],
+    content_len: u64,
+    digests: Vec<[u8; 32]>,
+    attributes: Vec<Option<Vec<u8>>>,
+}
+
+impl Unsigned {
+    /// What each signer signs, in their order: the 32-byte e of GB/T 32918.2. Signing takes it as it is.
+    #[must_use]
+    pub fn digests(&self) -> &[[u8; 32]] {
+        &self.digests
+    }
+
+    /// Takes the signatures of [`Unsigned::digests`], in that order, and verifies each.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::SignatureCount`], [`ApiMisuse::SignatureOfOtherKey`], [`ApiMisuse::SignaturesTooLarge`].
+    pub fn complete(self, signatures: &[Signature]) -> Result<SignedContent, Error> {
+        if signatures.len() != self.signers.len() {
+            return Err(ApiMisuse::SignatureCount.into());
+        }
+        let mut infos = Vec::new();
+        let parts = self.signers.iter().zip(&self.digests).zip(&self.attributes).zip(signatures);
+        for (((signer, digest), attributes), signature) in parts {
+            dsa::verify_digest(signer.certificate.public_key(), digest, signature)
+                .map_err(|_| ApiMisuse::SignatureOfOtherKey)?;
+            infos.push(self.signer_info(signer, attributes.as_deref(), signature));
+        }
+        let mut certificates = self.certificates;
+        certificates.sort_unstable();
+        certificates.dedup();
+        let trailer = trailer(certificates, infos)?;
+        Ok(SignedContent {
+            dialect: self.dialect,
+            digest: self.digest,
+            content_len: self.content_len,
+            trailer,
+        })
+    }
+
+    /// Source: GM/T 0010 (GB/T 35275), signerInfo.
+    fn signer_info(&self, signer: &Signer, attributes: Option<&[u8]>, signature: &Signature) -> Vec<u8> {
+        // IMPLICIT: the tag of the SET is replaced.
+        let implicit = attributes.map(|set| {
+            let mut implicit = set.to_vec();
+            implicit.iter_mut().take(1).for_each(|tag| *tag = context(0) | CONSTRUCTED);
+            implicit
+        });
+        element(
+            SEQUENCE,
+            &[
+                &element(INTEGER, &[&[1]]),
+                &signer.certificate.issuer_and_serial().to_der(),
+                &self.dialect.digest_algorithm(),
+                &implicit.unwrap_or_default(),
+                &self.dialect.signature_algorithm(),
+                &element(OCTET_STRING, &[&signature.to_der()]),
+            ],
+        )
+    }
+}
+
+/// A content with its signatures, to be written in one of three forms: detached, with the content in the clear
+/// ([`SignedWriter`]), or with the content encrypted ([`Sealer::start_signed`](super::Sealer::start_signed)).
+#[derive(Debug)]
+pub struct SignedContent {
+    dialect: Dialect,
+    digest: [u8; 32],
+    content_len: u64,
+    trailer: Vec<u8>,
+}
+
+impl SignedContent {
+    /// signedData without the content: a whole message in DER.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::Dialect`]: GmSSL signs no content that is elsewhere.
+    pub fn detached(&self) -> Result<Vec<u8>, Error> {
+        if self.dialect == Dialect::GmSsl {
+            return Err(ApiMisuse::Dialect.into());
+        }
+        Ok(without_content(self.dialect, &self.trailer))
+    }
+
+    pub(super) const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// SM3(content).
+    pub(super) const fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// Length of the content in bytes.
+    #[must_use]
+    pub const fn content_len(&self) -> u64 {
+        self.content_len
+    }
+
+    /// certificates and signerInfos.
+    pub(super) fn trailer(&self) -> &[u8] {
+        &self.trailer
+    }
+}
+
+/// Writes signedData with its content, which passes for the second time and must not have changed.
+pub struct SignedWriter {
+    hash: Sm3,
+    digest: [u8; 32],
+    left: u64,
+    trailer: Vec<u8>,
+}
+
+impl SignedWriter {
+    /// Appends what stands before the content to `out`. Output is DER.
+    #[must_use]
+    pub fn start(signed: SignedContent, out: &mut Vec<u8>) -> Self {
+        let SignedContent { dialect, digest, content_len, trailer } = signed;
+        let outer = element(OID, &[ContentType::Signed.id(dialect.is_rfc())]);
+        let fields = signed_fields(dialect);
+        let inner = element(OID, &[ContentType::Data.id(dialect.is_rfc())]);
+        let levels = [
+            Level::new(SEQUENCE, &outer),
+            Level::new(context(0) | CONSTRUCTED, &[]),
+            Level { tag: SEQUENCE, before: &fields, after: trailer.len() as u64 },
+            Level::new(SEQUENCE, &inner),
+            Level::new(context(0) | CONSTRUCTED, &[]),
+            Level::new(OCTET_STRING, &[]),
+        ];
+        // The content has at most 2^62 bytes.
+        out.extend(heads(&levels, content_len).unwrap_or_default());
+        Self { hash: Sm3::new(), digest, left: content_len, trailer }
+    }
+
+    /// Takes the next bytes of the content and appends them to `out`.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::ContentChanged`] if there is more content than was signed.
+    pub fn push(&mut self, content: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        self.left = self.left.checked_sub(content.len() as u64).ok_or(ApiMisuse::ContentChanged)?;
+        self.hash.update(content);
+        out.extend_from_slice(content);
+        Ok(())
+    }
+
+    /// Appends the signatures.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::ContentChanged`] if the content is not the one that was signed. The message is then worthless.
+    pub fn finish(self, out: &mut Vec<u8>) -> Result<(), Error> {
+        if self.left != 0 || self.hash.finalize() != self.digest {
+            return Err(ApiMisuse::ContentChanged.into());
+        }
+        out.extend_from_slice(&self.trailer);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SignedWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedWriter").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+/// signedData with certificates (DER) and nothing else: how chains travel.
+///
+/// # Errors
+/// [`ApiMisuse::SignaturesTooLarge`].
+pub fn certificates_only(certificates: &[&[u8]], dialect: Dialect) -> Result<Vec<u8>, Error> {
+    let certificates = certificates.iter().map(|der| der.to_vec()).collect();
+    Ok(without_content(dialect, &trailer(certificates, Vec::new())?))
+}
+
+/// Everything of a message of type data before its content of `content_len` bytes; nothing follows that.
+///
+/// # Errors
+/// [`ApiMisuse::PlaintextTooLong`] above [`MAX_PLAINTEXT_LEN`].
+pub fn data_header(dialect: Dialect, content_len: u64) -> Result<Vec<u8>, Error> {
+    if content_len > MAX_PLAINTEXT_LEN {
+        return Err(ApiMisuse::PlaintextTooLong.into());
+    }
+    let content = ContentId::new(ContentType::Data.id(dialect.is_rfc()).to_vec(), Some(content_len));
+    content.encoding_before_content().ok_or_else(|| ApiMisuse::PlaintextTooLong.into())
+}
+
+/// version and digestAlgorithms.
+fn signed_fields(dialect: Dialect) -> Vec<u8> {
+    let mut fields = element(INTEGER, &[&[1]]);
+    fields.extend(element(SET, &[&dialect.digest_algorithm()]));
+    fields
+}
+
+fn without_content(dialect: Dialect, trailer: &[u8]) -> Vec<u8> {
+    let rfc = dialect.is_rfc();
+    let inner = element(SEQUENCE, &[&element(OID, &[ContentType::Data.id(rfc)])]);
+    let signed = element(SEQUENCE, &[&signed_fields(dialect), &inner, trailer]);
+    let explicit = element(context(0) | CONSTRUCTED, &[&signed]);
+    element(SEQUENCE, &[&element(OID, &[ContentType::Signed.id(rfc)]), &explicit])
+}
+
+/// certificates and signerInfos. A reader of this crate accepts no more.
+fn trailer(certificates: Vec<Vec<u8>>, infos: Vec<Vec<u8>>) -> Result<Vec<u8>, Error> {
+    if certificates.len() > MAX_CERTIFICATES {
+        return Err(ApiMisuse::SignaturesTooLarge.into());
+    }
+    let mut trailer = set_of(certificates);
+    trailer.iter_mut().take(1).for_each(|tag| *tag = context(0) | CONSTRUCTED);
+    trailer.extend(set_of(infos));
+    if trailer.len() as u64 > MAX_SIGNATURES_LEN {
+        return Err(ApiMisuse::SignaturesTooLarge.into());
+    }
+    Ok(trailer)
+}
+
+/// SET OF in the order of DER. Source: X.690, 11.6.
+fn set_of(mut elements: Vec<Vec<u8>>) -> Vec<u8> {
+    elements.sort_unstable();
+    let elements: Vec<&[u8]> = elements.iter().map(Vec::as_slice).collect();
+    element(SET, &elements)
+}
