@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+pub use crate::bid::InvalidBid;
+
 /// Why an envelope was not sealed or not opened. The variant says whose fault it is.
 ///
 /// A message's header is public, so its errors are precise. The decrypted content is not: whatever is wrong with it
@@ -13,6 +15,8 @@ pub enum Error {
     ApiMisuse(ApiMisuse),
     /// The message is broken, cut short or not of a kind that this crate opens.
     InvalidMessage(InvalidMessage),
+    /// The sealed bid is broken, cut short or not of a version that this crate opens.
+    InvalidBid(InvalidBid),
     /// The certificate cannot stand for a recipient or signer.
     InvalidCertificate(InvalidCertificate),
     /// A signature does not hold.
@@ -23,6 +27,8 @@ pub enum Error {
     WrongKey,
     /// The content does not decrypt to a padded message. Deliberately says no more.
     DecryptionFailed,
+    /// So many more shares are needed to open the bid.
+    MoreShares(u8),
     /// The random source failed.
     RandomFailed,
 }
@@ -63,6 +69,20 @@ pub enum ApiMisuse {
     ContentTwice,
     /// A dialect that cannot express what was asked for.
     Dialect,
+    /// A text or number of a new bid exceeds the limits of the format.
+    BidTerms,
+    /// Model, threshold and roles of a new bid do not go together.
+    BidPolicy,
+    /// A share of a new bid has no recipient, or a recipient has no share.
+    BidHolders,
+    /// A name that no file in a bid may have, or that was given twice.
+    BidName,
+    /// More files, or more content, than a bid takes.
+    BidTooLarge,
+    /// The signature of a bid is empty or longer than 64 KiB, or there is none where one was announced.
+    BidSignature,
+    /// The lock's secret was not given for a bid that has a lock, or given for one that has none.
+    BidLock,
 }
 
 /// Defects of a message.
@@ -157,11 +177,16 @@ impl fmt::Display for Error {
         f.write_str(match self {
             Self::ApiMisuse(misuse) => return misuse.fmt(f),
             Self::InvalidMessage(defect) => return defect.fmt(f),
+            Self::InvalidBid(defect) => return defect.fmt(f),
             Self::InvalidCertificate(defect) => return defect.fmt(f),
             Self::InvalidSignature(defect) => return defect.fmt(f),
             Self::NoMatchingRecipient => "the message is not addressed to any of these keys",
             Self::WrongKey => "the message names this key, but its content key does not open with it",
             Self::DecryptionFailed => "the content does not decrypt",
+            Self::MoreShares(1) => "one more share is needed to open the bid",
+            Self::MoreShares(missing) => {
+                return write!(f, "{missing} more shares are needed to open the bid");
+            }
             Self::RandomFailed => "the random source failed",
         })
     }
@@ -188,6 +213,15 @@ impl fmt::Display for ApiMisuse {
             Self::SignaturesTooLarge => "certificates and signatures exceed 1 MiB",
             Self::ContentTwice => "the message carries its content; none is to be given",
             Self::Dialect => "this dialect cannot express that",
+            Self::BidTerms => "a text of the bid is too long or has control characters, or a number is out of bounds",
+            Self::BidPolicy => "threshold, shares and roles do not go together",
+            Self::BidHolders => "every share needs a recipient, and every recipient a share",
+            Self::BidName => {
+                "a file name is not a plain relative path (no `..`, `\\`, `:` or control characters), or comes twice"
+            }
+            Self::BidTooLarge => "a bid takes at most 100000 files and 2^48 bytes",
+            Self::BidSignature => "a signature has 1 to 65536 bytes",
+            Self::BidLock => "the secret of the time lock is missing, or there is no lock",
         })
     }
 }
@@ -263,6 +297,12 @@ impl From<ApiMisuse> for Error {
 impl From<InvalidMessage> for Error {
     fn from(defect: InvalidMessage) -> Self {
         Self::InvalidMessage(defect)
+    }
+}
+
+impl From<InvalidBid> for Error {
+    fn from(defect: InvalidBid) -> Self {
+        Self::InvalidBid(defect)
     }
 }
 

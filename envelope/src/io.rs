@@ -27,6 +27,7 @@
 //! ```
 //! Progress is best shown by a reader that counts, given as `input`.
 
+pub mod bid;
 mod input;
 mod part_file;
 mod signed;

@@ -73,6 +73,7 @@ extern crate alloc;
 
 pub mod armor;
 mod ber;
+pub mod bid;
 mod certificate;
 pub mod cms;
 mod der;

@@ -9,7 +9,7 @@ use sm_primitives::sm3::Sm3;
 
 use crate::ber::Reader;
 use crate::cms::Quirks;
-use crate::der::{INTEGER, SEQUENCE, element};
+use crate::der::{INTEGER, SEQUENCE, context, element};
 use crate::error::{ApiMisuse, Error, InvalidMessage};
 use crate::key::ContentKey;
 
@@ -88,6 +88,16 @@ impl RecipientId {
     #[must_use]
     pub fn of_key(key: &PublicKey) -> Self {
         Self::SubjectKeyId(SubjectKeyId::of(key))
+    }
+
+    /// IssuerAndSerialNumber, or the key id under `[0]` IMPLICIT (RFC 5652, 6.2.1).
+    pub(crate) fn to_der(&self) -> Vec<u8> {
+        match self {
+            Self::IssuerAndSerial(name) => {
+                element(SEQUENCE, &[name.issuer(), &element(INTEGER, &[name.serial()])])
+            }
+            Self::SubjectKeyId(id) => element(context(0), &[id.as_bytes()]),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`bid_kit`] | sealed bids that are broken in one place each |
 //! | [`frames`] | frames built from the written layout |
 //! | [`fuzz`] | one function per decoder of bytes from outside |
 //! | [`model`] | a server without storage, and a client and a server with one key |
@@ -22,6 +23,7 @@
     reason = "support for tests: whatever fails here is a failed test"
 )]
 
+pub mod bid_kit;
 pub mod frames;
 pub mod fuzz;
 pub mod model;

@@ -289,11 +289,10 @@ const fn entry_version(id: &RecipientId, dialect: Dialect) -> u8 {
 
 /// RecipientInfo, or KeyTransRecipientInfo in the words of RFC 5652, 6.2.1.
 fn recipient_info(entry: &RecipientInfo, dialect: Dialect) -> Result<Vec<u8>, Error> {
-    let id = match entry.id() {
-        RecipientId::IssuerAndSerial(name) => name.to_der(),
-        RecipientId::SubjectKeyId(_) if dialect == Dialect::GmSsl => return Err(ApiMisuse::Dialect.into()),
-        RecipientId::SubjectKeyId(id) => element(context(0), &[id.as_bytes()]),
-    };
+    if dialect == Dialect::GmSsl && matches!(entry.id(), RecipientId::SubjectKeyId(_)) {
+        return Err(ApiMisuse::Dialect.into());
+    }
+    let id = entry.id().to_der();
     let ciphertext = entry.ciphertext()?;
     if ciphertext.c2().len() != ContentKey::LEN {
         return Err(ApiMisuse::ContentKeyLength.into());
