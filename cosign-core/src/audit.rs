@@ -6,6 +6,7 @@
 //! | module | what |
 //! |---|---|
 //! | `record` | what a leaf says, as bytes that have one form only |
+//! | `lock` | time locks that a record says were released or refused |
 //! | `tree` | leaf and node hashes, complete subtrees, the frontier that a log appends to |
 //! | `proof` | inclusion and consistency proofs: making them from stored nodes, checking them |
 //! | `head` | tree heads signed with SM2 |
@@ -17,6 +18,7 @@
 
 mod export;
 mod head;
+mod lock;
 mod proof;
 mod record;
 #[cfg(test)]
@@ -26,6 +28,7 @@ mod verify;
 
 pub use export::{EXPORT_MAGIC, Item, ItemHeader, ItemKind, Malformed};
 pub use head::{HEAD_LEN, HeadError, SignedTreeHead, TreeHead};
+pub use lock::LockItem;
 pub use proof::{ConsistencyProof, InclusionProof, ProofError};
 pub use record::{Act, Event, MAX_RECORD, Record, SignatureItem};
 pub use tree::{EMPTY_ROOT, Frontier, Hash, Node, leaf_hash, node_hash};

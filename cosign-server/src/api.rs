@@ -8,6 +8,7 @@ mod extract;
 mod health;
 mod keys;
 mod observe;
+mod opening;
 mod operations;
 mod problem;
 #[cfg(test)]
@@ -22,8 +23,8 @@ use axum::{
 
 use crate::{
     domain::{
-        ports::{Clock, Readiness, Signer},
-        services::{AuditLog, Devices, Keys},
+        ports::{Clock, Opening, Readiness, Signer},
+        services::{AuditLog, Devices, Keys, OpeningKeys},
     },
     telemetry::Telemetry,
 };
@@ -39,6 +40,10 @@ pub struct Api {
     pub keys: Arc<Keys>,
     /// The audit log.
     pub audit: Arc<AuditLog>,
+    /// Which opening keys there are.
+    pub opening_keys: Arc<OpeningKeys>,
+    /// What they open.
+    pub opening: Arc<dyn Opening>,
     /// The protocol.
     pub signer: Arc<dyn Signer>,
     /// Whether the server can do its work.
@@ -69,6 +74,9 @@ pub fn router(api: Api) -> Router {
         .route("/v1/keys/{key_id}/records", get(audit::records))
         .route("/v1/audit/head", get(audit::head))
         .route("/v1/audit/consistency", get(audit::consistency))
+        .route("/v1/opening-keys", get(opening::list))
+        .route("/v1/locks/release", post(opening::release))
+        .route("/v1/locks/check", post(opening::check))
         .route("/v1/keys/{key_id}/{operation}", post(operations::operate))
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)

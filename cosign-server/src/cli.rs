@@ -4,6 +4,7 @@ mod audit;
 mod commands;
 mod duration;
 mod master_key;
+mod opening_key;
 mod output;
 mod recover;
 
@@ -53,6 +54,9 @@ enum Command {
     /// The master key and the wrapping keys under it; a running server goes on.
     #[command(subcommand)]
     MasterKey(MasterKey),
+    /// Opening keys: bids that are locked to one open at a time that they name, not before.
+    #[command(subcommand)]
+    OpeningKey(opening_key::OpeningKeys),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -299,6 +303,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             }
             Command::Key(key) => commands::key(key).await,
             Command::MasterKey(command) => master_key::run(command).await,
+            Command::OpeningKey(command) => opening_key::run(command).await,
             Command::Audit(audit) => audit::run(audit).await,
             Command::Version(output) => {
                 commands::version(output.json);

@@ -8,6 +8,7 @@ pub mod enrolment;
 mod error;
 pub mod key;
 pub mod once;
+pub mod opening;
 pub mod ports;
 pub mod services;
 pub mod throttle;

@@ -7,6 +7,7 @@
 mod heads;
 mod issue;
 pub(crate) mod master;
+mod opening;
 mod operate;
 mod pending;
 mod pool;

@@ -5,6 +5,7 @@
 mod apply;
 mod audit;
 mod keys;
+mod opening;
 mod read;
 mod rows;
 mod sqlite;

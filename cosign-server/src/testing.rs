@@ -29,7 +29,7 @@ use crate::{
             Clock, Entropy, Signer, Store,
             testing::{CountingEntropy, FakeClock},
         },
-        services::{AuditLog, Devices, Keys, Operator, Wanted},
+        services::{AuditLog, Devices, Keys, OpeningKeys, Operator, Wanted},
     },
     signer::{
         EntropyRng, HeadSettings, MasterKey as _, PoolSettings, Sealer, SignerService, SignerSettings,
@@ -148,6 +148,8 @@ impl World {
             devices: Arc::clone(&devices),
             keys: Arc::clone(&keys),
             audit: Arc::new(AuditLog::new(Arc::clone(&store))),
+            opening_keys: Arc::new(OpeningKeys::new(Arc::clone(&store))),
+            opening: Arc::new(signer.clone()),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(store, signer.clone())),
             clock: time,

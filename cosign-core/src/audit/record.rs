@@ -44,6 +44,12 @@ impl Act {
     pub const UNLOCK: Self = Self(0x87);
     /// The number of shares of a key that its owner may give to others was set.
     pub const SEATS: Self = Self(0x88);
+    /// An opening key was made, which bids may be time-locked to.
+    pub const OPENING_KEY: Self = Self(0x89);
+    /// An opening key was retired: no new bids are to be locked to it.
+    pub const RETIRE: Self = Self(0x8a);
+    /// Time locks of bids were released, or refused. Lists [`LockItem`](super::LockItem)s in place of signatures.
+    pub const RELEASE: Self = Self(0x8b);
 
     /// A protocol operation.
     #[must_use]
@@ -76,6 +82,9 @@ impl Act {
             Self::REVOKE => "revoke",
             Self::UNLOCK => "unlock",
             Self::SEATS => "seats",
+            Self::OPENING_KEY => "opening-key",
+            Self::RETIRE => "retire",
+            Self::RELEASE => "release",
             Self(byte) => match Op::from_byte(byte) {
                 Some(op) => op.as_str(),
                 None => "unknown",

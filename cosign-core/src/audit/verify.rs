@@ -43,6 +43,11 @@ pub enum Invalid {
         /// Number of its record.
         seq: u64,
     },
+    /// A record says that a time lock was released before its time.
+    ReleasedEarly {
+        /// Its number.
+        seq: u64,
+    },
     /// The last records are under no head.
     Unsigned,
     /// The earlier head has another root at its size: the log was forked or rewritten.
@@ -78,6 +83,9 @@ impl fmt::Display for Invalid {
             }
             Self::Time { size } => write!(f, "the tree head of size {size} is older than the one before it"),
             Self::Proof { seq } => write!(f, "the inclusion proof of record {seq} does not lead to the root"),
+            Self::ReleasedEarly { seq } => {
+                write!(f, "record {seq} says that a time lock was released before its time")
+            }
             Self::Unsigned => f.write_str("the last records are under no tree head"),
             Self::Forked { size } => {
                 write!(
@@ -152,6 +160,11 @@ impl Verifier {
                 _ => Err(Invalid::Order),
             };
         };
+        if let Item::Record(Record { seq, event }) = &item
+            && event.releases_early()
+        {
+            return Err(Invalid::ReleasedEarly { seq: *seq });
+        }
         match (&mut self.state, item) {
             (State::Start, Item::Start(tree)) => {
                 meets(self.earlier.as_ref(), tree.size(), || tree.root())?;

@@ -74,19 +74,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
     }
 }
 
-/// A POST: its JSON body and, if it names itself, its name.
-pub(super) struct Input<T> {
+/// A POST: its JSON body of at most `MAX` bytes and, if it names itself, its name.
+pub(super) struct Input<T, const MAX: usize = MAX_JSON> {
     pub(super) body: T,
     pub(super) once: Option<Once>,
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Input<T> {
+impl<T: DeserializeOwned, S: Send + Sync, const MAX: usize> FromRequest<S> for Input<T, MAX> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         demand_type(&parts.headers, "application/json")?;
-        let bytes = read(body, MAX_JSON).await?;
+        let bytes = read(body, MAX).await?;
         let body = serde_json::from_slice(&bytes).map_err(|error| Problem::malformed(error.to_string()))?;
         Ok(Self { body, once: named(&parts.method, &parts.uri, &parts.headers, &bytes)? })
     }

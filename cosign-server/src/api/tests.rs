@@ -2,6 +2,7 @@
 
 mod audit;
 mod modes;
+mod opening;
 mod shares;
 
 use axum::{

@@ -25,7 +25,7 @@ use crate::{
     domain::{
         Error as DomainError,
         ports::{Clock, Entropy, Readiness, Signer, Store, Unit},
-        services::{AuditLog, Devices, Keys, Operator},
+        services::{AuditLog, Devices, Keys, OpeningKeys, Operator},
     },
     signer::{LogError, Sealer, SealerError, SignerService, TreeHeads, WrappingKeys},
     store::{Access, OpenError, SqliteStore},
@@ -112,6 +112,8 @@ impl Server {
             devices: Arc::new(Devices::new(Arc::clone(&port), Arc::clone(&clock))),
             keys: Arc::new(Keys::new(Arc::clone(&port), Arc::clone(&clock), Arc::clone(&entropy))),
             audit: Arc::new(AuditLog::new(Arc::clone(&port))),
+            opening_keys: Arc::new(OpeningKeys::new(Arc::clone(&port))),
+            opening: Arc::new(signer.clone()),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(port, signer.clone())),
             clock,

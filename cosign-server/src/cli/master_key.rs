@@ -51,7 +51,7 @@ pub(super) async fn run(command: MasterKey) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn open(path: &Path) -> Result<(Offline, Sealer), Failure> {
+pub(super) async fn open(path: &Path) -> Result<(Offline, Sealer), Failure> {
     let config = Config::read(path)?;
     start_logs(&config.log, "warn");
     let (clock, entropy) = (Arc::new(SystemClock::new()), Arc::new(OsEntropy));

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::domain::{audit::Record, services::KeyView};
+use crate::domain::{
+    audit::{Act, LockItem, Record},
+    services::KeyView,
+};
 
 /// Prints a line. A closed pipe is not an error.
 pub(crate) fn say(line: impl Display) {
@@ -80,11 +83,17 @@ pub(super) fn key_line(key: &KeyView) -> String {
 
 pub(super) fn record_json(record: &Record) -> Value {
     let event = &record.event;
-    let signatures: Vec<Value> = event
-        .items
-        .iter()
-        .map(|item| json!({ "e": hex::encode(item.digest), "r": hex::encode(item.r) }))
-        .collect();
+    let signatures = event.items.iter().filter(|_| event.act != Act::RELEASE);
+    let signatures: Vec<Value> =
+        signatures.map(|item| json!({ "e": hex::encode(item.digest), "r": hex::encode(item.r) })).collect();
+    let lock = |lock: LockItem| {
+        json!({
+            "file_id": hex::encode(lock.file_id),
+            "not_before": lock.not_before,
+            "commitment": hex::encode(lock.commitment),
+        })
+    };
+    let locks: Vec<Value> = event.locks().map(lock).collect();
     json!({
         "seq": record.seq,
         "time_ms": event.at_ms,
@@ -97,6 +106,7 @@ pub(super) fn record_json(record: &Record) -> Value {
         "count": event.count,
         "public_key": event.public_key.map(hex::encode),
         "signatures": signatures,
+        "locks": locks,
         "result": event.outcome(),
         "note": event.note,
         "leaf": hex::encode(record.leaf()),

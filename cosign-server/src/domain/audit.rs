@@ -9,7 +9,7 @@ use cosign_core::{
     sm_primitives::sm2::PublicKey,
 };
 
-pub use cosign_core::audit::{Act, Event, Record, SignatureItem, SignedTreeHead};
+pub use cosign_core::audit::{Act, Event, LockItem, Record, SignatureItem, SignedTreeHead};
 
 /// Note of the record of a confirmed refresh. The highest epoch among these is the oldest that a key may have.
 pub const ACTIVATED: &str = "activated";
@@ -117,6 +117,9 @@ impl Walk {
         if record.seq != entry.seq {
             return broken("the record stands in another's place");
         }
+        if record.event.releases_early() {
+            return broken("it says that a time lock was released before its time");
+        }
         let hashes = self.tree.append(leaf_hash(&entry.record));
         if hashes != entry.hashes {
             return broken("the record or its hashes were changed");
@@ -207,6 +210,18 @@ mod tests {
         let mut walk = Walk::new(*key().public_key(), None);
         walk.record(first).unwrap();
         walk
+    }
+
+    #[test]
+    fn a_log_that_released_early_is_broken() {
+        for (not_before, early) in [(1, false), (2, true)] {
+            let lock = LockItem { commitment: [1; 32], file_id: [2; 16], not_before };
+            let event = Event::administration(1999, Act::RELEASE, "");
+            let event = Event { items: vec![lock.into()], ..event };
+            let entry = Entry::append(&event, &mut Frontier::new());
+            let walked = Walk::new(*key().public_key(), None).record(&entry);
+            assert_eq!(walked.is_err(), early, "{walked:?}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::{
     enrolment::CodeHash,
     key::{IssuedKey, Resealed, Status, StoredKey, WrappedKey},
     once::Outcome,
+    opening::{Answer, Ask, OpeningKey, Question},
 };
 
 /// Time. The one implementation that reads a real clock is `app::clock`.
@@ -42,6 +43,22 @@ pub trait Signer: Send + Sync {
     /// # Errors
     /// [`Error`] only where the protocol has no word for it: no certificate, too many failures, shutting down.
     fn answer(&self, caller: Caller, frame: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>>;
+}
+
+/// What an opening key is used for: the time locks of bids.
+pub trait Opening: Send + Sync {
+    /// Answers for each lock, in order. `Ask::Release` gives what is in a lock only if the clock has reached the time that is
+    /// inside; all releases and refusals are in the audit log before it returns.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] unless there are 1..=[`MAX_LOCKS`](super::opening::MAX_LOCKS); [`Error::TooManyRequests`],
+    /// [`Error::Busy`], storage faults. Nothing was released then.
+    fn open(
+        &self,
+        device: DeviceId,
+        ask: Ask,
+        questions: Vec<Question>,
+    ) -> BoxFuture<'_, Result<Vec<Answer>, Error>>;
 }
 
 /// Whether the server can do its work now.
@@ -168,6 +185,22 @@ pub enum Write {
     Reseal(Box<Resealed>),
     /// The audit key under another wrapping key. `Stale` when it is not as it was.
     ResealAuditKey {
+        /// As it is sealed now.
+        old: Vec<u8>,
+        /// As it is to be sealed.
+        new: Vec<u8>,
+    },
+    /// A new opening key. `Duplicate` when its id is known.
+    AddOpeningKey(OpeningKey),
+    /// Retires an opening key; it opens what it opened before. `Stale` when it is unknown or retired.
+    RetireOpeningKey {
+        /// X || Y.
+        public_key: [u8; 64],
+        /// Unix milliseconds.
+        at_ms: u64,
+    },
+    /// An opening key under another wrapping key. `Stale` when it is not as it was.
+    ResealOpeningKey {
         /// As it is sealed now.
         old: Vec<u8>,
         /// As it is to be sealed.
@@ -314,6 +347,8 @@ pub trait Store: Send + Sync {
     fn tree_head(&self, size: Option<u64>) -> BoxFuture<'_, Result<Option<SignedTreeHead>, StoreError>>;
     /// At most `limit` tree heads in the order in which they were signed, without the first `skip`.
     fn tree_heads(&self, skip: u64, limit: u32) -> BoxFuture<'_, Result<Vec<SignedTreeHead>, StoreError>>;
+    /// The opening keys, oldest first; those retired too.
+    fn opening_keys(&self) -> BoxFuture<'_, Result<Vec<OpeningKey>, StoreError>>;
     /// The sealed audit key.
     fn audit_key(&self) -> BoxFuture<'_, Result<Option<SealedAuditKey>, StoreError>>;
 }

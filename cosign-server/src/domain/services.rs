@@ -3,11 +3,13 @@
 mod audit;
 mod devices;
 mod keys;
+mod opening;
 mod operator;
 mod shares;
 
 pub use audit::{AuditLog, ProvenRecords, Selection};
 pub use devices::Devices;
 pub use keys::{KeyView, Keys, PinView, Wanted};
+pub use opening::OpeningKeys;
 pub use operator::Operator;
 pub use shares::Recovery;

@@ -6,7 +6,7 @@
 //! aad    = label || form || version 4 || key id || epoch 4 || purpose 1 || P 64 || suite 1 || mode 1
 //! ```
 //! The mode is that of the PIN. It is left out in base mode, and with it the suite if that is D. The label tells an active
-//! share from a pending refresh and from the audit key. The associated data ties a record to its key, its epoch and its
+//! share from a pending refresh, from the audit key and from opening keys. The associated data ties a record to its key, its epoch and its
 //! place, so a row that was moved, mixed or rolled back does not open.
 
 use std::{
@@ -62,6 +62,8 @@ pub enum Content {
     PendingRefresh,
     /// The private key that signs tree heads of the audit log.
     AuditKey,
+    /// The private key that bids are time-locked to.
+    OpeningKey,
 }
 
 /// What a sealed record is, where it stands.
@@ -77,7 +79,7 @@ pub struct Place<'a> {
     pub purpose: Purpose,
     /// How its PIN is turned into its mask.
     pub mode: PinMode,
-    /// X || Y of the joint public key, or of the audit key.
+    /// X || Y of the joint public key, of the audit key or of the opening key.
     pub public_key: &'a [u8; 64],
     /// What it is.
     pub content: Content,
@@ -87,6 +89,16 @@ impl<'a> Place<'a> {
     /// The place of the audit key.
     #[must_use]
     pub const fn audit_key(public_key: &'a [u8; 64]) -> Self {
+        Self::whole_key(public_key, Content::AuditKey)
+    }
+
+    /// The place of an opening key.
+    #[must_use]
+    pub const fn opening_key(public_key: &'a [u8; 64]) -> Self {
+        Self::whole_key(public_key, Content::OpeningKey)
+    }
+
+    const fn whole_key(public_key: &'a [u8; 64], content: Content) -> Self {
         const NO_KEY: KeyId = KeyId::from_bytes([0; 16]);
         Self {
             key_id: &NO_KEY,
@@ -95,7 +107,7 @@ impl<'a> Place<'a> {
             purpose: Purpose::Sign,
             mode: PinMode::Base,
             public_key,
-            content: Content::AuditKey,
+            content,
         }
     }
 
@@ -104,6 +116,7 @@ impl<'a> Place<'a> {
             Content::Share => b"cosign-rec-v1",
             Content::PendingRefresh => b"cosign-pnd-v1",
             Content::AuditKey => b"cosign-log-v1",
+            Content::OpeningKey => b"cosign-opn-v1",
         }
     }
 
@@ -274,6 +287,7 @@ mod tests {
             ("public key", Place { public_key: &[8; 64], ..place() }),
             ("pending", Place { content: Content::PendingRefresh, ..place() }),
             ("audit key", Place { content: Content::AuditKey, ..place() }),
+            ("opening key", Place { content: Content::OpeningKey, ..place() }),
         ] {
             assert_eq!(keys(&[1]).open(&other, &sealed).unwrap_err(), SealError::Forged, "{what}");
         }

@@ -58,9 +58,9 @@ impl From<StoreError> for SealerError {
 pub struct Sealer {
     master: Box<dyn MasterKey>,
     keys: WrappingKeys,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
     /// The last key that the background pass looked at.
     cursor: Mutex<Option<KeyId>>,
 }
@@ -141,7 +141,7 @@ impl Sealer {
     }
 
     /// Seals the next records under the newest wrapping key, in transactions of their own. Goes through all keys in the
-    /// order of their ids, starting after `after`, and before the first through the audit key; returns the last one looked
+    /// order of their ids, starting after `after`, and before the first through the audit key and the opening keys; returns the last one looked
     /// at, or `None` at the end, and how many shares were sealed again.
     ///
     /// # Errors
@@ -150,6 +150,7 @@ impl Sealer {
         let Some(newest) = self.keys.newest() else { return Ok((None, 0)) };
         if after.is_none() {
             self.reseal_audit_key().await?;
+            self.reseal_opening_keys().await?;
         }
         let rows = self.store.sealed_before(newest, after, BATCH).await?;
         let last =
@@ -188,7 +189,26 @@ impl Sealer {
                 return Ok(());
             }
         };
-        match self.store.commit([Write::ResealAuditKey { old: key.sealed, new }].into()).await {
+        self.replace_sealed(Write::ResealAuditKey { old: key.sealed, new }).await
+    }
+
+    async fn reseal_opening_keys(&self) -> Result<(), SealerError> {
+        for key in self.store.opening_keys().await? {
+            if self.keys.is_current(&key.sealed) {
+                continue;
+            }
+            match self.again(&Place::opening_key(&key.public_key.as_point().to_bytes()), &key.sealed) {
+                Ok(new) => self.replace_sealed(Write::ResealOpeningKey { old: key.sealed, new }).await?,
+                Err(error) => {
+                    tracing::error!(key = %key.id(), %error, "the opening key was not sealed again");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn replace_sealed(&self, write: Write) -> Result<(), SealerError> {
+        match self.store.commit([write].into()).await {
             // Another process does the same.
             Ok(()) | Err(StoreError::Stale) => Ok(()),
             Err(error) => Err(error.into()),

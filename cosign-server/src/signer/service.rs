@@ -7,7 +7,7 @@ use cosign_core::{
     server::{Claim, Incoming, Unreadable, receive, refuse},
 };
 use futures_util::future::BoxFuture;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use super::{
@@ -155,6 +155,15 @@ impl SignerService {
         keys.open(&place, &sealed).map(drop).map_err(|_| Error::Internal)
     }
 
+    pub(super) const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Counts as an operation under way until what it gives is dropped.
+    pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.in_flight).acquire_owned().await.map_err(|_| Error::Unavailable)
+    }
+
     /// Takes no more operations and waits for those under way.
     pub async fn drain(&self) {
         if let Ok(all) = self.in_flight.acquire_many(MAX_IN_FLIGHT).await {
@@ -172,11 +181,8 @@ impl Signer for SignerService {
     fn answer(&self, caller: Caller, frame: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
         Box::pin(async move {
             let device = caller.device.ok_or(Error::NoClientCertificate)?;
-            let now_ms = self.core.clock.now_ms();
-            if let Some(retry_after_s) = self.core.refusals.wait_s(&device, now_ms) {
-                return Err(Error::TooManyRequests { retry_after_s });
-            }
-            let permit = Arc::clone(&self.in_flight).acquire_owned().await.map_err(|_| Error::Unavailable)?;
+            self.core.demand_patience(&device)?;
+            let permit = self.enter().await?;
             let core = Arc::clone(&self.core);
             let task = tokio::spawn(async move {
                 let answer = core.answer(&device, &frame).await;
@@ -237,10 +243,22 @@ impl Core {
     fn report(&self, op: Option<Op>, device: &DeviceId, answer: &[u8], started_ns: u64) {
         let code = status(answer);
         if matches!(code, Some(Code::Key | Code::Pin | Code::Proof | Code::SidConflict)) {
-            self.refusals.failed(device, self.clock.now_ms());
+            self.count_refusal(device);
         }
         let elapsed_ns = self.clock.monotonic_ns().saturating_sub(started_ns);
         self.telemetry.operation(op.map_or("none", Op::as_str), code.map_or("ok", Code::name), elapsed_ns);
+    }
+
+    /// Whether a device has been refused too often of late.
+    pub(super) fn demand_patience(&self, device: &DeviceId) -> Result<(), Error> {
+        match self.refusals.wait_s(device, self.clock.now_ms()) {
+            Some(retry_after_s) => Err(Error::TooManyRequests { retry_after_s }),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn count_refusal(&self, device: &DeviceId) {
+        self.refusals.failed(device, self.clock.now_ms());
     }
 
     pub(super) fn rng(&self) -> EntropyRng {

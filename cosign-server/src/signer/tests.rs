@@ -8,6 +8,7 @@ mod heads;
 mod keygen;
 mod moves;
 mod oblivious;
+mod opening;
 mod operator;
 mod recovery;
 mod refresh;

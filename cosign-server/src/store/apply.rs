@@ -3,7 +3,7 @@
 use cosign_core::{KeyId, audit::Frontier};
 use sqlx::SqliteConnection;
 
-use super::{audit, keys, wrapping};
+use super::{audit, keys, opening, wrapping};
 use crate::domain::{
     audit::{SealedAuditKey, SignedTreeHead},
     key::{PENDING_TTL_MS, Status},
@@ -81,6 +81,11 @@ pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write, tree
         Write::AddWrappingKey { master, key } => wrapping::add(connection, *master, key).await,
         Write::Reseal(resealed) => wrapping::reseal(connection, resealed).await,
         Write::ResealAuditKey { old, new } => wrapping::reseal_audit_key(connection, old, new).await,
+        Write::AddOpeningKey(key) => opening::add(connection, key).await,
+        Write::RetireOpeningKey { public_key, at_ms } => {
+            opening::retire(connection, public_key, *at_ms).await
+        }
+        Write::ResealOpeningKey { old, new } => opening::reseal(connection, old, new).await,
         Write::DropWrappingKeys => wrapping::drop_unused(connection).await,
         Write::ReplaceMasterKey { from, to, keys } => {
             wrapping::replace_master(connection, *from, *to, keys).await

@@ -14,6 +14,7 @@ use crate::domain::{
     device::Device,
     key::{IssuedKey, StoredKey, WrappedKey},
     once::Outcome,
+    opening::OpeningKey,
     ports::{LiveSession, RecordsOfKey, StoreError},
 };
 
@@ -234,6 +235,12 @@ pub(super) async fn tree_heads(
         .fetch_all(pool)
         .await;
     all(rows, rows::tree_head)
+}
+
+pub(super) async fn opening_keys(pool: &SqlitePool) -> Result<Vec<OpeningKey>, StoreError> {
+    let rows =
+        sqlx::query("SELECT * FROM opening_keys ORDER BY created_ms, public_key").fetch_all(pool).await;
+    all(rows, rows::opening_key)
 }
 
 pub(super) async fn audit_key(pool: &SqlitePool) -> Result<Option<SealedAuditKey>, StoreError> {

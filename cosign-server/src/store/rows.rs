@@ -12,6 +12,7 @@ use crate::domain::{
     device::{Device, Name},
     key::{Charge, Gate, IssuedKey, Kind, Origin, Parent, Seats, Status, StoredKey, WrappedKey},
     once::Outcome,
+    opening::OpeningKey,
     ports::{LiveSession, StoreError},
 };
 
@@ -201,6 +202,18 @@ pub(super) fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
 
 pub(super) fn tree_head(row: &SqliteRow) -> Result<SignedTreeHead, sqlx::Error> {
     SignedTreeHead::decode(row.try_get("head")?).map_err(|_| malformed("a tree head is malformed"))
+}
+
+pub(super) fn opening_key(row: &SqliteRow) -> Result<OpeningKey, sqlx::Error> {
+    let public_key =
+        PublicPoint::from_bytes(&bytes(row, "public_key")?).ok_or_else(|| malformed("not a public key"))?;
+    Ok(OpeningKey {
+        public_key: public_key.into(),
+        label: name(row, "label")?,
+        created_ms: number(row, "created_ms")?,
+        retired_ms: row.try_get::<Option<i64>, _>("retired_ms")?.map(unsigned).transpose()?,
+        sealed: row.try_get("sealed")?,
+    })
 }
 
 pub(super) fn audit_key(row: &SqliteRow) -> Result<SealedAuditKey, sqlx::Error> {

@@ -28,6 +28,7 @@ use crate::{
         device::Device,
         key::{IssuedKey, Status, StoredKey, WrappedKey},
         once::Outcome,
+        opening::OpeningKey,
         ports::{LiveSession, RecordsOfKey, Store, StoreError, Unit, Write},
     },
     telemetry::Telemetry,
@@ -320,6 +321,10 @@ impl Store for SqliteStore {
 
     fn tree_heads(&self, skip: u64, limit: u32) -> BoxFuture<'_, Result<Vec<SignedTreeHead>, StoreError>> {
         Box::pin(read::tree_heads(&self.readers, skip, limit))
+    }
+
+    fn opening_keys(&self) -> BoxFuture<'_, Result<Vec<OpeningKey>, StoreError>> {
+        Box::pin(read::opening_keys(&self.readers))
     }
 
     fn audit_key(&self) -> BoxFuture<'_, Result<Option<SealedAuditKey>, StoreError>> {

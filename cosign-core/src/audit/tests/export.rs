@@ -6,8 +6,8 @@ use super::{KEY, log_key, records};
 use crate::{
     LogId,
     audit::{
-        Coverage, Frontier, Hash, InclusionProof, Invalid, Item, ItemHeader, Node, Record, SignedTreeHead,
-        TreeHead, Verified, Verifier,
+        Act, Coverage, Frontier, Hash, InclusionProof, Invalid, Item, ItemHeader, LockItem, Node, Record,
+        SignedTreeHead, TreeHead, Verified, Verifier,
     },
 };
 
@@ -87,6 +87,21 @@ fn verify(
 
 fn refused(items: impl IntoIterator<Item = Item>) -> Invalid {
     verify(items, None, None).unwrap_err()
+}
+
+#[test]
+fn a_release_before_its_time_is_refused_in_a_run_and_in_a_selection() {
+    let at_ms = records(COUNT)[5].event.at_ms;
+    for (not_before, early) in [(at_ms / 1000, false), (at_ms / 1000 + 1, true)] {
+        let mut records = records(COUNT);
+        let lock = LockItem { commitment: [1; 32], file_id: [2; 16], not_before };
+        records[5].event.act = Act::RELEASE;
+        records[5].event.items = vec![lock.into()];
+        for items in [run(&records, 0), selection(&records)] {
+            let outcome = verify(items, None, None).map(drop);
+            assert_eq!(outcome, if early { Err(Invalid::ReleasedEarly { seq: 6 }) } else { Ok(()) });
+        }
+    }
 }
 
 #[test]

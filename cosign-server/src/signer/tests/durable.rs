@@ -21,6 +21,7 @@ use crate::{
         device::Device,
         key::{IssuedKey, StoredKey, WrappedKey},
         once::Outcome,
+        opening::OpeningKey,
         ports::{LiveSession, RecordsOfKey, Store, StoreError, Unit, Write},
     },
     testing::{Phone, WRONG_PIN, World, digest, records, row, status},
@@ -154,6 +155,10 @@ impl Store for Obstinate {
 
     fn tree_heads(&self, skip: u64, limit: u32) -> BoxFuture<'_, Result<Vec<SignedTreeHead>, StoreError>> {
         self.inner.tree_heads(skip, limit)
+    }
+
+    fn opening_keys(&self) -> BoxFuture<'_, Result<Vec<OpeningKey>, StoreError>> {
+        self.inner.opening_keys()
     }
 
     fn audit_key(&self) -> BoxFuture<'_, Result<Option<SealedAuditKey>, StoreError>> {

@@ -19,7 +19,7 @@ async fn sealer(world: &World, store: Arc<dyn Store>, master: [u8; 32]) -> Resul
 }
 
 /// As a second process sees the database.
-async fn elsewhere(world: &World) -> Sealer {
+pub(super) async fn elsewhere(world: &World) -> Sealer {
     sealer(world, Arc::clone(&world.sqlite) as _, MASTER).await.unwrap()
 }
 
