@@ -4,6 +4,7 @@ mod audit;
 mod batch;
 mod evaluate;
 mod keygen;
+mod locks;
 mod recovery;
 mod refresh;
 mod session;
@@ -31,8 +32,9 @@ pub(crate) use self::refresh::Links;
 pub(crate) use self::session::Exchange;
 pub use self::{
     audit::LogHead,
-    batch::{Batch, Item},
+    batch::{Batch, Decryption, DecryptionItem, Item},
     keygen::{ITERATIONS, KeygenRequest, Step},
+    locks::{LockAnswer, OpeningKey, SealedLock},
     recovery::Recovery,
     refresh::Renewed,
     split::ShareRequest,
@@ -175,7 +177,8 @@ impl Client {
         blocking(move || evaluate::unlock(&link, &record, &credentials).map(Arc::new)).await
     }
 
-    /// Opens SM2 ciphertexts, in requests of at most 256 one after the other. Gives the plaintexts in order and the
+    /// Opens SM2 ciphertexts, all of them or none, in requests of at most 256 one after the other: for many that are not of
+    /// one making there is [`Client::decrypt_many`]. Gives the plaintexts in order and the
     /// number of wrong PINs since the last success.
     ///
     /// # Errors

@@ -61,8 +61,8 @@ pub mod transfer;
 
 pub use address::ServerAddress;
 pub use client::{
-    Batch, Client, ClockComparison, Credentials, ITERATIONS, Item, KeygenRequest, LogHead, Recovery, Renewed,
-    ShareRequest, Step,
+    Batch, Client, ClockComparison, Credentials, Decryption, DecryptionItem, ITERATIONS, Item, KeygenRequest,
+    LockAnswer, LogHead, OpeningKey, Recovery, Renewed, SealedLock, ShareRequest, Step,
 };
 pub use connection::{Connection, Resend, Target, Transport};
 pub use error::{Category, Error};

@@ -51,6 +51,21 @@ pub struct Decrypted {
     pub failures: u8,
 }
 
+/// What became of each ciphertext of one request, in their order.
+pub struct Opened {
+    /// One for each ciphertext; `None` if it does not open. Whether the ciphertext was changed or the answer was wrong is
+    /// not known.
+    pub plaintexts: Vec<Option<Zeroizing<Vec<u8>>>>,
+    /// Wrong PINs since the last success, 0..=9: to be shown to the user.
+    pub failures: u8,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("count", &self.plaintexts.len()).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Decrypted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decrypted").field("count", &self.plaintexts.len()).finish_non_exhaustive()
@@ -108,20 +123,38 @@ impl AwaitingPlaintexts<'_> {
     /// As [`crate::sign::AwaitingSignatures::finish`]; `E_VERIFY` does not say whether the answer or the ciphertext
     /// was wrong.
     pub fn finish(self, answer: &[u8]) -> Result<Progress<Self, Decrypted>, Error> {
+        Ok(match self.finish_each(answer)? {
+            Progress::Done(Opened { plaintexts, failures }) => {
+                let plaintexts: Option<_> = plaintexts.into_iter().collect();
+                let plaintexts = plaintexts.ok_or(Error::PeerMisbehaved(Code::Verify))?;
+                Progress::Done(Decrypted { plaintexts, failures })
+            }
+            Progress::Next(next) => Progress::Next(next),
+            Progress::Busy(same) => Progress::Busy(same),
+        })
+    }
+
+    /// Takes the answer and judges each ciphertext by its own C3, so that a broken one does not hide the others.
+    ///
+    /// The server must not learn which of them opened: it is told nothing, and what is sent next must not depend on it.
+    /// Timing: independent of the share and the blinding factors.
+    ///
+    /// # Errors
+    /// As [`crate::sign::AwaitingSignatures::finish`], but for `E_VERIFY`.
+    pub fn finish_each(self, answer: &[u8]) -> Result<Progress<Self, Opened>, Error> {
         let count = wire::batch_len(self.items.len())?;
         let (failures, body) = match wire::read_answer(answer, self.key.suite, &self.sid, count, POINT)? {
             Answer::Items { failures, body } => (failures, body),
             Answer::Busy => return Ok(Progress::Busy(self)),
         };
         let points = read_points(body).ok_or(Error::InvalidMessage(Code::RespPoint))?;
-        let mut plaintexts = Vec::with_capacity(points.len());
-        for ((blind, ciphertext), point) in self.items.iter().zip(points) {
+        let open = |((blind, ciphertext), point): (&(SecretScalar, Ciphertext), PublicPoint)| {
             let unblind = blind.mul(&self.key.share).invert();
             let shared = point.mul_secret(&unblind).sub_public(ciphertext.c1());
-            let opened = shared.and_then(|shared| ciphertext.open(&shared).ok());
-            plaintexts.push(opened.ok_or(Error::PeerMisbehaved(Code::Verify))?);
-        }
-        Ok(Progress::Done(Decrypted { plaintexts, failures }))
+            shared.and_then(|shared| ciphertext.open(&shared).ok())
+        };
+        let plaintexts = self.items.iter().zip(points).map(open).collect();
+        Ok(Progress::Done(Opened { plaintexts, failures }))
     }
 }
 

@@ -1,13 +1,19 @@
-//! Signing any number of digests under one unlocked key.
+//! Any number of items under one unlocked key, in requests of at most 256: the loop that signing and decryption share.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+mod decrypt;
+mod sign;
 
-use cosign_core::{ClientKey, Digest, MAX_BATCH, Op, sign::Signed};
+use std::{pin::pin, time::Duration};
+
+use cosign_core::MAX_BATCH;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use sm_primitives::sm2::Signature;
 use tokio::{sync::watch, time::sleep};
 
-use super::{Client, blocking, session};
+pub use self::{
+    decrypt::{Decryption, DecryptionItem},
+    sign::{Batch, Item},
+};
+use super::Client;
 use crate::error::{Category, Error};
 
 /// Requests of one batch that are under way at once.
@@ -15,105 +21,46 @@ const IN_FLIGHT: usize = 4;
 /// How long requests that are under way may still be answered after their batch was stopped.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
-/// What became of one digest of a [`Batch`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Item {
-    /// It is signed; the signature was verified.
-    Signed(Signature),
-    /// It was part of a request that brought no signatures, for a reason of this kind. The server may have recorded
-    /// a signature of it, but nobody has that.
-    Failed(Category),
-    /// It was not part of a request.
-    NotSent,
-}
+/// A batch as the loop sees it.
+trait Work {
+    /// What a request is made of.
+    type Input: Clone;
+    /// What a request brings.
+    type Answer;
 
-impl Item {
-    /// The signature, if there is one.
-    #[must_use]
-    pub const fn signature(&self) -> Option<&Signature> {
-        match self {
-            Self::Signed(signature) => Some(signature),
-            Self::Failed(_) | Self::NotSent => None,
-        }
-    }
+    /// What to ask for the item at this place; `None` if nothing is left to do for it.
+    fn missing(&self) -> impl Iterator<Item = (usize, &Self::Input)>;
 
-    /// Whether its request had no answer.
-    const fn is_given_up(&self) -> bool {
-        matches!(self, Self::Failed(Category::Interrupted | Category::Network))
-    }
-}
+    /// Notes what became of the items of a request. Gives the wrong PINs before it.
+    fn take(&mut self, positions: Vec<usize>, outcome: Result<Self::Answer, Error>) -> Result<u8, Error>;
 
-/// Any number of digests, and what [`Client::sign`] made of each.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    digests: Vec<Digest>,
-    items: Vec<Item>,
-}
+    /// Whether the request of an item had no answer, so that its frame may still wait to be sent.
+    fn gave_up(&self) -> bool;
 
-impl Batch {
-    /// Digests of which none is signed yet.
-    #[must_use]
-    pub fn new(digests: Vec<Digest>) -> Self {
-        let items = vec![Item::NotSent; digests.len()];
-        Self { digests, items }
-    }
-
-    /// What became of each digest, in their order.
-    #[must_use]
-    pub fn items(&self) -> &[Item] {
-        &self.items
-    }
-
-    /// How many are signed.
-    #[must_use]
-    pub fn signed(&self) -> usize {
-        self.items.iter().filter(|item| item.signature().is_some()).count()
-    }
-
-    /// Whether all are signed.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.signed() == self.items.len()
-    }
-
-    /// The digests without signature, in runs of at most 256.
-    fn requests(&self) -> Vec<Request> {
-        let without = |(position, item): (usize, &Item)| item.signature().is_none().then_some(position);
-        let missing: Vec<usize> = self.items.iter().enumerate().filter_map(without).collect();
-        let request = |positions: &[usize]| Request {
-            positions: positions.to_vec(),
-            digests: positions.iter().filter_map(|position| self.digests.get(*position)).copied().collect(),
+    /// The missing items, in runs of at most 256.
+    fn requests(&self) -> Vec<Request<Self::Input>> {
+        let missing: Vec<_> = self.missing().collect();
+        let request = |items: &[(usize, &Self::Input)]| Request {
+            positions: items.iter().map(|(position, _)| *position).collect(),
+            inputs: items.iter().map(|(_, input)| (*input).clone()).collect(),
         };
         missing.chunks(MAX_BATCH).map(request).collect()
     }
 
-    /// Notes what became of a request, and tells `signed` of its signatures. Gives the wrong PINs before it.
-    fn take(
-        &mut self,
-        positions: Vec<usize>,
-        outcome: Result<Signed, Error>,
-        signed: &mut impl FnMut(usize, &Signature),
-    ) -> Result<u8, Error> {
-        let (items, outcome): (Vec<_>, _) = match outcome {
-            Ok(answer) => (answer.signatures.into_iter().map(Item::Signed).collect(), Ok(answer.failures)),
-            Err(error) => (vec![Item::Failed(error.category()); positions.len()], Err(error)),
-        };
-        for (position, item) in positions.into_iter().zip(items) {
-            if let Some(place) = self.items.get_mut(position) {
-                *place = item;
-            }
-            if let Item::Signed(signature) = item {
-                signed(position, &signature);
-            }
-        }
-        outcome
+    fn is_over(&self) -> bool {
+        self.missing().next().is_none()
     }
 }
 
-/// Digests that are signed in one session, and where they stand in the batch.
-struct Request {
+/// Items that go in one session, and where they stand in the batch.
+struct Request<I> {
     positions: Vec<usize>,
-    digests: Vec<Digest>,
+    inputs: Vec<I>,
+}
+
+/// Whether a request that ended so had no answer.
+const fn is_given_up(category: Category) -> bool {
+    matches!(category, Category::Interrupted | Category::Network)
 }
 
 /// Tells the sessions of a batch that it was stopped: the other end is gone.
@@ -142,58 +89,28 @@ impl Stopped {
 }
 
 impl Client {
-    /// Signs the digests of a batch that have no signature yet, in requests of at most 256. `signed` gets each position
-    /// with its signature as they come, those of one request together, requests in any order. Gives the number of wrong
-    /// PINs since the last success, to be shown to the owner.
-    ///
-    /// The first request goes alone: a wrong PIN is then one wrong PIN. Within a request all signatures come or none.
-    /// A request whose answer is lost goes out again byte for byte, on a new connection if need be, until 60 s after it
-    /// was made. After an error `batch` says what is signed, and may be handed in again for the rest: that takes new
-    /// sessions with nonces of their own, never those of a request that failed.
-    ///
-    /// When `stop` is ready, no new request is made. Requests under way have two seconds to be answered, then their
-    /// nonces are wiped and the connection for frames is closed; nothing is sent once this returns. Dropping the returned
-    /// future stops the requests as well, but nothing tells when that is over, and what waits to be sent still is.
-    /// [`std::future::pending`] never stops.
-    ///
-    /// # Errors
-    /// [`Error::WrongPin`], [`Error::RefreshRequired`], [`Error::KeyRefused`] and the other refusals;
-    /// [`Error::ServerMisbehaved`]; network errors; [`Error::Interrupted`] if `stop` came before the last signature.
-    pub async fn sign(
+    /// Sends what is missing of a batch with `send`, the first request alone and four at once after it.
+    async fn work_off<W: Work, F: Future<Output = Result<W::Answer, Error>>>(
         &self,
-        key: &Arc<ClientKey>,
-        batch: &mut Batch,
+        work: &mut W,
         stop: impl Future<Output = ()>,
-        signed: impl FnMut(usize, &Signature),
-    ) -> Result<u8, Error> {
-        match self.sign_missing(key, batch, stop, signed).await {
-            Err(error) => Err(self.explain(key.key_id(), error).await),
-            failures => failures,
-        }
-    }
-
-    async fn sign_missing(
-        &self,
-        key: &Arc<ClientKey>,
-        batch: &mut Batch,
-        stop: impl Future<Output = ()>,
-        mut signed: impl FnMut(usize, &Signature),
+        send: impl Fn(Vec<W::Input>, Stopped) -> F,
     ) -> Result<u8, Error> {
         let (going, stopped) = watch::channel(());
         let (mut going, stopped) = (Some(going), Stopped(stopped));
-        let request = |request: Request| {
-            let signing = self.sign_request(key, request.digests, stopped.clone());
-            signing.map(|outcome| (request.positions, outcome))
+        let request = |request: Request<W::Input>| {
+            let sending = send(request.inputs, stopped.clone());
+            sending.map(|outcome| (request.positions, outcome))
         };
         let mut stop = pin!(stop);
-        if !batch.is_complete() && stop.as_mut().now_or_never().is_some() {
+        if !work.is_over() && stop.as_mut().now_or_never().is_some() {
             return Err(Error::Interrupted);
         }
-        let mut requests = batch.requests().into_iter();
+        let mut requests = work.requests().into_iter();
         let mut running = FuturesUnordered::new();
         let (mut at_once, mut failures, mut failure) = (1, 0, None);
         loop {
-            // After a failure nothing new is started; what is under way is waited for, its signatures may be good.
+            // After a failure nothing new is started; what is under way is waited for, its answers may be good.
             let room = if failure.is_none() { at_once - running.len() } else { 0 };
             running.extend(requests.by_ref().take(room).map(request));
             let (positions, outcome) = tokio::select! {
@@ -208,30 +125,16 @@ impl Client {
                     None => break,
                 },
             };
-            match batch.take(positions, outcome, &mut signed) {
+            match work.take(positions, outcome) {
                 Ok(before) => (at_once, failures) = (IN_FLIGHT, failures.max(before)),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        if batch.items.iter().any(Item::is_given_up) {
+        if work.gave_up() {
             // Their frames may still wait to be sent.
             self.connection.close_frames().await;
         }
-        if batch.is_complete() { Ok(failures) } else { Err(failure.unwrap_or(Error::Interrupted)) }
-    }
-
-    async fn sign_request(
-        &self,
-        key: &Arc<ClientKey>,
-        digests: Vec<Digest>,
-        stopped: Stopped,
-    ) -> Result<Signed, Error> {
-        let (channel, key) = (self.channel(key.key_id()), Arc::clone(key));
-        blocking(move || {
-            let exchange = channel.of(Op::Sign).until(stopped);
-            session::sign(&exchange, &key, &digests, || channel.next_session())
-        })
-        .await
+        if work.is_over() { Ok(failures) } else { Err(failure.unwrap_or(Error::Interrupted)) }
     }
 }
 

@@ -65,6 +65,22 @@ pub(super) fn decrypt(
     retry.until_done(channel, waiting, |waiting| waiting.frame(), |waiting, answer| waiting.finish(answer))
 }
 
+/// Opens each of 1..=256 ciphertexts that opens.
+pub(super) fn decrypt_each(
+    channel: &impl Exchange,
+    key: &ClientKey,
+    ciphertexts: &[Ciphertext],
+) -> Result<decrypt::Opened, Error> {
+    let retry = Retry::new();
+    let (_, waiting) = decrypt::start(key, ciphertexts, clock::now_ms(), &mut SysRng).map_err(local)?;
+    retry.until_done(
+        channel,
+        waiting,
+        |waiting| waiting.frame(),
+        |waiting, answer| waiting.finish_each(answer),
+    )
+}
+
 /// What a protocol error means, now.
 pub(super) fn local(error: cosign_core::Error) -> Error {
     Error::from_protocol(error, clock::now_ms())

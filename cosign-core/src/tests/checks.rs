@@ -3,14 +3,14 @@
 use std::vec::Vec;
 
 use getrandom::SysRng;
-use sm_primitives::sm2::pke;
+use sm_primitives::sm2::{Ciphertext, pke};
 
 use super::{
     life::{NOW, Pair, done, pin},
     model::OWN,
 };
 use crate::{
-    Code, Digest, KeyId, LocalRecord, MIN_ITERATIONS, Purpose, SessionId, Suite, decrypt,
+    Code, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Progress, Purpose, SessionId, Suite, decrypt,
     pin::AuthKey,
     refresh,
     server::{Admission, Incoming, LIFETIME_QUOTA, ReplayCache, ServerShare, receive},
@@ -63,6 +63,30 @@ fn an_unlocked_key_must_be_refreshed_first() {
 }
 
 /// Refreshes under the same PIN.
+#[test]
+fn a_broken_item_hides_no_other() {
+    let mut pair = Pair::active(Suite::D, Purpose::Encrypt);
+    let seal = |text: &[u8]| pke::encrypt(pair.key.public_key(), text, &mut SysRng).unwrap();
+    let mut changed = seal(b"second").to_c1c3c2();
+    *changed.last_mut().unwrap() ^= 1;
+    let ciphertexts =
+        [seal(b"first"), Ciphertext::from_c1c3c2(&changed).unwrap(), seal(b"third"), seal(b"fourth")];
+    let (frame, waiting) = decrypt::start(&pair.key, &ciphertexts, NOW, &mut SysRng).unwrap();
+    let (_, other) = decrypt::start(&pair.key, &ciphertexts, NOW, &mut SysRng).unwrap();
+    let mut answer = pair.model.handle(&frame, &OWN, NOW, &mut SysRng);
+    // The answer to the third is that to the first: also a point.
+    answer.copy_within(22..86, 22 + 2 * 64);
+    let Ok(Progress::Done(opened)) = waiting.finish_each(&answer) else { panic!("not done") };
+    let texts: Vec<_> =
+        opened.plaintexts.iter().map(|text| text.as_ref().map(|text| text.as_slice())).collect();
+    assert_eq!(texts, [Some(&b"first"[..]), None, None, Some(b"fourth")]);
+    assert!(matches!(other.finish_each(&answer), Err(Error::InvalidMessage(Code::State))), "another session");
+
+    let (frame, waiting) = decrypt::start(&pair.key, &ciphertexts, NOW, &mut SysRng).unwrap();
+    let answer = pair.model.handle(&frame, &OWN, NOW, &mut SysRng);
+    assert!(matches!(waiting.finish(&answer), Err(Error::PeerMisbehaved(Code::Verify))), "all or none");
+}
+
 fn refresh(pair: &mut Pair) -> LocalRecord {
     let (r1, waiting) =
         refresh::start(&pair.key, &pin("258013"), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng)

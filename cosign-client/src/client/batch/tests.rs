@@ -1,11 +1,14 @@
 //! Batches against a server in memory behind a socket that misbehaves as told.
 
+mod decrypt;
+
 use std::{
     collections::BTreeMap,
     future::{Ready, pending, ready},
+    sync::Arc,
 };
 
-use cosign_core::{Op, Purpose, Suite};
+use cosign_core::{ClientKey, Digest, Op, Purpose, Suite};
 use sm_primitives::sm2::{PublicKey, dsa};
 
 use super::*;
