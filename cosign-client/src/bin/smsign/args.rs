@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod audit;
+mod bid;
 mod moves;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use cosign_client::{DEFAULT_LABEL, ServerAddress, Transport};
 use cosign_core::{PinMode, Purpose, Suite};
 
 pub(crate) use audit::{Audit, AuditFetch, AuditVerify};
+pub(crate) use bid::{Check, Holders, ModelArg, OpenBid, Rewrap, SealBid};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
 
 const EXIT_CODES: &str = "\
@@ -20,7 +22,7 @@ PIN:
 
 Exit codes:
    0  done
-   1  a signature or an audit log does not verify
+   1  a signature or an audit log does not verify, a bid is not known to open, or something of it is lost
    2  wrong usage, or a PIN that cannot be one
    3  wrong PIN, or the wait after wrong PINs is not over
    4  the server does not serve the key: locked, frozen, revoked, not active, waiting for a PIN change, quota used up
@@ -79,6 +81,14 @@ pub(crate) enum Command {
     Encrypt(Encrypt),
     /// Decrypt an envelope together with the server, or with a local private key
     Decrypt(Decrypt),
+    /// Seal files into a bid that its holders open together; needs no server and no PIN
+    SealBid(SealBid),
+    /// Open sealed bids together with the server, or with local private keys; several bids cost one PIN entry
+    OpenBid(OpenBid),
+    /// Give the shares of a sealed bid to other holders; its content stays as it is
+    Rewrap(Rewrap),
+    /// Show what a sealed bid says of itself, and whether it will open; opens nothing
+    Check(Check),
     /// Change PINs
     #[command(subcommand)]
     Pin(PinCommand),

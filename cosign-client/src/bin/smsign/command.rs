@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod audit;
+mod bid;
 mod decrypt;
 mod encrypt;
 mod exchange;
@@ -42,6 +43,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Encrypt(arguments) => encrypt::run(&arguments, context),
         Command::Decrypt(arguments) => decrypt::run(arguments, context),
+        Command::SealBid(arguments) => bid::seal(&arguments, context),
+        Command::OpenBid(arguments) => bid::open(arguments, context),
+        Command::Rewrap(arguments) => bid::rewrap(&arguments, context),
+        Command::Check(arguments) => bid::check(&arguments, context),
         Command::Pin(PinCommand::Change(arguments)) => refresh::change_pin(&arguments, context),
         Command::Refresh(arguments) => refresh::run(&arguments, context),
         Command::Receive(arguments) => receive::run(&arguments, context),

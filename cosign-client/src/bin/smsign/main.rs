@@ -3,6 +3,7 @@
 mod args;
 mod command;
 mod context;
+mod instant;
 mod keyfile;
 mod output;
 mod pin_entry;

@@ -37,7 +37,7 @@ impl Progress {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target).with_finish(ProgressFinish::AndClear);
         let template = match unit {
-            Unit::Bytes => "{prefix:11} [{bar:24}] {bytes}/{total_bytes}  {eta}",
+            Unit::Bytes => "{prefix:11} [{bar:24}] {bytes}/{total_bytes}  {binary_bytes_per_sec}  {eta}",
             Unit::Items => "{prefix:11} [{bar:24}] {pos}/{len}  {eta}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {

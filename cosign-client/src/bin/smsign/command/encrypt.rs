@@ -77,7 +77,7 @@ fn seal(
 }
 
 /// A file with a certificate or public key, else a key of the store.
-fn recipient(context: &Context, whom: &str) -> Result<Sm2Recipient, Failure> {
+pub(super) fn recipient(context: &Context, whom: &str) -> Result<Sm2Recipient, Failure> {
     let path = Path::new(whom);
     if path.is_file() {
         return Ok(PublicFile::read(path)?.recipient(path)?);

@@ -1,0 +1,97 @@
+//! Sealed bids: what their commands share.
+
+mod check;
+mod describe;
+mod extract;
+mod holders;
+mod locks;
+mod open;
+mod rewrap;
+mod salvage;
+mod seal;
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use cosign_client::Error;
+use envelope::{
+    Sm2Recipient,
+    bid::{BodyKey, Policy},
+    io::bid::Bid,
+};
+
+pub(crate) use self::{check::run as check, open::run as open, rewrap::run as rewrap, seal::run as seal};
+use crate::{context::Context, output::Failure};
+
+fn open_file(path: &Path) -> Result<File, Failure> {
+    Ok(File::open(path).map_err(|error| Error::file(path, error))?)
+}
+
+fn read_bid(path: &Path) -> Result<Bid<File>, Failure> {
+    Bid::open(open_file(path)?).map_err(|error| broken(error, path))
+}
+
+/// What is wrong with the bid at this path.
+fn broken(error: envelope::io::Error, path: &Path) -> Failure {
+    match error {
+        envelope::io::Error::Envelope(error) => defect(error, path),
+        error => super::io_error(error, path),
+    }
+}
+
+fn defect(error: envelope::Error, path: &Path) -> Failure {
+    match error {
+        envelope::Error::InvalidBid(defect) => {
+            let rest = if defect.chunk().is_some() { "; `open-bid --salvage` gets out what is whole" } else { "" };
+            Error::BadFile { path: path.to_owned(), what: format!("{defect}{rest}") }.into()
+        }
+        envelope::Error::MoreShares(_) => {
+            Error::BadFile { path: path.to_owned(), what: format!("{error}, and no key at hand has one") }.into()
+        }
+        error => Error::Envelope(error).into(),
+    }
+}
+
+/// ROLE=WHOM, or WHOM where there is one role: the role's share, and who gets it.
+fn holder(context: &Context, policy: &Policy, text: &str) -> Result<(u8, Sm2Recipient), Failure> {
+    let role = text.split_once('=').and_then(|(role, whom)| Some((policy.share_of(role)?, whom)));
+    let (share, whom) = match role {
+        Some(found) => found,
+        None if policy.roles().len() == 1 => (1, text),
+        None => {
+            let roles = policy.roles().join(", ");
+            return Err(Failure::Usage(format!("{text:?} needs ROLE= before it, one of: {roles}")));
+        }
+    };
+    Ok((share, super::encrypt::recipient(context, whom)?))
+}
+
+/// A bid that is about to be opened.
+struct Locked {
+    path: PathBuf,
+    bid: Bid<File>,
+}
+
+/// The keys of bids. What needs a PIN or the server is done for all of them at once.
+fn body_keys(
+    context: &Context,
+    holders: &crate::args::Holders,
+    bids: &[(&Path, &envelope::bid::Header)],
+) -> Result<Vec<BodyKey>, Failure> {
+    let shares = holders::shares(context, holders, bids)?;
+    // Nothing is asked of a server for what does not open anyway.
+    for ((path, header), shares) in bids.iter().zip(&shares) {
+        let missing = usize::from(header.manifest().policy().threshold()).saturating_sub(shares.len());
+        if missing > 0 {
+            return Err(defect(envelope::Error::MoreShares(u8::try_from(missing).unwrap_or(u8::MAX)), path));
+        }
+    }
+    let secrets = locks::release(holders, bids)?;
+    let keys = bids.iter().zip(&shares).zip(&secrets);
+    keys.map(|(((path, header), shares), secret)| {
+        BodyKey::derive(header.manifest(), shares, secret.as_ref()).map_err(|error| defect(error, path))
+    })
+    .collect()
+}

@@ -1,0 +1,82 @@
+//! `smsign check`: will the bid open, without opening it?
+
+use std::path::Path;
+
+use envelope::bid::Header;
+use serde::Serialize;
+
+use super::{broken, defect, describe::Description, holders, locks, open_file, read_bid};
+use crate::{
+    args::Check,
+    context::Context,
+    output::{Failure, Outcome, path_text},
+};
+
+#[derive(Serialize)]
+struct Report {
+    bids: Vec<Checked>,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    file: String,
+    #[serde(flatten)]
+    description: Description,
+    /// Numbers of the shares that the keys at hand unwrapped and the commitments confirmed.
+    confirmed_shares: Vec<u8>,
+    /// Whether the keeper of the opening key confirmed the lock; absent without a lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock_confirmed: Option<bool>,
+    /// Everything that it takes to open the bid is there.
+    will_open: bool,
+}
+
+pub(crate) fn run(arguments: &Check, context: &Context) -> Result<Outcome, Failure> {
+    let mut descriptions = Vec::new();
+    let mut headers = Vec::new();
+    for path in &arguments.files {
+        descriptions.push(super::describe::describe(open_file(path)?).map_err(|error| broken(error, path))?);
+        headers.push((path.as_path(), read_bid(path)?.header().clone()));
+    }
+    let bids: Vec<(&Path, &Header)> = headers.iter().map(|(path, header)| (*path, header)).collect();
+    let shares = if arguments.structure {
+        bids.iter().map(|_| Vec::new()).collect()
+    } else {
+        holders::shares(context, &arguments.holders, &bids)?
+    };
+    let mut report = Report { bids: Vec::new() };
+    for (((path, header), shares), description) in bids.iter().zip(&shares).zip(descriptions) {
+        let promise = locks::promise(&arguments.holders, path, header)?;
+        if let Some(promise) = &promise {
+            header.manifest().check_lock(promise).map_err(|error| defect(error.into(), path))?;
+        }
+        let lock_confirmed = header.slots().lock().map(|_| promise.is_some());
+        let enough = shares.len() >= usize::from(header.manifest().policy().threshold());
+        report.bids.push(Checked {
+            file: path_text(path),
+            description,
+            confirmed_shares: shares.iter().map(envelope::bid::Share::number).collect(),
+            lock_confirmed,
+            will_open: enough && lock_confirmed != Some(false),
+        });
+    }
+    let lines: Vec<_> = report.bids.iter().flat_map(Checked::lines).collect();
+    context.output.result(&report, lines)?;
+    let good = arguments.structure || report.bids.iter().all(|bid| bid.will_open);
+    Ok(if good { Outcome::Done } else { Outcome::NotVerified })
+}
+
+impl Checked {
+    fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("{}: structure whole", self.file)];
+        lines.extend(self.description.lines());
+        let numbers: Vec<_> = self.confirmed_shares.iter().map(u8::to_string).collect();
+        let shares = if numbers.is_empty() { "none".to_owned() } else { numbers.join(", ") };
+        lines.push(format!("  shares confirmed with the keys at hand: {shares}"));
+        if let Some(confirmed) = self.lock_confirmed {
+            lines.push(format!("  time lock: {}", if confirmed { "confirmed" } else { "not asked about" }));
+        }
+        lines.push(format!("  will open: {}", if self.will_open { "yes" } else { "not known" }));
+        lines
+    }
+}
