@@ -6,6 +6,7 @@
     reason = "test code says aloud what it skips"
 )]
 
+mod bid;
 mod certificates;
 mod enveloped_key;
 mod files;

@@ -44,11 +44,13 @@ fn broken(error: envelope::io::Error, path: &Path) -> Failure {
 fn defect(error: envelope::Error, path: &Path) -> Failure {
     match error {
         envelope::Error::InvalidBid(defect) => {
-            let rest = if defect.chunk().is_some() { "; `open-bid --salvage` gets out what is whole" } else { "" };
+            let rest =
+                if defect.chunk().is_some() { "; `open-bid --salvage` gets out what is whole" } else { "" };
             Error::BadFile { path: path.to_owned(), what: format!("{defect}{rest}") }.into()
         }
         envelope::Error::MoreShares(_) => {
-            Error::BadFile { path: path.to_owned(), what: format!("{error}, and no key at hand has one") }.into()
+            Error::BadFile { path: path.to_owned(), what: format!("{error}, and no key at hand has one") }
+                .into()
         }
         error => Error::Envelope(error).into(),
     }

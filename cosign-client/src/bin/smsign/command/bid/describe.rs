@@ -97,14 +97,21 @@ impl Description {
     /// The same as lines of text.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("{} {}", self.format, self.file_id)];
-        for (name, value) in [("project", &self.project), ("section", &self.section), ("bidder", &self.bidder)] {
+        for (name, value) in
+            [("project", &self.project), ("section", &self.section), ("bidder", &self.bidder)]
+        {
             if !value.is_empty() {
                 lines.push(format!("  {name}: {value}"));
             }
         }
         lines.extend(self.metadata.iter().map(|(key, value)| format!("  {key}: {value}")));
         lines.push(format!("  sealed at: {} (as the sealer says)", self.sealed_at));
-        lines.push(format!("  opens with: {} of {} shares ({})", self.threshold, self.shares.len(), self.model));
+        lines.push(format!(
+            "  opens with: {} of {} shares ({})",
+            self.threshold,
+            self.shares.len(),
+            self.model
+        ));
         for share in &self.shares {
             lines.push(format!("    share {} ({}): {}", share.share, share.role, share.holders.join(", ")));
         }

@@ -47,9 +47,8 @@ impl Extraction {
         let mut part = target.as_os_str().to_owned();
         part.push(".bid-part");
         let part = PathBuf::from(part);
-        let names = entries.iter().fold(Sm3::new(), |names, entry| {
-            names.chain(entry.name().as_bytes()).chain(&[0])
-        });
+        let names =
+            entries.iter().fold(Sm3::new(), |names, entry| names.chain(entry.name().as_bytes()).chain(&[0]));
         let what = hex::encode(Sm3::new().chain(manifest.digest()).chain(&names.finalize()).finalize());
         let mut extraction =
             Self { target: target.to_owned(), part, entries, what, current: None, at: 0, noted: 0, progress };
@@ -167,7 +166,10 @@ impl Extraction {
         let note = fs::read_to_string(&path).map_err(|error| Error::file(&path, error))?;
         let at = note.trim_end().strip_prefix(&self.what).and_then(|at| at.trim_start().parse().ok());
         at.ok_or_else(|| {
-            Failure::Usage(format!("{} is left from another bid or other files; remove it", self.part.display()))
+            Failure::Usage(format!(
+                "{} is left from another bid or other files; remove it",
+                self.part.display()
+            ))
         })
     }
 }

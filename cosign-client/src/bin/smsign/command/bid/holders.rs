@@ -40,8 +40,7 @@ pub(super) fn shares(
             }
         }
     }
-    let complete =
-        bids.iter().zip(&all).all(|((_, header), shares)| wanted(header, shares).is_empty());
+    let complete = bids.iter().zip(&all).all(|((_, header), shares)| wanted(header, shares).is_empty());
     // Who names private keys only and has what it takes needs no store.
     if complete || (holders.key.is_empty() && !holders.private_key.is_empty() && !has_store(context)) {
         return Ok(all);

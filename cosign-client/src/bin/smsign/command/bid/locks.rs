@@ -8,7 +8,10 @@ use envelope::bid::{Header, LockCommitment, LockSecret};
 use crate::{args::Holders, output::Failure};
 
 /// Has the locks of these bids released; `None` for a bid without one.
-pub(super) fn release(holders: &Holders, bids: &[(&Path, &Header)]) -> Result<Vec<Option<LockSecret>>, Failure> {
+pub(super) fn release(
+    holders: &Holders,
+    bids: &[(&Path, &Header)],
+) -> Result<Vec<Option<LockSecret>>, Failure> {
     let release = |(path, header): &(&Path, &Header)| match header.slots().lock() {
         None => Ok(None),
         Some(lock) => opened(holders, path, header, lock).map(|lock| Some(lock.secret)),

@@ -108,7 +108,9 @@ fn open_one(
     let opened = bid.unlock(key).map_err(|error| broken(error, &path))?;
     let manifest = opened.header().manifest();
     let signed = manifest.signer().map(|signer| {
-        context.output.warn(format_args!("{}: the signature of key {signer} was not verified", path.display()));
+        context
+            .output
+            .warn(format_args!("{}: the signature of key {signer} was not verified", path.display()));
         false
     });
     let file_id = manifest.file_id().to_string();

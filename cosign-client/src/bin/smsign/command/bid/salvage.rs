@@ -42,7 +42,8 @@ pub(super) fn run(arguments: &OpenBid, context: &Context) -> Result<Outcome, Fai
         let header = Salvage::header(&mut file).map_err(|error| broken(error, path))?;
         bids.push((path, open::target(arguments, path)?, file, header));
     }
-    let named: Vec<(&Path, &Header)> = bids.iter().map(|(path, _, _, header)| (path.as_path(), header)).collect();
+    let named: Vec<(&Path, &Header)> =
+        bids.iter().map(|(path, _, _, header)| (path.as_path(), header)).collect();
     let keys = body_keys(context, &arguments.holders, &named)?;
     let mut report = Report { bids: Vec::new() };
     for ((path, target, file, header), key) in bids.into_iter().zip(keys) {
@@ -101,9 +102,14 @@ impl Saved {
         let mut lines = vec![self.out.clone()];
         lines.extend(self.saved.iter().map(|name| format!("  saved  {name}")));
         lines.extend(self.lost.iter().map(|name| format!("  lost   {name}")));
-        lines.extend(self.lost_ranges.iter().map(|[from, to]| format!("  lost   bytes {from} to {to} of the content")));
+        lines.extend(
+            self.lost_ranges.iter().map(|[from, to]| format!("  lost   bytes {from} to {to} of the content")),
+        );
         if !self.index_found {
-            lines.push("  lost   the list of files: the parts of the content are in the order of their places".into());
+            lines.push(
+                "  lost   the list of files: the parts of the content are in the order of their places"
+                    .into(),
+            );
         }
         lines
     }

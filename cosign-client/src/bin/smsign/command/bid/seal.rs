@@ -197,9 +197,10 @@ fn seal<W: Write + Send>(
     let open = |(name, path): Source| -> io::Result<(String, CountingReader<Box<dyn Read + Send>>)> {
         let reader: Box<dyn Read + Send> = match path {
             None => Box::new(io::stdin()),
-            Some(path) => Box::new(File::open(&path).map_err(|error| {
-                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-            })?),
+            Some(path) => Box::new(
+                File::open(&path)
+                    .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?,
+            ),
         };
         Ok((name, progress.reader(reader)))
     };
