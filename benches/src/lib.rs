@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 
+pub mod bid;
 pub mod envelope;
 pub mod foreign;
 pub mod protocol;
@@ -80,11 +81,12 @@ impl Operation {
 pub type Subject = (&'static str, fn() -> Vec<Operation>);
 
 /// Every subject that needs no network.
-pub const COMPUTING: [Subject; 5] = [
+pub const COMPUTING: [Subject; 6] = [
     ("sm2", sm2::operations),
     ("sm3_sm4", sm3_sm4::operations),
     ("protocol", protocol::operations),
     ("envelope", envelope::operations),
+    ("bid", bid::operations),
     ("table", table::ours::operations),
 ];
 

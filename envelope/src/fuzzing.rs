@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
+use crate::bid::{self, InvalidBid};
 use crate::cms::{Compat, Decoded, Header, HeaderDecoder, PlainHeader, Quirks, Rule, Switch};
 use crate::error::{Error, InvalidMessage, InvalidSignature};
 use crate::key::ContentKey;
@@ -90,6 +91,23 @@ pub fn certificate(data: &[u8]) {
     if let Ok(certificate) = crate::Certificate::parse(data) {
         assert!(certificate.ids().contains(&certificate.id()), "a certificate has its own name");
     }
+}
+
+/// Reads the header of a bid, in one piece and byte by byte.
+///
+/// # Panics
+/// The two readings differ: a bug.
+pub fn bid_header(data: &[u8]) {
+    let read = |piece: usize| {
+        let mut decoder = bid::HeaderDecoder::default();
+        for part in data.chunks(piece) {
+            if let Some(header) = decoder.push(&mut { part })? {
+                return Ok(Some((*header.manifest().digest(), header.slots().clone(), header.len())));
+            }
+        }
+        Ok::<_, InvalidBid>(None)
+    };
+    assert_eq!(read(usize::MAX), read(1), "the cut into pieces matters");
 }
 
 /// The header, and how many bytes of `data` it takes, read in pieces of at most `piece` bytes.

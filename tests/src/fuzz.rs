@@ -4,6 +4,7 @@
 //! asserts more than the absence of panics where it can: what is accepted is encoded to the same bytes again, an
 //! answer has the layout of an answer, the result does not depend on how the input is cut.
 
+mod bid;
 mod client;
 mod decode;
 mod fixture;
@@ -18,6 +19,8 @@ pub type Target = (&'static str, fn(&[u8]) -> bool);
 /// Every target.
 pub const TARGETS: &[Target] = &[
     ("audit_export", decode::audit_export),
+    ("bid_body", bid::body),
+    ("bid_header", bid::header),
     ("certification_request", server::certification_request),
     ("client", client::script),
     ("client_pin", client::script_with_pin),

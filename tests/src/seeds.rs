@@ -17,6 +17,7 @@ use crate::{
     vectors::{Leaves, load},
 };
 
+mod bids;
 mod scripts;
 mod shares;
 
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Seed> {
     encodings(&mut seeds);
     keys(&mut seeds);
     envelopes(&mut seeds);
+    bids::bids(&mut seeds);
     shares::shares(&mut seeds);
     shares::enveloped_keys(&mut seeds);
     exports(&mut seeds);

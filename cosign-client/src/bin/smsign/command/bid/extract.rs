@@ -60,6 +60,7 @@ impl Extraction {
                 )));
             }
             extraction.at = extraction.read_note()?;
+            extraction.at = extraction.there();
             extraction.noted = extraction.at;
         } else {
             let folder = extraction.part.clone();
@@ -159,6 +160,16 @@ impl Extraction {
         file.write_all(format!("{} {}\n", self.what, self.noted).as_bytes())?;
         file.sync_all()?;
         fs::rename(new, note)
+    }
+
+    /// The place up to which the files really are there: somebody may have removed one, or the disk lost its name.
+    fn there(&self) -> u64 {
+        let missing = |entry: &&Entry| {
+            let noted = self.at.clamp(entry.offset(), entry.end()) - entry.offset();
+            let len = fs::symlink_metadata(self.path(entry)).map_or(0, |file| file.len());
+            len < noted
+        };
+        self.entries.iter().find(missing).map_or(self.at, Entry::offset)
     }
 
     fn read_note(&self) -> Result<u64, Failure> {

@@ -1,0 +1,291 @@
+//! Sealed bids with the built binary and local keys, without a server.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+use getrandom::SysRng;
+use serde_json::Value;
+use sm_primitives::sm2::PrivateKey;
+use tempfile::TempDir;
+
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    /// A folder with key pairs and something to offer.
+    fn new() -> Self {
+        let desk = Self { folder: tempfile::tempdir().unwrap() };
+        for name in ["platform", "bidder", "opening", "archive"] {
+            let key = PrivateKey::generate(&mut SysRng).unwrap();
+            fs::write(desk.path(&format!("{name}.key")), key.to_pkcs8_pem().as_bytes()).unwrap();
+            fs::write(desk.path(&format!("{name}.pem")), key.public_key().to_spki_pem()).unwrap();
+        }
+        fs::create_dir_all(desk.path("offer/附件")).unwrap();
+        fs::write(desk.path("offer/price.txt"), "7").unwrap();
+        fs::write(desk.path("offer/附件/plan.bin"), vec![0x5a; 300_000]).unwrap();
+        fs::write(desk.path("offer/附件/none"), "").unwrap();
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_smsign"));
+        command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
+        command.env_clear().env("SMSIGN_HOME", self.path("store"));
+        command
+    }
+
+    fn expect(&self, code: i32, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        output
+    }
+
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        let arguments = [&["--json"], arguments].concat();
+        serde_json::from_slice(&self.expect(code, &arguments).stdout).unwrap()
+    }
+
+    fn said(&self, code: i32, arguments: &[&str]) -> String {
+        String::from_utf8(self.expect(code, arguments).stderr).unwrap()
+    }
+
+    /// Seals the offer to platform and bidder, in chunks of 64 KiB.
+    fn seal(&self, more: &[&str]) -> Value {
+        let arguments = [
+            &[
+                "seal-bid",
+                "offer",
+                "--model",
+                "both",
+                "--to",
+                "platform=platform.pem",
+                "--to",
+                "bidder=bidder.pem",
+            ][..],
+            &["--project", "P-7", "--meta", "currency=CNY", "--chunk-size", "16"],
+            more,
+        ];
+        self.json(0, &arguments.concat())
+    }
+}
+
+const BOTH: [&str; 4] = ["--private-key", "platform.key", "--private-key", "bidder.key"];
+
+#[test]
+fn a_folder_comes_back() {
+    let desk = Desk::new();
+    assert_eq!(desk.seal(&[])["files"], 3);
+    let opened = desk.json(0, &[&["open-bid", "offer.bid", "--out", "out"][..], &BOTH].concat());
+    assert_eq!(opened["bids"][0]["files"].as_array().unwrap().len(), 3);
+    for name in ["price.txt", "附件/plan.bin", "附件/none"] {
+        let read = |folder: &str| fs::read(desk.path(folder).join(name)).unwrap();
+        assert_eq!(read("out/offer"), read("offer"), "{name}");
+    }
+    assert!(!desk.path("out.bid-part").exists());
+    let said = desk.said(8, &[&["open-bid", "offer.bid", "--out", "out"][..], &BOTH].concat());
+    assert!(said.contains("out exists"), "{said}");
+    desk.expect(8, &["seal-bid", "offer", "--model", "platform", "--to", "platform.pem"]);
+}
+
+#[test]
+fn one_file_is_listed_and_read_alone() {
+    let desk = Desk::new();
+    desk.seal(&[]);
+    let list = desk.json(0, &[&["open-bid", "offer.bid", "--list"][..], &BOTH].concat());
+    assert_eq!(list["bids"][0]["files"][0]["name"], "offer/price.txt");
+    let one = desk.expect(
+        0,
+        &[&["open-bid", "offer.bid", "--only", "offer/price.txt", "--out", "-"][..], &BOTH].concat(),
+    );
+    assert_eq!(one.stdout, b"7");
+    desk.expect(
+        0,
+        &[&["open-bid", "offer.bid", "--only", "offer/附件/", "--out", "two"][..], &BOTH].concat(),
+    );
+    assert!(!desk.path("two/offer/price.txt").exists() && desk.path("two/offer/附件/plan.bin").exists());
+    desk.expect(2, &[&["open-bid", "offer.bid", "--only", "nothing", "--out", "x"][..], &BOTH].concat());
+    desk.expect(2, &[&["open-bid", "offer.bid", "--out", "-"][..], &BOTH].concat());
+}
+
+#[test]
+fn fewer_keys_do_not_open_it() {
+    let desk = Desk::new();
+    desk.seal(&[]);
+    let said = desk.said(9, &["open-bid", "offer.bid", "--private-key", "platform.key"]);
+    assert!(said.contains("one more share"), "{said}");
+    assert!(!desk.path("offer.bid-part").exists());
+}
+
+#[test]
+fn a_pipe_is_sealed_and_opened() {
+    let desk = Desk::new();
+    let mut child = desk
+        .command(&[
+            "seal-bid",
+            "-",
+            "--name",
+            "dump",
+            "--model",
+            "platform",
+            "--to",
+            "platform.pem",
+            "--out",
+            "-",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&vec![7; 3 << 20]).unwrap();
+    fs::write(desk.path("pipe.bid"), child.wait_with_output().unwrap().stdout).unwrap();
+    desk.expect(0, &["open-bid", "pipe.bid", "--private-key", "platform.key"]);
+    assert_eq!(fs::read(desk.path("pipe/dump")).unwrap(), vec![7; 3 << 20]);
+}
+
+#[test]
+fn several_bids_are_opened_at_once() {
+    let desk = Desk::new();
+    desk.seal(&["--out", "a.bid"]);
+    desk.seal(&["--out", "b.bid"]);
+    desk.expect(0, &[&["open-bid", "a.bid", "b.bid", "--out", "all"][..], &BOTH].concat());
+    assert!(desk.path("all/a/offer/price.txt").exists() && desk.path("all/b/offer/price.txt").exists());
+}
+
+#[test]
+fn a_lock_holds_until_it_is_opened() {
+    let desk = Desk::new();
+    desk.seal(&["--not-before", "2099-01-01T00:00:00+08:00", "--opening-key", "opening.pem"]);
+    let said = desk.said(9, &[&["open-bid", "offer.bid", "--out", "out"][..], &BOTH].concat());
+    assert!(said.contains("closed until 2098-12-31T16:00:00Z"), "{said}");
+    let checked = desk.json(1, &[&["check", "offer.bid"][..], &BOTH].concat());
+    assert_eq!(checked["bids"][0]["lock_confirmed"], false);
+    if cfg!(debug_assertions) {
+        let with = [&BOTH[..], &["--opening-private-key", "opening.key"]].concat();
+        let checked = desk.json(0, &[&["check", "offer.bid"][..], &with].concat());
+        assert_eq!(checked["bids"][0]["will_open"], true);
+        desk.expect(0, &[&["open-bid", "offer.bid", "--out", "out"][..], &with].concat());
+    }
+}
+
+#[test]
+fn check_shows_and_proves() {
+    let desk = Desk::new();
+    desk.seal(&[]);
+    let checked = desk.json(0, &["check", "offer.bid", "--structure"]);
+    let bid = &checked["bids"][0];
+    assert_eq!((&bid["project"], &bid["metadata"]["currency"]), (&Value::from("P-7"), &Value::from("CNY")));
+    assert_eq!(bid["chunks"], 5);
+    let half = desk.json(1, &["check", "offer.bid", "--private-key", "bidder.key"]);
+    assert_eq!(half["bids"][0]["confirmed_shares"], Value::from(vec![2]));
+    let whole = desk.json(0, &[&["check", "offer.bid"][..], &BOTH].concat());
+    assert_eq!(whole["bids"][0]["will_open"], true);
+}
+
+#[test]
+fn a_share_goes_to_somebody_else() {
+    let desk = Desk::new();
+    desk.seal(&[]);
+    let checked = desk.json(0, &["check", "offer.bid", "--structure"]);
+    let platform = checked["bids"][0]["shares"][0]["holders"][0].as_str().unwrap().to_owned();
+    desk.expect(7, &["rewrap", "offer.bid", "--to", "platform=archive.pem", "--private-key", "bidder.key"]);
+    desk.expect(
+        0,
+        &[
+            "rewrap",
+            "offer.bid",
+            "--to",
+            "platform=archive.pem",
+            "--drop",
+            &platform,
+            "--private-key",
+            "platform.key",
+        ],
+    );
+    desk.expect(9, &[&["open-bid", "offer.bid", "--out", "out"][..], &BOTH].concat());
+    desk.expect(
+        0,
+        &[
+            "open-bid",
+            "offer.bid",
+            "--out",
+            "out",
+            "--private-key",
+            "archive.key",
+            "--private-key",
+            "bidder.key",
+        ],
+    );
+    assert!(desk.path("out/offer/price.txt").exists());
+}
+
+#[test]
+fn a_broken_bid_says_where_and_gives_the_rest() {
+    let desk = Desk::new();
+    desk.seal(&[]);
+    let mut bytes = fs::read(desk.path("offer.bid")).unwrap();
+    let place = bytes.len() - 200_000;
+    bytes[place] ^= 1;
+    fs::write(desk.path("broken.bid"), &bytes).unwrap();
+    let said = desk.said(9, &[&["open-bid", "broken.bid"][..], &BOTH].concat());
+    assert!(said.contains("chunk 1 was changed") && said.contains("--salvage"), "{said}");
+    assert!(desk.path("broken.bid-part").exists() && !desk.path("broken").exists());
+    let saved = desk.json(1, &[&["open-bid", "broken.bid", "--salvage"][..], &BOTH].concat());
+    assert_eq!(saved["bids"][0]["lost"], Value::from(vec!["offer/附件/plan.bin"]));
+    assert_eq!(fs::read(desk.path("broken/offer/price.txt")).unwrap(), b"7");
+}
+
+#[test]
+fn an_opening_that_was_cut_off_goes_on() {
+    let desk = Desk::new();
+    desk.seal(&[]);
+    let right = fs::read(desk.path("offer.bid")).unwrap();
+    let mut broken = right.clone();
+    let place = broken.len() - 100_000;
+    broken[place] ^= 1;
+    fs::write(desk.path("offer.bid"), &broken).unwrap();
+    desk.expect(9, &[&["open-bid", "offer.bid", "--out", "out"][..], &BOTH].concat());
+    fs::write(desk.path("offer.bid"), &right).unwrap();
+    // It is not begun again unasked, and not gone on with for something else.
+    desk.expect(2, &[&["open-bid", "offer.bid", "--out", "out"][..], &BOTH].concat());
+    let other = ["open-bid", "offer.bid", "--out", "out", "--resume", "--only", "offer/price.txt"];
+    desk.expect(2, &[&other[..], &BOTH].concat());
+    let note = fs::read_to_string(desk.path("out.bid-part/note")).unwrap();
+    let at: u64 = note.trim().rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(at > 65_536, "what was whole is kept: {at}");
+    // A file that is gone from among those that were complete is read again.
+    fs::remove_file(desk.path("out.bid-part/files/offer/price.txt")).unwrap();
+    desk.expect(0, &[&["open-bid", "offer.bid", "--out", "out", "--resume"][..], &BOTH].concat());
+    for name in ["price.txt", "附件/plan.bin"] {
+        let read = |folder: &str| fs::read(desk.path(folder).join(name)).unwrap();
+        assert_eq!(read("out/offer"), read("offer"), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_sealed_is_said() {
+    let desk = Desk::new();
+    let seal = |more: &[&str]| desk.said(2, &[&["seal-bid", "offer"][..], more].concat());
+    assert!(seal(&["--model", "both", "--to", "platform.pem"]).contains("ROLE="));
+    assert!(
+        seal(&["--model", "custom", "--threshold", "2", "--to", "a=platform.pem"])
+            .contains("do not go together")
+    );
+    assert!(seal(&["--model", "platform", "--to", "platform.pem", "--meta", "x"]).contains("KEY=VALUE"));
+    assert!(
+        seal(&["--model", "platform", "--to", "platform.pem", "--not-before", "soon"])
+            .contains("is not a time")
+    );
+    fs::write(desk.path("offer/a:b"), "").unwrap();
+    assert!(seal(&["--model", "platform", "--to", "platform.pem"]).contains("cannot be the name"));
+}
