@@ -4,7 +4,7 @@
 
 use std::{
     fs::{self, File},
-    process::{Child, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use cosign_tests::{
@@ -317,6 +317,87 @@ fn a_tender_that_was_sealed_before_the_loss_opens_after_it() {
     succeeded(&lost.run(&["forget", &first]));
     // An id is used once.
     failed(&found.at_server(&["recover", &second, "--label", "other"]).output().unwrap(), 7);
+    server.stop();
+    succeeded(&folder.admin(&["audit", "verify"]));
+}
+
+/// What a certificate authority does with a public key; `None` without OpenSSL.
+fn certify(signer: &Signer, public: &str, serial: &str, name: &str) -> Option<String> {
+    let openssl =
+        |arguments: &[&str]| Command::new("openssl").args(arguments).current_dir(signer.folder()).output();
+    let Ok(made) =
+        openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:SM2", "-out", "ca.key"])
+    else {
+        eprintln!("skipped: openssl is not installed");
+        return None;
+    };
+    succeeded(&made);
+    let issue = ["x509", "-new", "-subj", "/CN=tenders", "-signkey", "ca.key", "-sm3", "-days", "30"];
+    succeeded(
+        &openssl(&[&issue[..], &["-force_pubkey", public, "-set_serial", serial, "-out", name]].concat())
+            .unwrap(),
+    );
+    Some(name.to_owned())
+}
+
+/// An envelope names a key, and the key stays whatever happens to its shares and certificates.
+#[test]
+fn what_was_sealed_before_opens_after_a_refresh_a_share_a_move_and_a_renewed_certificate() {
+    let folder = ServerFolder::new();
+    let server = folder.start();
+    let owner = Signer::with_keys(&folder, "quic");
+    let key_id = owner.key_id("encrypt");
+    let pem = succeeded(&owner.run(&["keys", "show", &key_id, "--pem"]));
+    let bidder = Signer::new(&folder, "quic");
+    let _ = bidder.write("tender", b"the lowest bid");
+    let _ = bidder.write("public.pem", pem.as_bytes());
+    let mut recipients = vec!["public.pem".to_owned()];
+    recipients.extend(certify(&bidder, "public.pem", "1", "first.pem"));
+    for recipient in &recipients {
+        succeeded(&bidder.run(&[
+            "encrypt",
+            "tender",
+            "--to",
+            recipient,
+            "--out",
+            &format!("{recipient}.p7"),
+        ]));
+    }
+    let renewed = certify(&bidder, "public.pem", "2", "second.pem");
+    let opens = |device: &Signer, pin: &str, key_id: &str, more: &[&str]| {
+        for recipient in &recipients {
+            let sealed = format!("{recipient}.p7");
+            let _ = device.write(&sealed, &fs::read(bidder.folder().join(&sealed)).unwrap());
+            let decrypt = ["decrypt", &sealed, "--key", key_id, "--out", "opened", "--force"];
+            succeeded(&device.run_with_pin(pin, &[&decrypt, more].concat()));
+            assert_eq!(fs::read(device.folder().join("opened")).unwrap(), b"the lowest bid");
+        }
+    };
+    opens(&owner, PIN, &key_id, &[]);
+    if let Some(renewed) = renewed {
+        let path = owner.write("renewed.pem", &fs::read(bidder.folder().join(renewed)).unwrap());
+        opens(&owner, PIN, &key_id, &["--cert", path.to_str().unwrap()]);
+    }
+    succeeded(&owner.run(&["refresh", &key_id]));
+    opens(&owner, PIN, &key_id, &[]);
+
+    succeeded(&folder.admin(&["key", "seats", &key_id, "1"]));
+    let [deputy, phone] = [(); 2].map(|()| Signer::new(&folder, "quic"));
+    let arrive = |device: &Signer, how: &str| {
+        let code = folder.enrolment_code();
+        let waiting = receive(device, &key_id, &["--enrol-code", &code]);
+        let text = share(&hand_over(&owner, how, PIN, &waiting));
+        waiting.succeeds(text.as_bytes())["key_id"].as_str().unwrap().to_owned()
+    };
+    let shared = arrive(&deputy, "share");
+    opens(&deputy, NEW, &shared, &[]);
+    opens(&owner, PIN, &key_id, &[]);
+    let moved = arrive(&phone, "move");
+    opens(&phone, NEW, &moved, &[]);
+    opens(&deputy, NEW, &shared, &[]);
+    succeeded(&phone.run_with_pin(NEW, &["refresh", &moved]));
+    opens(&phone, NEW, &moved, &[]);
+    failed(&owner.run(&["decrypt", "public.pem.p7", "--key", &key_id, "--out", "again"]), 4);
     server.stop();
     succeeded(&folder.admin(&["audit", "verify"]));
 }

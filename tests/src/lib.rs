@@ -15,6 +15,7 @@
 //! | [`samples`] | sample files of others, where they are present |
 //! | [`seeds`] | the first inputs of every fuzz target |
 //! | [`source`] | the project's own files, for the tests of its structure |
+//! | `tender` | bidders on a server, and the opening of what is sealed to them (feature `network`) |
 //! | [`vectors`] | test vectors as JSON |
 #![expect(
     clippy::unwrap_used,
@@ -37,4 +38,6 @@ pub mod relay;
 pub mod samples;
 pub mod seeds;
 pub mod source;
+#[cfg(feature = "network")]
+pub mod tender;
 pub mod vectors;

@@ -28,9 +28,9 @@ pub fn program(name: &str) -> PathBuf {
         if let Some(folder) = std::env::var_os("COSIGN_BIN_DIR") {
             return folder.into();
         }
-        // This test is <target>/<profile>/deps/<name>.
+        // This is somewhere in the target folder, which Cargo marks.
         let test = std::env::current_exe().unwrap();
-        let target = test.ancestors().nth(3).unwrap();
+        let target = test.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file()).unwrap();
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let status = Command::new(&cargo)
             .args([
