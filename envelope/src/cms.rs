@@ -85,7 +85,9 @@ pub use quirk::{Quirk, Quirks};
 pub use recipients::MAX_RECIPIENTS;
 pub use scan::Scanner;
 pub use seal::{MAX_PLAINTEXT_LEN, Sealer, Sealing};
-pub use sign::{SignedContent, SignedWriter, Signer, Signing, Unsigned, certificates_only, data_header};
+pub use sign::{
+    SignedContent, SignedWriter, Signer, Signing, Unsigned, certificates_only, data_header, framed,
+};
 pub use signers::{MAX_CERTIFICATES, MAX_SIGNERS, SignatureSet, SignerInfo};
 pub use time::Time;
 pub use verify::{Rule, Verdict};

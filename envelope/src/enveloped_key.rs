@@ -73,6 +73,14 @@ pub fn open(message: &[u8], protection: &PrivateKey) -> Result<PrivateKey, Error
     key.ok_or(Error::DecryptionFailed)
 }
 
+/// The public key of the private key in a message, which is taken at its word: nothing is opened.
+///
+/// # Errors
+/// [`Error::InvalidMessage`] for another structure or algorithm.
+pub fn public_key(message: &[u8]) -> Result<PublicKey, Error> {
+    Ok(Fields::read(message)?.public_key)
+}
+
 struct Fields<'a> {
     wrapped: Ciphertext,
     public_key: PublicKey,

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 use crate::bid::{self, InvalidBid};
-use crate::cms::{Compat, Decoded, Header, HeaderDecoder, PlainHeader, Quirks, Rule, Switch};
+use crate::cms::{Compat, Decoded, Header, HeaderDecoder, PlainHeader, Quirks, Rule, SignatureSet, Switch};
 use crate::error::{Error, InvalidMessage, InvalidSignature};
 use crate::key::ContentKey;
 
@@ -60,6 +60,28 @@ pub fn signed(data: &[u8]) {
     assert_eq!(whole.map(|read| read.1), scanned, "leaping over the content matters");
 }
 
+/// Opens a whole encrypted message of any kind under a fixed content key with all compatibility switches, in one piece
+/// and in pieces of 7 bytes, and verifies its signatures.
+///
+/// # Panics
+/// The two readings differ: a bug.
+pub fn encrypted(data: &[u8]) {
+    let whole = open_signed(data, usize::MAX);
+    assert_eq!(whole, open_signed(data, 7), "the cut into pieces matters");
+}
+
+fn open_signed(data: &[u8], piece: usize) -> Result<ReadSigned, Error> {
+    let compat: Compat = Switch::ALL.into_iter().collect();
+    let (header, len) = read(compat, data, piece)?;
+    let key = ContentKey::from_bytes(Zeroizing::new(alloc::vec![0; ContentKey::LEN]))?;
+    let (mut opener, mut plaintext) = (header.open(key), Vec::new());
+    for part in data.get(len..).unwrap_or_default().chunks(piece) {
+        opener.push(part, &mut plaintext)?;
+    }
+    let set = opener.finish_signed(&mut plaintext)?;
+    Ok(verified(plaintext, &set, compat))
+}
+
 /// What came out of a signed message: content, counts, and verdicts.
 type ReadSigned = (Vec<u8>, (usize, usize, Quirks), Vec<Result<Rule, InvalidSignature>>);
 
@@ -72,11 +94,15 @@ fn read_signed(data: &[u8], piece: usize) -> Result<ReadSigned, Error> {
         reader.push(part, &mut content)?;
     }
     let set = reader.finish()?;
+    Ok(verified(content, &set, compat))
+}
+
+fn verified(content: Vec<u8>, set: &SignatureSet, compat: Compat) -> ReadSigned {
     let mut hasher = set.hasher(&[], compat);
     hasher.update(&content);
     let verdicts = set.verify_all(&[], &hasher.finish());
     let verdicts = verdicts.into_iter().map(|verdict| verdict.result).collect();
-    Ok((content, (set.signers().len(), set.certificates().len(), set.quirks()), verdicts))
+    (content, (set.signers().len(), set.certificates().len(), set.quirks()), verdicts)
 }
 
 /// The text form, and the message in it.

@@ -39,7 +39,7 @@ use std::mem;
 use sm_primitives::rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
-use crate::cms::{Compat, Decoded, Header, HeaderDecoder, Opener, Quirks, Sealer};
+use crate::cms::{Compat, Decoded, Header, HeaderDecoder, Opener, Quirks, Sealer, Sealing};
 use crate::error::InvalidMessage;
 use crate::recipient::Recipient;
 
@@ -99,11 +99,26 @@ fn to_io(error: crate::Error) -> io::Error {
 pub fn seal(
     recipients: &[&dyn Recipient],
     plaintext_len: u64,
+    input: impl Read,
+    output: impl Write,
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<(), Error> {
+    seal_with(&Sealing::default(), recipients, plaintext_len, input, output, rng)
+}
+
+/// As [`seal`], with a choice of cipher and dialect.
+///
+/// # Errors
+/// As [`seal`] and [`Sealer::start_with`].
+pub fn seal_with(
+    sealing: &Sealing,
+    recipients: &[&dyn Recipient],
+    plaintext_len: u64,
     mut input: impl Read,
     output: impl Write,
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<(), Error> {
-    let mut writer = SealWriter::new(recipients, plaintext_len, output, rng)?;
+    let mut writer = SealWriter::with(sealing, recipients, plaintext_len, output, rng)?;
     let mut buffer = Zeroizing::new(vec![0; BUFFER_LEN]);
     loop {
         let len = read_some(&mut input, &mut buffer)?;
@@ -195,11 +210,25 @@ impl<W: Write> SealWriter<W> {
     pub fn new(
         recipients: &[&dyn Recipient],
         plaintext_len: u64,
+        output: W,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Self, Error> {
+        Self::with(&Sealing::default(), recipients, plaintext_len, output, rng)
+    }
+
+    /// As [`SealWriter::new`], with a choice of cipher and dialect.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; as [`Sealer::start_with`].
+    pub fn with(
+        sealing: &Sealing,
+        recipients: &[&dyn Recipient],
+        plaintext_len: u64,
         mut output: W,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Self, Error> {
         let mut buffer = Vec::new();
-        let sealer = Sealer::start(recipients, plaintext_len, rng, &mut buffer)?;
+        let sealer = Sealer::start_with(sealing, recipients, plaintext_len, rng, &mut buffer)?;
         output.write_all(&buffer)?;
         Ok(Self { sealer, output, buffer })
     }

@@ -17,10 +17,12 @@ use super::dialect::Dialect;
 use super::frame::{Level, heads};
 use super::kind::ContentType;
 use super::oid;
+use super::quirk::Quirks;
 use super::seal::MAX_PLAINTEXT_LEN;
 use super::signers::{ContentId, MAX_CERTIFICATES, MAX_SIGNERS};
 use super::time::Time;
 use super::walker::MAX_SIGNATURES_LEN;
+use crate::ber::Reader;
 use crate::certificate::Certificate;
 use crate::der::{CONSTRUCTED, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, context, element};
 use crate::error::{ApiMisuse, Error, InvalidCertificate};
@@ -346,6 +348,19 @@ pub fn data_header(dialect: Dialect, content_len: u64) -> Result<Vec<u8>, Error>
     }
     let content = ContentId::new(ContentType::Data.id(dialect.is_rfc()).to_vec(), Some(content_len));
     content.encoding_before_content().ok_or_else(|| ApiMisuse::PlaintextTooLong.into())
+}
+
+/// Puts the frame of a message around what stands inside: PKCS#7 encrypts a SignedData without its ContentInfo, so that a
+/// plaintext of inner type signedData may begin with SignedData itself. What has its frame already stays as it is.
+#[must_use]
+pub fn framed(content_type: ContentType, plaintext: &[u8]) -> Vec<u8> {
+    let mut outer = Reader::new(plaintext);
+    let body = outer.expect(SEQUENCE, &mut Quirks::default()).map(|element| element.body);
+    if body.is_ok_and(|body| body.first() == Some(&INTEGER)) {
+        let explicit = element(context(0) | CONSTRUCTED, &[plaintext]);
+        return element(SEQUENCE, &[&element(OID, &[content_type.id(false)]), &explicit]);
+    }
+    plaintext.to_vec()
 }
 
 /// version and digestAlgorithms.

@@ -1,6 +1,6 @@
 //! A message from a file, binary or text.
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};
 
 use super::Error;
 use crate::armor;
@@ -16,6 +16,7 @@ pub struct Input<R>(Source<R>);
 #[derive(Debug)]
 enum Source<R> {
     Binary(io::Chain<Cursor<Vec<u8>>, R>),
+    Seekable(R),
     Text(Cursor<Vec<u8>>),
 }
 
@@ -36,10 +37,45 @@ impl<R: Read> Input<R> {
     }
 }
 
+impl<R: Read + Seek> Input<R> {
+    /// As [`Input::new`], for a reader that stands at its start and can go back to it; so can the input then.
+    ///
+    /// # Errors
+    /// As [`Input::new`].
+    pub fn seekable(reader: R) -> Result<Self, Error> {
+        match Self::new(reader)?.0 {
+            Source::Binary(chain) => {
+                let (_, mut reader) = chain.into_inner();
+                reader.rewind()?;
+                Ok(Self(Source::Seekable(reader)))
+            }
+            source => Ok(Self(source)),
+        }
+    }
+
+    /// Whether the message came as text.
+    #[must_use]
+    pub const fn is_text(&self) -> bool {
+        matches!(self.0, Source::Text(_))
+    }
+}
+
+impl<R: Read + Seek> Seek for Input<R> {
+    /// Positions are those in the decoded message. An input from [`Input::new`] does not seek in binary.
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match &mut self.0 {
+            Source::Binary(_) => Err(ErrorKind::Unsupported.into()),
+            Source::Seekable(reader) => reader.seek(to),
+            Source::Text(reader) => reader.seek(to),
+        }
+    }
+}
+
 impl<R: Read> Read for Input<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
             Source::Binary(reader) => reader.read(buffer),
+            Source::Seekable(reader) => reader.read(buffer),
             Source::Text(reader) => reader.read(buffer),
         }
     }

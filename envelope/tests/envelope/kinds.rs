@@ -350,6 +350,20 @@ fn a_signed_message_inside() {
     assert_eq!(verified.content.as_deref(), Some(PLAINTEXT));
 }
 
+/// PKCS#7 leaves the frame of the inner message out.
+#[test]
+fn a_signed_message_inside_without_its_frame() {
+    let whole = signed(&["bob"], Dialect::Cfca, Placement::Attached, PLAINTEXT);
+    let start = whole.windows(3).position(|window| window == [2, 1, 1]).unwrap() - 4;
+    let bare = &whole[start..];
+    assert_eq!(bare[0], 0x30);
+    assert!(simple::verify(STRICT, bare, None, &[]).is_err());
+    let framed = envelope::cms::framed(ContentType::Signed, bare);
+    assert_eq!(framed, whole);
+    assert_eq!(envelope::cms::framed(ContentType::Signed, &whole), whole, "once is enough");
+    assert_eq!(envelope::cms::framed(ContentType::Signed, b"text"), b"text");
+}
+
 /// One decoder reads the header of every kind.
 #[test]
 fn every_kind_is_told_apart() {

@@ -18,5 +18,6 @@ mod quirks;
 mod round_trip;
 mod samples;
 mod signed;
+mod signed_files;
 mod signed_samples;
 mod support;
