@@ -2,6 +2,7 @@
 
 mod audit;
 mod bid;
+mod envelopes;
 mod moves;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use cosign_core::{PinMode, Purpose, Suite};
 
 pub(crate) use audit::{Audit, AuditFetch, AuditVerify};
 pub(crate) use bid::{Check, Holders, ModelArg, OpenBid, Rewrap, SealBid};
+pub(crate) use envelopes::{Decrypt, Encrypt, Inspect};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
 
 const EXIT_CODES: &str = "\
@@ -89,6 +91,8 @@ pub(crate) enum Command {
     Rewrap(Rewrap),
     /// Show what a sealed bid says of itself, and whether it will open; opens nothing
     Check(Check),
+    /// Say what a file is and what is in it; needs no server, no PIN and no key
+    Inspect(Inspect),
     /// Change PINs
     #[command(subcommand)]
     Pin(PinCommand),
@@ -261,44 +265,6 @@ pub(crate) struct Verify {
     /// The signer's distinguishing id, with --public
     #[arg(long, value_name = "ID", requires = "public")]
     pub(crate) distid: Option<String>,
-}
-
-#[derive(Args)]
-pub(crate) struct Encrypt {
-    /// File to encrypt
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Recipient: a file with a certificate or public key (PEM or DER), or the label or id of an own key
-    #[arg(long, required = true, value_name = "WHOM")]
-    pub(crate) to: Vec<String>,
-    /// Output [default: FILE.p7]
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-    /// Overwrite the output if it exists
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct Decrypt {
-    /// Envelope to open, DER or PEM
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Output, readable by its owner only [default: FILE without .p7]
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-    /// Label or id of the key [default: whichever the envelope names]
-    #[arg(long, value_name = "KEY", conflicts_with = "private_key")]
-    pub(crate) key: Option<String>,
-    /// Certificate of the key, for envelopes that name it by issuer and serial number
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cert: Option<PathBuf>,
-    /// Open with this local SM2 private key (PKCS#8 or SEC1, PEM) instead of the server
-    #[arg(long, value_name = "FILE")]
-    pub(crate) private_key: Option<PathBuf>,
-    /// Overwrite the output if it exists
-    #[arg(long)]
-    pub(crate) force: bool,
 }
 
 #[derive(Subcommand)]

@@ -7,6 +7,7 @@ mod encrypt;
 mod exchange;
 mod forget;
 mod hand_over;
+mod inspect;
 mod keygen;
 mod keys;
 mod receive;
@@ -14,6 +15,7 @@ mod recover;
 mod refresh;
 mod sign;
 mod status;
+mod streams;
 mod verify;
 
 use std::{
@@ -47,6 +49,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::OpenBid(arguments) => bid::open(arguments, context),
         Command::Rewrap(arguments) => bid::rewrap(&arguments, context),
         Command::Check(arguments) => bid::check(&arguments, context),
+        Command::Inspect(arguments) => inspect::run(&arguments, context),
         Command::Pin(PinCommand::Change(arguments)) => refresh::change_pin(&arguments, context),
         Command::Refresh(arguments) => refresh::run(&arguments, context),
         Command::Receive(arguments) => receive::run(&arguments, context),

@@ -1,9 +1,9 @@
-//! Public keys, certificates and private keys of others, from files.
+//! Keys and certificates from files.
 
 use std::path::Path;
 
 use cosign_client::{Error, files};
-use envelope::{Certificate, Sm2Recipient};
+use envelope::{Certificate, ContentKey, Sm2Recipient};
 use sm_primitives::sm2::{PrivateKey, PublicKey};
 use zeroize::Zeroizing;
 
@@ -53,11 +53,30 @@ impl PublicFile {
     }
 }
 
-/// A private key, PKCS#8 or SEC1, PEM.
+/// A private key, PKCS#8 or SEC1 in PEM, or 64 hexadecimal digits.
 pub(crate) fn private_key(path: &Path) -> Result<PrivateKey, Error> {
     let content = Zeroizing::new(files::read_small(path, MAX_LEN)?);
     std::str::from_utf8(&content)
         .ok()
         .and_then(|text| PrivateKey::from_pem(text).ok())
-        .ok_or_else(|| Error::BadFile { path: path.to_owned(), what: "not an SM2 private key in PEM".into() })
+        .or_else(|| PrivateKey::from_bytes(&*hex_digits::<32>(&content)?))
+        .ok_or_else(|| Error::BadFile {
+            path: path.to_owned(),
+            what: "not an SM2 private key in PEM (unencrypted) or 64 hexadecimal digits".into(),
+        })
+}
+
+/// An SM4 key: 32 hexadecimal digits.
+pub(crate) fn content_key(path: &Path) -> Result<ContentKey, Error> {
+    let content = Zeroizing::new(files::read_small(path, MAX_LEN)?);
+    hex_digits::<16>(&content)
+        .and_then(|key| ContentKey::from_bytes(Zeroizing::new(key.to_vec())).ok())
+        .ok_or_else(|| Error::BadFile { path: path.to_owned(), what: "not 32 hexadecimal digits".into() })
+}
+
+/// The bytes that `text` spells, which may have space around it.
+fn hex_digits<const N: usize>(text: &[u8]) -> Option<Zeroizing<[u8; N]>> {
+    let mut bytes = Zeroizing::new([0; N]);
+    hex::decode_to_slice(text.trim_ascii(), &mut *bytes).ok()?;
+    Some(bytes)
 }

@@ -84,6 +84,11 @@ impl Output {
         Self { json: global.json, quiet: global.quiet }
     }
 
+    /// Whether standard output belongs to one JSON document.
+    pub(crate) const fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Whether notes and progress are welcome.
     pub(crate) const fn is_talkative(self) -> bool {
         !self.json && !self.quiet

@@ -1,6 +1,6 @@
 //! A bar where a user would wait, on a terminal only.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -75,6 +75,12 @@ impl<R: Read> Read for CountingReader<R> {
         // An `Interrupted` error would only be tried again.
         self.progress.advance(length as u64).map_err(|_| io::Error::other(Stopped))?;
         Ok(length)
+    }
+}
+
+impl<R: Seek> Seek for CountingReader<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.input.seek(to)
     }
 }
 

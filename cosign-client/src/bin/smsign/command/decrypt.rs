@@ -1,17 +1,28 @@
 //! `smsign decrypt`
 
-use std::{ffi::OsStr, fs::File, path::Path};
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::Seek,
+    path::{Path, PathBuf},
+};
 
 use cosign_client::{
     Error, Store, StoredKey,
-    files::{self, Access, NewFile, check_free},
+    files::{self, Access},
 };
 use cosign_core::Purpose;
-use envelope::{Certificate, ContentKey, RecipientId, RecipientInfo, Sm2Identity, cms::Header, io::Input};
+use envelope::{
+    Certificate, ContentKey, RecipientId, RecipientInfo, Sm2Identity,
+    cms::{Compat, ContentType, Header, Quirks, Rule, Verdict},
+    io::Input,
+    name,
+};
 use serde::Serialize;
 
 use crate::{
     args::Decrypt,
+    command::streams::{self, Target},
     context::{Context, credentials, ensure_active, unlock},
     keyfile,
     output::{Failure, Outcome, path_text},
@@ -24,13 +35,30 @@ const MAX_CERTIFICATE: u64 = 256 * 1024;
 #[derive(Serialize)]
 struct Report {
     file: String,
-    out: String,
+    /// Absent if nothing was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pin_failures_before: Option<u8>,
+    content_type: &'static str,
+    cipher: &'static str,
     /// Deviations from the standard that were tolerated.
     tolerated: Vec<String>,
+    /// Of a signedAndEnvelopedData.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signatures: Option<Vec<Signature>>,
+}
+
+#[derive(Serialize)]
+struct Signature {
+    signer: String,
+    valid: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 /// The content key and how it was come by.
@@ -41,45 +69,102 @@ struct Opened {
 }
 
 pub(crate) fn run(arguments: Decrypt, context: &Context) -> Result<Outcome, Failure> {
+    let file = arguments.file.clone().or_else(|| arguments.input.clone()).unwrap_or_default();
     let out = match &arguments.out {
         Some(out) => out.clone(),
-        None if arguments.file.extension() == Some(OsStr::new("p7")) => arguments.file.with_extension(""),
+        None if streams::is_pipe(&file) => file.clone(),
+        None if file.extension() == Some(OsStr::new("p7")) => file.with_extension(""),
         None => return Err(Failure::Usage("give the output with --out FILE".into())),
     };
-    check_free(&out, arguments.force)?;
-    let file = &arguments.file;
-    let input = File::open(file).map_err(|error| Error::file(file, error))?;
-    let length = input.metadata().map_err(|error| Error::file(file, error))?.len();
+    let target = Target::new(out, arguments.force, context.output.is_json())?;
+    let compat: Compat = arguments.compat.iter().copied().collect();
+    let signers =
+        arguments.signer.iter().map(|path| read_certificate(path)).collect::<Result<Vec<_>, _>>()?;
+    let (input, length) = streams::open(&file)?;
     let progress = context.progress("decrypting", Unit::Bytes, length);
-    let mut input = Input::new(progress.reader(input)).map_err(|error| super::io_error(error, file))?;
-    let header = Header::read(&mut input).map_err(|error| super::io_error(error, file))?;
+    let mut input = Input::seekable(progress.reader(input)).map_err(|error| super::io_error(error, &file))?;
+    let header = Header::read_with(compat, &mut input).map_err(|error| super::io_error(error, &file))?;
+    let (content_type, cipher) = (header.content_type(), header.cipher());
+    let opened = content_key(&header, &arguments, context)?;
 
-    let certificate =
-        arguments.cert.as_deref().map(|path| files::read_small(path, MAX_CERTIFICATE)).transpose()?;
-    let opened = match &arguments.private_key {
-        Some(path) => open_locally(&header, path, certificate.as_deref())?,
-        None => open_together(&header, context, arguments.key.as_deref(), certificate.as_deref())?,
-    };
-
-    let (source, target) = (arguments.file.clone(), out.clone());
-    let task = progress.clone();
+    let (source, goal, task) = (file.clone(), target.clone(), progress.clone());
     let key = opened.key;
-    let tolerated = context.run(Context::blocking(move || {
-        write_plaintext(&source, header, key, input, &target, arguments.force, &task)
+    let plaintext = context.run(Context::blocking(move || {
+        Plaintext { source, target: goal, compat, signers, progress: task }.write(header, key, input)
     }))?;
     progress.finish();
 
     context.output.pin_failures(opened.failures.unwrap_or(0));
-    let line = out.display().to_string();
-    let report = Report {
-        file: path_text(&arguments.file),
-        out: path_text(&out),
-        key_id: opened.key_id,
-        pin_failures_before: opened.failures,
-        tolerated,
+    let kept = plaintext.signatures.as_deref().is_none_or(all_valid);
+    for signature in plaintext.signatures.iter().flatten() {
+        context.output.note(line(signature));
+    }
+    if !kept {
+        context.output.warn("the plaintext does not count: not every signature of it verifies");
+    }
+    if !target.is_pipe() {
+        let report = Report {
+            file: path_text(&file),
+            out: kept.then(|| path_text(target.path())),
+            key_id: opened.key_id,
+            pin_failures_before: opened.failures,
+            content_type: content_type.name(),
+            cipher: cipher.name(),
+            tolerated: plaintext.tolerated,
+            signatures: plaintext.signatures,
+        };
+        context.output.result(&report, kept.then(|| target.path().display().to_string()))?;
+    }
+    Ok(if kept { Outcome::Done } else { Outcome::NotVerified })
+}
+
+fn line(signature: &Signature) -> String {
+    match (&signature.rule, &signature.reason) {
+        (Some(rule), _) => format!("signature by {}: valid ({rule})", signature.signer),
+        (None, reason) => {
+            format!("signature by {}: INVALID, {}", signature.signer, reason.as_deref().unwrap_or_default())
+        }
+    }
+}
+
+/// A message that ought to be signed and is not counts as one whose signature does not verify.
+fn all_valid(signatures: &[Signature]) -> bool {
+    !signatures.is_empty() && signatures.iter().all(|signature| signature.valid)
+}
+
+fn read_certificate(path: &Path) -> Result<Certificate, Failure> {
+    let bytes = files::read_small(path, MAX_CERTIFICATE)?;
+    Ok(Certificate::parse(&bytes)
+        .map_err(|error| Error::BadFile { path: path.to_owned(), what: error.to_string() })?)
+}
+
+/// The content key: given, from a local private key, or with the server.
+fn content_key(header: &Header, arguments: &Decrypt, context: &Context) -> Result<Opened, Failure> {
+    match (&arguments.content_key, header.content_type()) {
+        (Some(path), ContentType::Encrypted) => {
+            return Ok(Opened { key: keyfile::content_key(path)?, key_id: None, failures: None });
+        }
+        (Some(_), _) => return Err(Failure::Usage("--content-key is for encryptedData only".into())),
+        (None, ContentType::Encrypted) => {
+            return Err(Failure::Usage(
+                "give the SM4 key of this encryptedData with --content-key FILE".into(),
+            ));
+        }
+        (None, _) => {}
+    }
+    let certificate =
+        arguments.cert.as_deref().map(|path| files::read_small(path, MAX_CERTIFICATE)).transpose()?;
+    // A label or id counts before a file that happens to have that name.
+    let is_file = |key: &&str| {
+        let known =
+            || context.store().is_ok_and(|store| store.find(Some(key), Some(Purpose::Encrypt)).is_ok());
+        Path::new(key).is_file() && !known()
     };
-    context.output.result(&report, [line])?;
-    Ok(Outcome::Done)
+    let key_file = arguments.key.as_deref().filter(is_file).map(Path::new);
+    match arguments.private_key.as_deref().or(key_file) {
+        Some(path) => open_locally(header, path, certificate.as_deref()),
+        None => open_together(header, context, arguments.key.as_deref(), certificate.as_deref()),
+    }
 }
 
 fn open_locally(header: &Header, path: &Path, certificate: Option<&[u8]>) -> Result<Opened, Failure> {
@@ -151,20 +236,75 @@ fn not_a_recipient(error: envelope::Error) -> Error {
     }
 }
 
-fn write_plaintext(
-    source: &Path,
-    header: Header,
-    key: ContentKey,
-    input: Input<CountingReader<File>>,
-    target: &Path,
-    force: bool,
-    progress: &Progress,
-) -> Result<Vec<String>, Failure> {
-    let mut output = NewFile::create(target, force, Access::Private)?;
-    let quirks = envelope::io::open(header.open(key), input, &mut output)
-        .map_err(|error| super::io_error(error, source))?;
-    progress.advance(0)?;
-    output.sync()?;
-    output.commit()?;
-    Ok(quirks.iter().map(|quirk| quirk.to_string()).collect())
+/// A plaintext on its way out.
+struct Plaintext {
+    source: PathBuf,
+    target: Target,
+    compat: Compat,
+    signers: Vec<Certificate>,
+    progress: Progress,
+}
+
+/// What became of it.
+struct Written {
+    tolerated: Vec<String>,
+    signatures: Option<Vec<Signature>>,
+}
+
+impl Plaintext {
+    fn write(
+        &self,
+        header: Header,
+        key: ContentKey,
+        mut input: Input<CountingReader<File>>,
+    ) -> Result<Written, Failure> {
+        if header.content_type().is_signed() {
+            return self.write_signed(header, key, input);
+        }
+        let mut output = self.target.create(Access::Private)?;
+        let quirks = envelope::io::open(header.open(key), &mut input, &mut output)
+            .map_err(|error| super::io_error(error, &self.source))?;
+        output.commit(&self.progress)?;
+        Ok(Written { tolerated: names(quirks), signatures: None })
+    }
+
+    /// The signers stand behind the content, and the hash begins with their keys: the message is read twice. The output
+    /// is kept only if every signature verifies.
+    fn write_signed(
+        &self,
+        header: Header,
+        key: ContentKey,
+        mut input: Input<CountingReader<File>>,
+    ) -> Result<Written, Failure> {
+        let failed = |error| super::io_error(error, &self.source);
+        let signatures = envelope::io::scan(header.scan(), &mut input).map_err(failed)?;
+        let hasher = signatures.hasher(&self.signers, self.compat);
+        input.rewind().map_err(|error| failed(error.into()))?;
+        let header = Header::read_with(self.compat, &mut input).map_err(failed)?;
+        let mut output = self.target.create(Access::Private)?;
+        let outcome =
+            envelope::io::open_signed(header.open(key), &mut input, &mut output, hasher, &self.signers)
+                .map_err(failed)?;
+        let signers = outcome.signatures.signers().iter().zip(&outcome.verdicts);
+        let signatures: Vec<Signature> =
+            signers.map(|(signer, verdict)| signature(signer.id(), verdict)).collect();
+        if all_valid(&signatures) {
+            output.commit(&self.progress)?;
+        }
+        Ok(Written { tolerated: names(outcome.signatures.quirks()), signatures: Some(signatures) })
+    }
+}
+
+fn names(quirks: Quirks) -> Vec<String> {
+    quirks.iter().map(|quirk| quirk.to_string()).collect()
+}
+
+fn signature(id: &RecipientId, verdict: &Verdict) -> Signature {
+    let subject = verdict.certificate.as_ref().map(|certificate| name::display(certificate.subject()));
+    Signature {
+        signer: subject.unwrap_or_else(|| id.to_string()),
+        valid: verdict.result.is_ok(),
+        rule: verdict.result.ok().map(Rule::name),
+        reason: verdict.result.err().map(|error| error.to_string()),
+    }
 }

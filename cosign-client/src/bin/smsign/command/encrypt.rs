@@ -2,17 +2,18 @@
 
 use std::{fs::File, path::Path};
 
-use cosign_client::{
-    Error,
-    files::{Access, NewFile, check_free},
-};
+use cosign_client::{Error, files::Access};
 use cosign_core::Purpose;
-use envelope::{Recipient, Sm2Recipient};
+use envelope::{
+    Recipient, Sm2Recipient,
+    cms::{ContentType, Sealing},
+};
 use getrandom::SysRng;
 use serde::Serialize;
 
 use crate::{
     args::Encrypt,
+    command::streams::{self, Target},
     context::Context,
     keyfile::PublicFile,
     output::{Failure, Outcome, path_text},
@@ -23,38 +24,48 @@ use crate::{
 struct Report {
     file: String,
     out: String,
+    cipher: &'static str,
     recipients: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &Encrypt, context: &Context) -> Result<Outcome, Failure> {
     let out = arguments.out.clone().unwrap_or_else(|| {
+        if streams::is_pipe(&arguments.file) {
+            return arguments.file.clone();
+        }
         let mut name = arguments.file.clone().into_os_string();
         name.push(".p7");
         name.into()
     });
-    check_free(&out, arguments.force)?;
+    let target = Target::new(out, arguments.force, context.output.is_json())?;
     let recipients =
         arguments.to.iter().map(|whom| recipient(context, whom)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<String> = recipients.iter().map(|recipient| recipient.id().to_string()).collect();
+    let sealing = Sealing {
+        cipher: arguments.format.into(),
+        dialect: arguments.dialect.into(),
+        inner_type: ContentType::Data,
+    };
 
     let file = arguments.file.clone();
-    let input = File::open(&file).map_err(|error| Error::file(&file, error))?;
-    let metadata = input.metadata().map_err(|error| Error::file(&file, error))?;
-    if !metadata.is_file() {
-        return Err(Failure::Usage(format!("{} is not a regular file", file.display())));
-    }
-    let length = metadata.len();
+    let (input, length) = streams::open(&file)?;
     let progress = context.progress("encrypting", Unit::Bytes, length);
-    let (target, force) = (out.clone(), arguments.force);
-    let task = progress.clone();
-    context.run(Context::blocking(move || seal(&file, input, length, &recipients, &target, force, &task)))?;
+    let (task, goal) = (progress.clone(), target.clone());
+    let work = move || seal(&file, input, length, &sealing, &recipients, &goal, &task);
+    context.run(Context::blocking(work))?;
     progress.finish();
 
-    let line = out.display().to_string();
-    context.output.result(
-        &Report { file: path_text(&arguments.file), out: path_text(&out), recipients: names },
-        [line],
-    )?;
+    if target.is_pipe() {
+        return Ok(Outcome::Done);
+    }
+    let line = target.path().display().to_string();
+    let report = Report {
+        file: path_text(&arguments.file),
+        out: path_text(target.path()),
+        cipher: sealing.cipher.name(),
+        recipients: names,
+    };
+    context.output.result(&report, [line])?;
     Ok(Outcome::Done)
 }
 
@@ -62,18 +73,17 @@ fn seal(
     file: &Path,
     input: File,
     length: u64,
+    sealing: &Sealing,
     recipients: &[Sm2Recipient],
-    target: &Path,
-    force: bool,
+    target: &Target,
     progress: &Progress,
 ) -> Result<(), Failure> {
     let recipients: Vec<&dyn Recipient> =
         recipients.iter().map(|recipient| recipient as &dyn Recipient).collect();
-    let mut output = NewFile::create(target, force, Access::Usual)?;
-    envelope::io::seal(&recipients, length, progress.reader(input), &mut output, &mut SysRng)
+    let mut output = target.create(Access::Usual)?;
+    envelope::io::seal_with(sealing, &recipients, length, progress.reader(input), &mut output, &mut SysRng)
         .map_err(|error| super::io_error(error, file))?;
-    output.sync()?;
-    Ok(output.commit()?)
+    output.commit(progress)
 }
 
 /// A file with a certificate or public key, else a key of the store.
