@@ -24,6 +24,8 @@ pub const TARGETS: &[Target] = &[
     ("certification_request", server::certification_request),
     ("client", client::script),
     ("client_pin", client::script_with_pin),
+    ("cms_encrypted", sealed::encrypted),
+    ("cms_signed", sealed::signed),
     ("envelope_certificate", sealed::certificate),
     ("envelope_header", sealed::header),
     ("envelope_key", sealed::key),

@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod bids;
+mod messages;
 mod scripts;
 mod shares;
 
@@ -38,6 +39,7 @@ pub fn all() -> Vec<Seed> {
     keys(&mut seeds);
     envelopes(&mut seeds);
     bids::bids(&mut seeds);
+    messages::messages(&mut seeds);
     shares::shares(&mut seeds);
     shares::enveloped_keys(&mut seeds);
     exports(&mut seeds);
@@ -176,13 +178,17 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
+/// Bodies of keyUsage: keyEncipherment and dataEncipherment, digitalSignature and nonRepudiation.
+const ENCRYPTION: [u8; 2] = [4, 0x30];
+const SIGNING: [u8; 2] = [6, 0xc0];
+
 /// A certificate whose signature says nothing; readers of recipients' certificates do not verify it.
-fn certificate(key: &PublicKey) -> Vec<u8> {
+fn certificate(key: &PublicKey, usage: [u8; 2]) -> Vec<u8> {
     let algorithm = tlv(0x30, &[&SM2_WITH_SM3]);
     let name = tlv(0x30, &[&tlv(0x31, &[&tlv(0x30, &[&[6, 3, 0x55, 4, 3], &tlv(0x0c, &[b"recipient"])])])]);
     let time = tlv(0x17, &[b"260101000000Z"]);
     let key_id = tlv(0x30, &[&[6, 3, 0x55, 0x1d, 0x0e], &tlv(4, &[&tlv(4, &[&[7; 20]])])]);
-    let usage = tlv(0x30, &[&[6, 3, 0x55, 0x1d, 0x0f], &tlv(4, &[&[3, 2, 4, 0x30]])]);
+    let usage = tlv(0x30, &[&[6, 3, 0x55, 0x1d, 0x0f], &tlv(4, &[&tlv(3, &[&usage])])]);
     let extensions = tlv(0xa3, &[&tlv(0x30, &[&key_id, &usage])]);
     let version = tlv(0xa0, &[&[2, 1, 2]]);
     let validity = tlv(0x30, &[&time, &time]);
@@ -196,7 +202,7 @@ fn certificate(key: &PublicKey) -> Vec<u8> {
 
 fn envelopes(seeds: &mut Vec<Seed>) {
     let (_, key) = some_key();
-    let certificate = certificate(&key);
+    let certificate = certificate(&key, ENCRYPTION);
     add(seeds, "envelope_certificate", "der", &certificate[..]);
     add(seeds, "envelope_certificate", "pem", pem("CERTIFICATE", &certificate));
 

@@ -1,6 +1,10 @@
 //! Envelopes and what they are sealed to.
 
-use envelope::{Certificate, ContentKey, armor, cms::Header, enveloped_key, fuzzing, simple};
+use envelope::{
+    Certificate, ContentKey, armor,
+    cms::{Compat, Header, Switch},
+    enveloped_key, fuzzing, simple,
+};
 use sm_primitives::{
     Zeroizing,
     sm2::{PrivateKey, pke},
@@ -26,6 +30,20 @@ pub(super) fn message(data: &[u8]) -> bool {
     fuzzing::message(data);
     let key = || ContentKey::from_bytes(Zeroizing::new(vec![0; ContentKey::LEN]));
     simple::open_by(data, |_| key()).is_ok()
+}
+
+/// A signed message, and one of type data.
+pub(super) fn signed(data: &[u8]) -> bool {
+    fuzzing::signed(data);
+    simple::verify(Compat::STRICT, data, None, &[]).is_ok()
+}
+
+/// A whole encrypted message of any kind, opened under the content key of zeros, with all that compatibility permits.
+pub(super) fn encrypted(data: &[u8]) -> bool {
+    fuzzing::encrypted(data);
+    let compat = Switch::ALL.into_iter().collect();
+    let key = || ContentKey::from_bytes(Zeroizing::new(vec![0; ContentKey::LEN]));
+    simple::open_signed(compat, data, &[], |_| key()).is_ok()
 }
 
 /// The text form, and the message in it.
