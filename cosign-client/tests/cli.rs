@@ -638,6 +638,14 @@ fn what_a_file_is() {
     let delivered = inspect("delivered");
     assert_eq!((&delivered["format"], &delivered["key_id"]), (&"SM2EnvelopedKey".into(), &key_id));
 
+    desk.expect(0, &["seal-bid", "plain", "--model", "platform", "--to", "alice.pem", "--project", "P-7"]);
+    let bid = inspect("plain.bid");
+    assert_eq!((&bid["format"], &bid["encoding"]), (&"sealed bid".into(), &"binary".into()));
+    assert_eq!(bid["bid"]["project"], "P-7");
+    let sealed_bid = fs::read(desk.path("plain.bid")).unwrap();
+    desk.write("cut.bid", &sealed_bid[..sealed_bid.len() - 1]);
+    assert_eq!(desk.json_error(9, &["inspect", "cut.bid"])["code"], "bad_file");
+
     let text = String::from_utf8(desk.expect(0, &["inspect", "plain.p7"]).stdout).unwrap();
     assert!(text.contains("content type: envelopedData") && text.contains("SM4-CBC"), "{text}");
     // What is broken says so; what is nothing known is told apart.

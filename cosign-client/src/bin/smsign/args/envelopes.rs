@@ -113,7 +113,8 @@ fn switch(name: &str) -> Result<Switch, String> {
 
 #[derive(Args)]
 pub(crate) struct Inspect {
-    /// A message of GM/T 0010 or CMS, a certificate, a key, an SM2EnvelopedKey; DER, BER or PEM; - is standard input
+    /// A sealed bid, a message of GM/T 0010 or CMS, a certificate, a key, an SM2EnvelopedKey; DER, BER or PEM; - is standard
+    /// input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 }

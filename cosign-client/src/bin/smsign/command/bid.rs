@@ -22,6 +22,7 @@ use envelope::{
     io::bid::Bid,
 };
 
+pub(super) use self::describe::describe;
 pub(crate) use self::{check::run as check, open::run as open, rewrap::run as rewrap, seal::run as seal};
 use crate::{context::Context, output::Failure};
 
@@ -34,7 +35,7 @@ fn read_bid(path: &Path) -> Result<Bid<File>, Failure> {
 }
 
 /// What is wrong with the bid at this path.
-fn broken(error: envelope::io::Error, path: &Path) -> Failure {
+pub(super) fn broken(error: envelope::io::Error, path: &Path) -> Failure {
     match error {
         envelope::io::Error::Envelope(error) => defect(error, path),
         error => super::io_error(error, path),

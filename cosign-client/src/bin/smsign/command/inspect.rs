@@ -10,13 +10,13 @@ use std::{
 };
 
 use cosign_client::Error;
-use envelope::io::Input;
+use envelope::{bid::MAGIC, io::Input};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
     args::Inspect,
-    command::{io_error, streams},
+    command::{self, io_error, streams},
     context::Context,
     output::{Failure, Outcome, path_text},
 };
@@ -27,10 +27,13 @@ type Format = fn(&mut Subject) -> Result<Option<Description>, Failure>;
 /// Every format, in the order in which they are tried. **Another one is added here.** Each finds the file at its start
 /// and says no by what stands there; only what has said yes may fail.
 const FORMATS: &[Format] =
-    &[message::describe, key::certificate, key::public_key, key::private_key, key::enveloped_key];
+    &[bid, message::describe, key::certificate, key::public_key, key::private_key, key::enveloped_key];
 
 /// No format but messages is longer.
 const MAX_SMALL: u64 = 1 << 20;
+
+/// A format that is neither DER nor BER.
+const BID: &str = "sealed bid";
 
 /// The file that is looked at.
 struct Subject {
@@ -96,9 +99,24 @@ pub(crate) fn run(arguments: &Inspect, context: &Context) -> Result<Outcome, Fai
     Err(unknown(subject.path))
 }
 
+/// A sealed bid, as `check` shows it.
+fn bid(subject: &mut Subject) -> Result<Option<Description>, Failure> {
+    let mut start = Vec::new();
+    let read = subject.input.by_ref().take(MAGIC.len() as u64).read_to_end(&mut start);
+    read.map_err(|error| Error::file(&subject.path, error))?;
+    if start != MAGIC {
+        return Ok(None);
+    }
+    subject.rewind()?;
+    let bid = command::bid::describe(&mut subject.input)
+        .map_err(|error| command::bid::broken(error, &subject.path))?;
+    let bid = serde_json::to_value(bid).map_err(|_| Error::Internal("the result has no JSON form"))?;
+    Ok(Some(Description { format: BID, fields: vec![("bid", bid)] }))
+}
+
 fn unknown(path: PathBuf) -> Failure {
-    let what = "none of the known formats: messages of GM/T 0010 or CMS, certificates, SM2 keys, SM2EnvelopedKey; \
-                in DER, BER or PEM";
+    let what = "none of the known formats: sealed bids, messages of GM/T 0010 or CMS, certificates, SM2 keys, \
+                SM2EnvelopedKey; in DER, BER or PEM";
     Error::BadFile { path, what: what.into() }.into()
 }
 
@@ -107,6 +125,7 @@ fn report(subject: &Subject, description: Description, context: &Context) -> Res
     let quirks = fields.iter().find(|(name, _)| *name == "quirks").map(|(_, quirks)| quirks.to_string());
     let ber = ["non-minimal-length", "indefinite-length", "constructed-string", "segmented-content"];
     let encoding = match quirks {
+        _ if format == BID => "binary",
         _ if subject.input.is_text() => "PEM",
         Some(quirks) if ber.iter().any(|quirk| quirks.contains(quirk)) => "BER",
         _ => "DER",
