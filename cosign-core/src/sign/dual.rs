@@ -167,7 +167,7 @@ pub(super) fn answer(
     server_part(share, &item.digest, nonce, total)
 }
 
-fn redraw(
+pub(super) fn redraw(
     share: &ServerShare,
     h_req: &[u8; 32],
     index: u16,

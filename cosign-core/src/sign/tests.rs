@@ -2,8 +2,10 @@
 
 use std::vec;
 
+use getrandom::SysRng;
+
 use super::{
-    dual::{Item, answer},
+    dual::{Item, answer, redraw},
     *,
 };
 use crate::pin::AuthKey;
@@ -36,6 +38,17 @@ fn degenerate_values_are_drawn_again() {
     assert!(!ask(1, 1, Scalar::ONE, None), "R = O");
     assert!(!ask(1, 1, zero_r, Some(total)), "r = 0");
     assert!(!ask(1, 1, zero_r - nonce, Some(total)), "k2 + r = 0");
+}
+
+/// The nonce that takes the place of a degenerate one answers for its own item.
+#[test]
+fn a_nonce_that_was_drawn_again_fits_its_item() {
+    let share = ServerShare::new(secret(3), AuthKey::from_bytes(&[0; 32]));
+    let item = item(Scalar::ONE);
+    let (k2, part) = redraw(&share, &[1; 32], 3, &item, &[2; 32], &mut SysRng).unwrap();
+    // s2*PB = K2 + r*G
+    let left = PublicPoint::mul_base(&secret(3).invert()).mul_vartime(&part.s2);
+    assert_eq!(left, PublicPoint::mul_base_add_vartime(&part.r, &k2, &Scalar::ONE));
 }
 
 /// A signature that is missing is not one that verifies.

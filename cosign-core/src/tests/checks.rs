@@ -176,6 +176,25 @@ fn a_used_up_quota_is_answered_the_same_twice() {
     assert_eq!(pair.model.handle(&frame, &OWN, NOW, &mut SysRng), answer);
 }
 
+/// What a caller makes durable of a computation, and what it costs.
+#[test]
+fn a_job_tells_how_many_items_it_decrypts() {
+    for (purpose, count, decrypts) in [(Purpose::Sign, 3, 0), (Purpose::Encrypt, 2, 2)] {
+        let mut pair = Pair::active(Suite::D, purpose);
+        let frame = if purpose == Purpose::Sign {
+            sign::start(&pair.key, &[1, 2, 3].map(digest), NOW, 1, &mut SysRng).unwrap().0
+        } else {
+            let two = [0, 1].map(|_| pke::encrypt(pair.key.public_key(), b"bid", &mut SysRng).unwrap());
+            decrypt::start(&pair.key, &two, NOW, &mut SysRng).unwrap().0
+        };
+        let Ok(Incoming::Operation(operation)) = receive(&frame) else { panic!() };
+        let mut cache = ReplayCache::new(10, 1000, 0);
+        let record = pair.model.keys.get_mut(&pair.key.key_id());
+        let Admission::Job(job) = operation.admit(record, &OWN, NOW, &mut cache) else { panic!() };
+        assert_eq!((job.count(), job.decrypts()), (count, decrypts));
+    }
+}
+
 /// A fault in a share makes no pending refresh, and activates none.
 #[test]
 fn a_faulty_share_is_neither_refreshed_nor_activated() {

@@ -15,10 +15,11 @@ use super::{
     model::{OTHER, OWN},
 };
 use crate::{
-    ApiMisuse, Code, Detail, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Pin,
+    ApiMisuse, Code, Detail, DeviceId, DeviceKey, Digest, Error, KeyId, LocalRecord, MIN_ITERATIONS, Op, Pin,
     PinMode, Purpose, Refusal, SessionId, Suite, csr, decrypt, keygen, refresh,
     server::{Incoming, Issued, KEYGEN_TTL_MS, Origin, PENDING_TTL_MS, PendingRefresh, Status, receive},
     sign,
+    split::{self, Kind, Receiver},
 };
 
 const HOURS_24: u64 = 86_400_000;
@@ -287,6 +288,9 @@ fn waiting_states_know_their_frame_and_end() {
     let (frame, waiting) =
         refresh::start(&pair.key, &pin(""), &pair.device_key, MIN_ITERATIONS, NOW, &mut SysRng).unwrap();
     assert_eq!((waiting.frame(), waiting.deadline_ms()), (&frame[..], deadline));
+    let to = Receiver::new(pair.key.key_id(), KeyId::from_bytes([1; 16]), OTHER, &mut SysRng).unwrap();
+    let waiting = split::start(&pair.key, to.invitation(), Kind::Move, NOW, &mut SysRng).unwrap();
+    assert_eq!((waiting.frame()[2], waiting.deadline_ms()), (Op::Split.byte(), deadline));
 }
 
 /// K1 has one length, and its key id is the device's and for its purpose, whatever a caller looked up.

@@ -210,6 +210,13 @@ fn without_room_to_remember_a_request_it_is_not_begun() {
     assert_eq!(code(&pair.ask(&commit, NOW)), Some(Code::Busy));
     assert_eq!((pair.open(), pair.gate().fails), (0, 0));
     assert!(pair.model.record_changed, "the PIN was right, which is durable before the answer");
+    // The same without room for its nonces; nothing changes when it is asked again.
+    pair.gate().fails = 1;
+    pair.model.cache = Some(ReplayCache::new(10, 1 << 20, 0));
+    for changed in [true, false] {
+        assert_eq!(code(&pair.ask(&commit, NOW)), Some(Code::Busy));
+        assert_eq!((pair.open(), pair.gate().fails, pair.model.record_changed), (0, 0, changed));
+    }
 }
 
 /// The table by itself, whoever cleans up around it.
@@ -225,6 +232,13 @@ fn a_session_is_taken_once_and_in_time() {
         assert!(table.take(key_id, sid(1), taken_ms).is_none());
         assert_eq!(table.len(), 0);
     }
+    // Of several sessions each gives back its own room.
+    let mut small = OpenSessions::new(4);
+    assert!(small.reserve(key_id, sid(1), 2, NOW) && small.reserve(key_id, sid(2), 2, NOW));
+    assert!(!small.reserve(key_id, sid(3), 1, NOW));
+    small.abandon(key_id, sid(1));
+    small.abandon(key_id, sid(2));
+    assert!(small.reserve(key_id, sid(3), 4, NOW) && !small.reserve(key_id, sid(4), 1, NOW));
     // Nonces that come too late for their room are wiped.
     let nonces = sign::commit::OpenNonces::draw(&[1; 32], 1, &[2; 32], &mut SysRng).unwrap();
     table.fill(OpenSession { key_id, sid: sid(1), commitment: [0; 32], nonces });

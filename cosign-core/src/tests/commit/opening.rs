@@ -138,6 +138,29 @@ fn nonces_live_for_half_a_minute() {
     assert_eq!(pair.open(), 0);
 }
 
+/// As long as an entry of its time lives, which is longer than any frame of it passes the clock.
+#[test]
+fn an_answered_opening_is_repeated_for_four_minutes() {
+    let (mut pair, reveal) = waiting(1);
+    let answer = pair.ask(&reveal, NOW);
+    assert_eq!(pair.ask(&reveal, NOW + 240_000), answer);
+    assert_eq!(code(&pair.ask(&reveal, NOW + 240_001)), Some(Code::Session));
+}
+
+#[test]
+fn the_time_of_an_opening_is_that_of_the_server() {
+    for (ts_ms, expected) in [
+        (NOW - 120_000, None),
+        (NOW + 120_000, None),
+        (NOW - 120_001, Some(Code::Time)),
+        (NOW + 120_001, Some(Code::Time)),
+    ] {
+        let (mut pair, mut reveal) = waiting(1);
+        reveal[40..48].copy_from_slice(&ts_ms.to_be_bytes());
+        assert_eq!(code(&pair.ask(&reveal, NOW)), expected);
+    }
+}
+
 #[test]
 fn what_was_decided_meanwhile_counts() {
     for change in [0, 1, 2, 3, 4] {

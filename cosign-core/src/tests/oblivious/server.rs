@@ -1,7 +1,11 @@
 //! What the server checks of evaluations, and what they cost.
 
+use std::vec;
+
 use super::*;
-use crate::{SessionId, hash::evaluation_session, replay::Step, server::ReplayCache, sign};
+use crate::{
+    Op, SessionId, hash::evaluation_session, replay::Step, server::ReplayCache, sign, wire::body_len,
+};
 
 /// The frame of an evaluation of the pair's record.
 fn frame(pair: &Pair) -> Vec<u8> {
@@ -60,6 +64,7 @@ fn an_evaluation_is_checked_before_it_is_counted() {
     for status in [Status::Pending, Status::Arriving, Status::Active] {
         record(&mut pair).status = status;
         assert_eq!(send(&mut pair, &good), Code::Key.byte(), "a key in base mode");
+        assert_eq!(send(&mut pair, &put(82, &[7; 64])), Code::Key.byte(), "before its items are read");
     }
     record(&mut pair).oprf = oprf;
     record(&mut pair).created_ms = NOW - crate::server::PENDING_TTL_MS - 1;
@@ -78,7 +83,29 @@ fn an_evaluation_is_checked_before_it_is_counted() {
     assert_eq!(send(&mut pair, &next), 0, "a refresh may wait for its confirmation");
     assert_eq!(gate(&pair).charge.map(|charge| charge.session), Some(sid));
     let audited = pair.model.audit.last().unwrap();
-    assert_eq!((audited.op, audited.sid, audited.code), (crate::Op::Evaluate, sid, None));
+    assert_eq!((audited.op, audited.sid, audited.code), (Op::Evaluate, sid, None));
+}
+
+/// A key that is not active yet may be evaluated for, which lets none of the ops in that its status refuses.
+#[test]
+fn a_status_allows_what_it_allows_in_base_mode() {
+    let mut pair = active(Suite::D, Purpose::Sign);
+    for (status, refused) in [
+        (Status::Pending, [Op::Decrypt, Op::Refresh, Op::Confirm, Op::Split]),
+        (Status::Arriving, [Op::Sign, Op::Decrypt, Op::Split, Op::Split]),
+    ] {
+        record(&mut pair).status = status;
+        for op in refused {
+            let (sid, body) = (SessionId::from_bytes([op.byte(); 16]), vec![0; body_len(op, 1)]);
+            let frame = match op {
+                Op::Confirm => pair.key.header(op, &sid, NOW, 1, [0; 32]).frame(&body),
+                _ => pair.key.tagged_frame(op, &sid, NOW, 1, &body).0,
+            };
+            assert_eq!(send(&mut pair, &frame), Code::Key.byte(), "{op:?} while {}", status.as_str());
+        }
+        let good = frame(&pair);
+        assert_eq!(send(&mut pair, &good), 0);
+    }
 }
 
 #[test]
