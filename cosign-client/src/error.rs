@@ -241,6 +241,15 @@ pub enum Error {
     #[error("the envelope does not open: {0}")]
     Envelope(envelope::Error),
 
+    /// A bid whose time has not come at the server.
+    #[error("{} stays closed until {until}", path.display())]
+    Closed {
+        /// The bid.
+        path: PathBuf,
+        /// The time of its lock.
+        until: String,
+    },
+
     /// A call that the client role does not allow; a defect of the caller.
     #[error("{0}")]
     Misuse(cosign_core::Error),
@@ -306,7 +315,7 @@ impl Error {
             Self::ArrivalUnconfirmed { .. } | Self::ArrivalUndone(_) | Self::ArrivalRefused(_) => {
                 Category::Key
             }
-            Self::InvitationRefused(_) | Self::ShareRefused => Category::Refused,
+            Self::InvitationRefused(_) | Self::ShareRefused | Self::Closed { .. } => Category::Refused,
             Self::ImportRefused(_) | Self::NotRecoverable(_) => Category::Refused,
             Self::KeyRefused
             | Self::Epoch { .. }
@@ -383,6 +392,7 @@ impl Error {
             Self::OtherKey => "other_key",
             Self::NotARecipient => "not_a_recipient",
             Self::Envelope(_) => "envelope",
+            Self::Closed { .. } => "closed",
             Self::Misuse(_) => "misuse",
             Self::RandomFailed => "random_failed",
             Self::Internal(_) => "internal",

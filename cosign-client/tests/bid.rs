@@ -159,6 +159,17 @@ fn several_bids_are_opened_at_once() {
     desk.seal(&["--out", "a.bid"]);
     desk.seal(&["--out", "b.bid"]);
     desk.expect(0, &[&["open-bid", "a.bid", "b.bid", "--out", "all"][..], &BOTH].concat());
+    // One that does not open leaves the others open.
+    let mut arguments =
+        vec!["seal-bid", "offer", "--model", "bidder", "--to", "archive.pem", "--out", "c.bid"];
+    desk.expect(0, &arguments);
+    arguments = vec!["open-bid", "c.bid", "a.bid", "--out", "some"];
+    let some = desk.json(9, &[&arguments[..], &BOTH].concat());
+    assert_eq!(
+        (&some["failed"][0]["file"], some["bids"].as_array().unwrap().len()),
+        (&Value::from("c.bid"), 1)
+    );
+    assert!(desk.path("some/a/offer/price.txt").exists() && !desk.path("some/c").exists());
     assert!(desk.path("all/a/offer/price.txt").exists() && desk.path("all/b/offer/price.txt").exists());
 }
 

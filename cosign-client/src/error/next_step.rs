@@ -83,6 +83,9 @@ impl Error {
             Self::BadRecovery(_) | Self::OtherKey => {
                 "ask the key centre for the right key, sealed to the protection key that this command shows"
             }
+            Self::Closed { .. } => {
+                "try again at that time, by the clock of the server; `check` shows that it will open"
+            }
             Self::NotARecipient => "ask the sender which key it was encrypted to, or use `--private-key`",
             Self::PinFormat | Self::Refused(_) | Self::Store { .. } | Self::File { .. } => return None,
             Self::BadFile { .. } | Self::Envelope(_) | Self::Misuse(_) => return None,

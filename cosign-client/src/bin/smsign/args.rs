@@ -28,7 +28,7 @@ Exit codes:
    2  wrong usage, or a PIN that cannot be one
    3  wrong PIN, or the wait after wrong PINs is not over
    4  the server does not serve the key: locked, frozen, revoked, not active, waiting for a PIN change, quota used up
-   5  the server refused the request (not enrolled, clocks differ, busy, ...)
+   5  the server refused the request (not enrolled, clocks differ, busy, a time lock before its time, ...)
    6  the server was not reached, is not trusted, or did not answer
    7  a key or a file was not found
    8  something exists that would be overwritten, or is in use and would be removed

@@ -1,7 +1,7 @@
 //! Results to standard output, everything else to standard error.
 
 use std::{
-    fmt::Display,
+    fmt::{self, Display},
     io::{self, Write},
     path::Path,
     process::ExitCode,
@@ -20,6 +20,15 @@ pub(crate) enum Failure {
     Client(Error),
     /// The arguments do not go together.
     Usage(String),
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(error) => error.fmt(f),
+            Self::Usage(text) => f.write_str(text),
+        }
+    }
 }
 
 impl From<Error> for Failure {

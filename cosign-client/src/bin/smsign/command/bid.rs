@@ -18,7 +18,7 @@ use std::{
 use cosign_client::Error;
 use envelope::{
     Sm2Recipient,
-    bid::{BodyKey, Policy},
+    bid::{BodyKey, Header, Policy},
     io::bid::Bid,
 };
 
@@ -77,24 +77,29 @@ struct Locked {
     bid: Bid<File>,
 }
 
-/// The keys of bids. What needs a PIN or the server is done for all of them at once.
+/// The keys of bids. What needs a PIN or the server is done for all of them at once; a bid that does not open is no
+/// failure of the others.
 fn body_keys(
     context: &Context,
     holders: &crate::args::Holders,
-    bids: &[(&Path, &envelope::bid::Header)],
-) -> Result<Vec<BodyKey>, Failure> {
-    let shares = holders::shares(context, holders, bids)?;
-    // Nothing is asked of a server for what does not open anyway.
-    for ((path, header), shares) in bids.iter().zip(&shares) {
-        let missing = usize::from(header.manifest().policy().threshold()).saturating_sub(shares.len());
-        if missing > 0 {
-            return Err(defect(envelope::Error::MoreShares(u8::try_from(missing).unwrap_or(u8::MAX)), path));
-        }
+    bids: &[(&Path, &Header)],
+) -> Result<Vec<Result<BodyKey, Failure>>, Failure> {
+    let mut outcomes = Vec::new();
+    for ((path, header), held) in bids.iter().zip(holders::shares(context, holders, bids)?) {
+        let missing = usize::from(header.manifest().policy().threshold()).saturating_sub(held.shares.len());
+        let missing = u8::try_from(missing).unwrap_or(u8::MAX);
+        outcomes.push(match missing {
+            0 => Ok(held.shares),
+            _ => Err(held.failure.unwrap_or_else(|| defect(envelope::Error::MoreShares(missing), path))),
+        });
     }
-    let secrets = locks::release(holders, bids)?;
-    let keys = bids.iter().zip(&shares).zip(&secrets);
-    keys.map(|(((path, header), shares), secret)| {
-        BodyKey::derive(header.manifest(), shares, secret.as_ref()).map_err(|error| defect(error, path))
-    })
-    .collect()
+    // No lock is asked about that opens nothing.
+    let ready = bids.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(bid, _)| *bid);
+    let mut secrets = locks::release(context, holders, &ready.collect::<Vec<_>>())?.into_iter();
+    let keys = bids.iter().zip(outcomes).map(|((path, header), shares)| {
+        let shares = shares?;
+        let secret = secrets.next().transpose()?.flatten();
+        BodyKey::derive(header.manifest(), &shares, secret.as_ref()).map_err(|error| defect(error, path))
+    });
+    Ok(keys.collect())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use envelope::bid::Header;
 use serde::Serialize;
 
-use super::{broken, defect, describe::Description, holders, locks, open_file, read_bid};
+use super::{broken, describe::Description, holders, locks, open_file, read_bid};
 use crate::{
     args::Check,
     context::Context,
@@ -39,23 +39,26 @@ pub(crate) fn run(arguments: &Check, context: &Context) -> Result<Outcome, Failu
         headers.push((path.as_path(), read_bid(path)?.header().clone()));
     }
     let bids: Vec<(&Path, &Header)> = headers.iter().map(|(path, header)| (*path, header)).collect();
-    let shares = if arguments.structure {
-        bids.iter().map(|_| Vec::new()).collect()
+    let (held, confirmed): (Vec<_>, Vec<_>) = if arguments.structure {
+        bids.iter()
+            .map(|(_, header)| (holders::Held::default(), header.slots().lock().map(|_| false)))
+            .unzip()
     } else {
-        holders::shares(context, &arguments.holders, &bids)?
+        let held = holders::shares(context, &arguments.holders, &bids)?;
+        let confirmed = locks::confirm(context, &arguments.holders, &bids)?;
+        held.into_iter().zip(confirmed).unzip()
     };
     let mut report = Report { bids: Vec::new() };
-    for (((path, header), shares), description) in bids.iter().zip(&shares).zip(descriptions) {
-        let promise = locks::promise(&arguments.holders, path, header)?;
-        if let Some(promise) = &promise {
-            header.manifest().check_lock(promise).map_err(|error| defect(error.into(), path))?;
+    let parts = bids.iter().zip(held).zip(confirmed).zip(descriptions);
+    for ((((path, header), held), lock_confirmed), description) in parts {
+        if let Some(failure) = held.failure {
+            return Err(failure);
         }
-        let lock_confirmed = header.slots().lock().map(|_| promise.is_some());
-        let enough = shares.len() >= usize::from(header.manifest().policy().threshold());
+        let enough = held.shares.len() >= usize::from(header.manifest().policy().threshold());
         report.bids.push(Checked {
             file: path_text(path),
             description,
-            confirmed_shares: shares.iter().map(envelope::bid::Share::number).collect(),
+            confirmed_shares: held.shares.iter().map(envelope::bid::Share::number).collect(),
             lock_confirmed,
             will_open: enough && lock_confirmed != Some(false),
         });
@@ -74,7 +77,7 @@ impl Checked {
         let shares = if numbers.is_empty() { "none".to_owned() } else { numbers.join(", ") };
         lines.push(format!("  shares confirmed with the keys at hand: {shares}"));
         if let Some(confirmed) = self.lock_confirmed {
-            lines.push(format!("  time lock: {}", if confirmed { "confirmed" } else { "not asked about" }));
+            lines.push(format!("  time lock: {}", if confirmed { "confirmed" } else { "not confirmed" }));
         }
         lines.push(format!("  will open: {}", if self.will_open { "yes" } else { "not known" }));
         lines

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cosign_client::{Error, StoredKey, files};
+use cosign_client::{Decryption, DecryptionItem, Error, StoredKey, files};
 use cosign_core::Purpose;
 use envelope::{
     Certificate, RecipientId,
@@ -11,36 +11,58 @@ use envelope::{
 
 use crate::{
     args::Holders,
-    context::{Context, credentials, ensure_active, unlock},
+    context::{Context, credentials, ensure_active, interrupted, unlock},
     keyfile,
     output::Failure,
+    progress::Unit,
 };
 
 /// No certificate is longer.
 const MAX_CERTIFICATE: u64 = 256 * 1024;
 
-/// For each bid the shares that the keys give, in different numbers, at most as many as it takes. The PIN of a key is asked
-/// for once.
+/// What the keys at hand give for one bid.
+#[derive(Default)]
+pub(super) struct Held {
+    /// Confirmed by the commitments, in different numbers, at most as many as the bid takes.
+    pub(super) shares: Vec<Share>,
+    /// The first share of these keys that was not what it should be.
+    pub(super) failure: Option<Failure>,
+}
+
+impl Held {
+    fn take(&mut self, share: Result<Share, Failure>) {
+        match share {
+            Ok(share) if self.shares.iter().all(|other| other.number() != share.number()) => {
+                self.shares.push(share);
+            }
+            Ok(_) => {}
+            Err(failure) => {
+                self.failure.get_or_insert(failure);
+            }
+        }
+    }
+}
+
+/// For each bid what the keys give. The PIN of a key is asked for once; a bid that is broken is no failure of the others.
 pub(super) fn shares(
     context: &Context,
     holders: &Holders,
     bids: &[(&Path, &Header)],
-) -> Result<Vec<Vec<Share>>, Failure> {
-    let mut all: Vec<Vec<Share>> = Vec::new();
-    all.resize_with(bids.len(), Vec::new);
+) -> Result<Vec<Held>, Failure> {
+    let mut all: Vec<Held> = Vec::new();
+    all.resize_with(bids.len(), Held::default);
     for path in &holders.private_key {
         let key = keyfile::private_key(path)?;
-        for ((path, header), shares) in bids.iter().zip(&mut all) {
-            for slot in wanted(header, shares) {
+        for ((path, header), held) in bids.iter().zip(&mut all) {
+            for slot in wanted(header, &held.shares) {
                 match slot.unwrap(header.manifest(), &key) {
-                    Ok(share) if is_new(shares, &share) => shares.push(share),
-                    Ok(_) | Err(envelope::Error::WrongKey) => {}
-                    Err(error) => return Err(super::defect(error, path)),
+                    Err(envelope::Error::WrongKey) => {}
+                    share => held.take(share.map_err(|error| super::defect(error, path))),
                 }
             }
         }
     }
-    let complete = bids.iter().zip(&all).all(|((_, header), shares)| wanted(header, shares).is_empty());
+    let complete = bids.iter().zip(&all).all(|((_, header), held)| wanted(header, &held.shares).is_empty());
     // Who names private keys only and has what it takes needs no store.
     if complete || (holders.key.is_empty() && !holders.private_key.is_empty() && !has_store(context)) {
         return Ok(all);
@@ -80,10 +102,6 @@ fn wanted(header: &Header, shares: &[Share]) -> Vec<Slot> {
     header.slots().slots().iter().filter(missing).cloned().collect()
 }
 
-fn is_new(shares: &[Share], share: &Share) -> bool {
-    shares.iter().all(|other| other.number() != share.number())
-}
-
 /// Unwraps what is sealed to a key of the store, all of it together with its server at once.
 fn with_key(
     context: &Context,
@@ -91,14 +109,14 @@ fn with_key(
     key: StoredKey,
     certificates: &[Certificate],
     bids: &[(&Path, &Header)],
-    all: &mut [Vec<Share>],
+    all: &mut [Held],
 ) -> Result<(), Failure> {
     let mut names = vec![RecipientId::of_key(&key.public_key())];
     let own = certificates.iter().filter(|certificate| *certificate.public_key() == key.public_key());
     names.extend(own.flat_map(Certificate::ids));
     let mut slots: Vec<(usize, Slot)> = Vec::new();
-    for (i, ((_, header), shares)) in bids.iter().zip(all.iter()).enumerate() {
-        let named = wanted(header, shares).into_iter().filter(|slot| names.contains(slot.recipient()));
+    for (i, ((_, header), held)) in bids.iter().zip(all.iter()).enumerate() {
+        let named = wanted(header, &held.shares).into_iter().filter(|slot| names.contains(slot.recipient()));
         for slot in named {
             if slots.iter().all(|(of, other)| *of != i || other.share() != slot.share()) {
                 slots.push((i, slot));
@@ -111,18 +129,25 @@ fn with_key(
     let ciphertexts: Vec<_> = slots.iter().map(|(_, slot)| slot.ciphertext().clone()).collect();
     let (client, device) = context.client_for(store, &key)?;
     let credentials = credentials(context, &key, device)?;
-    let (plaintexts, failures) = context.run(async {
+    let mut batch = Decryption::new(ciphertexts);
+    let progress = context.progress("shares", Unit::Items, slots.len() as u64);
+    let unlocked = context.run(async {
         ensure_active(store, &client, &key).await?;
-        let unlocked = unlock(context, store, &client, key, credentials).await?;
-        let opened = client.decrypt(&unlocked.key, &ciphertexts).await;
-        client.connection().close().await;
-        Ok(opened?)
+        unlock(context, store, &client, key, credentials).await
     })?;
+    let failures = context.block_on(async {
+        let counted = |_: usize, _: &DecryptionItem| drop(progress.advance(1));
+        let opened = client.decrypt_many(&unlocked.key, &mut batch, interrupted(), counted).await;
+        client.connection().close().await;
+        opened
+    })?;
+    progress.finish();
     context.output.pin_failures(failures);
-    for ((i, slot), plaintext) in slots.iter().zip(plaintexts) {
-        let (Some((path, header)), Some(shares)) = (bids.get(*i), all.get_mut(*i)) else { continue };
-        let share = header.manifest().share(slot.share(), &plaintext);
-        shares.push(share.map_err(|error| super::defect(error.into(), path))?);
+    for ((i, slot), item) in slots.iter().zip(batch.items()) {
+        let (Some((path, header)), Some(held)) = (bids.get(*i), all.get_mut(*i)) else { continue };
+        // What the key named there does not open is as wrong as a share that was not dealt.
+        let share = header.manifest().share(slot.share(), item.plaintext().unwrap_or_default());
+        held.take(share.map_err(|error| super::defect(error.into(), path)));
     }
     Ok(())
 }

@@ -1,59 +1,137 @@
 //! Time locks, which the signing server opens.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use cosign_client::Error;
-use envelope::bid::{Header, LockCommitment, LockSecret};
+use cosign_client::{Error, LockAnswer, SealedLock};
+use envelope::bid::{Header, LockSecret, Opening};
 
-use crate::{args::Holders, output::Failure};
+use crate::{
+    args::Holders,
+    context::{Context, device, known_servers},
+    instant::Instant,
+    output::Failure,
+};
 
-/// Has the locks of these bids released; `None` for a bid without one.
+/// Has the locks of these bids released, all of them at once; `None` for a bid without one.
 pub(super) fn release(
+    context: &Context,
     holders: &Holders,
     bids: &[(&Path, &Header)],
-) -> Result<Vec<Option<LockSecret>>, Failure> {
-    let release = |(path, header): &(&Path, &Header)| match header.slots().lock() {
+) -> Result<Vec<Result<Option<LockSecret>, Failure>>, Failure> {
+    let answers = ask(context, holders, bids, true)?;
+    let release = |((path, header), answer): (&(&Path, &Header), Option<LockAnswer>)| match answer {
         None => Ok(None),
-        Some(lock) => opened(holders, path, header, lock).map(|lock| Some(lock.secret)),
+        Some(LockAnswer::Released(lock)) => {
+            let manifest = header.manifest();
+            manifest.check_lock(&lock.commitment()).map_err(|error| super::defect(error.into(), path))?;
+            Ok(Some(lock.secret))
+        }
+        Some(LockAnswer::TooEarly(_) | LockAnswer::Good(_)) => {
+            Err(Error::Closed { path: (*path).to_owned(), until: time(header).to_string() }.into())
+        }
+        Some(LockAnswer::UnknownKey) => {
+            let what = "and no server of the keys at hand has its opening key";
+            Err(bad(path, format!("closed until {}, {what}", time(header))))
+        }
+        Some(LockAnswer::Invalid) => Err(changed(path)),
     };
-    bids.iter().map(release).collect()
+    Ok(bids.iter().zip(answers).map(release).collect())
 }
 
-/// What the keeper of the opening key says of a lock without releasing it; `None` if there is no lock or nobody to ask.
-pub(super) fn promise(
+/// Whether the keeper of the opening key confirms the lock of each bid; `None` for a bid without one. Nothing is released.
+pub(super) fn confirm(
+    context: &Context,
     holders: &Holders,
-    path: &Path,
-    header: &Header,
-) -> Result<Option<LockCommitment>, Failure> {
-    match header.slots().lock() {
-        Some(lock) if can_ask(holders) => Ok(Some(opened(holders, path, header, lock)?.commitment())),
-        _ => Ok(None),
-    }
+    bids: &[(&Path, &Header)],
+) -> Result<Vec<Option<bool>>, Failure> {
+    let answers = ask(context, holders, bids, false)?;
+    let confirm = |((path, header), answer): (&(&Path, &Header), Option<LockAnswer>)| match answer {
+        None => Ok(None),
+        Some(LockAnswer::Good(promise) | LockAnswer::TooEarly(promise)) => {
+            let checked = header.manifest().check_lock(&promise);
+            checked.map_err(|error| super::defect(error.into(), path)).map(|()| Some(true))
+        }
+        Some(LockAnswer::UnknownKey | LockAnswer::Released(_)) => Ok(Some(false)),
+        Some(LockAnswer::Invalid) => Err(changed(path)),
+    };
+    bids.iter().zip(answers).map(confirm).collect()
 }
 
+fn time(header: &Header) -> Instant {
+    Instant(header.manifest().opening().map_or(0, Opening::not_before))
+}
+
+fn bad(path: &Path, what: String) -> Failure {
+    Error::BadFile { path: path.to_owned(), what }.into()
+}
+
+fn changed(path: &Path) -> Failure {
+    bad(path, "the time lock was changed: its server cannot open it".to_owned())
+}
+
+/// An answer for each bid with a lock, from the first server that has its opening key.
+fn ask(
+    context: &Context,
+    holders: &Holders,
+    bids: &[(&Path, &Header)],
+    release: bool,
+) -> Result<Vec<Option<LockAnswer>>, Failure> {
+    let locks: Vec<_> = bids.iter().map(|(_, header)| SealedLock::of(header)).collect();
+    let mut answers: Vec<_> =
+        locks.iter().map(|lock| lock.as_ref().map(|_| LockAnswer::UnknownKey)).collect();
+    if locks.iter().all(Option::is_none) {
+        return Ok(answers);
+    }
+    if let Some(local) = in_tests(holders, &locks, release)? {
+        return Ok(local);
+    }
+    let store = context.store()?;
+    for (server, trust) in known_servers(&store)? {
+        let is_open = |answer: &Option<LockAnswer>| matches!(answer, Some(LockAnswer::UnknownKey));
+        let open = locks.iter().zip(&mut answers).filter(|(_, answer)| is_open(answer));
+        let (asked, places): (Vec<_>, Vec<_>) =
+            open.filter_map(|(lock, answer)| Some((lock.clone()?, answer))).unzip();
+        if asked.is_empty() {
+            break;
+        }
+        let client = context.client(server, trust, Some(Arc::clone(&device(&store)?.identity)));
+        let answered = context.run(async {
+            let answered =
+                if release { client.release_locks(&asked).await } else { client.check_locks(&asked).await };
+            client.connection().close().await;
+            Ok(answered?)
+        })?;
+        for (place, answer) in places.into_iter().zip(answered) {
+            *place = Some(answer);
+        }
+    }
+    Ok(answers)
+}
+
+/// The answers of a private opening key that a test gave.
 #[cfg(debug_assertions)]
-const fn can_ask(holders: &Holders) -> bool {
-    holders.opening_private_key.is_some()
+fn in_tests(
+    holders: &Holders,
+    locks: &[Option<SealedLock>],
+    release: bool,
+) -> Result<Option<Vec<Option<LockAnswer>>>, Failure> {
+    use envelope::bid::Lock;
+    let Some(key) = &holders.opening_private_key else { return Ok(None) };
+    let key = crate::keyfile::private_key(key)?;
+    let answer = |lock: &SealedLock| match Lock::open(&key, &lock.ciphertext) {
+        Ok(lock) if release => LockAnswer::Released(lock),
+        Ok(lock) => LockAnswer::Good(lock.commitment()),
+        Err(_) => LockAnswer::Invalid,
+    };
+    Ok(Some(locks.iter().map(|lock| lock.as_ref().map(answer)).collect()))
 }
 
 #[cfg(not(debug_assertions))]
-const fn can_ask(_: &Holders) -> bool {
-    false
-}
-
-#[cfg_attr(not(debug_assertions), expect(unused_variables, reason = "a local opening key is for tests"))]
-fn opened(
-    holders: &Holders,
-    path: &Path,
-    header: &Header,
-    lock: &sm_primitives::sm2::Ciphertext,
-) -> Result<envelope::bid::Lock, Failure> {
-    #[cfg(debug_assertions)]
-    if let Some(key) = &holders.opening_private_key {
-        let key = crate::keyfile::private_key(key)?;
-        return envelope::bid::Lock::open(&key, lock).map_err(|error| super::defect(error, path));
-    }
-    let time = header.manifest().opening().map_or(0, envelope::bid::Opening::not_before);
-    let what = format!("closed until {}, and no server opens the lock", crate::instant::Instant(time));
-    Err(Error::BadFile { path: path.to_owned(), what }.into())
+#[expect(clippy::unnecessary_wraps, reason = "tests have more of it")]
+const fn in_tests(
+    _: &Holders,
+    _: &[Option<SealedLock>],
+    _: bool,
+) -> Result<Option<Vec<Option<LockAnswer>>>, Failure> {
+    Ok(None)
 }

@@ -25,6 +25,15 @@ use crate::{
 #[derive(Serialize)]
 struct Report {
     bids: Vec<BidReport>,
+    /// Bids that did not open.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed: Vec<Failed>,
+}
+
+#[derive(Serialize)]
+struct Failed {
+    file: String,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -56,20 +65,35 @@ pub(crate) fn run(arguments: OpenBid, context: &Context) -> Result<Outcome, Fail
     let named: Vec<(&Path, &Header)> = bids.iter().map(|bid| bid.path.as_path()).zip(&headers).collect();
     let keys = body_keys(context, &arguments.holders, &named)?;
 
-    let mut report = Report { bids: Vec::new() };
-    let mut text = Vec::new();
+    let mut report = Report { bids: Vec::new(), failed: Vec::new() };
+    let (mut text, mut first) = (Vec::new(), None);
     for ((locked, key), target) in bids.into_iter().zip(keys).zip(targets) {
-        let one = open_one(&arguments, context, locked, key, &target)?;
-        match &one.out {
-            Some(out) => text.push(out.clone()),
-            None => text.extend(one.files.iter().map(|file| format!("{:>15}  {}", file.size, file.name))),
+        let file = path_text(&locked.path);
+        match key.and_then(|key| open_one(&arguments, context, locked, key, &target)) {
+            Ok(one) => {
+                match &one.out {
+                    Some(out) => text.push(out.clone()),
+                    None => {
+                        let line = |file: &FileReport| format!("{:>15}  {}", file.size, file.name);
+                        text.extend(one.files.iter().map(line));
+                    }
+                }
+                report.bids.push(one);
+            }
+            Err(Failure::Client(Error::Interrupted)) => return Err(Error::Interrupted.into()),
+            Err(failure) => {
+                if first.is_some() {
+                    context.output.warn(&failure);
+                }
+                report.failed.push(Failed { file, reason: failure.to_string() });
+                first.get_or_insert(failure);
+            }
         }
-        report.bids.push(one);
     }
-    if !is_standard(&arguments) {
+    if !is_standard(&arguments) && (!report.bids.is_empty() || first.is_none()) {
         context.output.result(&report, text)?;
     }
-    Ok(Outcome::Done)
+    first.map_or(Ok(Outcome::Done), Err)
 }
 
 fn is_standard(arguments: &OpenBid) -> bool {

@@ -32,11 +32,15 @@ pub(crate) fn run(arguments: &Rewrap, context: &Context) -> Result<Outcome, Fail
     let header = bid.header().clone();
     let wanted = arguments.to.iter().map(|text| holder(context, header.manifest().policy(), text));
     let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
-    let shares = if wanted.is_empty() {
-        Vec::new()
-    } else {
-        holders::shares(context, &arguments.holders, &[(path, &header)])?.into_iter().flatten().collect()
-    };
+    let mut shares = Vec::new();
+    if !wanted.is_empty() {
+        for held in holders::shares(context, &arguments.holders, &[(path, &header)])? {
+            if let Some(failure) = held.failure {
+                return Err(failure);
+            }
+            shares.extend(held.shares);
+        }
+    }
 
     let is_dropped = |slot: &Slot| {
         let name = slot.recipient().to_string();

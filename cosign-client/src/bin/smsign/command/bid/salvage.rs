@@ -1,6 +1,6 @@
 //! `smsign open-bid --salvage`: what can still be read of broken bids.
 
-use std::{fs::File, io, io::Write, ops::Range, path::Path};
+use std::{fs::File, io::Write, ops::Range, path::Path};
 
 use cosign_client::{
     Error,
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &OpenBid, context: &Context) -> Result<Outcome, Fai
     let keys = body_keys(context, &arguments.holders, &named)?;
     let mut report = Report { bids: Vec::new() };
     for ((path, target, file, header), key) in bids.into_iter().zip(keys) {
-        let salvage = Salvage::search(file, &header, key).map_err(|error| broken(error, path))?;
+        let salvage = Salvage::search(file, &header, key?).map_err(|error| broken(error, path))?;
         report.bids.push(save(salvage, path, &target)?);
     }
     let whole = report.bids.iter().all(|bid| bid.index_found && bid.lost.is_empty());
@@ -81,9 +81,9 @@ fn save(mut salvage: Salvage<File>, path: &Path, target: &Path) -> Result<Saved,
             std::fs::create_dir_all(folder).map_err(|error| Error::file(folder, error))?;
         }
         let mut output = NewFile::create(&file, false, Access::Private)?;
-        let write = |_, text: &[u8]| Ok::<_, io::Error>(output.write_all(text)?);
-        let mut write = write;
-        salvage.copy(range.clone(), |at, text| Ok(write(at, text)?)).map_err(|error| broken(error, path))?;
+        salvage
+            .copy(range.clone(), |_, text| Ok(output.write_all(text)?))
+            .map_err(|error| broken(error, path))?;
         output.sync()?;
         output.commit()?;
     }
