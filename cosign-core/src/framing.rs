@@ -167,6 +167,22 @@ mod tests {
         }
     }
 
+    /// Whatever was taken out makes room, and a stream that ends within a frame was cut.
+    #[test]
+    fn no_more_than_one_frame_is_held() {
+        let mut stream = Vec::new();
+        encode(7, Kind::Protocol, b"first", &mut stream).unwrap();
+        let mut deframer = Deframer::new();
+        for _ in 0..100 {
+            let (head, tail) = stream.split_at(5);
+            deframer.push(head);
+            assert_eq!((deframer.next_frame(), deframer.is_partial()), (Ok(None), true));
+            deframer.push(tail);
+            assert!(deframer.next_frame().unwrap().is_some());
+            assert!(!deframer.is_partial() && deframer.buffer.len() == stream.len());
+        }
+    }
+
     #[test]
     fn lengths_and_kinds_out_of_range_end_the_stream() {
         for (bytes, error) in [

@@ -354,5 +354,7 @@ fn a_request_is_the_one_that_was_signed() {
 /// Hands in a request: the status of the answer.
 fn activate(pair: &mut Pair, request: &[u8]) -> u8 {
     let (frame, _waiting) = keygen::activate(&pair.key, request, &mut SysRng).unwrap();
+    let Ok(Incoming::Activate(read)) = receive(&frame) else { panic!() };
+    assert_eq!(read.request(), request);
     pair.model.handle(&frame, &OWN, NOW, &mut SysRng)[2]
 }

@@ -6,7 +6,7 @@ use super::{
     model::{Model, device},
     script::{Fields, Script, vectors},
 };
-use crate::{Code, KeyId, Op, Refusal, SessionId, Suite, replay::Step, server::Gate, wire};
+use crate::{Code, Error, KeyId, Op, Refusal, SessionId, Suite, replay::Step, server::Gate, wire};
 
 #[test]
 fn steps_in_order() {
@@ -58,6 +58,17 @@ fn steps_in_order() {
             model.cache().abandon(key_id, sid, Op::Sign);
         }
     }
+}
+
+/// Sent again as a new session: what passes by itself, and nothing that somebody has to change.
+#[test]
+fn what_passes_may_be_tried_again() {
+    for code in (0..=u8::MAX).filter_map(Code::from_status) {
+        let passes = matches!(code, Code::Busy | Code::Internal | Code::Session);
+        assert_eq!(Error::Refused(Refusal::from(code)).is_retryable(), passes, "{code}");
+        assert!(!Error::InvalidMessage(code).is_retryable() && !Error::PeerMisbehaved(code).is_retryable());
+    }
+    assert!(!Error::InvalidRecord.is_retryable() && !Error::RandomFailed.is_retryable());
 }
 
 #[test]

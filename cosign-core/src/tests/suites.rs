@@ -1,6 +1,10 @@
 //! A key keeps its suite: frames and answers of the other one change nothing.
 
-use std::{collections::BTreeMap, string::String, vec::Vec};
+use std::{
+    collections::BTreeMap,
+    string::{String, ToString as _},
+    vec::Vec,
+};
 
 use getrandom::SysRng;
 
@@ -228,4 +232,19 @@ fn names_are_read_as_written() {
         assert_eq!(Suite::from_byte(suite.byte()), Some(suite));
     }
     assert_eq!((Suite::from_name("f2"), Suite::from_name(""), Suite::from_byte(0)), (None, None, None));
+}
+
+#[test]
+fn ids_are_read_as_written() {
+    let id = KeyId::from_bytes([0x1f, 0xe2, 0, 0xff, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+    let text = "1fe200ff0405060708090a0b0c0d0e0f";
+    assert_eq!(id.to_string(), text);
+    for text in [text, "1FE200FF0405060708090a0b0c0d0e0f"] {
+        assert_eq!(text.parse(), Ok(id));
+    }
+    for wrong in
+        ["", "1f", &text[1..], "1ge200ff0405060708090a0b0c0d0e0f", "+fe200ff0405060708090a0b0c0d0e0f"]
+    {
+        assert!(wrong.parse::<KeyId>().is_err(), "{wrong}");
+    }
 }
