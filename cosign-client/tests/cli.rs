@@ -541,15 +541,18 @@ fn a_key_from_a_certification_authority() {
     let file = samples.join("gmt0010/gmsm_signedAndEnveloped_1.p7.pem");
     let key = samples.join("gmt0010/gmsm_sae_sign_key.pem");
     let decrypt = ["decrypt", file.to_str().unwrap(), "--key", key.to_str().unwrap(), "--out", "d"];
-    let error = desk.json_error(9, &decrypt);
-    assert!(error["message"].as_str().unwrap().contains("SM4-ECB"), "{error}");
-    let report = desk.json(0, &[&decrypt[..], &["--compat", "ecb,no-z-content"]].concat());
+    for strict in [&["--strict"][..], &["--compat", "no-z-content"]] {
+        let error = desk.json_error(9, &[&decrypt[..], strict].concat());
+        assert!(error["message"].as_str().unwrap().contains("SM4-ECB"), "{error}");
+    }
+    let report = desk.json(0, &decrypt);
     assert_eq!(report["content_type"], "signedAndEnvelopedData");
     assert_eq!(report["signatures"][0]["valid"], true);
     assert_eq!(report["signatures"][0]["rule"], "content");
     assert_eq!(report["tolerated"], serde_json::json!(["ecb-content", "empty-issuer"]));
     assert_eq!(fs::read(desk.path("d")).unwrap()[..32], [0; 32]);
     desk.expect(2, &[&decrypt[..], &["--compat", "everything"]].concat());
+    desk.expect(2, &[&decrypt[..], &["--strict", "--compat", "ecb"]].concat());
 }
 
 /// A signature that does not verify: nothing is kept, exit code 1.

@@ -95,10 +95,15 @@ pub(crate) struct Decrypt {
     /// Certificate of a signer of a signedAndEnvelopedData that does not carry it
     #[arg(long, value_name = "FILE")]
     pub(crate) signer: Vec<PathBuf>,
-    /// Read what other tools write against the standard: raw-key-c1c3c2, raw-key-c1c2c3 (encrypted keys that are not
-    /// DER), ecb (keys from a certification authority), no-z-content (Tongsuo), no-z-content-info (GmSSL)
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = switch, verbatim_doc_comment)]
+    /// Read what other tools write against the standard, and say so: raw-key-c1c3c2, raw-key-c1c2c3 (encrypted keys that are
+    /// not DER), ecb (keys from a certification authority), no-z-content (Tongsuo), no-z-content-info (GmSSL); the last two
+    /// weaken signatures
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = switch, verbatim_doc_comment,
+        default_value = "raw-key-c1c2c3,ecb")]
     pub(crate) compat: Vec<Switch>,
+    /// Read nothing that takes a name in --compat
+    #[arg(long, conflicts_with = "compat")]
+    pub(crate) strict: bool,
     /// Overwrite the output if it exists
     #[arg(long)]
     pub(crate) force: bool,

@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: Decrypt, context: &Context) -> Result<Outcome, Fail
         None => return Err(Failure::Usage("give the output with --out FILE".into())),
     };
     let target = Target::new(out, arguments.force, context.output.is_json())?;
-    let compat: Compat = arguments.compat.iter().copied().collect();
+    let compat: Compat = arguments.compat.iter().copied().filter(|_| !arguments.strict).collect();
     let signers =
         arguments.signer.iter().map(|path| read_certificate(path)).collect::<Result<Vec<_>, _>>()?;
     let (input, length) = streams::open(&file)?;
@@ -98,6 +98,9 @@ pub(crate) fn run(arguments: Decrypt, context: &Context) -> Result<Outcome, Fail
     let kept = plaintext.signatures.as_deref().is_none_or(all_valid);
     for signature in plaintext.signatures.iter().flatten() {
         context.output.note(line(signature));
+    }
+    if !plaintext.tolerated.is_empty() {
+        context.output.note(format!("tolerated: {}", plaintext.tolerated.join(", ")));
     }
     if !kept {
         context.output.warn("the plaintext does not count: not every signature of it verifies");
