@@ -226,8 +226,11 @@ fn body_key(bid: &Bid<Cursor<&[u8]>>) -> Result<BodyKey, Broken> {
     Ok(BodyKey::derive(manifest, &shares, lock.as_ref().map(|lock| &lock.secret))?)
 }
 
+/// Names and contents.
+type Files = Vec<(String, Vec<u8>)>;
+
 /// Goes all the way; the step that fails, and how.
-fn outcome(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, (Step, Broken)> {
+fn outcome(bytes: &[u8]) -> Result<Files, (Step, Broken)> {
     let whole = structure(bytes, usize::MAX);
     for piece in [1, 1000] {
         let again = structure(bytes, piece);

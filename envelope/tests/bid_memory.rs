@@ -1,7 +1,7 @@
 //! Memory does not grow with the bid.
 //!
 //! A test binary of its own, because it looks at the resident memory of the process.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test code says aloud what it skips")]
+#![expect(clippy::print_stdout, reason = "test code says aloud what it skips")]
 
 use std::io::{self, Read};
 
