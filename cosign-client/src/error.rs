@@ -241,6 +241,17 @@ pub enum Error {
     #[error("the envelope does not open: {0}")]
     Envelope(envelope::Error),
 
+    /// The signature of a bid does not hold, or it is not there as announced.
+    #[error("{}: the bid does not count: {what}", path.display())]
+    BidSignature {
+        /// The bid.
+        path: PathBuf,
+        /// What is wrong with the signature.
+        what: String,
+    },
+    /// The server has no opening key that new bids may be locked to, or none of this id.
+    #[error("the server has no opening key {0}")]
+    NoOpeningKey(String),
     /// A bid whose time has not come at the server.
     #[error("{} stays closed until {until}", path.display())]
     Closed {
@@ -282,6 +293,8 @@ pub enum Category {
     NotFound,
     /// Something is there that would be overwritten.
     Exists,
+    /// A signature does not hold.
+    Signature,
     /// A file cannot be read, written or understood.
     File,
     /// The key store is unusable.
@@ -329,7 +342,8 @@ impl Error {
             Self::ServerMisbehaved(_) | Self::BadAnswer(_) | Self::LogInvalid(_) => Category::Server,
             Self::Store { .. } | Self::StorePermissions(_) | Self::StoreBusy(_) => Category::Store,
             Self::StoreDamaged { .. } | Self::ForeignRecord(_) => Category::Store,
-            Self::NoSuchKey { .. } | Self::NotARecipient => Category::NotFound,
+            Self::NoSuchKey { .. } | Self::NotARecipient | Self::NoOpeningKey(_) => Category::NotFound,
+            Self::BidSignature { .. } => Category::Signature,
             Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => Category::NotFound,
             Self::LabelTaken { .. } | Self::Exists(_) | Self::StillServed { .. } => Category::Exists,
             Self::File { .. } | Self::BadFile { .. } | Self::Envelope(_) => Category::File,
@@ -392,6 +406,8 @@ impl Error {
             Self::OtherKey => "other_key",
             Self::NotARecipient => "not_a_recipient",
             Self::Envelope(_) => "envelope",
+            Self::BidSignature { .. } => "bid_signature",
+            Self::NoOpeningKey(_) => "no_opening_key",
             Self::Closed { .. } => "closed",
             Self::Misuse(_) => "misuse",
             Self::RandomFailed => "random_failed",

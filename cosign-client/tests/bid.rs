@@ -8,9 +8,14 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use envelope::{
+    bid::{END_MAGIC, Statement},
+    cms::Signer,
+    io::bid::Bid,
+};
 use getrandom::SysRng;
 use serde_json::Value;
-use sm_primitives::sm2::PrivateKey;
+use sm_primitives::sm2::{PrivateKey, PublicKey, dsa};
 use tempfile::TempDir;
 
 struct Desk {
@@ -25,6 +30,7 @@ impl Desk {
             let key = PrivateKey::generate(&mut SysRng).unwrap();
             fs::write(desk.path(&format!("{name}.key")), key.to_pkcs8_pem().as_bytes()).unwrap();
             fs::write(desk.path(&format!("{name}.pem")), key.public_key().to_spki_pem()).unwrap();
+            fs::write(desk.path(&format!("{name}.crt")), certificate(name, key.public_key())).unwrap();
         }
         fs::create_dir_all(desk.path("offer/附件")).unwrap();
         fs::write(desk.path("offer/price.txt"), "7").unwrap();
@@ -79,6 +85,29 @@ impl Desk {
         self.json(0, &arguments.concat())
     }
 }
+
+/// A certificate of this name; who issued it nobody asks here.
+fn certificate(name: &str, key: &PublicKey) -> Vec<u8> {
+    fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let body = parts.concat();
+        let len = u16::try_from(body.len()).unwrap().to_be_bytes();
+        let head = match body.len() {
+            0..=0x7f => vec![tag, len[1]],
+            0x80..=0xff => vec![tag, 0x81, len[1]],
+            _ => vec![tag, 0x82, len[0], len[1]],
+        };
+        [head, body].concat()
+    }
+    let algorithm = tlv(0x30, &[&[6, 8, 0x2a, 0x81, 0x1c, 0xcf, 0x55, 1, 0x83, 0x75]]);
+    let name = tlv(0x30, &[&[6, 3, 0x55, 4, 3], &tlv(0x0c, &[name.as_bytes()])]);
+    let name = tlv(0x30, &[&tlv(0x31, &[&name])]);
+    let time = tlv(0x17, &[b"260101000000Z"]);
+    let (version, validity) = (tlv(0xa0, &[&[2, 1, 2]]), tlv(0x30, &[&time, &time]));
+    let body = tlv(0x30, &[&version, &[2, 1, 5], &algorithm, &name, &validity, &name, &key.to_spki_der()]);
+    tlv(0x30, &[&body, &algorithm, &tlv(3, &[&[0, 0x30, 0]])])
+}
+
+const SIGNED: [&str; 4] = ["--sign-with", "bidder.key", "--cert", "bidder.crt"];
 
 const BOTH: [&str; 4] = ["--private-key", "platform.key", "--private-key", "bidder.key"];
 
@@ -201,6 +230,97 @@ fn check_shows_and_proves() {
     assert_eq!(half["bids"][0]["confirmed_shares"], Value::from(vec![2]));
     let whole = desk.json(0, &[&["check", "offer.bid"][..], &BOTH].concat());
     assert_eq!(whole["bids"][0]["will_open"], true);
+}
+
+#[test]
+fn a_signed_bid_names_its_signer() {
+    let desk = Desk::new();
+    let sealed = desk.seal(&SIGNED);
+    let checked = desk.json(0, &["check", "offer.bid", "--structure"]);
+    let signature = &checked["bids"][0]["signature"];
+    assert_eq!((&signature["valid"], &signature["subject"]), (&true.into(), &"CN=bidder".into()));
+    assert_eq!((&signature["key_id"], &signature["chain_verified"]), (&sealed["signer"], &false.into()));
+    assert_eq!(checked["bids"][0]["signer"], sealed["signer"]);
+    assert!(signature["signed_at"].as_str().unwrap().ends_with('Z'));
+    let key_id = sealed["signer"].as_str().unwrap();
+    let said = desk.said(0, &[&["open-bid", "offer.bid", "--out", "out"][..], &BOTH].concat());
+    let whole = format!("offer.bid: signed by CN=bidder (key {key_id}) at ");
+    assert!(said.contains(&whole) && said.contains("chain of the certificate was not verified"), "{said}");
+    let opened = desk.json(0, &[&["open-bid", "offer.bid", "--list"][..], &BOTH].concat());
+    assert_eq!(opened["bids"][0]["signature"], *signature);
+
+    // Other holders of the shares leave the signature as it is.
+    let rewrap = ["rewrap", "offer.bid", "--to", "platform=archive.pem", "--private-key", "platform.key"];
+    desk.expect(0, &rewrap);
+    desk.expect(0, &["check", "offer.bid", "--structure"]);
+}
+
+/// The bid with another trailer.
+fn with_signature(bid: &[u8], signature: &[u8]) -> Vec<u8> {
+    let end = bid.len() - 12;
+    let len = u32::from_be_bytes(bid[end..end + 4].try_into().unwrap());
+    let body = &bid[..end - usize::try_from(len).unwrap()];
+    let len = u32::try_from(signature.len()).unwrap().to_be_bytes();
+    [body, signature, &len, &END_MAGIC].concat()
+}
+
+#[test]
+fn a_bid_with_a_bad_signature_gives_nothing() {
+    let desk = Desk::new();
+    desk.seal(&SIGNED);
+    desk.seal(&[&SIGNED[..], &["--out", "other.bid"]].concat());
+    let read = |name: &str| fs::read(desk.path(name)).unwrap();
+    let statement: Statement =
+        Bid::open(fs::File::open(desk.path("offer.bid")).unwrap()).unwrap().statement(|_| Ok(())).unwrap();
+    let archive = PrivateKey::from_pem(&fs::read_to_string(desk.path("archive.key")).unwrap()).unwrap();
+    let unsigned = statement.unsigned(Signer::new(&read("archive.crt")).unwrap()).unwrap();
+    let signature = dsa::sign_digest(&archive, &unsigned.digests()[0], &mut SysRng).unwrap();
+    let by_another = unsigned.complete(&[signature]).unwrap().detached().unwrap();
+    let of_another = Bid::open(fs::File::open(desk.path("other.bid")).unwrap()).unwrap().signature().to_vec();
+    for (signature, cause) in [
+        (&by_another[..], "by another key than the manifest names"),
+        (&of_another, "the content is not the one that was signed"),
+        (b"no message", "not a"),
+        (b"", "the signature was removed"),
+    ] {
+        fs::write(desk.path("bad.bid"), with_signature(&read("offer.bid"), signature)).unwrap();
+        for out in ["out", "-"] {
+            let only = ["--only", "offer/price.txt", "--out", out];
+            let arguments = [&["--json", "open-bid", "bad.bid"][..], &only, &BOTH].concat();
+            let output = desk.expect(1, &arguments);
+            assert!(output.stdout.is_empty());
+            let said: Value = serde_json::from_slice(&output.stderr).unwrap();
+            assert_eq!(said["error"]["code"], "bid_signature");
+            assert!(said["error"]["message"].as_str().unwrap().contains(cause), "{said}");
+        }
+        desk.expect(1, &[&["open-bid", "bad.bid", "--list"][..], &BOTH].concat());
+        assert!(!desk.path("out").exists() && !desk.path("out.bid-part").exists());
+        desk.expect(1, &[&["check", "bad.bid"][..], &BOTH].concat());
+        let checked = desk.expect(1, &["--json", "check", "bad.bid", "--structure"]);
+        if !signature.is_empty() {
+            let checked: Value = serde_json::from_slice(&checked.stdout).unwrap();
+            let verdict = &checked["bids"][0]["signature"];
+            assert!(verdict["valid"] == false && verdict["reason"].as_str().unwrap().contains(cause));
+        }
+    }
+    // It stops no other one.
+    fs::write(desk.path("bad.bid"), with_signature(&read("offer.bid"), &by_another)).unwrap();
+    desk.expect(1, &[&["open-bid", "bad.bid", "offer.bid", "--out", "all"][..], &BOTH].concat());
+    assert!(desk.path("all/offer/offer/price.txt").exists() && !desk.path("all/bad").exists());
+}
+
+#[test]
+fn who_signs_has_a_certificate() {
+    let desk = Desk::new();
+    let said = |arguments: &[&str]| {
+        let seal = ["seal-bid", "offer", "--model", "platform", "--to", "platform.pem"];
+        desk.said(2, &[&seal[..], arguments].concat())
+    };
+    assert!(said(&["--sign-with", "bidder.key"]).contains("--cert"));
+    assert!(said(&["--cert", "bidder.crt"]).contains("--sign-with"));
+    assert!(said(&["--sign-with", "bidder.key", "--cert", "archive.crt"]).contains("of another key"));
+    assert!(said(&["--sign-with", "bidder.key", "--cert", "bidder.pem"]).contains("without a certificate"));
+    assert!(!desk.path("offer.bid").exists());
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod lock;
 mod manifest;
 mod policy;
 mod sharing;
+mod signature;
 mod slots;
 mod structure;
 mod trailer;
@@ -46,6 +47,7 @@ pub use manifest::{
 };
 pub use policy::{BIDDER, MAX_ROLE_LEN, MAX_SHARES, Model, PLATFORM, Policy};
 pub use sharing::Share;
+pub use signature::Signatory;
 pub use slots::{MAX_SLOTS, Slot, Slots};
 pub use structure::{Structure, Whole};
 pub use trailer::{END_MAGIC, MAX_SIGNATURE_LEN, Statement};

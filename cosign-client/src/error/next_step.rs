@@ -86,6 +86,12 @@ impl Error {
             Self::Closed { .. } => {
                 "try again at that time, by the clock of the server; `check` shows that it will open"
             }
+            Self::BidSignature { .. } => {
+                "keep nothing of it, and ask the bidder for the bid as it was signed; `check` shows whose signature it needs"
+            }
+            Self::NoOpeningKey(_) => {
+                "`smsign opening-keys` lists them; the operator makes one with `cosign-server opening-key create`"
+            }
             Self::NotARecipient => "ask the sender which key it was encrypted to, or use `--private-key`",
             Self::PinFormat | Self::Refused(_) | Self::Store { .. } | Self::File { .. } => return None,
             Self::BadFile { .. } | Self::Envelope(_) | Self::Misuse(_) => return None,

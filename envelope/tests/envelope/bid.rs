@@ -6,17 +6,22 @@ use envelope::{
     Error, IssuerAndSerial, RecipientId, Sm2Recipient,
     bid::{
         BodyKey, ChunkSize, Draft, Header, InvalidBid, Lock, LockSecret, OVERHEAD, Policy, Share, Slot,
-        Structure, Terms,
+        Statement, Structure, Terms,
     },
-    error::ApiMisuse,
+    cms::{Dialect, Signer, Time, certificates_only},
+    error::{ApiMisuse, InvalidCertificate, InvalidMessage, InvalidSignature},
     io::{
         self,
         bid::{Bid, Salvage, check_structure, seal},
     },
+    simple::Placement,
 };
-use sm_primitives::sm2::{PrivateKey, PublicKey};
+use sm_primitives::sm2::{PrivateKey, PublicKey, dsa};
 
-use crate::support::{TestRng, key, public_key, recipient};
+use crate::{
+    signed::{certificate, signed},
+    support::{CertificateParts, TestRng, key, public_key, recipient},
+};
 
 const CHUNK: usize = 1 << 16;
 
@@ -251,6 +256,95 @@ fn a_bid_is_signed_as_it_is_read() {
         bid.header().manifest().check_signer(&public_key("platform")),
         Err(InvalidBid::SignatureSigner)
     );
+}
+
+/// A bid that says it is signed by "signer", before its signature.
+fn announced(text: &[u8]) -> io::bid::Sealed<Vec<u8>> {
+    let draft = Draft { signer: Some(public_key("signer")), ..platform() };
+    seal(draft, [Ok(("a".to_owned(), text))].into_iter(), Vec::new(), &mut TestRng::new("bid")).unwrap()
+}
+
+fn signer_of(certificate: &[u8]) -> Signer {
+    Signer::new(certificate).unwrap().at(Time::from_unix(1_800_000_000).unwrap())
+}
+
+fn signature(statement: &Statement, name: &str, certificate: &[u8]) -> Vec<u8> {
+    let unsigned = statement.unsigned(signer_of(certificate)).unwrap();
+    let signature =
+        dsa::sign_digest(&key(name), &unsigned.digests()[0], &mut TestRng::new("signature")).unwrap();
+    unsigned.complete(&[signature]).unwrap().detached().unwrap()
+}
+
+#[test]
+fn a_signed_bid_says_who_signed() {
+    let sealed = announced(&pattern(2 * CHUNK));
+    let signature = signature(&sealed.statement().unwrap(), "signer", &certificate("signer"));
+    let bytes = sealed.finish(&signature).unwrap();
+    let mut bid = Bid::open(Cursor::new(&bytes)).unwrap();
+    let signatory = bid.verify(|_| Ok(())).unwrap().unwrap();
+    assert_eq!(signatory.certificate().as_der(), certificate("signer"));
+    assert_eq!(Some(&signatory.key_id()), bid.header().manifest().signer());
+    assert_eq!(signatory.time().unwrap().to_string(), "2027-01-15T08:00:00Z");
+
+    let bytes = self::sealed(platform(), &[("a", b"unsigned")]);
+    let mut hashed = false;
+    let verified = Bid::open(Cursor::new(&bytes)).unwrap().verify(|_| {
+        hashed = true;
+        Ok(())
+    });
+    assert!(verified.unwrap().is_none() && !hashed);
+}
+
+#[test]
+fn a_signature_that_does_not_hold_says_why() {
+    let (own, other) = (announced(b"7"), announced(b"8"));
+    let manifest = own.header().manifest().clone();
+    let statement = own.statement().unwrap();
+    let verify = |signature: &[u8]| statement.verify(&manifest, signature).err();
+    let good = signature(&statement, "signer", &certificate("signer"));
+    assert_eq!(verify(&good), None);
+
+    assert_eq!(
+        verify(&signature(&statement, "mallory", &certificate("mallory"))),
+        Some(InvalidBid::SignatureSigner.into())
+    );
+    // The same manifest: whoever can open the bid can make another body for it.
+    assert_eq!(other.header().manifest().digest(), manifest.digest());
+    assert_eq!(
+        verify(&signature(&other.statement().unwrap(), "signer", &certificate("signer"))),
+        Some(InvalidSignature::ContentChanged.into())
+    );
+    let mut wrong = good.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    assert_eq!(verify(&wrong), Some(InvalidSignature::Wrong.into()));
+
+    let both = signed(&["mallory", "signer"], Dialect::Standard, Placement::Detached, &statement.to_bytes());
+    assert_eq!(verify(&both), Some(InvalidBid::SignatureSigner.into()));
+    let attached = signed(&["signer"], Dialect::Standard, Placement::Attached, &statement.to_bytes());
+    assert_eq!(verify(&attached), Some(InvalidMessage::Malformed.into()));
+    let nobody = certificates_only(&[&certificate("signer")], Dialect::Standard).unwrap();
+    assert_eq!(verify(&nobody), Some(InvalidBid::SignatureMissing.into()));
+    assert_eq!(verify(&[&good[..], b"x"].concat()), Some(InvalidMessage::TrailingData.into()));
+    assert_eq!(verify(&good[..good.len() - 1]), Some(InvalidMessage::Truncated.into()));
+    let (unsigned, _) = Header::from_bytes(&sealed(platform(), &[])).unwrap();
+    assert_eq!(
+        statement.verify(unsigned.manifest(), &good).err(),
+        Some(InvalidBid::SignatureUnexpected.into())
+    );
+}
+
+/// The key of an encryption certificate is in other hands too, where there is a key centre.
+#[test]
+fn a_certificate_for_encryption_signs_no_bid() {
+    let sealed = announced(b"7");
+    let key = public_key("signer");
+    let parts = CertificateParts { key_usage: Some(&[6, 0xc0]), ..CertificateParts::new(&key) };
+    let mut message = signature(&sealed.statement().unwrap(), "signer", &parts.build());
+    let usage = message.windows(4).position(|bytes| bytes == [3, 2, 6, 0xc0]).unwrap();
+    message[usage..usage + 4].copy_from_slice(&[3, 2, 4, 0x30]);
+    let mut bid = Bid::open(Cursor::new(sealed.finish(&message).unwrap())).unwrap();
+    let error = bid.verify(|_| Ok(()));
+    assert_eq!(self::error(error), InvalidCertificate::SigningKeyUsage.into());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use cosign_client::{DEFAULT_LABEL, ServerAddress, Transport};
 use cosign_core::{PinMode, Purpose, Suite};
 
 pub(crate) use audit::{Audit, AuditFetch, AuditVerify};
-pub(crate) use bid::{Check, Holders, ModelArg, OpenBid, Rewrap, SealBid};
+pub(crate) use bid::{Check, Holders, ModelArg, OpenBid, OpeningKeys, Rewrap, SealBid};
 pub(crate) use envelopes::{Decrypt, Encrypt, Inspect};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
 
@@ -24,7 +24,7 @@ PIN:
 
 Exit codes:
    0  done
-   1  a signature or an audit log does not verify, a bid is not known to open, or something of it is lost
+   1  a signature (of a bid too) or an audit log does not verify, a bid is not known to open, or something of it is lost
    2  wrong usage, or a PIN that cannot be one
    3  wrong PIN, or the wait after wrong PINs is not over
    4  the server does not serve the key: locked, frozen, revoked, not active, waiting for a PIN change, quota used up
@@ -83,7 +83,7 @@ pub(crate) enum Command {
     Encrypt(Encrypt),
     /// Decrypt an envelope together with the server, or with a local private key
     Decrypt(Decrypt),
-    /// Seal files into a bid that its holders open together; needs no server and no PIN
+    /// Seal files into a bid that its holders open together; needs no server and no PIN, unless a key of the store signs it
     SealBid(SealBid),
     /// Open sealed bids together with the server, or with local private keys; several bids cost one PIN entry
     OpenBid(OpenBid),
@@ -91,6 +91,8 @@ pub(crate) enum Command {
     Rewrap(Rewrap),
     /// Show what a sealed bid says of itself, and whether it will open; opens nothing
     Check(Check),
+    /// List the keys of the server that bids may be time-locked to, and write one for `seal-bid --opening-key`
+    OpeningKeys(OpeningKeys),
     /// Say what a file is and what is in it; needs no server, no PIN and no key
     Inspect(Inspect),
     /// Change PINs

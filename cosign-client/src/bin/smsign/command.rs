@@ -10,6 +10,7 @@ mod hand_over;
 mod inspect;
 mod keygen;
 mod keys;
+mod opening_keys;
 mod receive;
 mod recover;
 mod refresh;
@@ -49,6 +50,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::OpenBid(arguments) => bid::open(arguments, context),
         Command::Rewrap(arguments) => bid::rewrap(&arguments, context),
         Command::Check(arguments) => bid::check(&arguments, context),
+        Command::OpeningKeys(arguments) => opening_keys::run(&arguments, context),
         Command::Inspect(arguments) => inspect::run(&arguments, context),
         Command::Pin(PinCommand::Change(arguments)) => refresh::change_pin(&arguments, context),
         Command::Refresh(arguments) => refresh::run(&arguments, context),

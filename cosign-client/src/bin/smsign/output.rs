@@ -70,6 +70,7 @@ const fn code_of(category: Category) -> u8 {
         Category::Network => 6,
         Category::NotFound => 7,
         Category::Exists => 8,
+        Category::Signature => NOT_VERIFIED,
         Category::File => 9,
         Category::Store => 10,
         Category::Server => 11,

@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     bid::internal::{ChunkHead, ChunkTree, TRAILER_LEN, check_presence, chunk_digest, signature_len},
-    bid::{BodyKey, Header, HeaderDecoder, InvalidBid, OVERHEAD, Slot, Statement, Structure, Whole},
+    bid::{
+        BodyKey, Header, HeaderDecoder, InvalidBid, OVERHEAD, Signatory, Slot, Statement, Structure, Whole,
+    },
     io::{BUFFER_LEN, Error, read_some},
 };
 
@@ -130,6 +132,22 @@ impl<R: Read + Seek + Send> Bid<R> {
             },
         )?;
         Ok(tree.statement(manifest))
+    }
+
+    /// Verifies the signature over all chunks; `None` for a bid that names no signer. Needs no key. `passed` as for
+    /// [`Bid::statement`]. What is read later is what was signed only if nobody writes to the file meanwhile.
+    ///
+    /// # Errors
+    /// As [`Bid::statement`] and [`Statement::verify`].
+    pub fn verify(
+        &mut self,
+        passed: impl FnMut(u64) -> Result<(), Error> + Send,
+    ) -> Result<Option<Signatory>, Error> {
+        if self.header.manifest().signer().is_none() {
+            return Ok(None);
+        }
+        let statement = self.statement(passed)?;
+        Ok(Some(statement.verify(self.header.manifest(), &self.signature)?))
     }
 
     /// Reads the index with the key.

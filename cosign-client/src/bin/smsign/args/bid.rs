@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::ServerArgs;
 use crate::instant::Instant;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,6 +55,12 @@ pub(crate) struct SealBid {
     /// The opening key of the signing server, PEM
     #[arg(long, value_name = "FILE", requires = "not_before")]
     pub(crate) opening_key: Option<PathBuf>,
+    /// Sign it with this key: its label or id in the store, or a file with a local SM2 private key
+    #[arg(long, value_name = "KEY", requires = "cert")]
+    pub(crate) sign_with: Option<String>,
+    /// Certificate of the key that signs; it goes into the bid
+    #[arg(long, value_name = "FILE", requires = "sign_with")]
+    pub(crate) cert: Option<PathBuf>,
     /// Size of the chunks: 2^EXPONENT bytes
     #[arg(long, value_name = "EXPONENT", default_value_t = 20, value_parser = clap::value_parser!(u8).range(16..=24))]
     pub(crate) chunk_size: u8,
@@ -136,7 +143,22 @@ pub(crate) struct Check {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) holders: Holders,
-    /// Structure only: no key, no server
+    /// Structure and signature only: no key, no server
     #[arg(long)]
     pub(crate) structure: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct OpeningKeys {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Write the public key to this file, PEM, for `seal-bid --opening-key`: the newest that is not retired
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the key with this id
+    #[arg(long, value_name = "ID", requires = "out")]
+    pub(crate) id: Option<String>,
+    /// Overwrite the output if it exists
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
 }

@@ -9,6 +9,7 @@ mod open;
 mod rewrap;
 mod salvage;
 mod seal;
+mod signature;
 
 use std::{
     fs::File,
@@ -18,7 +19,7 @@ use std::{
 use cosign_client::Error;
 use envelope::{
     Sm2Recipient,
-    bid::{BodyKey, Header, Policy},
+    bid::{BodyKey, Header, InvalidBid, Policy},
     io::bid::Bid,
 };
 
@@ -44,6 +45,14 @@ pub(super) fn broken(error: envelope::io::Error, path: &Path) -> Failure {
 
 fn defect(error: envelope::Error, path: &Path) -> Failure {
     match error {
+        envelope::Error::InvalidBid(
+            InvalidBid::SignatureMissing | InvalidBid::SignatureUnexpected | InvalidBid::SignatureSigner,
+        )
+        | envelope::Error::InvalidSignature(_)
+        | envelope::Error::InvalidMessage(_)
+        | envelope::Error::InvalidCertificate(_) => {
+            Error::BidSignature { path: path.to_owned(), what: error.to_string() }.into()
+        }
         envelope::Error::InvalidBid(defect) => {
             let rest =
                 if defect.chunk().is_some() { "; `open-bid --salvage` gets out what is whole" } else { "" };

@@ -2,10 +2,16 @@
 
 use std::path::Path;
 
+use cosign_client::Error;
 use envelope::bid::Header;
 use serde::Serialize;
 
-use super::{broken, describe::Description, holders, locks, open_file, read_bid};
+use super::{
+    broken,
+    describe::Description,
+    holders, locks, open_file, read_bid,
+    signature::{self, Verdict},
+};
 use crate::{
     args::Check,
     context::Context,
@@ -27,16 +33,25 @@ struct Checked {
     /// Whether the keeper of the opening key confirmed the lock; absent without a lock.
     #[serde(skip_serializing_if = "Option::is_none")]
     lock_confirmed: Option<bool>,
+    /// Absent for a bid that is not signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<Verdict>,
     /// Everything that it takes to open the bid is there.
     will_open: bool,
 }
 
 pub(crate) fn run(arguments: &Check, context: &Context) -> Result<Outcome, Failure> {
     let mut descriptions = Vec::new();
-    let mut headers = Vec::new();
+    let (mut headers, mut signatures) = (Vec::new(), Vec::new());
     for path in &arguments.files {
         descriptions.push(super::describe::describe(open_file(path)?).map_err(|error| broken(error, path))?);
-        headers.push((path.as_path(), read_bid(path)?.header().clone()));
+        let bid = read_bid(path)?;
+        headers.push((path.as_path(), bid.header().clone()));
+        signatures.push(match signature::verify(context, path, bid) {
+            Ok((_, verdict)) => verdict,
+            Err(Failure::Client(Error::BidSignature { what, .. })) => Some(Verdict::bad(what)),
+            Err(failure) => return Err(failure),
+        });
     }
     let bids: Vec<(&Path, &Header)> = headers.iter().map(|(path, header)| (*path, header)).collect();
     let (held, confirmed): (Vec<_>, Vec<_>) = if arguments.structure {
@@ -49,8 +64,8 @@ pub(crate) fn run(arguments: &Check, context: &Context) -> Result<Outcome, Failu
         held.into_iter().zip(confirmed).unzip()
     };
     let mut report = Report { bids: Vec::new() };
-    let parts = bids.iter().zip(held).zip(confirmed).zip(descriptions);
-    for ((((path, header), held), lock_confirmed), description) in parts {
+    let parts = bids.iter().zip(held).zip(confirmed).zip(descriptions).zip(signatures);
+    for (((((path, header), held), lock_confirmed), description), signature) in parts {
         if let Some(failure) = held.failure {
             return Err(failure);
         }
@@ -60,19 +75,26 @@ pub(crate) fn run(arguments: &Check, context: &Context) -> Result<Outcome, Failu
             description,
             confirmed_shares: held.shares.iter().map(envelope::bid::Share::number).collect(),
             lock_confirmed,
-            will_open: enough && lock_confirmed != Some(false),
+            will_open: enough && lock_confirmed != Some(false) && is_good(signature.as_ref()),
+            signature,
         });
     }
     let lines: Vec<_> = report.bids.iter().flat_map(Checked::lines).collect();
     context.output.result(&report, lines)?;
-    let good = arguments.structure || report.bids.iter().all(|bid| bid.will_open);
+    let good = |bid: &Checked| is_good(bid.signature.as_ref()) && (arguments.structure || bid.will_open);
+    let good = report.bids.iter().all(good);
     Ok(if good { Outcome::Done } else { Outcome::NotVerified })
+}
+
+fn is_good(signature: Option<&Verdict>) -> bool {
+    signature.is_none_or(|verdict| verdict.valid)
 }
 
 impl Checked {
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("{}: structure whole", self.file)];
         lines.extend(self.description.lines());
+        lines.extend(self.signature.as_ref().map(|verdict| format!("  {}", verdict.line())));
         let numbers: Vec<_> = self.confirmed_shares.iter().map(u8::to_string).collect();
         let shares = if numbers.is_empty() { "none".to_owned() } else { numbers.join(", ") };
         lines.push(format!("  shares confirmed with the keys at hand: {shares}"));

@@ -119,7 +119,7 @@ impl Description {
             lines.push(format!("  not before: {} (opening key {})", opening.not_before, opening.opening_key));
         }
         match &self.signer {
-            Some(signer) => lines.push(format!("  signed by: key {signer} (not verified)")),
+            Some(signer) => lines.push(format!("  announces the signature of key {signer}")),
             None => lines.push("  not signed".to_owned()),
         }
         lines.push(format!("  content: {} bytes in {} chunks", self.body_len, self.chunks));

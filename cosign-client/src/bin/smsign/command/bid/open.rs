@@ -14,7 +14,12 @@ use envelope::{
 };
 use serde::Serialize;
 
-use super::{Locked, body_keys, broken, extract::Extraction, read_bid, salvage};
+use super::{
+    Locked, body_keys, broken,
+    extract::Extraction,
+    read_bid, salvage,
+    signature::{self, Verdict},
+};
 use crate::{
     args::OpenBid,
     context::Context,
@@ -43,9 +48,9 @@ struct BidReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     out: Option<String>,
     files: Vec<FileReport>,
-    /// Whether the bid's signature was verified; absent for a bid that is not signed.
+    /// Absent for a bid that is not signed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    signature_verified: Option<bool>,
+    signature: Option<Verdict>,
 }
 
 #[derive(Serialize)]
@@ -129,20 +134,18 @@ fn open_one(
     target: &Path,
 ) -> Result<BidReport, Failure> {
     let Locked { path, bid } = locked;
+    // Before anything of it is read: whoever has the shares could have made another body.
+    let (bid, signature) = signature::verify(context, &path, bid)?;
+    if let Some(verdict) = &signature {
+        context.output.note(format_args!("{}: {}", path.display(), verdict.line()));
+    }
     let opened = bid.unlock(key).map_err(|error| broken(error, &path))?;
     let manifest = opened.header().manifest();
-    let signed = manifest.signer().map(|signer| {
-        context
-            .output
-            .warn(format_args!("{}: the signature of key {signer} was not verified", path.display()));
-        false
-    });
     let file_id = manifest.file_id().to_string();
     let entries = chosen(opened.index().entries(), &arguments.only)?;
     let files = entries.iter().map(|entry| FileReport { name: entry.name().to_owned(), size: entry.size() });
     let files: Vec<_> = files.collect();
-    let mut report =
-        BidReport { file: path_text(&path), file_id, out: None, files, signature_verified: signed };
+    let mut report = BidReport { file: path_text(&path), file_id, out: None, files, signature };
     if arguments.list {
         return Ok(report);
     }

@@ -47,6 +47,12 @@ pub(super) fn run(arguments: &OpenBid, context: &Context) -> Result<Outcome, Fai
     let keys = body_keys(context, &arguments.holders, &named)?;
     let mut report = Report { bids: Vec::new() };
     for ((path, target, file, header), key) in bids.into_iter().zip(keys) {
+        if let Some(signer) = header.manifest().signer() {
+            context.output.warn(format_args!(
+                "{}: the signature of key {signer} says nothing about parts of a bid",
+                path.display()
+            ));
+        }
         let salvage = Salvage::search(file, &header, key?).map_err(|error| broken(error, path))?;
         report.bids.push(save(salvage, path, &target)?);
     }

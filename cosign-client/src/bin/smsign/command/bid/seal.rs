@@ -12,14 +12,14 @@ use cosign_client::{
     files::{Access, NewFile, check_free},
 };
 use envelope::{
-    Sm2Recipient,
+    Sm2Recipient, SubjectKeyId,
     bid::{ChunkSize, Draft, Policy, Terms, is_file_name},
 };
 use getrandom::SysRng;
 use serde::Serialize;
 use sm_primitives::sm2::PublicKey;
 
-use super::{broken, holder};
+use super::{broken, holder, signature::BidSigner};
 use crate::{
     args::{ModelArg, SealBid},
     context::Context,
@@ -34,6 +34,9 @@ struct Report {
     file_id: String,
     files: usize,
     holders: Vec<String>,
+    /// Id of the key that signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer: Option<String>,
 }
 
 /// A file to seal: its name in the bid and where it is, `None` for standard input.
@@ -53,30 +56,35 @@ pub(crate) fn run(arguments: &SealBid, context: &Context) -> Result<Outcome, Fai
     if !to_standard {
         check_free(&out, arguments.force)?;
     }
-    let draft = draft(arguments, context)?;
+    let mut draft = draft(arguments, context)?;
+    let signer = match (&arguments.sign_with, &arguments.cert) {
+        (Some(key), Some(certificate)) => Some(BidSigner::prepare(context, key, certificate)?),
+        _ => None,
+    };
+    draft.signer = signer.as_ref().map(|signer| signer.public_key);
     let (sources, total) = sources(arguments)?;
     let names: Vec<_> = draft.holders.iter().map(|(_, recipient)| recipient.id().to_string()).collect();
     let count = sources.len();
+    let key_id = draft.signer.as_ref().map(|key| SubjectKeyId::of(key).to_string());
 
     let progress = context.progress("sealing", Unit::Bytes, total);
-    let (task, target, force) = (progress.clone(), out.clone(), arguments.force);
-    let file_id = context.run(Context::blocking(move || {
-        if to_standard {
-            return seal(draft, sources, io::stdout(), &target, &task).map(|(_, id)| id);
-        }
-        let output = NewFile::create(&target, force, Access::Usual)?;
-        let (output, id) = seal(draft, sources, output, &target, &task)?;
+    let work = Work { draft, sources, target: out.clone(), signer, progress: progress.clone() };
+    let file_id = if to_standard {
+        work.seal(context, io::stdout())?.1
+    } else {
+        let (output, id) = work.seal(context, NewFile::create(&out, arguments.force, Access::Usual)?)?;
         output.sync()?;
         output.commit()?;
-        Ok(id)
-    }))?;
+        id
+    };
     progress.finish();
     if to_standard {
         context.output.note(format_args!("sealed bid {file_id}"));
         return Ok(Outcome::Done);
     }
     let line = out.display().to_string();
-    context.output.result(&Report { out: path_text(&out), file_id, files: count, holders: names }, [line])?;
+    let report = Report { out: path_text(&out), file_id, files: count, holders: names, signer: key_id };
+    context.output.result(&report, [line])?;
     Ok(Outcome::Done)
 }
 
@@ -187,25 +195,44 @@ fn walk(path: &Path, name: String, sources: &mut Vec<Source>, total: &mut u64) -
     Ok(())
 }
 
-fn seal<W: Write + Send>(
+/// A bid in the making.
+struct Work {
     draft: Draft,
     sources: Vec<Source>,
-    output: W,
-    target: &Path,
-    progress: &Progress,
-) -> Result<(W, String), Failure> {
-    let open = |(name, path): Source| -> io::Result<(String, CountingReader<Box<dyn Read + Send>>)> {
-        let reader: Box<dyn Read + Send> = match path {
-            None => Box::new(io::stdin()),
-            Some(path) => Box::new(
-                File::open(&path)
-                    .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?,
-            ),
+    target: PathBuf,
+    signer: Option<BidSigner>,
+    progress: Progress,
+}
+
+impl Work {
+    /// Seals, then signs. Gives the output, and the id of the bid.
+    fn seal<W: Write + Send + 'static>(self, context: &Context, output: W) -> Result<(W, String), Failure> {
+        let Self { draft, sources, target, signer, progress } = self;
+        let path = target.clone();
+        let sealed = context.run(Context::blocking(move || {
+            let open = |source| open(source, &progress);
+            envelope::io::bid::seal(draft, sources.into_iter().map(open), output, &mut SysRng)
+                .map_err(|error| broken(error, &path))
+        }))?;
+        let signature = match (signer, sealed.statement()) {
+            (Some(signer), Some(statement)) => signer.sign(context, &statement)?,
+            _ => Vec::new(),
         };
-        Ok((name, progress.reader(reader)))
+        let id = sealed.header().manifest().file_id().to_string();
+        Ok((sealed.finish(&signature).map_err(|error| broken(error, &target))?, id))
+    }
+}
+
+fn open(
+    (name, path): Source,
+    progress: &Progress,
+) -> io::Result<(String, CountingReader<Box<dyn Read + Send>>)> {
+    let reader: Box<dyn Read + Send> = match path {
+        None => Box::new(io::stdin()),
+        Some(path) => Box::new(
+            File::open(&path)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?,
+        ),
     };
-    let sealed = envelope::io::bid::seal(draft, sources.into_iter().map(open), output, &mut SysRng)
-        .map_err(|error| broken(error, target))?;
-    let id = sealed.header().manifest().file_id().to_string();
-    Ok((sealed.finish(&[]).map_err(|error| broken(error, target))?, id))
+    Ok((name, progress.reader(reader)))
 }
