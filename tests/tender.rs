@@ -5,7 +5,8 @@ use std::{fs, time::Duration};
 
 use cosign_client::clock;
 use cosign_tests::{
-    process::{ServerFolder, Signer, is_quick, succeeded, wait_for},
+    process::{ServerFolder, Signer, failed, is_quick, succeeded, wait_for},
+    seeds::{SIGNING, certificate},
     tender::{Tender, assert_locked},
 };
 use serde_json::Value;
@@ -93,4 +94,57 @@ fn a_running_server_takes_new_opening_keys_and_keeps_retired_and_rotated_ones() 
     assert_eq!(folder.admin(&["opening-key", "retire", "00"]).status.code(), Some(2));
     server.stop();
     witness(&folder);
+}
+
+/// All of it with the programs: a bid that a co-signing key signs, refused before its time and opened after it.
+#[test]
+fn a_signed_bid_is_sealed_and_opened_at_its_time_by_command() {
+    let folder = ServerFolder::new();
+    let server = folder.start();
+    let signer = Signer::with_keys(&folder, "quic");
+    let opening_keys = ["opening-keys", "--out", "opening.pem"];
+    assert!(failed(&signer.run(&opening_keys), 7).contains("no opening key"));
+    succeeded(&folder.admin(&["opening-key", "create", "--label", "of before"]));
+    let old = signer.json(&["opening-keys"])["opening_keys"][0]["opening_key_id"].clone();
+    succeeded(&folder.admin(&["opening-key", "retire", old.as_str().unwrap()]));
+    succeeded(&folder.admin(&["opening-key", "create", "--label", "tenders"]));
+    let listed = signer.json(&opening_keys);
+    assert_eq!(listed["opening_keys"].as_array().unwrap().len(), 2);
+    let written = &listed["written"]["opening_key_id"];
+    assert_ne!(*written, old);
+
+    let pem = succeeded(&signer.run(&["keys", "show", "--purpose", "sign", "--pem"]));
+    let key = PublicKey::from_spki_pem(&pem).unwrap();
+    let _ = signer.write("signer.crt", &certificate(&key, SIGNING));
+    let _ = signer.write("offer.txt", b"7");
+    let not_before = clock::now_ms() / 1000 + 20;
+    let sealed = signer.json(
+        &[
+            &["seal-bid", "offer.txt", "--model", "bidder", "--to", "default", "--sign-with", "default"][..],
+            &[
+                "--cert",
+                "signer.crt",
+                "--opening-key",
+                "opening.pem",
+                "--not-before",
+                &not_before.to_string(),
+            ],
+        ]
+        .concat(),
+    );
+    let early = signer.run(&["open-bid", "offer.txt.bid", "--json"]);
+    assert!(clock::now_ms() / 1000 < not_before, "the machine was too slow for this test");
+    assert_eq!(early.status.code(), Some(5));
+    let said: Value = serde_json::from_slice(&early.stderr).unwrap();
+    assert_eq!(said["error"]["code"], "closed");
+    assert!(!signer.folder().join("offer.txt.bid-part").exists());
+    let checked = &signer.json(&["check", "offer.txt.bid"])["bids"][0];
+    assert_eq!((&checked["will_open"], &checked["signature"]["valid"]), (&true.into(), &true.into()));
+    assert_eq!(checked["opening"]["opening_key"], *written);
+
+    wait_for("the time", || (clock::now_ms() / 1000 >= not_before).then_some(()));
+    let opened = &signer.json(&["open-bid", "offer.txt.bid", "--out", "opened"])["bids"][0];
+    assert_eq!(opened["signature"]["key_id"], sealed["signer"]);
+    assert_eq!(fs::read(signer.folder().join("opened/offer.txt")).unwrap(), b"7");
+    server.stop();
 }

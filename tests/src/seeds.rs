@@ -178,12 +178,15 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
-/// Bodies of keyUsage: keyEncipherment and dataEncipherment, digitalSignature and nonRepudiation.
+/// Body of keyUsage: keyEncipherment and dataEncipherment.
 const ENCRYPTION: [u8; 2] = [4, 0x30];
-const SIGNING: [u8; 2] = [6, 0xc0];
+/// Body of keyUsage: digitalSignature and nonRepudiation.
+pub const SIGNING: [u8; 2] = [6, 0xc0];
 
-/// A certificate whose signature says nothing; readers of recipients' certificates do not verify it.
-fn certificate(key: &PublicKey, usage: [u8; 2]) -> Vec<u8> {
+/// A certificate whose signature says nothing; readers of recipients' certificates do not verify it. `usage`: the body of
+/// keyUsage.
+#[must_use]
+pub fn certificate(key: &PublicKey, usage: [u8; 2]) -> Vec<u8> {
     let algorithm = tlv(0x30, &[&SM2_WITH_SM3]);
     let name = tlv(0x30, &[&tlv(0x31, &[&tlv(0x30, &[&[6, 3, 0x55, 4, 3], &tlv(0x0c, &[b"recipient"])])])]);
     let time = tlv(0x17, &[b"260101000000Z"]);
