@@ -18,6 +18,7 @@ mod quirks;
 mod round_trip;
 mod samples;
 mod signed;
+mod signed_by_hand;
 mod signed_files;
 mod signed_samples;
 mod support;
