@@ -6,8 +6,8 @@ use super::{KEY, log_key, records};
 use crate::{
     LogId,
     audit::{
-        Act, Coverage, Frontier, Hash, InclusionProof, Invalid, Item, ItemHeader, LockItem, Node, Record,
-        SignedTreeHead, TreeHead, Verified, Verifier,
+        Act, Coverage, Frontier, Hash, InclusionProof, Invalid, Item, ItemHeader, ItemKind, LockItem,
+        MAX_RECORD, Malformed, Node, Record, SignedTreeHead, TreeHead, Verified, Verifier,
     },
 };
 
@@ -117,7 +117,7 @@ fn an_export_verifies_and_says_what_it_covers() {
         assert_eq!(taken, Vec::from_iter(from as u64 + 1..=COUNT));
     }
     let (verified, taken) = verify(selection(&records), None, None).unwrap();
-    assert_eq!((verified.coverage, taken), (Coverage::Selected, vec![2, 4, 6]));
+    assert_eq!((verified.coverage, verified.records, taken), (Coverage::Selected, 3, vec![2, 4, 6]));
     for items in [run(&records, 2), selection(&records)] {
         assert_eq!(read(&bytes(&items)), Some(items));
     }
@@ -198,6 +198,49 @@ fn deleted_repeated_swapped_and_foreign_items_are_found() {
     assert_eq!(refused(items[..3].to_vec()), Invalid::Unsigned);
     let twice = [&items[..4], &items[2..4]].concat();
     assert_eq!(refused(twice), Invalid::Order);
+}
+
+#[test]
+fn no_item_is_longer_than_a_record() {
+    let header = |kind, length: usize| {
+        let [a, b, c, d] = u32::try_from(length).unwrap().to_be_bytes();
+        ItemHeader::decode(&[kind, a, b, c, d])
+    };
+    let longest = ItemHeader { kind: ItemKind::Record, length: MAX_RECORD };
+    assert_eq!(header(3, MAX_RECORD), Ok(longest));
+    for (kind, length) in [(3, MAX_RECORD + 1), (3, u32::MAX as usize), (0, 0), (6, 0)] {
+        assert_eq!(header(kind, length), Err(Malformed("an item of an export")), "{kind} {length}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let items = run(&records(COUNT), 3);
+    let mut missing = items.clone();
+    missing.remove(3);
+    assert_eq!(refused(missing), Invalid::Missing { seq: 5 });
+}
+
+#[test]
+fn each_selected_record_has_a_proof_under_the_head() {
+    let items = selection(&records(COUNT));
+    let unproven = [&items[..3], &items[4..]].concat();
+    assert_eq!(refused(unproven), Invalid::Order);
+
+    let Item::Inclusion(proof) = &items[3] else { panic!("a proof stands after its record") };
+    let with = |proof: InclusionProof| {
+        let mut items = items.clone();
+        items[3] = Item::Inclusion(proof);
+        verify(items, None, None).map(drop)
+    };
+    assert_eq!(with(proof.clone()), Ok(()));
+    let mut path = proof.path().to_vec();
+    // Its path is the same in a tree of one leaf more, so only the size tells.
+    let other_size = InclusionProof::new(proof.index(), COUNT + 1, path.clone()).unwrap();
+    assert_eq!(with(other_size), Err(Invalid::Proof { seq: 2 }));
+    path[0][0] ^= 1;
+    let changed = InclusionProof::new(proof.index(), COUNT, path).unwrap();
+    assert_eq!(with(changed), Err(Invalid::Proof { seq: 2 }));
 }
 
 #[test]

@@ -53,7 +53,14 @@ fn every_leaf_has_its_inclusion_proof() {
         let root = mth(&leaves[..size]);
         for index in 0..size {
             let (i, n) = (index as u64, size as u64);
-            let proof = InclusionProof::make(i, n, |node| nodes.get(&node).copied()).unwrap();
+            let mut asked = Vec::new();
+            let node = |node| {
+                asked.push(node);
+                nodes.get(&node).copied()
+            };
+            let proof = InclusionProof::make(i, n, node).unwrap();
+            assert_eq!((proof.index(), proof.size()), (i, n));
+            assert_eq!(asked, InclusionProof::nodes(i, n));
             assert_eq!(proof.path(), path(index, &leaves[..size]), "{index} of {size}");
             let leaf = leaf_hash(&leaves[index]);
             assert_eq!(proof.verify(&leaf, &root), Ok(()));
@@ -74,10 +81,10 @@ fn every_leaf_has_its_inclusion_proof() {
             for other in (0..size as u64).filter(|other| *other != i) {
                 assert!(refused(other, n, proof.path()), "{index} of {size} as {other}");
             }
-            let asked = InclusionProof::nodes(i, n);
             assert!(asked.iter().all(|node| node.completed_by() <= n) && asked.len() <= 12, "{asked:?}");
         }
         assert_eq!(InclusionProof::make(size as u64, size as u64, |_| Some([0; 32])), None);
+        assert_eq!(InclusionProof::nodes(size as u64, size as u64), []);
     }
     assert_eq!(InclusionProof::make(0, 2, |_| None), None);
 }
@@ -91,7 +98,14 @@ fn every_tree_is_consistent_with_its_beginnings_only() {
         for first in 1..=second {
             let first_root = mth(&leaves[..first]);
             let (m, n) = (first as u64, second as u64);
-            let proof = ConsistencyProof::make(m, n, |node| nodes.get(&node).copied()).unwrap();
+            let mut asked = Vec::new();
+            let node = |node| {
+                asked.push(node);
+                nodes.get(&node).copied()
+            };
+            let proof = ConsistencyProof::make(m, n, node).unwrap();
+            assert_eq!((proof.first(), proof.second()), (m, n));
+            assert_eq!(asked, ConsistencyProof::nodes(m, n));
             assert_eq!(proof.path(), subproof(first, &leaves[..second], true), "{first} of {second}");
             assert_eq!(proof.verify(&first_root, &second_root), Ok(()), "{first} of {second}");
 
@@ -110,12 +124,12 @@ fn every_tree_is_consistent_with_its_beginnings_only() {
             }
             let longer = [proof.path(), &[[0; 32]]].concat();
             assert!(refused(&longer, &first_root, &second_root), "{first} of {second}: one hash more");
-            let asked = ConsistencyProof::nodes(m, n);
             assert!(asked.iter().all(|node| node.completed_by() <= n) && asked.len() <= 12, "{asked:?}");
         }
     }
     for (first, second) in [(0, 5), (6, 5), (0, 0)] {
         assert_eq!(ConsistencyProof::make(first, second, |_| Some([0; 32])), None);
+        assert_eq!(ConsistencyProof::nodes(first, second), []);
         assert_eq!(ConsistencyProof::new(first, second, Vec::new()), None);
     }
 }
