@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 use crate::armor;
 use crate::certificate::Certificate;
 use crate::cms::{
-    Compat, Dialect, Header, PlainHeader, Quirks, Sealer, Sealing, SignatureSet, SignedWriter, Signer,
-    Signing, Verdict,
+    Compat, Dialect, Header, Opener, PlainHeader, Quirks, Sealer, Sealing, SignatureSet, SignedWriter,
+    Signer, Signing, Verdict,
 };
 use crate::der::SEQUENCE;
 use crate::error::{ApiMisuse, Error, InvalidSignature};
@@ -76,6 +76,17 @@ pub fn open_with(
     message: &[u8],
     unlock: impl FnOnce(&Header) -> Result<ContentKey, Error>,
 ) -> Result<(Zeroizing<Vec<u8>>, Quirks), Error> {
+    let (opener, mut plaintext) = decrypt(compat, message, unlock)?;
+    let quirks = opener.finish(&mut plaintext)?;
+    Ok((plaintext, quirks))
+}
+
+/// Decrypts a whole message. What comes of it counts when the opener has finished.
+fn decrypt(
+    compat: Compat,
+    message: &[u8],
+    unlock: impl FnOnce(&Header) -> Result<ContentKey, Error>,
+) -> Result<(Opener, Zeroizing<Vec<u8>>), Error> {
     let message = binary(message)?;
     let (header, content) = Header::from_bytes_with(compat, &message)?;
     let key = unlock(&header)?;
@@ -83,8 +94,7 @@ pub fn open_with(
     let mut plaintext = Zeroizing::new(Vec::with_capacity(content.len()));
     let mut opener = header.open(key);
     opener.push(content, &mut plaintext)?;
-    let quirks = opener.finish(&mut plaintext)?;
-    Ok((plaintext, quirks))
+    Ok((opener, plaintext))
 }
 
 /// A signedAndEnvelopedData that was opened.
@@ -110,12 +120,7 @@ pub fn open_signed(
     others: &[Certificate],
     unlock: impl FnOnce(&Header) -> Result<ContentKey, Error>,
 ) -> Result<OpenedSigned, Error> {
-    let message = binary(message)?;
-    let (header, content) = Header::from_bytes_with(compat, &message)?;
-    let key = unlock(&header)?;
-    let mut plaintext = Zeroizing::new(Vec::with_capacity(content.len()));
-    let mut opener = header.open(key);
-    opener.push(content, &mut plaintext)?;
+    let (opener, mut plaintext) = decrypt(compat, message, unlock)?;
     let signatures = opener.finish_signed(&mut plaintext)?;
     let mut hasher = signatures.hasher(others, compat);
     hasher.update(&plaintext);
