@@ -1,0 +1,10 @@
+//! SM2 certificates: read, validated and issued.
+//!
+//! Pure functions over bytes. The crate reads no clock, opens no socket and draws no randomness of its own: the moment
+//! that something is judged at and `rng` are arguments. Signatures are made by a callback that gets digests, so the key
+//! may be in a file, in a security module or shared by two parties.
+#![forbid(unsafe_code)]
+
+pub mod error;
+
+pub use error::Error;
