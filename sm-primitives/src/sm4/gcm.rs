@@ -45,7 +45,7 @@ pub fn seal_in_place(
     Gcm::new(key).seal_in_place(nonce, aad, buf)
 }
 
-/// Checks `tag` and then decrypts `buf` in place: [`Gcm::open_in_place`] with a key used once.
+/// Decrypts `buf` in place if `tag` is right: [`Gcm::open_in_place`] with a key used once.
 ///
 /// # Errors
 /// Those of [`Gcm::open_in_place`].
@@ -90,11 +90,15 @@ impl Gcm {
     pub fn seal_in_place(&self, nonce: &[u8], aad: &[u8], buf: &mut [u8]) -> Result<[u8; TAG_LEN], Error> {
         check_lengths(nonce.len() as u64, aad.len() as u64, buf.len() as u64)?;
         let stream = Stream::new(self, nonce, buf.len());
-        stream.apply(&self.keys, buf);
-        Ok(self.tag(&stream, aad, buf))
+        let mut hash = self.hash(aad);
+        for (index, stripe) in buf.chunks_mut(STRIPE_LEN).enumerate() {
+            stream.apply(&self.keys, index, stripe);
+            hash.update(stripe);
+        }
+        Ok(tag_of(hash, &stream, aad, buf))
     }
 
-    /// Checks `tag` over `buf` and `aad` and then, not before, decrypts `buf` in place.
+    /// Decrypts `buf` in place and checks `tag` over what it was and `aad`. If that does not hold, no text is left.
     ///
     /// Timing depends on lengths and on success only. Source: NIST SP 800-38D, section 7.2.
     ///
@@ -110,23 +114,18 @@ impl Gcm {
     ) -> Result<(), Error> {
         let checked = check_lengths(nonce.len() as u64, aad.len() as u64, buf.len() as u64).and_then(|()| {
             let stream = Stream::new(self, nonce, buf.len());
-            let expected = Zeroizing::new(self.tag(&stream, aad, buf));
-            if ct::into_public_choice(expected.ct_eq(tag)) {
-                Ok(stream)
-            } else {
-                Err(Error::DecryptionFailed)
+            let mut hash = self.hash(aad);
+            for (index, stripe) in buf.chunks_mut(STRIPE_LEN).enumerate() {
+                hash.update(stripe);
+                stream.apply(&self.keys, index, stripe);
             }
+            let expected = Zeroizing::new(tag_of(hash, &stream, aad, buf));
+            if ct::into_public_choice(expected.ct_eq(tag)) { Ok(()) } else { Err(Error::DecryptionFailed) }
         });
-        match checked {
-            Ok(stream) => {
-                stream.apply(&self.keys, buf);
-                Ok(())
-            }
-            Err(error) => {
-                buf.zeroize();
-                Err(error)
-            }
+        if checked.is_err() {
+            buf.zeroize();
         }
+        checked
     }
 
     /// J_0 of section 7.1, step 2.
@@ -144,16 +143,20 @@ impl Gcm {
         }
     }
 
-    /// Section 7.1, steps 5 and 6: GHASH over both strings and their lengths, encrypted with J_0.
-    fn tag(&self, stream: &Stream, aad: &[u8], ciphertext: &[u8]) -> [u8; TAG_LEN] {
+    /// GHASH over `aad`, to be continued with the ciphertext.
+    fn hash(&self, aad: &[u8]) -> Ghash<'_> {
         let mut hash = Ghash::new(&self.hash_key);
         hash.update(aad);
-        hash.update(ciphertext);
-        hash.update_lengths(aad.len(), ciphertext.len());
-        let mut tag = hash.finish();
-        xor(&mut tag, &stream.first.0[0]);
-        tag
+        hash
     }
+}
+
+/// Section 7.1, steps 5 and 6: what was hashed, with the lengths of both strings, encrypted with J_0.
+fn tag_of(mut hash: Ghash<'_>, stream: &Stream, aad: &[u8], text: &[u8]) -> [u8; TAG_LEN] {
+    hash.update_lengths(aad.len(), text.len());
+    let mut tag = hash.finish();
+    xor(&mut tag, &stream.first.0[0]);
+    tag
 }
 
 /// GCTR of section 6.5 for one message: the blocks that J_0 and its successors are encrypted to.
@@ -166,6 +169,8 @@ struct Stream {
 
 /// Blocks of a short message.
 const SHORT: usize = 15;
+/// Bytes that are encrypted and hashed before the next ones: so many stay in the first cache. Whole blocks.
+const STRIPE_LEN: usize = 16 << 10;
 
 impl Stream {
     fn new(gcm: &Gcm, nonce: &[u8], length: usize) -> Self {
@@ -176,12 +181,14 @@ impl Stream {
         Self { j0, first }
     }
 
-    /// Adds the stream from the block after J_0 on to `buf`, which is as long as `new` was told.
-    fn apply(&self, keys: &RoundKeys, buf: &mut [u8]) {
-        if buf.len() <= SHORT * BLOCK_LEN {
-            xor(buf, self.first.0[1..].as_flattened());
+    /// Adds the stream to stripe `index` of a message as long as `new` was told, counted from 0.
+    fn apply(&self, keys: &RoundKeys, index: usize, stripe: &mut [u8]) {
+        // Only all of a message can be short at its first stripe.
+        if index == 0 && stripe.len() <= SHORT * BLOCK_LEN {
+            xor(stripe, self.first.0[1..].as_flattened());
         } else {
-            xor_stream(keys, advance(self.j0, 1), buf, &mut Zeroizing::new([0; BLOCK_LEN]));
+            let counter = advance(self.j0, 1 + (index * (STRIPE_LEN / BLOCK_LEN)) as u128);
+            xor_stream(keys, counter, stripe, &mut Zeroizing::new([0; BLOCK_LEN]));
         }
     }
 }
@@ -198,7 +205,46 @@ fn check_lengths(nonce: u64, aad: u64, text: u64) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
+
+    /// The same as in pieces that end elsewhere, and back; a wrong tag leaves nothing.
+    #[test]
+    fn stripes_make_one_message() {
+        let key = Gcm::new(&[0x5a; 16]);
+        for length in [
+            SHORT * BLOCK_LEN,
+            SHORT * BLOCK_LEN + 1,
+            STRIPE_LEN - 1,
+            STRIPE_LEN,
+            STRIPE_LEN + 1,
+            3 * STRIPE_LEN + 240,
+        ] {
+            for nonce in [&[7; 12][..], &[9; 16]] {
+                let text: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
+                let mut buf = text.clone();
+                let tag = key.seal_in_place(nonce, b"header", &mut buf);
+
+                let mut expected = text.clone();
+                let in_pieces = Encryptor::new(&[0x5a; 16], nonce, b"header").and_then(|mut encryptor| {
+                    expected.chunks_mut(1000).try_for_each(|piece| encryptor.encrypt(piece))?;
+                    Ok(encryptor.finish())
+                });
+                assert_eq!((&buf, tag), (&expected, in_pieces), "{length}");
+
+                let mut tag = tag.unwrap_or_default();
+                assert_eq!(key.open_in_place(nonce, b"header", &mut buf, &tag), Ok(()));
+                assert_eq!(buf, text, "{length}");
+                tag[15] ^= 1;
+                assert_eq!(
+                    key.open_in_place(nonce, b"header", &mut expected, &tag),
+                    Err(Error::DecryptionFailed)
+                );
+                assert!(expected.iter().all(|&byte| byte == 0), "{length}");
+            }
+        }
+    }
 
     #[test]
     fn limits() {

@@ -97,7 +97,7 @@ fn copy<R: Read + Seek + Send>(
     let (first, end) = (range.start / layout.full, (range.end - 1) / layout.full + 1);
     let mut chunks = Chunks::new(&mut bid.input, layout, first, end)?;
     pipeline::run(
-        key.manifest().terms().chunk_size,
+        end - first,
         |cell| chunks.read(cell),
         |cell: &mut Cell| {
             let (place, last) = (cell.index, cell.last);

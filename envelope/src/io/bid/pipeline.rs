@@ -1,11 +1,13 @@
-//! Read, compute, write: the three at once, in order, in bounded memory.
+//! Read, compute, write: the three at once, in order, with one chunk of memory for each thread.
+
+use std::{
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+};
 
 use zeroize::Zeroizing;
 
-use crate::bid::{ChunkSize, HEAD_LEN, OVERHEAD, TAG_LEN};
-
-/// Bytes of chunks under way in each of the three stages.
-const STAGE_LEN: usize = 8 << 20;
+use crate::bid::{HEAD_LEN, OVERHEAD};
 
 /// A chunk on its way: head, text, tag.
 #[derive(Default)]
@@ -51,105 +53,111 @@ impl Cell {
     }
 }
 
-/// Chunks of this size in one stage.
-fn batch_len(chunk: ChunkSize) -> usize {
-    let chunk = chunk.bytes() as usize + HEAD_LEN + TAG_LEN;
-    (STAGE_LEN / chunk).clamp(1, 2 * threads())
+/// What reads, and the number of the next chunk; none if no more are to be read.
+struct Input<F> {
+    fill: F,
+    next: Option<u64>,
 }
 
-/// Runs chunks through `fill` (false: there is no more), `work` and `drain`, in order, the first and the last one at a time.
-/// An error is that of the earliest chunk that has one, and comes when all before it have been drained.
+/// What writes, and the number of the chunk whose turn it is.
+struct Output<D, E> {
+    drain: D,
+    turn: u64,
+    ending: Result<(), E>,
+    /// A thread panicked: nobody's turn comes any more.
+    aborted: bool,
+}
+
+/// Runs up to `most` chunks through `fill` (false: there is no more), `work` and `drain`, in order, the first and the last one
+/// at a time. An error is that of the earliest chunk that has one, and comes when all before it have been drained.
+///
+/// Each thread takes a chunk all the way, so that it stays in the caches of one core.
 pub(super) fn run<E: Send>(
-    chunk: ChunkSize,
-    mut fill: impl FnMut(&mut Cell) -> Result<bool, E> + Send,
-    work: impl Fn(&mut Cell) -> Result<(), E> + Sync + Send,
-    mut drain: impl FnMut(&mut Cell) -> Result<(), E> + Send,
+    most: u64,
+    fill: impl FnMut(&mut Cell) -> Result<bool, E> + Send,
+    work: impl Fn(&mut Cell) -> Result<(), E> + Sync,
+    drain: impl FnMut(&mut Cell) -> Result<(), E> + Send,
 ) -> Result<(), E> {
-    let len = batch_len(chunk);
-    let batch = || (0..len).map(|_| Cell::default()).collect::<Vec<_>>();
-    let (mut filling, mut working, mut draining) = (batch(), batch(), batch());
-    let (mut ready, mut done) = (0, 0);
-    let mut more = true;
-    // What ends the run once all that is under way has been drained.
-    let mut ending = Ok(());
-    while more || ready > 0 || done > 0 {
-        let input_output = || {
-            draining.iter_mut().take(done).try_for_each(&mut drain)?;
-            let mut filled = 0;
-            for cell in &mut filling {
-                let outcome = if more { fill(cell) } else { Ok(false) };
-                more = matches!(outcome, Ok(true));
-                if !more {
-                    return Ok((filled, outcome.map(drop)));
-                }
-                filled += 1;
+    let input = Mutex::new(Input { fill, next: Some(0) });
+    let output = Mutex::new(Output { drain, turn: 0, ending: Ok(()), aborted: false });
+    let turned = Condvar::new();
+    let worker = || {
+        let mut cell = Cell::default();
+        let abort = OnPanic(|| {
+            lock(&output).aborted = true;
+            turned.notify_all();
+        });
+        loop {
+            let mut reading = lock(&input);
+            let Some(number) = reading.next.take() else { break };
+            let filled = (reading.fill)(&mut cell);
+            if matches!(filled, Ok(true)) {
+                reading.next = Some(number + 1);
             }
-            Ok((filled, Ok(())))
-        };
-        let now = working.get_mut(..ready).unwrap_or_default();
-        let (moved, worked) = both(input_output, || each(now, &work));
-        let (filled, fill_outcome) = moved?;
-        let (good, work_outcome) = worked;
-        if ending.is_ok() {
-            ending = fill_outcome;
+            drop(reading);
+            let good = match filled {
+                Ok(false) => break,
+                Ok(true) => work(&mut cell),
+                Err(error) => Err(error),
+            };
+            let mut writing = lock(&output);
+            while writing.turn != number && !writing.aborted {
+                writing = turned.wait(writing).unwrap_or_else(PoisonError::into_inner);
+            }
+            if writing.aborted {
+                break;
+            }
+            if writing.ending.is_ok() {
+                writing.ending = good.and_then(|()| (writing.drain)(&mut cell));
+            }
+            let ended = writing.ending.is_err();
+            writing.turn += 1;
+            drop(writing);
+            turned.notify_all();
+            if ended {
+                lock(&input).next = None;
+            }
         }
-        (done, ready) = (good, filled);
-        if work_outcome.is_err() {
-            (ending, more, ready) = (work_outcome, false, 0);
+        drop(abort);
+    };
+    let others = most.min(workers()) - u64::from(most > 0);
+    thread::scope(|scope| {
+        for _ in 0..others {
+            scope.spawn(worker);
         }
-        std::mem::swap(&mut draining, &mut working);
-        std::mem::swap(&mut working, &mut filling);
-    }
-    ending
+        worker();
+    });
+    output.into_inner().unwrap_or_else(PoisonError::into_inner).ending
 }
 
+/// A thread that panicked ends the run by its panic; until then the others go on as if the lock were in order.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does something if it is dropped by a panic.
+struct OnPanic<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnPanic<F> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            (self.0)();
+        }
+    }
+}
+
+/// Threads for a long run: one for each core, and one that reads or writes meanwhile.
 #[cfg(feature = "parallel")]
-fn threads() -> usize {
-    rayon::current_num_threads()
+fn workers() -> u64 {
+    match rayon::current_num_threads() {
+        1 => 1,
+        cores => cores as u64 + 1,
+    }
 }
 
 #[cfg(not(feature = "parallel"))]
-fn threads() -> usize {
+fn workers() -> u64 {
     1
-}
-
-#[cfg(feature = "parallel")]
-fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
-    // The second runs on this thread first, the first is taken by an idle one or afterwards.
-    let (b, a) = rayon::join(b, a);
-    (a, b)
-}
-
-#[cfg(not(feature = "parallel"))]
-fn both<A, B>(a: impl FnOnce() -> A, b: impl FnOnce() -> B) -> (A, B) {
-    (a(), b())
-}
-
-/// Works on each: how many are good before the first error in their order, and that error.
-#[cfg(feature = "parallel")]
-fn each<E: Send>(
-    cells: &mut [Cell],
-    work: impl Fn(&mut Cell) -> Result<(), E> + Sync + Send,
-) -> (usize, Result<(), E>) {
-    use rayon::prelude::*;
-    let outcomes: Vec<_> = cells.par_iter_mut().with_max_len(1).map(work).collect();
-    first_error(outcomes)
-}
-
-#[cfg(not(feature = "parallel"))]
-fn each<E>(cells: &mut [Cell], work: impl Fn(&mut Cell) -> Result<(), E>) -> (usize, Result<(), E>) {
-    first_error(cells.iter_mut().map(work))
-}
-
-fn first_error<E>(outcomes: impl IntoIterator<Item = Result<(), E>>) -> (usize, Result<(), E>) {
-    let mut good = 0;
-    for outcome in outcomes {
-        if outcome.is_err() {
-            return (good, outcome);
-        }
-        good += 1;
-    }
-    (good, Ok(()))
 }
 
 #[cfg(test)]
@@ -162,7 +170,7 @@ mod tests {
         let fails =
             |index, stage| broken.iter().find(|&&at| at == (index, stage)).map_or(Ok(()), |&at| Err(at));
         let outcome = run(
-            ChunkSize::default(),
+            u64::MAX,
             |cell| {
                 cell.index = next;
                 next += 1;
@@ -193,6 +201,35 @@ mod tests {
                 assert_eq!(outcome, Err((at, stage)));
                 assert_eq!(seen, (0..at + u64::from(stage == 'd')).collect::<Vec<_>>(), "what came before");
             }
+        }
+    }
+
+    /// A panic comes out of the run, whatever the other threads wait for.
+    #[test]
+    fn a_panic_is_no_hang() {
+        for stage in ['f', 'w', 'd'] {
+            let mut next = 0;
+            let at = |index, now| assert!((index, now) != (7, stage), "planted");
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                run(
+                    u64::MAX,
+                    |cell| {
+                        cell.index = next;
+                        next += 1;
+                        at(cell.index, 'f');
+                        Ok::<_, ()>(cell.index < 50)
+                    },
+                    |cell| {
+                        at(cell.index, 'w');
+                        Ok(())
+                    },
+                    |cell| {
+                        at(cell.index, 'd');
+                        Ok(())
+                    },
+                )
+            }));
+            assert!(outcome.is_err(), "{stage}");
         }
     }
 }

@@ -117,7 +117,7 @@ impl<R: Read + Seek + Send> Bid<R> {
         let mut tree = ChunkTree::default();
         let mut chunks = Chunks::new(&mut self.input, layout, 0, layout.chunks)?;
         pipeline::run(
-            manifest.terms().chunk_size,
+            layout.chunks,
             |cell| chunks.read(cell),
             |cell: &mut Cell| {
                 if let Some(head) = cell.chunk().first_chunk() {

@@ -65,7 +65,7 @@ pub fn seal<R: Read + Send, W: Write + Send>(
     let mut tree = ChunkTree::default();
     let mut next = 0;
     pipeline::run(
-        chunk_size,
+        u64::MAX,
         |cell| {
             if body.is_finished() {
                 return Ok(false);

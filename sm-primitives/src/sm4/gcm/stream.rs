@@ -42,7 +42,8 @@ impl Encryptor {
 /// Decrypts a message in pieces of any size. Wiped on drop.
 ///
 /// **What [`Decryptor::decrypt`] gives may be forged until [`Decryptor::finish`] has returned `Ok`.** Keep it where it
-/// can be thrown away, and act on none of it before. [`Gcm::open_in_place`] checks first, on a message in memory.
+/// can be thrown away, and act on none of it before. [`Gcm::open_in_place`] gives nothing else than authentic text, for a
+/// message in memory.
 pub struct Decryptor(Running);
 
 impl Decryptor {
