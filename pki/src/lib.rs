@@ -5,6 +5,17 @@
 //! may be in a file, in a security module or shared by two parties.
 #![forbid(unsafe_code)]
 
+pub mod algorithm;
+pub mod certificate;
 pub mod error;
+pub mod extension;
+mod fields;
+pub mod key;
+pub mod name;
+mod oid;
 
+pub use certificate::Certificate;
 pub use error::Error;
+pub use key::SubjectKey;
+pub use name::Name;
+pub use oid::{extension_name, key_purpose_name};

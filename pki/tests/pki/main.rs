@@ -1,0 +1,5 @@
+//! Certificates and what is judged about them.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failure is a failed test")]
+
+mod certificates;
+mod support;
