@@ -16,6 +16,8 @@ use crate::fields::{Fields, INTEGER, SEQUENCE, constructed, primitive};
 use crate::key::{self, SubjectKey};
 use crate::name::{Name, hex};
 
+pub(crate) use bundle::from_text;
+
 /// First and last second at which a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {

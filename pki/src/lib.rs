@@ -7,6 +7,7 @@
 
 pub mod algorithm;
 pub mod certificate;
+pub mod crl;
 pub mod error;
 pub mod extension;
 mod fields;
@@ -15,6 +16,7 @@ pub mod name;
 mod oid;
 
 pub use certificate::Certificate;
+pub use crl::RevocationList;
 pub use error::Error;
 pub use key::SubjectKey;
 pub use name::Name;

@@ -24,9 +24,10 @@ fn every_certificate_is_read() {
             for certificate in all {
                 let extensions = certificate.extensions();
                 assert_eq!(Certificate::from_der(certificate.as_der()).as_ref(), Ok(&certificate), "{name}");
-                assert!(extensions.duplicates.is_empty() && extensions.unknown_critical.is_empty(), "{name}");
+                assert!(extensions.duplicates.is_empty(), "{name}");
+                assert_eq!(extensions.unknown_critical, [], "{name}");
                 // An OCTET STRING too many in its subjectAltName.
-                let malformed = usize::from(name.contains("n_maker"));
+                let malformed = usize::from(name.contains("/n_maker"));
                 assert_eq!(extensions.malformed.len(), malformed, "{name}");
                 assert!(matches!(certificate.key(), SubjectKey::Sm2(_)), "{name}");
                 assert_eq!(certificate.algorithm().is_supported(), !name.ends_with("sm2-cert.pem"), "{name}");

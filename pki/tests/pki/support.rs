@@ -1,5 +1,7 @@
 //! What all tests here use.
 
+use envelope::cms::Time;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -42,4 +44,10 @@ pub(crate) fn files_under(folder: &str) -> Vec<(String, Vec<u8>)> {
     }
     files.sort();
     files
+}
+
+/// `2026-01-31T23:59:59Z`.
+pub(crate) fn time(text: &str) -> Time {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    Time::from_der(0x18, format!("{digits}Z").as_bytes()).unwrap()
 }
