@@ -14,6 +14,7 @@ mod fields;
 pub mod key;
 pub mod name;
 mod oid;
+pub mod validate;
 
 pub use certificate::Certificate;
 pub use crl::RevocationList;

@@ -2,5 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure is a failed test")]
 
 mod certificates;
+mod issuer;
 mod lists;
+mod paths;
+mod samples;
 mod support;
