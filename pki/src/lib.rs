@@ -18,6 +18,7 @@ pub mod validate;
 
 pub use certificate::Certificate;
 pub use crl::RevocationList;
+pub use der::asn1::ObjectIdentifier;
 pub use error::Error;
 pub use key::SubjectKey;
 pub use name::Name;

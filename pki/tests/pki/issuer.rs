@@ -120,11 +120,6 @@ impl Template {
         self
     }
 
-    pub(crate) fn without(mut self, id: &str) -> Self {
-        self.extensions.retain(|extension| !extension.windows(oid(id).len()).any(|window| window == oid(id)));
-        self
-    }
-
     pub(crate) fn valid(self, from: &str, to: &str) -> Self {
         Self { not_before: time(from), not_after: time(to), ..self }
     }

@@ -5,5 +5,6 @@ mod certificates;
 mod issuer;
 mod lists;
 mod paths;
+mod revocation;
 mod samples;
 mod support;
