@@ -7,7 +7,7 @@ use sm_primitives::sm2::{PublicKey, Signature};
 use sm_primitives::sm3;
 
 use crate::error::Error;
-use crate::fields::{Fields, NULL};
+use crate::fields::{Fields, NULL, OID, SEQUENCE, element};
 use crate::oid;
 
 /// Under which algorithm something is signed.
@@ -96,6 +96,11 @@ impl HashAlgorithm {
         }
     }
 
+    /// An AlgorithmIdentifier without parameters.
+    pub(crate) fn to_der(self) -> Vec<u8> {
+        element(SEQUENCE, &[&element(OID, &[self.id().as_bytes()])])
+    }
+
     /// The hash of `bytes`: 20 or 32 bytes.
     #[must_use]
     pub fn digest(self, bytes: &[u8]) -> Vec<u8> {
@@ -152,8 +157,8 @@ pub(crate) struct Signed<'a> {
 impl<'a> Signed<'a> {
     /// Reads the three fields; what follows them is left to the caller.
     pub(crate) fn read(fields: &mut Fields<'a>) -> Result<Self, Error> {
-        let tbs = fields.expect(crate::fields::SEQUENCE)?.whole;
-        let algorithm = fields.expect(crate::fields::SEQUENCE)?;
+        let tbs = fields.expect(SEQUENCE)?.whole;
+        let algorithm = fields.expect(SEQUENCE)?;
         let signature = fields.bit_string()?;
         Ok(Self {
             tbs,

@@ -144,6 +144,24 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// A whole element: tag, shortest length, and a body of these parts.
+pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let len: usize = parts.iter().map(|part| part.len()).sum();
+    let octets: Vec<u8> = len.to_be_bytes().into_iter().skip_while(|octet| *octet == 0).collect();
+    let mut out = Vec::with_capacity(2 + octets.len() + len);
+    out.push(tag);
+    match (octets.as_slice(), u8::try_from(octets.len())) {
+        ([], _) => out.push(0),
+        ([short], _) if *short < 0x80 => out.push(*short),
+        (long, count) => {
+            out.push(0x80 | count.unwrap_or(8));
+            out.extend(long);
+        }
+    }
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+    out
+}
+
 /// The value of a non-negative INTEGER body of at most four octets.
 pub(crate) fn small(body: &[u8]) -> Option<u32> {
     match body {
@@ -168,6 +186,17 @@ mod tests {
         assert_eq!(small(&[1, 0, 0, 0, 0]), None);
         assert_eq!(small(&[0x80]), None);
         assert_eq!(small(&[]), None);
+    }
+
+    #[test]
+    fn lengths_are_the_shortest() {
+        for (len, head) in
+            [(0, &[4, 0][..]), (0x7f, &[4, 0x7f]), (0x80, &[4, 0x81, 0x80]), (0x100, &[4, 0x82, 1, 0])]
+        {
+            let written = element(OCTET_STRING, &[&vec![7; len]]);
+            assert!(written.starts_with(head), "{len}");
+            assert_eq!(Fields::new(&written, "test").expect(OCTET_STRING).unwrap().body.len(), len);
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod extension;
 mod fields;
 pub mod key;
 pub mod name;
+pub mod ocsp;
 mod oid;
 pub mod validate;
 

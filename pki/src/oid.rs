@@ -52,6 +52,8 @@ identifiers! {
     DOCUMENT_SIGNING = "1.3.6.1.5.5.7.3.36";
 
     CPS = "1.3.6.1.5.5.7.2.1";
+    OCSP_BASIC = "1.3.6.1.5.5.7.48.1.1";
+    OCSP_NONCE = "1.3.6.1.5.5.7.48.1.2";
     OCSP_NO_CHECK = "1.3.6.1.5.5.7.48.1.5";
     EMAIL_ADDRESS = "1.2.840.113549.1.9.1";
     COMMON_NAME = "2.5.4.3";

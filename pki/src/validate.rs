@@ -31,6 +31,7 @@ use envelope::cms::Time;
 
 use crate::certificate::Certificate;
 use crate::crl::RevocationList;
+use crate::ocsp::BasicResponse;
 use cache::Cache;
 use pool::Pool;
 use revocation::Evidence;
@@ -125,6 +126,13 @@ impl Validator {
     pub fn with_list(mut self, list: RevocationList) -> Self {
         self.evidence.add_list(list);
         self.cache = Cache::default();
+        self
+    }
+
+    /// Knows an OCSP answer. It counts once its signature was verified for the issuer in a path.
+    #[must_use]
+    pub fn with_answer(mut self, answer: BasicResponse) -> Self {
+        self.evidence.add_answer(answer);
         self
     }
 

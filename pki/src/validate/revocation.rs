@@ -9,15 +9,19 @@ use crate::algorithm::Defect;
 use crate::certificate::Certificate;
 use crate::crl::{Entry, RevocationList, RevocationReason};
 use crate::extension::Usage;
+use crate::ocsp::{BasicResponse, CertStatus, SingleResponse, TOLERANCE};
 use crate::validate::Revocation;
 use crate::validate::cache::Link;
 use crate::validate::report::{Code, Report, Status};
 use crate::validate::search::{Node, Search};
 
-/// The lists of a validator.
+/// The lists and answers of a validator.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
     lists: Vec<RevocationList>,
+    answers: Vec<BasicResponse>,
+    /// By the serial number that an answer is about: those of other issuers are told apart by their hashes.
+    answers_by_serial: HashMap<Vec<u8>, Vec<usize>>,
     lists_by_issuer: HashMap<Vec<u8>, Vec<usize>>,
 }
 
@@ -25,6 +29,16 @@ impl Evidence {
     pub(super) fn add_list(&mut self, list: RevocationList) {
         self.lists_by_issuer.entry(list.issuer().key()).or_default().push(self.lists.len());
         self.lists.push(list);
+    }
+
+    pub(super) fn add_answer(&mut self, answer: BasicResponse) {
+        for single in answer.singles() {
+            let indices = self.answers_by_serial.entry(single.id.serial().to_vec()).or_default();
+            if indices.last() != Some(&self.answers.len()) {
+                indices.push(self.answers.len());
+            }
+        }
+        self.answers.push(answer);
     }
 }
 
@@ -39,6 +53,7 @@ struct Finding {
 #[derive(Clone, Copy)]
 enum Source {
     List,
+    Answer,
 }
 
 #[derive(Clone, Copy)]
@@ -53,6 +68,8 @@ enum Outcome {
     Stale {
         due: Time,
     },
+    /// Its responder does not know the certificate.
+    Unknown,
     /// It was made when the certificate had expired, so that saying nothing means nothing.
     TooLate,
 }
@@ -65,6 +82,7 @@ pub(super) fn check(search: &mut Search<'_>, path: &[Node], report: &mut Report)
         let [node, issuer] = *pair else { continue };
         let certificate = search.certificate(node);
         let mut findings = of_lists(search, certificate, issuer, report);
+        findings.extend(of_answers(search, certificate, search.certificate(issuer), report));
         findings.sort_by_key(|finding| Reverse(finding.made));
         let status = conclude(search, certificate, &findings, report);
         if let Some(known) = report.statuses.get_mut(index) {
@@ -103,10 +121,15 @@ fn conclude(
     if newest.is_some() {
         return Status::Good;
     }
+    if findings.iter().any(|finding| matches!(finding.outcome, Outcome::Unknown)) {
+        report.add(Code::UnknownStatus, certificate, "a responder of its issuer does not know it");
+        return Status::Unknown;
+    }
     for finding in findings {
         if let Outcome::Stale { due } = finding.outcome {
             let (code, what) = match finding.source {
                 Source::List => (Code::StaleCrl, "revocation list"),
+                Source::Answer => (Code::StaleOcsp, "OCSP answer"),
             };
             let text = format_args!("the newest {what} is of {}, the next was due {due}", finding.made);
             report.add(code, certificate, text);
@@ -114,9 +137,50 @@ fn conclude(
         }
     }
     if search.terms.revocation == Revocation::Require {
-        report.add(Code::NoStatus, certificate, "there is no revocation list of its issuer that counts");
+        report.add(Code::NoStatus, certificate, "no revocation list or OCSP answer that counts is about it");
     }
     Status::Missing
+}
+
+fn of_answers(
+    search: &mut Search<'_>,
+    certificate: &Certificate,
+    issuer: &Certificate,
+    report: &mut Report,
+) -> Vec<Finding> {
+    let evidence = &search.validator.evidence;
+    let indices = evidence.answers_by_serial.get(certificate.serial()).map_or(&[][..], Vec::as_slice);
+    let mut findings = Vec::new();
+    for answer in indices.iter().filter_map(|index| evidence.answers.get(*index)) {
+        let Some(single) = answer.find(certificate, issuer) else { continue };
+        let verified = match search.take_check() {
+            true if single.has_unknown_critical => {
+                Err("it has a critical extension that is not known".into())
+            }
+            true => answer.verify_signature(issuer).map_err(|defect| defect.to_string()),
+            false => Err("too many signatures".into()),
+        };
+        match verified {
+            Ok(_) => findings.push(answered(search.terms.at, certificate, single)),
+            Err(why) => {
+                let text = format_args!("the OCSP answer of {} does not count: {why}", answer.produced_at());
+                report.add(Code::UnusedEvidence, certificate, text);
+            }
+        }
+    }
+    findings
+}
+
+fn answered(at: Time, certificate: &Certificate, single: &SingleResponse) -> Finding {
+    let made = single.this_update;
+    let outcome = match single.status {
+        CertStatus::Revoked { date, reason } => Outcome::Revoked { date, since: date, reason },
+        CertStatus::Unknown => Outcome::Unknown,
+        CertStatus::Good if made > at && made > certificate.validity().not_after => Outcome::TooLate,
+        CertStatus::Good if single.is_stale(at, TOLERANCE) => Outcome::Stale { due: single.due() },
+        CertStatus::Good => Outcome::Good,
+    };
+    Finding { made, source: Source::Answer, outcome }
 }
 
 fn of_lists(

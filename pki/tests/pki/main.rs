@@ -1,6 +1,7 @@
 //! Certificates and what is judged about them.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure is a failed test")]
 
+mod answers;
 mod certificates;
 mod issuer;
 mod lists;

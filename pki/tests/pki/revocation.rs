@@ -1,5 +1,7 @@
 //! What revocation lists do to verdicts.
 
+use std::slice::from_ref;
+
 use pki::RevocationList;
 use pki::crl::RevocationReason;
 use pki::validate::{Code, Report, Revocation, Status, Terms, Validator};
@@ -86,7 +88,7 @@ fn revoked_before_and_after() {
     );
 
     let later = world.list(("2026-07-02T00:00:00Z", "2026-08-01T00:00:00Z"), &[entry(3, july, &[reason(4)])]);
-    assert_eq!(world.outcome(&[later.clone()]), revoked(july, july, RevocationReason::Superseded, &[]));
+    assert_eq!(world.outcome(from_ref(&later)), revoked(july, july, RevocationReason::Superseded, &[]));
     assert_eq!(world.notes(&[later]), [Code::RevokedLater]);
     let invalidity = extension("2.5.29.24", false, &tlv(0x18, &[b"20260501000000Z"]));
     let since = world
@@ -101,8 +103,8 @@ fn revoked_before_and_after() {
 fn lists_of_other_times() {
     let world = World::new();
     let stale = world.list(("2026-04-01T00:00:00Z", "2026-05-31T23:59:59Z"), &[]);
-    assert_eq!(world.outcome(&[stale.clone()]), (Status::Stale, vec![Code::StaleCrl]));
-    assert!(world.judge(&[stale.clone()], Revocation::IfKnown).has(Code::StaleCrl));
+    assert_eq!(world.outcome(from_ref(&stale)), (Status::Stale, vec![Code::StaleCrl]));
+    assert!(world.judge(from_ref(&stale), Revocation::IfKnown).has(Code::StaleCrl));
     assert_eq!(world.outcome(&[stale, world.list(CURRENT, &[])]), (Status::Good, vec![]));
     let until = world.list(("2026-04-01T00:00:00Z", JUNE), &[]);
     assert_eq!(world.outcome(&[until]), (Status::Good, vec![]), "to the last second");
@@ -130,13 +132,13 @@ fn lists_that_do_not_count() {
     let world = World::new();
     let against = [entry(3, "2026-05-01T00:00:00Z", &[])];
     let forged = list(&Party::new("Root"), 1, CURRENT, &against, &[]);
-    assert_eq!(world.outcome(&[forged.clone()]), missing());
+    assert_eq!(world.outcome(from_ref(&forged)), missing());
     assert_eq!(world.notes(&[forged]), [Code::UnusedEvidence]);
     let of_other = list(&Party::new("Other"), 1, CURRENT, &against, &[]);
-    assert_eq!(world.outcome(&[of_other.clone()]), missing());
+    assert_eq!(world.outcome(from_ref(&of_other)), missing());
     assert_eq!(world.notes(&[of_other]), []);
     let unknown = world.with(&[extension("1.2.3.4", true, &[5, 0])], &[]);
-    assert_eq!(world.outcome(&[unknown.clone()]), missing());
+    assert_eq!(world.outcome(from_ref(&unknown)), missing());
     assert_eq!(world.notes(&[unknown]), [Code::UnusedEvidence]);
     let known = world.with(&[extension("1.2.3.4", false, &[5, 0])], &[]);
     assert_eq!(world.outcome(&[known]), (Status::Good, vec![]));
@@ -182,18 +184,18 @@ fn delta_lists() {
     let against = entry(3, may, &[reason(4)]);
     let expected = revoked(may, may, RevocationReason::Superseded, &[Code::Revoked]);
     assert!(delta(5, 6, &[]).is_delta() && delta(5, 6, &[]).adds_to(&full(&[])));
-    assert_eq!(world.outcome(&[full(&[]), delta(5, 6, &[against.clone()])]), expected);
-    assert_eq!(world.outcome(&[full(&[against.clone()]), delta(5, 6, &[])]), expected);
+    assert_eq!(world.outcome(&[full(&[]), delta(5, 6, from_ref(&against))]), expected);
+    assert_eq!(world.outcome(&[full(from_ref(&against)), delta(5, 6, &[])]), expected);
     let released = [entry(3, may, &[reason(8)])];
     let hold = [entry(3, may, &[reason(6)])];
     assert_eq!(world.outcome(&[full(&hold), delta(5, 6, &released)]), (Status::Good, vec![]));
     // Made for a later list, or not later than this one; alone it says nothing.
     assert!(!delta(6, 7, &[]).adds_to(&full(&[])) && !delta(4, 5, &[]).adds_to(&full(&[])));
-    assert_eq!(world.outcome(&[full(&[]), delta(6, 7, &[against.clone()])]), (Status::Good, vec![]));
+    assert_eq!(world.outcome(&[full(&[]), delta(6, 7, from_ref(&against))]), (Status::Good, vec![]));
     assert_eq!(world.outcome(&[delta(5, 6, &[])]), missing());
     // A full list that is out of date is renewed by its delta list.
     let old = list(&world.root, 5, ("2026-05-01T00:00:00Z", "2026-05-20T00:00:00Z"), &[], &[]);
-    assert_eq!(world.outcome(&[old.clone()]), (Status::Stale, vec![Code::StaleCrl]));
+    assert_eq!(world.outcome(from_ref(&old)), (Status::Stale, vec![Code::StaleCrl]));
     assert_eq!(world.outcome(&[old, delta(5, 6, &[])]), (Status::Good, vec![]));
 }
 

@@ -9,6 +9,7 @@ use cosign_client::{Error, clock, files};
 use envelope::cms::Time;
 use pki::{
     Certificate, RevocationList,
+    ocsp::OcspResponse,
     validate::{Revocation, Terms, Validator},
 };
 
@@ -54,6 +55,18 @@ pub(super) fn validator(arguments: &CertTrust, context: &Context) -> Result<Vali
     let list = |bytes: &[u8]| RevocationList::parse(bytes).map(|list| vec![list]);
     for (_, list) in read(&arguments.crls, MAX_LIST, list, context)? {
         validator = validator.with_list(list);
+    }
+    for (path, answer) in
+        read(&arguments.ocsp, MAX_CERTIFICATES, |bytes| Ok(vec![OcspResponse::parse(bytes)?]), context)?
+    {
+        match answer.basic {
+            Some(basic) => validator = validator.with_answer(basic),
+            None => context.output.warn(format_args!(
+                "{}: the responder says {}",
+                path_text(&path),
+                answer.status
+            )),
+        }
     }
     Ok(validator)
 }
