@@ -15,6 +15,7 @@ pub mod key;
 pub mod name;
 pub mod ocsp;
 mod oid;
+pub mod tsp;
 pub mod validate;
 
 pub use certificate::Certificate;
