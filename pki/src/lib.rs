@@ -5,6 +5,23 @@
 //! may be in a file, in a security module or shared by two parties.
 #![forbid(unsafe_code)]
 
+pub mod algorithm;
+pub mod certificate;
+pub mod crl;
 pub mod error;
+pub mod extension;
+mod fields;
+pub mod key;
+pub mod name;
+pub mod ocsp;
+mod oid;
+pub mod tsp;
+pub mod validate;
 
+pub use certificate::Certificate;
+pub use crl::RevocationList;
+pub use der::asn1::ObjectIdentifier;
 pub use error::Error;
+pub use key::SubjectKey;
+pub use name::Name;
+pub use oid::{extension_name, key_purpose_name};

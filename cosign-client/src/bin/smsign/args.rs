@@ -2,6 +2,7 @@
 
 mod audit;
 mod bid;
+mod cert;
 mod envelopes;
 mod moves;
 
@@ -13,6 +14,7 @@ use cosign_core::{PinMode, Purpose, Suite};
 
 pub(crate) use audit::{Audit, AuditFetch, AuditVerify};
 pub(crate) use bid::{Check, Holders, ModelArg, OpenBid, OpeningKeys, Rewrap, SealBid};
+pub(crate) use cert::{Cert, CertChain, CertShow, CertTrust, CertVerify};
 pub(crate) use envelopes::{Decrypt, Encrypt, Inspect};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
 
@@ -24,7 +26,7 @@ PIN:
 
 Exit codes:
    0  done
-   1  a signature (of a bid too) or an audit log does not verify, a bid is not known to open, or something of it is lost
+   1  a signature (of a bid too) or an audit log does not verify, a certificate is not valid, a bid is not known to open, or something of it is lost
    2  wrong usage, or a PIN that cannot be one
    3  wrong PIN, or the wait after wrong PINs is not over
    4  the server does not serve the key: locked, frozen, revoked, not active, waiting for a PIN change, quota used up
@@ -95,6 +97,9 @@ pub(crate) enum Command {
     OpeningKeys(OpeningKeys),
     /// Say what a file is and what is in it; needs no server, no PIN and no key
     Inspect(Inspect),
+    /// Show certificates, and judge them with everything they rest on; needs no server, no PIN and no key
+    #[command(subcommand)]
+    Cert(Cert),
     /// Change PINs
     #[command(subcommand)]
     Pin(PinCommand),

@@ -145,7 +145,7 @@ fn report(subject: &Subject, description: Description, context: &Context) -> Res
 }
 
 /// JSON as indented lines.
-fn show(name: &str, value: &Value, depth: usize, lines: &mut Vec<String>) {
+pub(super) fn show(name: &str, value: &Value, depth: usize, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Null => {}
