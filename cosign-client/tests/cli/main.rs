@@ -4,6 +4,7 @@
 
 mod desk;
 mod envelopes;
+mod keys;
 
 use std::{
     fs,

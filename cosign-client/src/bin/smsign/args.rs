@@ -24,6 +24,10 @@ PIN:
   The new one of `pin change`: at the terminal, from --new-pin-file FILE or SMSIGN_NEW_PIN.
   A forgotten PIN cannot be replaced, not even by the operator: it takes a new key.
 
+Local private keys:
+  PKCS#8, SEC1 and 64 hexadecimal digits; under a password PKCS#8, PKCS#12 and CFCA's .sm2; PEM or DER. The password is asked
+  for at the terminal, or taken from --password-file FILE or the variable SMSIGN_KEY_PASSWORD.
+
 Exit codes:
    0  done
    1  a signature (of a bid too) or an audit log does not verify, a certificate is not valid, a bid is not known to open, or something of it is lost
@@ -65,6 +69,9 @@ pub(crate) struct Global {
     /// Read the PIN from the first line of this file
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) pin_file: Option<PathBuf>,
+    /// Read the password of private key files from this file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
     /// Write one JSON document to standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -82,7 +82,7 @@ fn ask(
     if locks.iter().all(Option::is_none) {
         return Ok(answers);
     }
-    if let Some(local) = in_tests(holders, &locks, release)? {
+    if let Some(local) = in_tests(context, holders, &locks, release)? {
         return Ok(local);
     }
     let store = context.store()?;
@@ -111,13 +111,14 @@ fn ask(
 /// The answers of a private opening key that a test gave.
 #[cfg(debug_assertions)]
 fn in_tests(
+    context: &Context,
     holders: &Holders,
     locks: &[Option<SealedLock>],
     release: bool,
 ) -> Result<Option<Vec<Option<LockAnswer>>>, Failure> {
     use envelope::bid::Lock;
     let Some(key) = &holders.opening_private_key else { return Ok(None) };
-    let key = crate::keyfile::private_key(key)?;
+    let key = crate::keyfile::private_key(key, cosign_core::Purpose::Encrypt, &context.passwords)?;
     let answer = |lock: &SealedLock| match Lock::open(&key, &lock.ciphertext) {
         Ok(lock) if release => LockAnswer::Released(lock),
         Ok(lock) => LockAnswer::Good(lock.commitment()),
@@ -129,6 +130,7 @@ fn in_tests(
 #[cfg(not(debug_assertions))]
 #[expect(clippy::unnecessary_wraps, reason = "tests have more of it")]
 const fn in_tests(
+    _: &Context,
     _: &Holders,
     _: &[Option<SealedLock>],
     _: bool,

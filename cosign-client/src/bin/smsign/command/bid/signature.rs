@@ -127,7 +127,7 @@ impl BidSigner {
             ))
         };
         if Path::new(whom).is_file() && !known() {
-            let key = keyfile::private_key(Path::new(whom))?;
+            let key = keyfile::private_key(Path::new(whom), Purpose::Sign, &context.passwords)?;
             if *key.public_key() != public_key {
                 return Err(other());
             }
