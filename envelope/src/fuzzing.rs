@@ -105,13 +105,6 @@ fn verified(content: Vec<u8>, set: &SignatureSet, compat: Compat) -> ReadSigned 
     (content, (set.signers().len(), set.certificates().len(), set.quirks()), verdicts)
 }
 
-/// The text form, and the message in it.
-pub fn text(data: &[u8]) {
-    if let Ok(bytes) = crate::armor::decode(data) {
-        message(&bytes);
-    }
-}
-
 /// A certificate in DER or PEM.
 pub fn certificate(data: &[u8]) {
     if let Ok(certificate) = crate::Certificate::parse(data) {

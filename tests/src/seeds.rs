@@ -220,8 +220,7 @@ fn envelopes(seeds: &mut Vec<Seed>) {
         let mut draws = Seeded::after(&[0; 16], 16);
         let message = simple::seal(recipients, &vec![0x5a; len], &mut draws).unwrap();
         add(seeds, "envelope_text", name, pem("PKCS7", &message));
-        add(seeds, "envelope_header", name, &message[..]);
-        add(seeds, "envelope_message", name, message);
+        add(seeds, "cms_encrypted", name, message);
     }
 }
 

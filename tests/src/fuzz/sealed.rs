@@ -2,7 +2,7 @@
 
 use envelope::{
     Certificate, ContentKey, armor,
-    cms::{Compat, Header, Switch},
+    cms::{Compat, Switch},
     enveloped_key, fuzzing, simple,
 };
 use sm_primitives::{
@@ -19,27 +19,17 @@ pub(super) fn certificate(data: &[u8]) -> bool {
     Certificate::parse(data).is_ok()
 }
 
-/// The header of a message.
-pub(super) fn header(data: &[u8]) -> bool {
-    fuzzing::header(data);
-    Header::from_bytes(data).is_ok()
-}
-
-/// A whole message, opened under the content key of zeros.
-pub(super) fn message(data: &[u8]) -> bool {
-    fuzzing::message(data);
-    let key = || ContentKey::from_bytes(Zeroizing::new(vec![0; ContentKey::LEN]));
-    simple::open_by(data, |_| key()).is_ok()
-}
-
 /// A signed message, and one of type data.
 pub(super) fn signed(data: &[u8]) -> bool {
     fuzzing::signed(data);
     simple::verify(Compat::STRICT, data, None, &[]).is_ok()
 }
 
-/// A whole encrypted message of any kind, opened under the content key of zeros, with all that compatibility permits.
+/// A whole encrypted message of any kind, opened under the content key of zeros: by the book, and with all that
+/// compatibility permits.
 pub(super) fn encrypted(data: &[u8]) -> bool {
+    fuzzing::header(data);
+    fuzzing::message(data);
     fuzzing::encrypted(data);
     let compat = Switch::ALL.into_iter().collect();
     let key = || ContentKey::from_bytes(Zeroizing::new(vec![0; ContentKey::LEN]));
@@ -48,8 +38,7 @@ pub(super) fn encrypted(data: &[u8]) -> bool {
 
 /// The text form, and the message in it.
 pub(super) fn text(data: &[u8]) -> bool {
-    fuzzing::text(data);
-    armor::decode(data).is_ok_and(|message| self::message(&message))
+    armor::decode(data).is_ok_and(|message| encrypted(&message))
 }
 
 /// A private key in an envelope; the first byte says whether it comes as it is, or is sealed here.

@@ -1,3 +1,0 @@
-//! See `cosign_tests::fuzz`.
-#![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| cosign_tests::fuzz::run("envelope_message", data));
