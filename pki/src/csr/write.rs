@@ -1,7 +1,7 @@
 //! Making requests. The signature comes from elsewhere: a file, a security module, two parties.
 
 use der::asn1::ObjectIdentifier;
-use envelope::der::{BIT_STRING, CONSTRUCTED, OCTET_STRING, OID, SEQUENCE, SET, context, element};
+use envelope::der::{BIT_STRING, CONSTRUCTED, NULL, OCTET_STRING, OID, SEQUENCE, SET, context, element};
 use sm_primitives::sm2::{DistId, PublicKey, Signature, dsa};
 
 use super::{
@@ -77,13 +77,13 @@ fn is_printable(c: char) -> bool {
     c.is_ascii_alphanumeric() || " '()+,-./:=?".contains(c)
 }
 
-/// How attributes are written.
+/// How attributes, and the parameters of the signature's algorithm, are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AttributeForm {
-    /// With the SET around the value: PKCS#10 and GM/T 0092.
+    /// With the SET around the value, and without parameters: PKCS#10 and GM/T 0092.
     #[default]
     Standard,
-    /// Without: as CFCA reads it.
+    /// Without the SET, and with NULL: as CFCA's tools write it.
     Cfca,
 }
 
@@ -183,7 +183,7 @@ impl Builder {
         let attributes = element(context(0) | CONSTRUCTED, &slices(&attributes));
         let version = asn1::number(0);
         let info = element(SEQUENCE, &[&version, &subject, &self.key.to_spki_der(), &attributes]);
-        Ok(Unsigned { info, key: self.key })
+        Ok(Unsigned { info, key: self.key, form: self.form })
     }
 
     fn attribute(&self, id: ObjectIdentifier, value: &[u8]) -> Vec<u8> {
@@ -227,6 +227,7 @@ fn extensions(extensions: &[Extension]) -> Result<Vec<u8>, Error> {
 pub struct Unsigned {
     info: Vec<u8>,
     key: PublicKey,
+    form: AttributeForm,
 }
 
 impl Unsigned {
@@ -248,8 +249,12 @@ impl Unsigned {
     /// [`Error::InvalidSignature`] if it is not one of this request's key over this request.
     pub fn assemble(self, signature: &Signature) -> Result<Vec<u8>, Error> {
         dsa::verify_digest(&self.key, &self.digest(), signature).map_err(|_| Error::InvalidSignature)?;
-        // GM/T 0092 has the algorithm without parameters.
-        let algorithm = asn1::algorithm(SM2_WITH_SM3, &[]);
+        // GM/T 0092 has the algorithm without parameters, CFCA's tools with NULL.
+        let parameters: &[u8] = match self.form {
+            AttributeForm::Standard => &[],
+            AttributeForm::Cfca => &[NULL, 0],
+        };
+        let algorithm = asn1::algorithm(SM2_WITH_SM3, parameters);
         let signature = element(BIT_STRING, &[&[0], &signature.to_der()]);
         Ok(element(SEQUENCE, &[&self.info, &algorithm, &signature]))
     }
