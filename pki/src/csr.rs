@@ -27,6 +27,7 @@ use envelope::{
 };
 use sm_primitives::sm2::{DistId, PublicKey, Signature, dsa};
 
+pub(crate) use self::subject::is_printable;
 pub use self::{
     attributes::{Attributes, Extension},
     response::Response,

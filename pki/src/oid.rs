@@ -51,6 +51,9 @@ identifiers! {
     OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
     DOCUMENT_SIGNING = "1.3.6.1.5.5.7.3.36";
 
+    ACCESS_OCSP = "1.3.6.1.5.5.7.48.1";
+    ACCESS_CA_ISSUERS = "1.3.6.1.5.5.7.48.2";
+
     CPS = "1.3.6.1.5.5.7.2.1";
     OCSP_BASIC = "1.3.6.1.5.5.7.48.1.1";
     OCSP_NONCE = "1.3.6.1.5.5.7.48.1.2";

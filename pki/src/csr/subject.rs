@@ -50,7 +50,7 @@ impl SubjectAttribute {
     }
 
     /// RelativeDistinguishedName of this attribute alone.
-    pub(super) fn encode(self, value: &str) -> Result<Vec<u8>, Error> {
+    pub(crate) fn encode(self, value: &str) -> Result<Vec<u8>, Error> {
         let (id, tag, most) = self.form();
         let characters = value.chars().count();
         let permitted = match tag {
@@ -68,6 +68,6 @@ impl SubjectAttribute {
 }
 
 /// PrintableString. Source: ITU-T X.680, 41.4.
-pub(super) fn is_printable(c: char) -> bool {
+pub(crate) fn is_printable(c: char) -> bool {
     c.is_ascii_alphanumeric() || " '()+,-./:=?".contains(c)
 }

@@ -1,0 +1,6 @@
+//! What is issued, read again here and by OpenSSL.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failure is a failed test")]
+
+mod certificates;
+mod refused;
+mod support;
