@@ -113,7 +113,7 @@ impl Sealer {
     /// way. Dialect and inner type are those of the signature.
     ///
     /// # Errors
-    /// As [`Sealer::start_with`].
+    /// As [`Sealer::start_with`]; [`ApiMisuse::Dialect`] for a signed content of another type than data.
     pub fn start_signed(
         cipher: Cipher,
         recipients: &[&dyn Recipient],
@@ -121,6 +121,9 @@ impl Sealer {
         rng: &mut (impl TryCryptoRng + ?Sized),
         out: &mut Vec<u8>,
     ) -> Result<Self, Error> {
+        if signed.is_typed() {
+            return Err(ApiMisuse::Dialect.into());
+        }
         let dialect = signed.dialect();
         let sealing = Sealing { cipher, dialect, inner_type: ContentType::Data };
         let sealed = Envelope::make(&sealing, recipients, signed.content_len(), rng)?;

@@ -55,14 +55,14 @@ impl Signer {
     }
 
     /// signingTime, contentType, messageDigest and signingCertificateV2 as a DER SET OF.
-    fn attributes(&self, dialect: Dialect, digest: &[u8; 32]) -> Vec<u8> {
+    fn attributes(&self, dialect: Dialect, content_type: &[u8], digest: &[u8; 32]) -> Vec<u8> {
         let attribute =
             |id: &[u8], value: &[u8]| element(SEQUENCE, &[&element(OID, &[id]), &element(SET, &[value])]);
         // ESSCertIDv2 of RFC 5035: the digest algorithm, because it is not the default, and the digest.
         let certificate_digest = element(OCTET_STRING, &[&sm3::digest(self.certificate.as_der())]);
         let certificate_id = element(SEQUENCE, &[&dialect.digest_algorithm(), &certificate_digest]);
         let mut attributes = Vec::from([
-            attribute(oid::CONTENT_TYPE, &element(OID, &[ContentType::Data.id(dialect.is_rfc())])),
+            attribute(oid::CONTENT_TYPE, &element(OID, &[content_type])),
             attribute(oid::MESSAGE_DIGEST, &element(OCTET_STRING, &[digest])),
             attribute(
                 oid::SIGNING_CERTIFICATE_V2,
@@ -77,6 +77,7 @@ impl Signer {
 /// Hashes the content for its signers.
 pub struct Signing {
     dialect: Dialect,
+    content_type: Vec<u8>,
     signers: Vec<Signer>,
     certificates: Vec<Vec<u8>>,
     plain: Sm3,
@@ -107,7 +108,36 @@ impl Signing {
         let direct = signers.iter().filter_map(direct).collect();
         let certificates = signers.iter().map(|signer| signer.certificate.as_der().to_vec()).collect();
         let plain = Sm3::new();
-        Ok(Self { dialect, signers, certificates, plain, direct, content_len, left: content_len })
+        let content_type = ContentType::Data.id(dialect.is_rfc()).to_vec();
+        Ok(Self {
+            dialect,
+            content_type,
+            signers,
+            certificates,
+            plain,
+            direct,
+            content_len,
+            left: content_len,
+        })
+    }
+
+    /// Signs a content of another type than data, such as that of a time stamp. `id`: body of its object identifier.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::Dialect`] for a dialect without signed attributes: nothing that is signed would name the type.
+    pub fn with_content_type(mut self, id: &[u8]) -> Result<Self, Error> {
+        if !self.dialect.has_attributes() {
+            return Err(ApiMisuse::Dialect.into());
+        }
+        self.content_type = id.to_vec();
+        Ok(self)
+    }
+
+    /// Leaves the certificates out of the message: who reads it has them.
+    #[must_use]
+    pub fn without_certificates(mut self) -> Self {
+        self.certificates.clear();
+        self
     }
 
     /// Adds a certificate (DER) that goes into the message beside those of the signers, for example that of their CA.
@@ -136,19 +166,28 @@ impl Signing {
         if self.left != 0 {
             return Err(ApiMisuse::PlaintextLength.into());
         }
-        let Self { dialect, signers, certificates, plain, direct, content_len, .. } = self;
+        let Self { dialect, content_type, signers, certificates, plain, direct, content_len, .. } = self;
         let digest = plain.finalize();
         let mut direct = direct.into_iter().map(Sm3::finalize);
         let (mut digests, mut attributes) = (Vec::new(), Vec::new());
         for signer in &signers {
-            let set = dialect.has_attributes().then(|| signer.attributes(dialect, &digest));
+            let set = dialect.has_attributes().then(|| signer.attributes(dialect, &content_type, &digest));
             digests.push(match &set {
                 Some(set) => DistId::default().digest(signer.certificate.public_key(), set),
                 None => direct.next().unwrap_or(digest),
             });
             attributes.push(set);
         }
-        Ok(Unsigned { dialect, signers, certificates, digest, content_len, digests, attributes })
+        Ok(Unsigned {
+            dialect,
+            content_type,
+            signers,
+            certificates,
+            digest,
+            content_len,
+            digests,
+            attributes,
+        })
     }
 }
 
@@ -163,6 +202,7 @@ impl fmt::Debug for Signing {
 #[derive(Debug)]
 pub struct Unsigned {
     dialect: Dialect,
+    content_type: Vec<u8>,
     signers: Vec<Signer>,
     certificates: Vec<Vec<u8>>,
     digest: [u8; 32],
@@ -199,6 +239,7 @@ impl Unsigned {
         let trailer = trailer(certificates, infos)?;
         Ok(SignedContent {
             dialect: self.dialect,
+            content_type: self.content_type,
             digest: self.digest,
             content_len: self.content_len,
             trailer,
@@ -232,6 +273,7 @@ impl Unsigned {
 #[derive(Debug)]
 pub struct SignedContent {
     dialect: Dialect,
+    content_type: Vec<u8>,
     digest: [u8; 32],
     content_len: u64,
     trailer: Vec<u8>,
@@ -246,7 +288,7 @@ impl SignedContent {
         if self.dialect == Dialect::GmSsl {
             return Err(ApiMisuse::Dialect.into());
         }
-        Ok(without_content(self.dialect, &self.trailer))
+        Ok(without_content(self.dialect, &self.content_type, &self.trailer))
     }
 
     pub(super) const fn dialect(&self) -> Dialect {
@@ -262,6 +304,11 @@ impl SignedContent {
     #[must_use]
     pub const fn content_len(&self) -> u64 {
         self.content_len
+    }
+
+    /// Whether the content is of another type than data.
+    pub(super) fn is_typed(&self) -> bool {
+        self.content_type != ContentType::Data.id(self.dialect.is_rfc())
     }
 
     /// certificates and signerInfos.
@@ -282,10 +329,10 @@ impl SignedWriter {
     /// Appends what stands before the content to `out`. Output is DER.
     #[must_use]
     pub fn start(signed: SignedContent, out: &mut Vec<u8>) -> Self {
-        let SignedContent { dialect, digest, content_len, trailer } = signed;
+        let SignedContent { dialect, content_type, digest, content_len, trailer } = signed;
         let outer = element(OID, &[ContentType::Signed.id(dialect.is_rfc())]);
-        let fields = signed_fields(dialect);
-        let inner = element(OID, &[ContentType::Data.id(dialect.is_rfc())]);
+        let fields = signed_fields(dialect, &content_type);
+        let inner = element(OID, &[&content_type]);
         let levels = [
             Level::new(SEQUENCE, &outer),
             Level::new(context(0) | CONSTRUCTED, &[]),
@@ -335,7 +382,8 @@ impl fmt::Debug for SignedWriter {
 /// [`ApiMisuse::SignaturesTooLarge`].
 pub fn certificates_only(certificates: &[&[u8]], dialect: Dialect) -> Result<Vec<u8>, Error> {
     let certificates = certificates.iter().map(|der| der.to_vec()).collect();
-    Ok(without_content(dialect, &trailer(certificates, Vec::new())?))
+    let content_type = ContentType::Data.id(dialect.is_rfc());
+    Ok(without_content(dialect, content_type, &trailer(certificates, Vec::new())?))
 }
 
 /// Everything of a message of type data before its content of `content_len` bytes; nothing follows that.
@@ -363,17 +411,18 @@ pub fn framed(content_type: ContentType, plaintext: &[u8]) -> Vec<u8> {
     plaintext.to_vec()
 }
 
-/// version and digestAlgorithms.
-fn signed_fields(dialect: Dialect) -> Vec<u8> {
-    let mut fields = element(INTEGER, &[&[1]]);
+/// version and digestAlgorithms. The version is 1 in GM/T 0010, and in RFC 5652 for data only.
+fn signed_fields(dialect: Dialect, content_type: &[u8]) -> Vec<u8> {
+    let other = dialect.is_rfc() && content_type != ContentType::Data.id(true);
+    let mut fields = element(INTEGER, &[&[if other { 3 } else { 1 }]]);
     fields.extend(element(SET, &[&dialect.digest_algorithm()]));
     fields
 }
 
-fn without_content(dialect: Dialect, trailer: &[u8]) -> Vec<u8> {
+fn without_content(dialect: Dialect, content_type: &[u8], trailer: &[u8]) -> Vec<u8> {
     let rfc = dialect.is_rfc();
-    let inner = element(SEQUENCE, &[&element(OID, &[ContentType::Data.id(rfc)])]);
-    let signed = element(SEQUENCE, &[&signed_fields(dialect), &inner, trailer]);
+    let inner = element(SEQUENCE, &[&element(OID, &[content_type])]);
+    let signed = element(SEQUENCE, &[&signed_fields(dialect, content_type), &inner, trailer]);
     let explicit = element(context(0) | CONSTRUCTED, &[&signed]);
     element(SEQUENCE, &[&element(OID, &[ContentType::Signed.id(rfc)]), &explicit])
 }
@@ -383,7 +432,7 @@ fn trailer(certificates: Vec<Vec<u8>>, infos: Vec<Vec<u8>>) -> Result<Vec<u8>, E
     if certificates.len() > MAX_CERTIFICATES {
         return Err(ApiMisuse::SignaturesTooLarge.into());
     }
-    let mut trailer = set_of(certificates);
+    let mut trailer = if certificates.is_empty() { Vec::new() } else { set_of(certificates) };
     trailer.iter_mut().take(1).for_each(|tag| *tag = context(0) | CONSTRUCTED);
     trailer.extend(set_of(infos));
     if trailer.len() as u64 > MAX_SIGNATURES_LEN {
