@@ -35,20 +35,29 @@
 
 mod alt_name;
 mod answer;
+mod applicant;
+mod delivery;
 mod encode;
 mod extensions;
 mod identifier;
 mod issuer;
+mod list;
 mod name;
 mod order;
 mod profile;
 mod serial;
+mod stamp;
 mod unsigned;
 
+pub use answer::{AnswerTimes, Responder, refusal};
+pub use applicant::Applicant;
+pub use delivery::Delivery;
 pub use identifier::{Edition, Identifier};
 pub use issuer::{Issuer, root};
+pub use list::ListBuilder;
 pub use name::NameBuilder;
 pub use order::{KeyRole, Order, Subject};
 pub use profile::{KeyIdMethod, Profile, ProfileKind};
 pub use serial::SerialNumber;
+pub use stamp::{Failure, StampAuthority, UnsignedStamp, rejection};
 pub use unsigned::{Batch, Unsigned};

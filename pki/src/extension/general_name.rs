@@ -65,7 +65,7 @@ impl GeneralName {
     }
 
     /// GeneralNames that are all of a value.
-    pub(super) fn read_list(value: &[u8]) -> Result<Vec<Self>, Error> {
+    pub(crate) fn read_list(value: &[u8]) -> Result<Vec<Self>, Error> {
         Self::read_all(Fields::inside(value, SEQUENCE, WHAT)?)
     }
 }

@@ -49,7 +49,7 @@ impl Imprint {
         Self::from_digest(hash, digest)
     }
 
-    pub(super) fn to_der(&self) -> Vec<u8> {
+    pub(crate) fn to_der(&self) -> Vec<u8> {
         element(SEQUENCE, &[&self.hash.to_der(), &element(OCTET_STRING, &[&self.digest])])
     }
 

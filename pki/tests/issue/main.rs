@@ -1,6 +1,10 @@
 //! What is issued, read again here and by OpenSSL.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure is a failed test")]
 
+mod answers;
 mod certificates;
+mod lists;
 mod refused;
+mod requests;
+mod stamps;
 mod support;

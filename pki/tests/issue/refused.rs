@@ -13,7 +13,7 @@ use sm_primitives::sm2::dsa;
 
 use crate::support::{World, key, now, public, serial, sign, subject, time, validity, year};
 
-fn unusable<T>(result: Result<T, Error>, what: &str) {
+pub(crate) fn unusable<T>(result: Result<T, Error>, what: &str) {
     match result {
         Err(Error::Unusable(why)) => assert!(why.contains(what), "{why:?}, not {what:?}"),
         Err(error) => panic!("{error}, not {what:?}"),

@@ -131,7 +131,7 @@ pub(crate) struct OpenSsl(TempDir);
 impl OpenSsl {
     pub(crate) fn new() -> Option<Self> {
         if Command::new("openssl").arg("version").output().is_err() {
-            println!("skipped: openssl is not installed");
+            eprintln!("skipped: openssl is not installed");
             return None;
         }
         Some(Self(TempDir::new().unwrap()))
