@@ -61,3 +61,15 @@ pub use profile::{KeyIdMethod, Profile, ProfileKind};
 pub use serial::SerialNumber;
 pub use stamp::{Failure, StampAuthority, UnsignedStamp, rejection};
 pub use unsigned::{Batch, Unsigned};
+
+/// PEM `CERTIFICATE`.
+#[must_use]
+pub fn certificate_pem(der: &[u8]) -> String {
+    crate::pkcs8::pem("CERTIFICATE", der)
+}
+
+/// PEM `X509 CRL`.
+#[must_use]
+pub fn list_pem(der: &[u8]) -> String {
+    crate::pkcs8::pem("X509 CRL", der)
+}
