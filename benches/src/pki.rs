@@ -1,4 +1,6 @@
-//! Certificates: read and judged in chains of three. Yardstick: one plain verification of a signature.
+//! Certificates: read and judged in chains of three. Yardstick: one plain verification of a signature. And issued.
+
+mod issue;
 
 use std::hint::black_box;
 
@@ -134,7 +136,7 @@ fn claim() -> (PublicKey, [u8; 32], Signature) {
 /// The operations.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    vec![
+    let mut operations = vec![
         Operation::one("verify digest, plain", || {
             let (key, digest, signature) = claim();
             move || dsa::verify_digest(&key, black_box(&digest), &signature).unwrap()
@@ -169,5 +171,7 @@ pub fn operations() -> Vec<Operation> {
             let validator = world.validator();
             move || validator.validate_many(&world.certificates(), terms()).iter().for_each(expect_valid)
         }),
-    ]
+    ];
+    operations.extend(issue::operations());
+    operations
 }

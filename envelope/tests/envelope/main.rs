@@ -21,4 +21,5 @@ mod signed;
 mod signed_by_hand;
 mod signed_files;
 mod signed_samples;
+mod signed_types;
 mod support;

@@ -3,6 +3,7 @@
 
 mod answers;
 mod certificates;
+mod golden;
 mod lists;
 mod refused;
 mod requests;
