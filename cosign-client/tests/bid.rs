@@ -233,6 +233,62 @@ fn check_shows_and_proves() {
 }
 
 #[test]
+fn every_bid_is_judged() {
+    let desk = Desk::new();
+    desk.seal(&["--out", "good.bid"]);
+    let good = fs::read(desk.path("good.bid")).unwrap();
+    fs::write(desk.path("cut.bid"), &good[..good.len() / 2]).unwrap();
+    fs::write(desk.path("text.bid"), "no bid").unwrap();
+    // The shares that were dealt for another bid.
+    desk.seal(&["--out", "other.bid"]);
+    let (manifest, slots, chunks) = parts(&good);
+    let other = fs::read(desk.path("other.bid")).unwrap();
+    let (_, other, _) = parts(&other);
+    assert_ne!(slots, other);
+    let len = u32::try_from(other.len()).unwrap().to_be_bytes();
+    fs::write(desk.path("foreign.bid"), [&good[..16], &len, manifest, other, chunks].concat()).unwrap();
+    let files = ["gone.bid", "cut.bid", "good.bid", "foreign.bid", "text.bid"];
+    let output = desk.expect(7, &[&["--json", "check"][..], &files, &BOTH].concat());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let judged: Vec<_> = report["bids"].as_array().unwrap().iter().collect();
+    assert_eq!(judged.iter().map(|bid| bid["file"].as_str().unwrap()).collect::<Vec<_>>(), files);
+    let codes: Vec<_> = judged.iter().map(|bid| bid["code"].as_str().unwrap_or_default()).collect();
+    assert_eq!(codes, ["file", "bad_file", "", "bad_file", "bad_file"]);
+    for bid in judged {
+        assert_eq!(bid["will_open"], bid["file"] == "good.bid", "{bid}");
+    }
+    assert!(report["bids"][1]["reason"].as_str().unwrap().contains("cut short at chunk"));
+    assert!(report["bids"][3]["reason"].as_str().unwrap().contains("share 1 is not the one"));
+    assert_eq!((&report["bids"][0]["project"], &report["bids"][3]["project"]), (&Value::Null, &"P-7".into()));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.lines().filter(|line| line.contains("\"warning\"")).count(), 3, "{said}");
+
+    // The code is that of what is wrong, in their order.
+    for (code, files) in [(0, &["good.bid"][..]), (9, &["good.bid", "text.bid", "gone.bid"])] {
+        desk.expect(code, &[&["check"][..], files, &BOTH].concat());
+        desk.expect(code, &[&["check", "--structure"][..], files].concat());
+    }
+    // The others are opened, and salvaged.
+    let out = ["--out", "all"];
+    let opened = desk.json(7, &[&["open-bid"][..], &files, &out, &BOTH].concat());
+    assert_eq!(opened["failed"].as_array().unwrap().len(), 4);
+    assert!(desk.path("all/good/offer/price.txt").exists());
+    let out = ["--salvage", "--out", "saved"];
+    let saved = desk.json(7, &[&["open-bid"][..], &files, &out, &BOTH].concat());
+    let failed: Vec<_> =
+        saved["failed"].as_array().unwrap().iter().map(|bid| bid["file"].as_str().unwrap()).collect();
+    assert_eq!(failed, ["gone.bid", "text.bid", "foreign.bid"]);
+    assert_eq!(saved["bids"].as_array().unwrap().len(), 2);
+}
+
+/// Manifest, slots, and what follows.
+fn parts(bid: &[u8]) -> (&[u8], &[u8], &[u8]) {
+    let len = |at: usize| u32::from_be_bytes(bid[at..at + 4].try_into().unwrap()) as usize;
+    let (header, chunks) = bid.split_at(20 + len(12) + len(16));
+    (&header[20..20 + len(12)], &header[20 + len(12)..], chunks)
+}
+
+#[test]
 fn a_signed_bid_names_its_signer() {
     let desk = Desk::new();
     let sealed = desk.seal(&SIGNED);

@@ -138,7 +138,7 @@ pub(crate) struct Rewrap {
 
 #[derive(Args)]
 pub(crate) struct Check {
-    /// Bids
+    /// Bids; each is judged, whatever is wrong with the others
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]

@@ -3,6 +3,7 @@
 mod check;
 mod describe;
 mod extract;
+mod failures;
 mod holders;
 mod locks;
 mod open;

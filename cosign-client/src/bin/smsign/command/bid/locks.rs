@@ -43,7 +43,7 @@ pub(super) fn confirm(
     context: &Context,
     holders: &Holders,
     bids: &[(&Path, &Header)],
-) -> Result<Vec<Option<bool>>, Failure> {
+) -> Result<Vec<Result<Option<bool>, Failure>>, Failure> {
     let answers = ask(context, holders, bids, false)?;
     let confirm = |((path, header), answer): (&(&Path, &Header), Option<LockAnswer>)| match answer {
         None => Ok(None),
@@ -54,7 +54,7 @@ pub(super) fn confirm(
         Some(LockAnswer::UnknownKey | LockAnswer::Released(_)) => Ok(Some(false)),
         Some(LockAnswer::Invalid) => Err(changed(path)),
     };
-    bids.iter().zip(answers).map(confirm).collect()
+    Ok(bids.iter().zip(answers).map(confirm).collect())
 }
 
 fn time(header: &Header) -> Instant {
