@@ -121,22 +121,20 @@ impl Outside {
         confirmed: Result<Option<bool>, Failure>,
     ) -> (Checked, Option<Failure>) {
         let Self { description, header, signature } = self;
-        let enough = held.shares.len() >= usize::from(header.manifest().policy().threshold());
+        let enough = held.missing(&header) == 0;
         let (lock_confirmed, lock_failure) = match confirmed {
             Ok(confirmed) => (confirmed, None),
             Err(failure) => (Some(false), Some(failure)),
         };
-        let failure = held.failure.or(lock_failure);
+        let confirmed_shares = held.shares.iter().map(Share::number).collect();
+        // A wrong share counts also where there are enough of the others.
+        let share_failure = if enough { held.failure } else { held.why_missing(path) };
+        let failure = share_failure.or(lock_failure);
         let checked = Checked {
             file: path_text(path),
             will_open: enough && lock_confirmed != Some(false) && is_good(signature.as_ref()),
             reason: failure.as_ref().map(Reason::of),
-            found: Some(Found {
-                description,
-                confirmed_shares: held.shares.iter().map(Share::number).collect(),
-                lock_confirmed,
-                signature,
-            }),
+            found: Some(Found { description, confirmed_shares, lock_confirmed, signature }),
         };
         (checked, failure)
     }
