@@ -16,6 +16,7 @@ mod negative;
 mod oracle;
 mod quirks;
 mod round_trip;
+mod salvage;
 mod samples;
 mod signed;
 mod signed_by_hand;
