@@ -42,8 +42,10 @@
 //! is good**: until [`Opener::finish`] has returned `Ok`, or [`SignatureSet::verify`] has, write it to a temporary place,
 //! and keep it only then.
 //!
-//! A signature says that a key signed a content. Whether the certificate that names the key is to be trusted (chain,
-//! validity, revocation, key usage) is not looked at here.
+//! A signature says that a key signed a content, and if its attributes name a certificate by its hash
+//! (signingCertificateV2, or signingCertificate with SHA-1), that it did so under this one: another certificate of the same
+//! key does not pass for it. Whether the certificate is to be trusted (chain, validity, revocation, key usage) is not looked
+//! at here.
 //!
 //! # Dialects
 //!
@@ -68,6 +70,7 @@ mod scan;
 mod seal;
 mod sign;
 mod signers;
+mod signing_certificate;
 mod time;
 mod verify;
 mod walker;

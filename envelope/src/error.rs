@@ -152,6 +152,8 @@ pub enum InvalidSignature {
     ContentType,
     /// The content is not the one that was signed.
     ContentChanged,
+    /// The signed attributes name another certificate than the signature does, or one by a hash that is not known.
+    SigningCertificate,
     /// The signature is not of this content by this key.
     Wrong,
 }
@@ -267,6 +269,7 @@ impl fmt::Display for InvalidSignature {
             Self::Attributes => "the signed attributes lack the digest or the type of the content",
             Self::ContentType => "the signed attributes name another content type",
             Self::ContentChanged => "the content is not the one that was signed",
+            Self::SigningCertificate => "the signature was made under another certificate of the signer",
             Self::Wrong => "the signature does not verify",
         })
     }

@@ -22,4 +22,5 @@ mod signed;
 mod signed_by_hand;
 mod signed_files;
 mod signed_samples;
+mod signing_certificates;
 mod support;
