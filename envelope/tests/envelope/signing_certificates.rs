@@ -128,7 +128,7 @@ fn a_certificate_put_in_its_place() {
         assert_eq!(verdict(&both), Ok(Rule::Attributes));
         // But not instead of what the caller gave.
         let given = Certificate::parse(&renewed()).unwrap();
-        let verified = simple::verify(STRICT, &both, None, &[given.clone()]).unwrap();
+        let verified = simple::verify(STRICT, &both, None, std::slice::from_ref(&given)).unwrap();
         assert_eq!(one(&verified), OTHER);
         assert_eq!(verified.verdicts[0].certificate.as_ref().map(Certificate::as_der), Some(given.as_der()));
         let right = Certificate::parse(&certificate("alice")).unwrap();

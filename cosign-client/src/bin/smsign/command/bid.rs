@@ -111,7 +111,7 @@ fn body_keys(
     }
     // No lock is asked about that opens nothing.
     let ready = bids.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(bid, _)| *bid);
-    let mut secrets = locks::release(context, holders, &ready.collect::<Vec<_>>())?.into_iter();
+    let mut secrets = locks::release(context, &ready.collect::<Vec<_>>())?.into_iter();
     let keys = bids.iter().zip(outcomes).map(|((path, header), shares)| {
         let shares = shares?;
         let secret = secrets.next().transpose()?.flatten();

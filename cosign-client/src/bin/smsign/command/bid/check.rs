@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Check, context: &Context) -> Result<Outcome, Failu
             .unzip()
     } else {
         let held = holders::shares(context, &arguments.holders, &bids)?;
-        let confirmed = locks::confirm(context, &arguments.holders, &bids)?;
+        let confirmed = locks::confirm(context, &bids)?;
         held.into_iter().zip(confirmed).unzip()
     };
     let mut inside = held.into_iter().zip(confirmed);

@@ -7,7 +7,6 @@ use envelope::bid::{Header, LockSecret, Opening};
 
 use super::unanswered;
 use crate::{
-    args::Holders,
     context::{Context, device, known_servers},
     instant::Instant,
     output::Failure,
@@ -16,10 +15,9 @@ use crate::{
 /// Has the locks of these bids released, all of them at once; `None` for a bid without one.
 pub(super) fn release(
     context: &Context,
-    holders: &Holders,
     bids: &[(&Path, &Header)],
 ) -> Result<Vec<Result<Option<LockSecret>, Failure>>, Failure> {
-    let (answers, silent) = ask(context, holders, bids, true)?;
+    let (answers, silent) = ask(context, bids, true)?;
     let release = |((path, header), answer): (&(&Path, &Header), Option<LockAnswer>)| match answer {
         None => Ok(None),
         Some(LockAnswer::Released(lock)) => {
@@ -43,10 +41,9 @@ pub(super) fn release(
 /// Whether the keeper of the opening key confirms the lock of each bid; `None` for a bid without one. Nothing is released.
 pub(super) fn confirm(
     context: &Context,
-    holders: &Holders,
     bids: &[(&Path, &Header)],
 ) -> Result<Vec<Result<Option<bool>, Failure>>, Failure> {
-    let (answers, silent) = ask(context, holders, bids, false)?;
+    let (answers, silent) = ask(context, bids, false)?;
     let confirm = |((path, header), answer): (&(&Path, &Header), Option<LockAnswer>)| match answer {
         None => Ok(None),
         Some(LockAnswer::Good(promise) | LockAnswer::TooEarly(promise)) => {
@@ -76,7 +73,6 @@ fn changed(path: &Path) -> Failure {
 /// which keep no lock of another one closed.
 fn ask(
     context: &Context,
-    holders: &Holders,
     bids: &[(&Path, &Header)],
     release: bool,
 ) -> Result<(Vec<Option<LockAnswer>>, Vec<SilentServer>), Failure> {
@@ -86,9 +82,6 @@ fn ask(
     let mut silent = Vec::new();
     if locks.iter().all(Option::is_none) {
         return Ok((answers, silent));
-    }
-    if let Some(local) = in_tests(holders, &locks, release)? {
-        return Ok((local, silent));
     }
     let store = context.store()?;
     for (server, trust) in known_servers(&store)? {
@@ -121,32 +114,4 @@ fn ask(
         }
     }
     Ok((answers, silent))
-}
-
-/// The answers of a private opening key that a test gave.
-#[cfg(debug_assertions)]
-fn in_tests(
-    holders: &Holders,
-    locks: &[Option<SealedLock>],
-    release: bool,
-) -> Result<Option<Vec<Option<LockAnswer>>>, Failure> {
-    use envelope::bid::Lock;
-    let Some(key) = &holders.opening_private_key else { return Ok(None) };
-    let key = crate::keyfile::private_key(key)?;
-    let answer = |lock: &SealedLock| match Lock::open(&key, &lock.ciphertext) {
-        Ok(lock) if release => LockAnswer::Released(lock),
-        Ok(lock) => LockAnswer::Good(lock.commitment()),
-        Err(_) => LockAnswer::Invalid,
-    };
-    Ok(Some(locks.iter().map(|lock| lock.as_ref().map(answer)).collect()))
-}
-
-#[cfg(not(debug_assertions))]
-#[expect(clippy::unnecessary_wraps, reason = "tests have more of it")]
-const fn in_tests(
-    _: &Holders,
-    _: &[Option<SealedLock>],
-    _: bool,
-) -> Result<Option<Vec<Option<LockAnswer>>>, Failure> {
-    Ok(None)
 }
