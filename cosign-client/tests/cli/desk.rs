@@ -72,7 +72,7 @@ impl Desk {
     /// A key pair as [`Desk::key_pair`], with a certificate `NAME.crt` of this name for it.
     pub(crate) fn certified(&self, name: &str) -> PrivateKey {
         let key = self.key_pair(name);
-        self.write(&format!("{name}.crt"), certificate(name, key.public_key()));
+        self.write(&format!("{name}.crt"), certificate(name, key.public_key(), None));
         key
     }
 
@@ -85,8 +85,8 @@ impl Desk {
     }
 }
 
-/// A certificate of this name; who issued it nobody asks here.
-pub(crate) fn certificate(name: &str, key: &PublicKey) -> Vec<u8> {
+/// A certificate of this name, with a keyUsage if one is given; who issued it nobody asks here.
+pub(crate) fn certificate(name: &str, key: &PublicKey, usage: Option<[u8; 2]>) -> Vec<u8> {
     fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
         let body = parts.concat();
         let len = u16::try_from(body.len()).unwrap().to_be_bytes();
@@ -102,7 +102,13 @@ pub(crate) fn certificate(name: &str, key: &PublicKey) -> Vec<u8> {
     let name = tlv(0x30, &[&tlv(0x31, &[&name])]);
     let time = tlv(0x17, &[b"260101000000Z"]);
     let (version, validity) = (tlv(0xa0, &[&[2, 1, 2]]), tlv(0x30, &[&time, &time]));
-    let body = tlv(0x30, &[&version, &[2, 1, 5], &algorithm, &name, &validity, &name, &key.to_spki_der()]);
+    let extensions = usage.map(|bits| {
+        let usage = tlv(0x30, &[&[6, 3, 0x55, 0x1d, 0x0f], &tlv(4, &[&tlv(3, &[&bits])])]);
+        tlv(0xa3, &[&tlv(0x30, &[&usage])])
+    });
+    let extensions = extensions.unwrap_or_default();
+    let key = key.to_spki_der();
+    let body = tlv(0x30, &[&version, &[2, 1, 5], &algorithm, &name, &validity, &name, &key, &extensions]);
     tlv(0x30, &[&body, &algorithm, &tlv(3, &[&[0, 0x30, 0]])])
 }
 

@@ -5,6 +5,7 @@
 mod bids;
 mod desk;
 mod envelopes;
+mod messages;
 
 use std::{
     fs,
