@@ -49,10 +49,12 @@ impl Search {
             places.into_iter().flatten().map(|place| (place, is_short))
         });
         let mut tried = Zeroizing::new(vec![0; chunk.len()]);
+        // A short one costs what a small one does, so that there is an end to the tries as well.
+        let cost = (chunk.len() as u64).max(1 << 16);
         let mut most = MOST;
         for (index, last) in other_end.into_iter().chain(around) {
-            most = most.checked_sub(chunk.len() as u64)?;
-            self.left = self.left.checked_sub(chunk.len() as u64)?;
+            most = most.checked_sub(cost)?;
+            self.left = self.left.checked_sub(cost)?;
             let head = ChunkHead::new(key.manifest(), index, len, last);
             tried.copy_from_slice(chunk);
             if key.open_as(&head, &mut tried) {
