@@ -22,8 +22,9 @@
 //!
 //! Memory does not grow with the content; lengths are 64 bits wide. Reading holds a header of at most
 //! [`MAX_HEADER_LEN`] with at most [`MAX_RECIPIENTS`], then what follows the content, at most [`MAX_TRAILER_LEN`] or, of a
-//! signed message, [`MAX_SIGNATURES_LEN`] with at most [`MAX_SIGNERS`] and [`MAX_CERTIFICATES`], each a few times over;
-//! and the buffers of the caller.
+//! signed message, [`MAX_SIGNATURES_LEN`] with at most [`MAX_SIGNERS`], [`MAX_CERTIFICATES`] and [`MAX_CRLS`]. With what is
+//! made of it, a header takes at most 4 MiB and what follows the content at most 12 MiB; the functions of
+//! `envelope::io` add buffers of 512 KiB. `tests/allocation` has hostile messages that try.
 //!
 //! # What the formats do not protect
 //!
@@ -91,7 +92,7 @@ pub use seal::{MAX_PLAINTEXT_LEN, Sealer, Sealing};
 pub use sign::{
     SignedContent, SignedWriter, Signer, Signing, Unsigned, certificates_only, data_header, framed,
 };
-pub use signers::{MAX_CERTIFICATES, MAX_SIGNERS, SignatureSet, SignerInfo};
+pub use signers::{MAX_CERTIFICATES, MAX_CRLS, MAX_SIGNERS, SignatureSet, SignerInfo};
 pub use time::Time;
 pub use verify::{Rule, Verdict};
 pub use walker::{MAX_HEADER_LEN, MAX_SIGNATURES_LEN, MAX_TRAILER_LEN};

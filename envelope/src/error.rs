@@ -107,6 +107,8 @@ pub enum InvalidMessage {
     TooManyRecipients,
     /// More than [`MAX_CERTIFICATES`](crate::cms::MAX_CERTIFICATES) certificates.
     TooManyCertificates,
+    /// More than [`MAX_CRLS`](crate::cms::MAX_CRLS) certificate revocation lists.
+    TooManyCrls,
     /// More than [`MAX_SIGNERS`](crate::cms::MAX_SIGNERS) signers.
     TooManySigners,
     /// The fields after the content exceed [`MAX_TRAILER_LEN`](crate::cms::MAX_TRAILER_LEN), or in a signed message
@@ -240,6 +242,7 @@ impl fmt::Display for InvalidMessage {
             Self::HeaderTooLarge => "the header of the message exceeds 1 MiB",
             Self::TooManyRecipients => "the message has more than 1024 recipients",
             Self::TooManyCertificates => "the message has more than 256 certificates",
+            Self::TooManyCrls => "the message has more than 256 certificate revocation lists",
             Self::TooManySigners => "the message has more than 32 signers",
             Self::TrailerTooLarge => "the fields after the content exceed what they may take",
             Self::Version => "the message has an unknown version",

@@ -21,6 +21,8 @@ use crate::recipient::RecipientId;
 pub const MAX_SIGNERS: usize = 32;
 /// Most certificates in a message.
 pub const MAX_CERTIFICATES: usize = 256;
+/// Most certificate revocation lists in a message.
+pub const MAX_CRLS: usize = 256;
 
 /// What a message says about its content: type, and length if it stands there in one piece.
 #[derive(Clone, Debug)]
@@ -78,6 +80,7 @@ impl Trailer {
                     return Err(InvalidMessage::TooManyCertificates);
                 }
                 Field::Certificates => self.certificates.push(element.whole.to_vec()),
+                Field::Crls if self.crls.len() >= MAX_CRLS => return Err(InvalidMessage::TooManyCrls),
                 Field::Crls => self.crls.push(element.whole.to_vec()),
                 Field::Signers if element.tag != SEQUENCE => return Err(InvalidMessage::Malformed),
                 Field::Signers if self.signers.len() >= MAX_SIGNERS => {
@@ -122,7 +125,7 @@ impl SignatureSet {
         &self.certificates
     }
 
-    /// The certificate revocation lists in the order of the message, each as it came.
+    /// The certificate revocation lists in the order of the message, each as it came: 0 to [`MAX_CRLS`].
     #[must_use]
     pub fn crls(&self) -> &[Vec<u8>] {
         &self.crls

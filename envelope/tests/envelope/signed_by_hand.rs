@@ -404,6 +404,9 @@ fn limits() {
     };
     assert_eq!(certificates(256), None);
     assert_eq!(certificates(257), Some(InvalidMessage::TooManyCertificates.into()));
+    let lists = |count| defect(|p| p.crls = tlv(0xa1, &vec![&[0x30, 0][..]; count]));
+    assert_eq!(lists(256), None);
+    assert_eq!(lists(257), Some(InvalidMessage::TooManyCrls.into()));
     let info = Info::new().build();
     let signers = |count| {
         let list = vec![&info[..]; count];
