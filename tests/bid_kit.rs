@@ -217,11 +217,11 @@ fn body_key(bid: &Bid<Cursor<&[u8]>>) -> Result<BodyKey, Error> {
             match slot.unwrap(manifest, &key(holder)) {
                 Ok(share) => shares.push(share),
                 Err(Error::WrongKey) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
     }
-    Ok(BodyKey::derive(manifest, &shares, lock.as_ref().map(|lock| &lock.secret))?)
+    BodyKey::derive(manifest, &shares, lock.as_ref().map(|lock| &lock.secret))
 }
 
 /// Names and contents.
