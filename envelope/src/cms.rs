@@ -70,6 +70,7 @@ mod recipients;
 mod scan;
 mod seal;
 mod sign;
+mod signed;
 mod signers;
 mod signing_certificate;
 mod time;
@@ -89,9 +90,8 @@ pub use quirk::{Quirk, Quirks};
 pub use recipients::MAX_RECIPIENTS;
 pub use scan::Scanner;
 pub use seal::{MAX_PLAINTEXT_LEN, Sealer, Sealing};
-pub use sign::{
-    SignedContent, SignedWriter, Signer, Signing, Unsigned, certificates_only, data_header, framed,
-};
+pub use sign::{Signer, Signing, Unsigned};
+pub use signed::{SignedContent, SignedWriter, certificates_only, data_header, framed};
 pub use signers::{MAX_CERTIFICATES, MAX_CRLS, MAX_SIGNERS, SignatureSet, SignerInfo};
 pub use time::Time;
 pub use verify::{Rule, Verdict};

@@ -188,6 +188,7 @@ impl BodyKey {
 
     /// Opens in place a chunk as if its head were this one, which is written into it: whether that is so. Otherwise the
     /// text is gone.
+    #[cfg(feature = "std")]
     pub(crate) fn open_as(&self, head: &ChunkHead, chunk: &mut [u8]) -> bool {
         let parts = chunk.split_first_chunk_mut::<HEAD_LEN>();
         let parts = parts.and_then(|(first, rest)| Some((first, rest.split_last_chunk_mut::<TAG_LEN>()?)));
