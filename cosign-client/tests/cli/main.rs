@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+mod bids;
 mod desk;
 mod envelopes;
+mod messages;
 
 use std::{
     fs,
