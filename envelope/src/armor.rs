@@ -30,16 +30,65 @@ fn decode_text(text: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let text = core::str::from_utf8(text).ok()?;
-    let body = match text.split_once(BEGIN) {
-        Some((_, block)) => {
-            let (label, rest) = block.split_once("-----")?;
-            let (body, end) = rest.split_once("-----END ")?;
-            end.strip_prefix(label)?.starts_with("-----").then_some(body)?
+    match text.split_once(BEGIN) {
+        Some((_, block)) => Some(next_block(block)?.0.bytes),
+        None => base64(text),
+    }
+}
+
+/// One PEM block of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Between `BEGIN` and the dashes, such as `CERTIFICATE`.
+    pub label: String,
+    /// What is encoded.
+    pub bytes: Vec<u8>,
+}
+
+/// Longest text of several blocks: 16 MiB.
+pub const MAX_BLOCKS_LEN: usize = 16 << 20;
+
+/// Decodes every PEM block of `text`, whatever stands between them. Blocks with headers (encrypted keys of old) are left
+/// out.
+///
+/// # Errors
+/// [`InvalidMessage::Armor`]: a block that is broken, or more than [`MAX_BLOCKS_LEN`] bytes.
+pub fn blocks(text: &[u8]) -> Result<Vec<Block>, Error> {
+    if text.len() > MAX_BLOCKS_LEN {
+        return Err(InvalidMessage::Armor.into());
+    }
+    // Comments between blocks may be in any character set.
+    let text = String::from_utf8_lossy(text);
+    let (mut rest, mut blocks) = (&*text, Vec::new());
+    while let Some((_, block)) = rest.split_once(BEGIN) {
+        if let Some((_, after)) = encrypted(block) {
+            rest = after;
+            continue;
         }
-        None => text,
-    };
-    let base64: String = body.split_ascii_whitespace().collect();
-    let bytes = Base64::decode_vec(&base64).ok()?;
+        let (block, after) = next_block(block).ok_or(InvalidMessage::Armor)?;
+        blocks.push(block);
+        rest = after;
+    }
+    Ok(blocks)
+}
+
+/// A block with headers, and what follows it.
+fn encrypted(block: &str) -> Option<(&str, &str)> {
+    let (body, after) = block.split_once("-----END ")?;
+    body.contains(':').then_some((body, after))
+}
+
+/// A block after its first `BEGIN`, and what follows it.
+fn next_block(block: &str) -> Option<(Block, &str)> {
+    let (label, rest) = block.split_once("-----")?;
+    let (body, end) = rest.split_once("-----END ")?;
+    let after = end.strip_prefix(label)?.strip_prefix("-----")?;
+    Some((Block { label: label.into(), bytes: base64(body)? }, after))
+}
+
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let text: String = text.split_ascii_whitespace().collect();
+    let bytes = Base64::decode_vec(&text).ok()?;
     (!bytes.is_empty()).then_some(bytes)
 }
 
@@ -57,6 +106,20 @@ mod tests {
         ] {
             assert_eq!(decode(text.as_bytes()), Ok(alloc::vec![1, 2, 3, 4]), "{text}");
         }
+    }
+
+    #[test]
+    fn all_blocks_of_a_text() {
+        let text = b"\xe9\n-----BEGIN A-----\nAQ==\n-----END A-----\nnote\n-----BEGIN K-----\nProc-Type: 4,ENCRYPTED\n\n\
+            AQ==\n-----END K-----\n-----BEGIN B-----AgM=-----END B-----";
+        let block = |label: &str, bytes: &[u8]| Block { label: label.into(), bytes: bytes.into() };
+        assert_eq!(blocks(text), Ok(alloc::vec![block("A", &[1]), block("B", &[2, 3])]));
+        assert_eq!(blocks(b"AQID"), Ok(alloc::vec![]));
+        for text in ["-----BEGIN A-----\nAQ==\n-----END B-----\n", "-----BEGIN A-----\nAQ==", "-----BEGIN "] {
+            assert_eq!(blocks(text.as_bytes()), Err(InvalidMessage::Armor.into()), "{text}");
+        }
+        assert!(blocks(&alloc::vec![b'A'; MAX_BLOCKS_LEN]).is_ok());
+        assert!(blocks(&alloc::vec![b'A'; MAX_BLOCKS_LEN + 1]).is_err());
     }
 
     #[test]

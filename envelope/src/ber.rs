@@ -1,7 +1,7 @@
 //! Reading BER: definite and indefinite lengths, from a slice that holds the whole element.
 //!
 //! What deviates from DER is read and noted in [`Quirks`]; the caller decides whether that is acceptable. Lengths are
-//! checked against what is there before anything is taken, so no input makes this module allocate.
+//! checked against what is there before anything is taken, so no input makes this module allocate more than it has.
 //!
 //! Source: ITU-T X.690 (2021), 8.1.
 
@@ -76,34 +76,44 @@ impl Head {
 
 /// One element of a slice.
 #[derive(Clone, Copy)]
-pub(crate) struct Element<'a> {
-    pub(crate) tag: u8,
-    pub(crate) body: &'a [u8],
+pub struct Element<'a> {
+    /// The tag byte.
+    pub tag: u8,
+    /// What is in it, without an end mark.
+    pub body: &'a [u8],
     /// Head, body and, if the length is indefinite, the end mark.
-    pub(crate) whole: &'a [u8],
+    pub whole: &'a [u8],
 }
 
 /// Reads the elements of a slice one after another.
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+    /// Reads from the start of `bytes`.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
+    /// Whether nothing is left.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
     /// The tag of the next element.
-    pub(crate) fn peek(&self) -> Option<u8> {
+    #[must_use]
+    pub fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }
 
     /// The next element, whatever it is.
-    pub(crate) fn next(&mut self, quirks: &mut Quirks) -> Result<Element<'a>, InvalidMessage> {
+    ///
+    /// # Errors
+    /// `Malformed`: there is none, or it is not whole.
+    pub fn next(&mut self, quirks: &mut Quirks) -> Result<Element<'a>, InvalidMessage> {
         let head = complete_head(self.rest)?;
         if head.is_end() {
             return Err(InvalidMessage::Malformed);
@@ -123,22 +133,27 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element, which must have this tag.
-    pub(crate) fn expect(&mut self, tag: u8, quirks: &mut Quirks) -> Result<Element<'a>, InvalidMessage> {
+    ///
+    /// # Errors
+    /// `Malformed`: as [`Reader::next`], or another tag.
+    pub fn expect(&mut self, tag: u8, quirks: &mut Quirks) -> Result<Element<'a>, InvalidMessage> {
         let element = self.next(quirks)?;
         if element.tag == tag { Ok(element) } else { Err(InvalidMessage::Malformed) }
     }
 
     /// The next element if it has this tag.
-    pub(crate) fn optional(
-        &mut self,
-        tag: u8,
-        quirks: &mut Quirks,
-    ) -> Result<Option<Element<'a>>, InvalidMessage> {
+    ///
+    /// # Errors
+    /// `Malformed`: it has, and is not whole.
+    pub fn optional(&mut self, tag: u8, quirks: &mut Quirks) -> Result<Option<Element<'a>>, InvalidMessage> {
         if self.peek() == Some(tag) { self.next(quirks).map(Some) } else { Ok(None) }
     }
 
     /// Nothing may be left.
-    pub(crate) const fn finish(self) -> Result<(), InvalidMessage> {
+    ///
+    /// # Errors
+    /// `Malformed`: something is.
+    pub const fn finish(self) -> Result<(), InvalidMessage> {
         if self.is_empty() { Ok(()) } else { Err(InvalidMessage::Malformed) }
     }
 }
@@ -173,8 +188,11 @@ fn indefinite_len(bytes: &[u8]) -> Result<usize, InvalidMessage> {
 }
 
 /// The octets of an OCTET STRING read under `tag` (its own or an implicit one): the body, or in the constructed form
-/// of BER the bodies of its segments, one level deep.
-pub(crate) fn octets(element: &Element<'_>, tag: u8, quirks: &mut Quirks) -> Result<Vec<u8>, InvalidMessage> {
+/// of BER the bodies of its segments, one level deep. The vector does not grow, so it leaves no copy behind.
+///
+/// # Errors
+/// `Malformed`: another tag, or segments that are something else.
+pub fn octets(element: &Element<'_>, tag: u8, quirks: &mut Quirks) -> Result<Vec<u8>, InvalidMessage> {
     if element.tag == tag {
         return Ok(element.body.to_vec());
     }
@@ -183,7 +201,7 @@ pub(crate) fn octets(element: &Element<'_>, tag: u8, quirks: &mut Quirks) -> Res
     }
     quirks.insert(Quirk::ConstructedString);
     let mut segments = Reader::new(element.body);
-    let mut octets = Vec::new();
+    let mut octets = Vec::with_capacity(element.body.len());
     while !segments.is_empty() {
         octets.extend_from_slice(segments.expect(OCTET_STRING, quirks)?.body);
     }

@@ -5,17 +5,25 @@
 
 use alloc::vec::Vec;
 
-pub(crate) const INTEGER: u8 = 0x02;
-pub(crate) const BIT_STRING: u8 = 0x03;
-pub(crate) const OCTET_STRING: u8 = 0x04;
-pub(crate) const NULL: u8 = 0x05;
-pub(crate) const OID: u8 = 0x06;
-pub(crate) const SEQUENCE: u8 = 0x30;
-pub(crate) const SET: u8 = 0x31;
+/// Tag of INTEGER.
+pub const INTEGER: u8 = 0x02;
+/// Tag of BIT STRING.
+pub const BIT_STRING: u8 = 0x03;
+/// Tag of OCTET STRING.
+pub const OCTET_STRING: u8 = 0x04;
+/// Tag of NULL.
+pub const NULL: u8 = 0x05;
+/// Tag of OBJECT IDENTIFIER.
+pub const OID: u8 = 0x06;
+/// Tag of SEQUENCE and SEQUENCE OF.
+pub const SEQUENCE: u8 = 0x30;
+/// Tag of SET and SET OF.
+pub const SET: u8 = 0x31;
 /// Bit of the tag byte that marks an element made of elements.
-pub(crate) const CONSTRUCTED: u8 = 0x20;
+pub const CONSTRUCTED: u8 = 0x20;
 /// Context-specific tag `[n]`, primitive; with [`CONSTRUCTED`] for the constructed form.
-pub(crate) const fn context(n: u8) -> u8 {
+#[must_use]
+pub const fn context(n: u8) -> u8 {
     0x80 | n
 }
 
@@ -50,8 +58,9 @@ pub(crate) fn put(out: &mut Vec<u8>, tag: u8, parts: &[&[u8]]) {
     }
 }
 
-/// A whole element; see [`put`].
-pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+/// A whole element whose body is the concatenation of `parts`.
+#[must_use]
+pub fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     put(&mut out, tag, parts);
     out

@@ -72,11 +72,11 @@
 extern crate alloc;
 
 pub mod armor;
-mod ber;
+pub mod ber;
 pub mod bid;
 mod certificate;
 pub mod cms;
-mod der;
+pub mod der;
 pub mod enveloped_key;
 pub mod error;
 #[doc(hidden)]

@@ -5,6 +5,7 @@
 mod bids;
 mod desk;
 mod envelopes;
+mod keys;
 mod messages;
 
 use std::{

@@ -30,9 +30,10 @@ impl Time {
         self.0
     }
 
-    /// Reads a UTCTime or a GeneralizedTime in the form of DER: with seconds, without fractions, in UTC. Two digits
-    /// mean the years 1950 to 2049. Source: RFC 5280, 4.1.2.5.
-    pub(crate) fn from_der(tag: u8, body: &[u8]) -> Option<Self> {
+    /// Reads a UTCTime (`tag` 0x17) or a GeneralizedTime (0x18) from its `body` in the form of DER: with seconds, without fractions, in UTC. Two digits
+    /// mean the years 1950 to 2049. `None` for what is no such time, and before 1970. Source: RFC 5280, 4.1.2.5.
+    #[must_use]
+    pub fn from_der(tag: u8, body: &[u8]) -> Option<Self> {
         let (year, rest) = match tag {
             UTC_TIME => {
                 let (year, rest) = number(body, 2)?;
@@ -55,8 +56,9 @@ impl Time {
         Self::from_unix(((days * 24 + hour) * 60 + minute) * 60 + second)
     }
 
-    /// UTCTime until 2049, GeneralizedTime after. Source: RFC 5652, 11.3.
-    pub(crate) fn to_der(self) -> Vec<u8> {
+    /// A whole element: UTCTime until 2049, GeneralizedTime after. Source: RFC 5652, 11.3.
+    #[must_use]
+    pub fn to_der(self) -> Vec<u8> {
         let digits: String = format!("{self}").chars().filter(char::is_ascii_digit).collect();
         let short = self < Self::from_der(GENERALIZED_TIME, b"20500101000000Z").unwrap_or(Self(LAST));
         match digits.get(2..).filter(|_| short) {

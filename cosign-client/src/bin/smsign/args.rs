@@ -2,6 +2,7 @@
 
 mod audit;
 mod bid;
+mod cert;
 mod envelopes;
 mod moves;
 mod signed;
@@ -14,6 +15,7 @@ use cosign_core::{PinMode, Purpose, Suite};
 
 pub(crate) use audit::{Audit, AuditFetch, AuditVerify};
 pub(crate) use bid::{Check, Holders, ModelArg, OpenBid, OpeningKeys, Rewrap, SealBid};
+pub(crate) use cert::{Cert, CertChain, CertShow, CertTrust, CertVerify};
 pub(crate) use envelopes::{Decrypt, Encrypt, Inspect};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
 pub(crate) use signed::{SignMessage, VerifyMessage};
@@ -24,9 +26,13 @@ PIN:
   The new one of `pin change`: at the terminal, from --new-pin-file FILE or SMSIGN_NEW_PIN.
   A forgotten PIN cannot be replaced, not even by the operator: it takes a new key.
 
+Local private keys:
+  PKCS#8, SEC1 and 64 hexadecimal digits; under a password PKCS#8, PKCS#12 and CFCA's .sm2; PEM or DER. The password is asked
+  for at the terminal, or taken from --password-file FILE or the variable SMSIGN_KEY_PASSWORD.
+
 Exit codes:
    0  done
-   1  a signature (of a bid too) or an audit log does not verify, a bid is not known to open, or something of it is lost
+   1  a signature (of a bid too) or an audit log does not verify, a certificate is not valid, a bid is not known to open, or something of it is lost
    2  wrong usage, or a PIN that cannot be one
    3  wrong PIN, or the wait after wrong PINs is not over
    4  the server does not serve the key: locked, frozen, revoked, not active, waiting for a PIN change, quota used up
@@ -65,6 +71,9 @@ pub(crate) struct Global {
     /// Read the PIN from the first line of this file
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) pin_file: Option<PathBuf>,
+    /// Read the password of private key files from this file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
     /// Write one JSON document to standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -101,6 +110,9 @@ pub(crate) enum Command {
     OpeningKeys(OpeningKeys),
     /// Say what a file is and what is in it; needs no server, no PIN and no key
     Inspect(Inspect),
+    /// Show certificates, and judge them with everything they rest on; needs no server, no PIN and no key
+    #[command(subcommand)]
+    Cert(Cert),
     /// Change PINs
     #[command(subcommand)]
     Pin(PinCommand),

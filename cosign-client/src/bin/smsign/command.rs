@@ -2,6 +2,7 @@
 
 mod audit;
 mod bid;
+mod cert;
 mod decrypt;
 mod encrypt;
 mod exchange;
@@ -58,6 +59,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Check(arguments) => bid::check(&arguments, context),
         Command::OpeningKeys(arguments) => opening_keys::run(&arguments, context),
         Command::Inspect(arguments) => inspect::run(&arguments, context),
+        Command::Cert(arguments) => cert::run(&arguments, context),
         Command::Pin(PinCommand::Change(arguments)) => refresh::change_pin(&arguments, context),
         Command::Refresh(arguments) => refresh::run(&arguments, context),
         Command::Receive(arguments) => receive::run(&arguments, context),

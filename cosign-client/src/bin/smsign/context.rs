@@ -18,7 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::{
     args::{Global, ServerArgs},
     output::{Failure, Output},
-    pin_entry::PinEntry,
+    pin_entry::{PasswordEntry, PinEntry},
     progress::{Progress, Unit},
 };
 
@@ -31,6 +31,7 @@ const SHUTDOWN: Duration = Duration::from_secs(2);
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) pins: PinEntry,
+    pub(crate) passwords: PasswordEntry,
     home: Option<std::path::PathBuf>,
     transport: Transport,
     runtime: Runtime,
@@ -47,6 +48,7 @@ impl Context {
         Ok(Self {
             output,
             pins: PinEntry::new(global.pin_file.clone(), output),
+            passwords: PasswordEntry::new(global.password_file.clone(), output),
             home: global.home.clone().or_else(Store::default_root),
             transport: global.transport,
             runtime,

@@ -3,9 +3,13 @@
 use std::path::Path;
 
 use cosign_client::{Error, files};
+use cosign_core::Purpose;
 use envelope::{Certificate, ContentKey, Sm2Recipient};
+use pki::key_file::{KeyFile, KeyPair};
 use sm_primitives::sm2::{PrivateKey, PublicKey};
 use zeroize::Zeroizing;
+
+use crate::{output::Failure, pin_entry::PasswordEntry};
 
 /// No key or certificate file is longer.
 const MAX_LEN: u64 = 256 * 1024;
@@ -53,17 +57,45 @@ impl PublicFile {
     }
 }
 
-/// A private key, PKCS#8 or SEC1 in PEM, or 64 hexadecimal digits.
-pub(crate) fn private_key(path: &Path) -> Result<PrivateKey, Error> {
+/// A private key in any form of [`pki::key_file`], or 64 hexadecimal digits. For a file that is under a password it is asked.
+/// Of several keys in a file it is the one whose certificate permits `purpose`.
+pub(crate) fn private_key(
+    path: &Path,
+    purpose: Purpose,
+    passwords: &PasswordEntry,
+) -> Result<PrivateKey, Failure> {
     let content = Zeroizing::new(files::read_small(path, MAX_LEN)?);
-    std::str::from_utf8(&content)
-        .ok()
-        .and_then(|text| PrivateKey::from_pem(text).ok())
-        .or_else(|| PrivateKey::from_bytes(&*hex_digits::<32>(&content)?))
-        .ok_or_else(|| Error::BadFile {
-            path: path.to_owned(),
-            what: "not an SM2 private key in PEM (unencrypted) or 64 hexadecimal digits".into(),
-        })
+    if let Some(digits) = hex_digits::<32>(&content)
+        && let Some(key) = PrivateKey::from_bytes(&digits)
+    {
+        return Ok(key);
+    }
+    let bad = |what: String| Error::BadFile { path: path.to_owned(), what };
+    match KeyFile::read(&content).map_err(|error| bad(error.to_string()))? {
+        KeyFile::Open(key) => Ok(*key),
+        KeyFile::Locked(file) => {
+            let pairs = passwords.open(path, |password| file.open(password))?;
+            let count = pairs.len();
+            let key = pick(pairs, purpose);
+            Ok(key.ok_or_else(|| {
+                bad(format!("holds {count} private keys, and not one certificate tells which"))
+            })?)
+        }
+    }
+}
+
+/// The only key, or the only one whose certificate permits what it is wanted for.
+fn pick(mut pairs: Vec<KeyPair>, purpose: Purpose) -> Option<PrivateKey> {
+    if pairs.len() > 1 {
+        pairs.retain(|pair| {
+            pair.certificate.as_ref().is_some_and(|certificate| match purpose {
+                Purpose::Sign => certificate.permits_signing(),
+                Purpose::Encrypt => certificate.permits_encryption(),
+            })
+        });
+    }
+    let [pair] = <[KeyPair; 1]>::try_from(pairs).ok()?;
+    Some(pair.key)
 }
 
 /// An SM4 key: 32 hexadecimal digits.

@@ -1,4 +1,4 @@
-//! Where a PIN comes from: a file, the environment, or the terminal. Never an argument, which others can see.
+//! Where a PIN or a password comes from: a file, the environment, or the terminal. Never an argument, which others can see.
 
 use std::{
     env,
@@ -14,15 +14,19 @@ use zeroize::Zeroizing;
 use crate::output::{Failure, Output};
 
 /// Where the PIN of a key may be given, and where the new one of a change.
-const CURRENT: Variable = Variable { name: "SMSIGN_PIN", option: "--pin-file" };
-const NEW: Variable = Variable { name: "SMSIGN_NEW_PIN", option: "--new-pin-file" };
+const CURRENT: Variable = Variable { what: "PIN", name: "SMSIGN_PIN", option: "--pin-file" };
+const NEW: Variable = Variable { what: "PIN", name: "SMSIGN_NEW_PIN", option: "--new-pin-file" };
+/// Where the password of key files may be given.
+const PASSWORD: Variable =
+    Variable { what: "password", name: "SMSIGN_KEY_PASSWORD", option: "--password-file" };
 /// Chances to type a PIN for a new key.
 const TRIES: usize = 3;
-/// No PIN file is longer.
-const MAX_FILE: u64 = 256;
+/// No file of a PIN or a password is longer.
+const MAX_FILE: u64 = 1024;
 
 #[derive(Clone, Copy)]
 struct Variable {
+    what: &'static str,
     name: &'static str,
     /// What names a file instead.
     option: &'static str,
@@ -98,26 +102,70 @@ impl PinEntry {
 
     fn given(&self, variable: Variable, file: Option<&Path>) -> Result<Option<Zeroizing<String>>, Failure> {
         if let Some(file) = file {
-            return Ok(Some(self.read_file(file)?));
+            return Ok(Some(read_file(file, variable, self.output)?.ok_or(Error::PinFormat)?));
         }
         let value = env::var_os(variable.name).filter(|value| !value.is_empty());
         let text = value.map(OsString::into_string).transpose();
         Ok(text.map_err(|_| Error::PinFormat)?.map(Zeroizing::new))
     }
+}
 
-    /// The first line, without its end.
-    fn read_file(&self, path: &Path) -> Result<Zeroizing<String>, Failure> {
-        let content = Zeroizing::new(files::read_small(path, MAX_FILE)?);
-        #[cfg(unix)]
-        if let Ok(metadata) = std::fs::metadata(path)
-            && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
-        {
-            self.output.warn(format_args!("the PIN file {} is accessible to other users", path.display()));
-        }
-        let text = std::str::from_utf8(&content).map_err(|_| Error::PinFormat)?;
-        let line = text.strip_suffix('\n').unwrap_or(text);
-        Ok(Zeroizing::new(line.strip_suffix('\r').unwrap_or(line).to_owned()))
+/// Gets the passwords of key files.
+pub(crate) struct PasswordEntry {
+    file: Option<PathBuf>,
+    output: Output,
+}
+
+impl PasswordEntry {
+    pub(crate) const fn new(file: Option<PathBuf>, output: Output) -> Self {
+        Self { file, output }
     }
+
+    /// Opens the key file at `path` with a password. One that was given is tried once and may be empty, as some files want
+    /// it; at the terminal there are several tries.
+    pub(crate) fn open<T>(
+        &self,
+        path: &Path,
+        mut open: impl FnMut(&str) -> Result<T, pki::Error>,
+    ) -> Result<T, Failure> {
+        let bad = |what: &dyn ToString| Error::BadFile { path: path.to_owned(), what: what.to_string() };
+        if let Some(password) = self.given()? {
+            return Ok(open(&password).map_err(|error| bad(&error))?);
+        }
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            let password = prompt(&format!("Password of {}: ", path.display()), PASSWORD)?;
+            match open(&password) {
+                Err(pki::Error::Password) if tries > 0 => self.output.note(pki::Error::Password),
+                outcome => return Ok(outcome.map_err(|error| bad(&error))?),
+            }
+        }
+    }
+
+    fn given(&self) -> Result<Option<Zeroizing<String>>, Failure> {
+        let not_text = || Failure::Usage("the password is not text in UTF-8".into());
+        if let Some(file) = &self.file {
+            return read_file(file, PASSWORD, self.output)?.map(Some).ok_or_else(not_text);
+        }
+        let text = env::var_os(PASSWORD.name).map(OsString::into_string).transpose();
+        Ok(text.map_err(|_| not_text())?.map(Zeroizing::new))
+    }
+}
+
+/// The content without the end of its line; `None` if it is not text.
+fn read_file(path: &Path, variable: Variable, output: Output) -> Result<Option<Zeroizing<String>>, Failure> {
+    let content = Zeroizing::new(files::read_small(path, MAX_FILE)?);
+    #[cfg(unix)]
+    if let Ok(metadata) = std::fs::metadata(path)
+        && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
+    {
+        let what = variable.what;
+        output.warn(format_args!("the {what} file {} is accessible to other users", path.display()));
+    }
+    let Ok(text) = std::str::from_utf8(&content) else { return Ok(None) };
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    Ok(Some(Zeroizing::new(line.strip_suffix('\r').unwrap_or(line).to_owned())))
 }
 
 fn unconfirmed_question(key: &str) -> String {
@@ -129,8 +177,8 @@ fn prompt(question: &str, variable: Variable) -> Result<Zeroizing<String>, Failu
     match rpassword::prompt_password(question) {
         Ok(digits) => Ok(Zeroizing::new(digits)),
         Err(_) => Err(Failure::Usage(format!(
-            "there is no terminal to ask for the PIN; use {} or {}",
-            variable.option, variable.name
+            "there is no terminal to ask for the {}; use {} or {}",
+            variable.what, variable.option, variable.name
         ))),
     }
 }

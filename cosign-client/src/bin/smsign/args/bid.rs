@@ -78,7 +78,7 @@ pub(crate) struct Holders {
     /// Label or id of a key of the store [default: whichever the bid names]
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Vec<String>,
-    /// Local SM2 private key (PKCS#8 or SEC1, PEM); with it the store is asked only for shares that are still missing
+    /// Local SM2 private key; with it the store is asked only for shares that are still missing
     #[arg(long, value_name = "FILE")]
     pub(crate) private_key: Vec<PathBuf>,
     /// Certificate of a key of the store, for bids that name it by issuer and serial number

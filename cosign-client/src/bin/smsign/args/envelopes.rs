@@ -86,7 +86,7 @@ pub(crate) struct Decrypt {
     /// Certificate of the key, for envelopes that name it by issuer and serial number
     #[arg(long, value_name = "FILE")]
     pub(crate) cert: Option<PathBuf>,
-    /// Open with this local SM2 private key (PKCS#8 or SEC1 in PEM, or 64 hexadecimal digits) instead of the server
+    /// Open with this local SM2 private key instead of the server
     #[arg(long, value_name = "FILE")]
     pub(crate) private_key: Option<PathBuf>,
     /// Open an encryptedData with this SM4 key (32 hexadecimal digits)
@@ -118,8 +118,8 @@ pub(super) fn switch(name: &str) -> Result<Switch, String> {
 
 #[derive(Args)]
 pub(crate) struct Inspect {
-    /// A sealed bid, a message of GM/T 0010 or CMS, a certificate, a key, an SM2EnvelopedKey; DER, BER or PEM; - is standard
-    /// input
+    /// A sealed bid, a message of GM/T 0010 or CMS, a certificate, a certification request or the response to one, a key or
+    /// key file, an SM2EnvelopedKey; DER, BER or PEM; - is standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 }

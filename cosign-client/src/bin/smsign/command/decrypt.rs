@@ -137,13 +137,18 @@ fn content_key(header: &Header, arguments: &Decrypt, context: &Context) -> Resul
     };
     let key_file = arguments.key.as_deref().filter(is_file).map(Path::new);
     match arguments.private_key.as_deref().or(key_file) {
-        Some(path) => open_locally(header, path, certificate.as_deref()),
+        Some(path) => open_locally(header, path, certificate.as_deref(), context),
         None => open_together(header, context, arguments.key.as_deref(), certificate.as_deref()),
     }
 }
 
-fn open_locally(header: &Header, path: &Path, certificate: Option<&[u8]>) -> Result<Opened, Failure> {
-    let key = keyfile::private_key(path)?;
+fn open_locally(
+    header: &Header,
+    path: &Path,
+    certificate: Option<&[u8]>,
+    context: &Context,
+) -> Result<Opened, Failure> {
+    let key = keyfile::private_key(path, Purpose::Encrypt, &context.passwords)?;
     let mut identity = Sm2Identity::new(&key);
     if let Some(certificate) = certificate {
         identity = identity.with_certificate(certificate).map_err(Error::Envelope)?;

@@ -2,6 +2,7 @@
 
 mod key;
 mod message;
+mod request;
 
 use std::{
     fs::File,
@@ -26,8 +27,16 @@ type Format = fn(&mut Subject) -> Result<Option<Description>, Failure>;
 
 /// Every format, in the order in which they are tried. **Another one is added here.** Each finds the file at its start
 /// and says no by what stands there; only what has said yes may fail.
-const FORMATS: &[Format] =
-    &[bid, message::describe, key::certificate, key::public_key, key::private_key, key::enveloped_key];
+const FORMATS: &[Format] = &[
+    bid,
+    message::describe,
+    request::request,
+    request::response,
+    key::certificate,
+    key::public_key,
+    key::private_key,
+    key::enveloped_key,
+];
 
 /// No format but messages is longer.
 const MAX_SMALL: u64 = 1 << 20;
@@ -115,8 +124,8 @@ fn bid(subject: &mut Subject) -> Result<Option<Description>, Failure> {
 }
 
 fn unknown(path: PathBuf) -> Failure {
-    let what = "none of the known formats: sealed bids, messages of GM/T 0010 or CMS, certificates, SM2 keys, \
-                SM2EnvelopedKey; in DER, BER or PEM";
+    let what = "none of the known formats: sealed bids, messages of GM/T 0010 or CMS, certificates, \
+                certification requests and responses, SM2 keys, key files, SM2EnvelopedKey; in DER, BER or PEM";
     Error::BadFile { path, what: what.into() }.into()
 }
 
@@ -145,7 +154,7 @@ fn report(subject: &Subject, description: Description, context: &Context) -> Res
 }
 
 /// JSON as indented lines.
-fn show(name: &str, value: &Value, depth: usize, lines: &mut Vec<String>) {
+pub(super) fn show(name: &str, value: &Value, depth: usize, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Null => {}

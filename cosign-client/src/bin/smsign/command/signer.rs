@@ -54,7 +54,7 @@ impl MessageSigner {
         let known =
             |whom| context.store().is_ok_and(|store| store.find(Some(whom), Some(Purpose::Sign)).is_ok());
         if let Some(file) = whom.filter(|whom| Path::new(whom).is_file() && !known(whom)) {
-            let key = keyfile::private_key(Path::new(file))?;
+            let key = keyfile::private_key(Path::new(file), Purpose::Sign, &context.passwords)?;
             if *key.public_key() != public_key {
                 return Err(other_key(certificate, file));
             }

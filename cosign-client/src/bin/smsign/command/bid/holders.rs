@@ -69,7 +69,7 @@ pub(super) fn shares(
     let mut all: Vec<Held> = Vec::new();
     all.resize_with(bids.len(), Held::default);
     for path in &holders.private_key {
-        let key = keyfile::private_key(path)?;
+        let key = keyfile::private_key(path, Purpose::Encrypt, &context.passwords)?;
         for ((path, header), held) in bids.iter().zip(&mut all) {
             for slot in wanted(header, &held.shares) {
                 match slot.unwrap(header.manifest(), &key) {

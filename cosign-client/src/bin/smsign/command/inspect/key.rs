@@ -1,8 +1,9 @@
 //! Certificates and keys. Of a private key nothing is shown but its public part.
 
 use envelope::{Certificate, SubjectKeyId, enveloped_key, error::InvalidCertificate, name};
+use pki::key_file::{KeyFile, Locked};
 use serde_json::{Value, json};
-use sm_primitives::sm2::{PrivateKey, PublicKey};
+use sm_primitives::sm2::PublicKey;
 use zeroize::Zeroizing;
 
 use super::{Description, Failure, Subject};
@@ -56,8 +57,24 @@ pub(super) fn public_key(subject: &mut Subject) -> Result<Option<Description>, F
 
 pub(super) fn private_key(subject: &mut Subject) -> Result<Option<Description>, Failure> {
     let content = Zeroizing::new(subject.small()?);
-    let key = PrivateKey::from_pkcs8_der(&content).or_else(|_| PrivateKey::from_sec1_der(&content));
-    Ok(key.ok().map(|key| described("private key", key_fields(key.public_key()))))
+    Ok(match KeyFile::read(&content) {
+        Ok(KeyFile::Open(key)) => Some(described("private key", key_fields(key.public_key()))),
+        Ok(KeyFile::Locked(file)) => Some(locked(&file)),
+        Err(pki::Error::UnsupportedAlgorithm(what)) => {
+            Some(described("private key", vec![("unsupported", json!(what))]))
+        }
+        Err(_) => None,
+    })
+}
+
+/// A key file that a password opens: what can be seen without it.
+fn locked(file: &Locked) -> Description {
+    let mut fields = vec![("protected_by", json!("a password"))];
+    if let Locked::Cfca(file) = file {
+        let certificate: serde_json::Map<_, _> = fields_of(file.certificate()).into_iter().collect();
+        fields.push(("certificate", Value::Object(certificate)));
+    }
+    described(file.form(), fields)
 }
 
 pub(super) fn enveloped_key(subject: &mut Subject) -> Result<Option<Description>, Failure> {
@@ -66,7 +83,7 @@ pub(super) fn enveloped_key(subject: &mut Subject) -> Result<Option<Description>
 }
 
 /// The public part of a key.
-fn key_fields(key: &PublicKey) -> Vec<(&'static str, Value)> {
+pub(super) fn key_fields(key: &PublicKey) -> Vec<(&'static str, Value)> {
     vec![
         ("key_id", json!(SubjectKeyId::of(key).to_string())),
         ("public_key", json!(hex::encode(key.as_point().to_sec1()))),

@@ -1,0 +1,225 @@
+//! Algorithms of signatures and hashes.
+
+use core::fmt;
+
+use der::asn1::ObjectIdentifier;
+use sm_primitives::sm2::{PublicKey, Signature};
+use sm_primitives::sm3;
+
+use crate::error::Error;
+use crate::fields::{Fields, NULL, OID, SEQUENCE, element};
+use crate::oid;
+
+/// Under which algorithm something is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignatureAlgorithm {
+    /// SM2 with SM3, the only one that is verified; Z is made with the default id.
+    Sm2WithSm3 {
+        /// The parameters are NULL, not absent.
+        null_parameters: bool,
+    },
+    /// One that is not supported.
+    Other(ObjectIdentifier),
+}
+
+impl SignatureAlgorithm {
+    /// Reads the fields of an AlgorithmIdentifier. SM2 with parameters of its own is another algorithm: they could say
+    /// another id for Z.
+    pub(crate) fn read(mut fields: Fields<'_>) -> Result<Self, Error> {
+        let id = fields.oid()?;
+        let null_parameters = match fields.is_empty() {
+            true => Some(false),
+            false => {
+                let parameters = fields.next()?;
+                (parameters.tag == NULL && parameters.body.is_empty()).then_some(true)
+            }
+        };
+        fields.finish()?;
+        Ok(match (id, null_parameters) {
+            (oid::SM2_WITH_SM3, Some(null_parameters)) => Self::Sm2WithSm3 { null_parameters },
+            (id, _) => Self::Other(id),
+        })
+    }
+
+    /// Whether signatures of it can be verified.
+    #[must_use]
+    pub const fn is_supported(&self) -> bool {
+        matches!(self, Self::Sm2WithSm3 { .. })
+    }
+}
+
+impl fmt::Display for SignatureAlgorithm {
+    /// The usual name, or the identifier with dots.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sm2WithSm3 { .. } => f.write_str("SM2-with-SM3"),
+            Self::Other(id) => f.write_str(&display(id)),
+        }
+    }
+}
+
+/// The usual name of an algorithm, or its identifier with dots.
+pub(crate) fn display(id: &ObjectIdentifier) -> String {
+    oid::algorithm_name(id).map_or_else(|| id.to_string(), Into::into)
+}
+
+/// A hash algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HashAlgorithm {
+    /// 32 bytes.
+    Sm3,
+    /// 32 bytes.
+    Sha256,
+    /// 20 bytes. Only where it names something that is signed otherwise: identifiers of certificates.
+    Sha1,
+}
+
+impl HashAlgorithm {
+    /// Reads the fields of an AlgorithmIdentifier, parameters absent or NULL.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedAlgorithm`].
+    pub(crate) fn read(mut fields: Fields<'_>) -> Result<Self, Error> {
+        let id = fields.oid()?;
+        let parameters = fields.optional(NULL)?;
+        if parameters.is_some_and(|parameters| !parameters.body.is_empty()) {
+            return Err(fields.error());
+        }
+        fields.finish()?;
+        match id {
+            oid::SM3 | oid::SM3_WITHOUT_KEY => Ok(Self::Sm3),
+            oid::SHA256 => Ok(Self::Sha256),
+            oid::SHA1 => Ok(Self::Sha1),
+            _ => Err(Error::UnsupportedAlgorithm("hash")),
+        }
+    }
+
+    /// An AlgorithmIdentifier without parameters.
+    pub(crate) fn to_der(self) -> Vec<u8> {
+        element(SEQUENCE, &[&element(OID, &[self.id().as_bytes()])])
+    }
+
+    /// The hash of `bytes`: 20 or 32 bytes.
+    #[must_use]
+    pub fn digest(self, bytes: &[u8]) -> Vec<u8> {
+        use sha2::Digest as _;
+        match self {
+            Self::Sm3 => sm3::digest(bytes).to_vec(),
+            Self::Sha256 => sha2::Sha256::digest(bytes).to_vec(),
+            Self::Sha1 => sha1::Sha1::digest(bytes).to_vec(),
+        }
+    }
+
+    /// Bytes of a hash.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "it is the length of what the algorithm makes")]
+    pub const fn len(self) -> usize {
+        match self {
+            Self::Sm3 | Self::Sha256 => 32,
+            Self::Sha1 => 20,
+        }
+    }
+
+    /// The identifier.
+    #[must_use]
+    pub const fn id(self) -> ObjectIdentifier {
+        match self {
+            Self::Sm3 => oid::SM3,
+            Self::Sha256 => oid::SHA256,
+            Self::Sha1 => oid::SHA1,
+        }
+    }
+}
+
+impl fmt::Display for HashAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sm3 => "SM3",
+            Self::Sha256 => "SHA-256",
+            Self::Sha1 => "SHA-1",
+        })
+    }
+}
+
+/// The frame that certificates, revocation lists and OCSP answers share: what is signed, how, and the signature.
+#[derive(Clone, Copy)]
+pub(crate) struct Signed<'a> {
+    /// The signed bytes, as they came.
+    pub(crate) tbs: &'a [u8],
+    /// The AlgorithmIdentifier beside the signature, whole.
+    pub(crate) algorithm_der: &'a [u8],
+    pub(crate) algorithm: SignatureAlgorithm,
+    pub(crate) signature: &'a [u8],
+}
+
+impl<'a> Signed<'a> {
+    /// Reads the three fields; what follows them is left to the caller.
+    pub(crate) fn read(fields: &mut Fields<'a>) -> Result<Self, Error> {
+        let tbs = fields.expect(SEQUENCE)?.whole;
+        let algorithm = fields.expect(SEQUENCE)?;
+        let signature = fields.bit_string()?;
+        Ok(Self {
+            tbs,
+            algorithm_der: algorithm.whole,
+            algorithm: SignatureAlgorithm::read(Fields::new(algorithm.body, "algorithm identifier"))?,
+            signature,
+        })
+    }
+}
+
+/// A signature that has been read but not verified.
+#[derive(Clone, Debug)]
+pub(crate) struct SignatureValue {
+    pub(crate) algorithm: SignatureAlgorithm,
+    /// `None`: not an SM2 signature.
+    pub(crate) value: Option<Signature>,
+}
+
+impl SignatureValue {
+    pub(crate) fn of(signed: &Signed<'_>) -> Self {
+        let value =
+            if signed.algorithm.is_supported() { Signature::from_der(signed.signature).ok() } else { None };
+        Self { algorithm: signed.algorithm, value }
+    }
+
+    /// The digest that the signature should be of and the signature.
+    ///
+    /// # Errors
+    /// [`Defect`].
+    pub(crate) fn claim(&self, key: &PublicKey, tbs: &[u8]) -> Result<([u8; 32], Signature), Defect> {
+        if !self.algorithm.is_supported() {
+            return Err(Defect::Unsupported);
+        }
+        let signature = self.value.ok_or(Defect::Wrong)?;
+        Ok((sm_primitives::sm2::DistId::default().digest(key, tbs), signature))
+    }
+
+    /// Verifies without a prepared key.
+    pub(crate) fn verify(&self, key: &PublicKey, tbs: &[u8]) -> Result<(), Defect> {
+        let (digest, signature) = self.claim(key, tbs)?;
+        sm_primitives::sm2::dsa::verify_digest(key, &digest, &signature).map_err(|_| Defect::Wrong)
+    }
+}
+
+/// Why a signature does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Defect {
+    /// It does not verify.
+    Wrong,
+    /// Its algorithm, or that of the key, is not supported.
+    Unsupported,
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wrong => "the signature does not verify",
+            Self::Unsupported => "the algorithm is not supported",
+        })
+    }
+}
+
+impl core::error::Error for Defect {}

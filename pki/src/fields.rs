@@ -1,0 +1,214 @@
+//! Reading DER field by field, without re-encoding anything.
+
+use der::{Header, Reader as _, SliceReader};
+
+use crate::error::Error;
+
+pub(crate) const BOOLEAN: u8 = 0x01;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const NULL: u8 = 0x05;
+pub(crate) const OID: u8 = 0x06;
+pub(crate) const ENUMERATED: u8 = 0x0a;
+pub(crate) const IA5: u8 = 0x16;
+pub(crate) const UTC_TIME: u8 = 0x17;
+pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
+
+/// Tag `[n]`, primitive.
+pub(crate) const fn primitive(n: u8) -> u8 {
+    0x80 | n
+}
+
+/// Tag `[n]`, constructed.
+pub(crate) const fn constructed(n: u8) -> u8 {
+    0xa0 | n
+}
+
+/// One element.
+#[derive(Clone, Copy)]
+pub(crate) struct Element<'a> {
+    pub(crate) tag: u8,
+    pub(crate) body: &'a [u8],
+    /// Tag, length and body.
+    pub(crate) whole: &'a [u8],
+}
+
+/// The elements of a body, one after another. `what` is said of whatever is wrong.
+pub(crate) struct Fields<'a> {
+    reader: Option<SliceReader<'a>>,
+    what: &'static str,
+}
+
+impl<'a> Fields<'a> {
+    /// The elements in `body`.
+    pub(crate) fn new(body: &'a [u8], what: &'static str) -> Self {
+        // More than 256 MiB is nothing that can be read; the first element says so.
+        Self { reader: SliceReader::new(body).ok(), what }
+    }
+
+    /// The elements inside an element that is all of `der`.
+    pub(crate) fn inside(der: &'a [u8], tag: u8, what: &'static str) -> Result<Self, Error> {
+        let mut outer = Self::new(der, what);
+        let body = outer.expect(tag)?.body;
+        outer.finish()?;
+        Ok(Self::new(body, what))
+    }
+
+    pub(crate) const fn error(&self) -> Error {
+        Error::Malformed(self.what)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.reader.as_ref().is_some_and(der::Reader::is_finished)
+    }
+
+    /// The tag of the next element.
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.reader.as_ref().and_then(der::Reader::peek_byte)
+    }
+
+    pub(crate) fn next(&mut self) -> Result<Element<'a>, Error> {
+        let error = self.error();
+        let reader = self.reader.as_mut().ok_or(error)?;
+        let header = Header::peek(reader).map_err(|_| error)?;
+        let whole = reader.tlv_bytes().map_err(|_| error)?;
+        let length = usize::try_from(header.length()).map_err(|_| error)?;
+        let start = whole.len().checked_sub(length).ok_or(error)?;
+        let body = whole.get(start..).ok_or(error)?;
+        Ok(Element { tag: *whole.first().ok_or(error)?, body, whole })
+    }
+
+    pub(crate) fn expect(&mut self, tag: u8) -> Result<Element<'a>, Error> {
+        let element = self.next()?;
+        if element.tag == tag { Ok(element) } else { Err(self.error()) }
+    }
+
+    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Error> {
+        if self.peek() == Some(tag) { self.next().map(Some) } else { Ok(None) }
+    }
+
+    /// The fields of the next element, which is a SEQUENCE.
+    pub(crate) fn sequence(&mut self) -> Result<Self, Error> {
+        Ok(Self::new(self.expect(SEQUENCE)?.body, self.what))
+    }
+
+    pub(crate) fn finish(self) -> Result<(), Error> {
+        if self.is_empty() { Ok(()) } else { Err(self.error()) }
+    }
+
+    /// Every element that is left, each of this tag.
+    pub(crate) fn all(mut self, tag: u8) -> Result<Vec<Element<'a>>, Error> {
+        let mut elements = Vec::new();
+        while !self.is_empty() {
+            elements.push(self.expect(tag)?);
+        }
+        Ok(elements)
+    }
+
+    /// An object identifier.
+    pub(crate) fn oid(&mut self) -> Result<der::asn1::ObjectIdentifier, Error> {
+        let body = self.expect(OID)?.body;
+        der::asn1::ObjectIdentifier::from_bytes(body).map_err(|_| self.error())
+    }
+
+    /// The octets of a BIT STRING without unused bits.
+    pub(crate) fn bit_string(&mut self) -> Result<&'a [u8], Error> {
+        match self.expect(BIT_STRING)?.body {
+            [0, octets @ ..] => Ok(octets),
+            _ => Err(self.error()),
+        }
+    }
+
+    /// A time of RFC 5280.
+    pub(crate) fn time(&mut self) -> Result<envelope::cms::Time, Error> {
+        let element = self.next()?;
+        envelope::cms::Time::from_der(element.tag, element.body).ok_or_else(|| self.error())
+    }
+
+    /// A non-negative INTEGER that fits.
+    pub(crate) fn small(&mut self) -> Result<u32, Error> {
+        let body = self.expect(INTEGER)?.body;
+        small(body).ok_or_else(|| self.error())
+    }
+
+    /// BOOLEAN DEFAULT FALSE with this tag. Any value but 0 is true, as in BER.
+    pub(crate) fn flag(&mut self, tag: u8) -> Result<bool, Error> {
+        match self.optional(tag)?.map(|element| element.body) {
+            None | Some([0]) => Ok(false),
+            Some([_]) => Ok(true),
+            Some(_) => Err(self.error()),
+        }
+    }
+}
+
+/// A whole element: tag, shortest length, and a body of these parts.
+pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let len: usize = parts.iter().map(|part| part.len()).sum();
+    let octets: Vec<u8> = len.to_be_bytes().into_iter().skip_while(|octet| *octet == 0).collect();
+    let mut out = Vec::with_capacity(2 + octets.len() + len);
+    out.push(tag);
+    match (octets.as_slice(), u8::try_from(octets.len())) {
+        ([], _) => out.push(0),
+        ([short], _) if *short < 0x80 => out.push(*short),
+        (long, count) => {
+            out.push(0x80 | count.unwrap_or(8));
+            out.extend(long);
+        }
+    }
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+    out
+}
+
+/// The value of a non-negative INTEGER body of at most four octets.
+pub(crate) fn small(body: &[u8]) -> Option<u32> {
+    match body {
+        [] => None,
+        [first, ..] if first & 0x80 != 0 => None,
+        [0, rest @ ..] if rest.len() <= 4 => Some(rest),
+        rest if rest.len() <= 4 => Some(rest),
+        _ => None,
+    }
+    .map(|octets| octets.iter().fold(0, |value, octet| value << 8 | u32::from(*octet)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_integers() {
+        assert_eq!(small(&[0]), Some(0));
+        assert_eq!(small(&[0x7f, 0xff, 0xff, 0xff]), Some(0x7fff_ffff));
+        assert_eq!(small(&[0, 0xff, 0xff, 0xff, 0xff]), Some(0xffff_ffff));
+        assert_eq!(small(&[1, 0, 0, 0, 0]), None);
+        assert_eq!(small(&[0x80]), None);
+        assert_eq!(small(&[]), None);
+    }
+
+    #[test]
+    fn lengths_are_the_shortest() {
+        for (len, head) in
+            [(0, &[4, 0][..]), (0x7f, &[4, 0x7f]), (0x80, &[4, 0x81, 0x80]), (0x100, &[4, 0x82, 1, 0])]
+        {
+            let written = element(OCTET_STRING, &[&vec![7; len]]);
+            assert!(written.starts_with(head), "{len}");
+            assert_eq!(Fields::new(&written, "test").expect(OCTET_STRING).unwrap().body.len(), len);
+        }
+    }
+
+    #[test]
+    fn fields_end_where_their_element_ends() {
+        let mut fields = Fields::inside(&[0x30, 5, 2, 1, 7, 5, 0], SEQUENCE, "test").unwrap();
+        assert_eq!(fields.small(), Ok(7));
+        assert!(fields.optional(OID).unwrap().is_none());
+        assert!(!fields.is_empty());
+        assert_eq!(fields.next().unwrap().tag, NULL);
+        fields.finish().unwrap();
+        assert!(Fields::inside(&[0x30, 0, 0], SEQUENCE, "test").is_err());
+        assert!(Fields::inside(&[0x30, 2, 2], SEQUENCE, "test").is_err());
+        assert!(Fields::new(&[2, 0x81, 1, 7], "test").next().is_err(), "not the shortest length");
+    }
+}
