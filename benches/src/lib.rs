@@ -16,6 +16,7 @@ use criterion::{Criterion, Throughput};
 pub mod bid;
 pub mod envelope;
 pub mod foreign;
+pub mod pki;
 pub mod protocol;
 pub mod sm2;
 pub mod sm3_sm4;
@@ -81,12 +82,13 @@ impl Operation {
 pub type Subject = (&'static str, fn() -> Vec<Operation>);
 
 /// Every subject that needs no network.
-pub const COMPUTING: [Subject; 6] = [
+pub const COMPUTING: [Subject; 7] = [
     ("sm2", sm2::operations),
     ("sm3_sm4", sm3_sm4::operations),
     ("protocol", protocol::operations),
     ("envelope", envelope::operations),
     ("bid", bid::operations),
+    ("pki", pki::operations),
     ("table", table::ours::operations),
 ];
 

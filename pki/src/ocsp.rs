@@ -6,11 +6,13 @@ mod basic;
 mod cert_id;
 mod request;
 mod response;
+mod single;
 
-pub use basic::{BasicResponse, CertStatus, OcspDefect, ResponderId, SingleResponse};
+pub use basic::BasicResponse;
 pub use cert_id::CertId;
 pub use request::OcspRequest;
 pub use response::{OcspResponse, ResponseStatus};
+pub use single::{CertStatus, OcspDefect, ResponderId, SingleResponse};
 
 use crate::error::Error;
 use crate::extension::Extension;

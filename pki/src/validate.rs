@@ -11,8 +11,13 @@
 //! * A list or answer that was made after the moment and knows nothing against a certificate is good evidence, as long as
 //!   the certificate had not expired when it was made.
 //!
-//! Work is bounded: a path has at most [`MAX_PATH`] certificates, and at most [`MAX_CHECKS`] signatures are looked at for
-//! one certificate.
+//! * A list without nextUpdate counts as long as there is no newer one; an answer without it, for
+//!   [`UNDATED_AGE`](crate::ocsp::UNDATED_AGE).
+//! * A list counts if it is signed by the key that signed the certificate; indirect lists are not supported.
+//! * extKeyUsage in the certificate of a CA does not limit what the CA issues.
+//!
+//! Work is bounded: a path has at most [`MAX_PATH`] certificates, and for one certificate at most [`MAX_CHECKS`] signatures of
+//! certificates and [`MAX_EVIDENCE_CHECKS`] of lists and answers are looked at.
 
 mod batch;
 mod cache;
@@ -41,6 +46,9 @@ use search::Search;
 pub const MAX_PATH: usize = 10;
 /// Most signatures that are looked at for one certificate.
 pub const MAX_CHECKS: u32 = 64;
+
+/// Most signatures of revocation lists and answers that are looked at for one certificate.
+pub const MAX_EVIDENCE_CHECKS: u32 = 256;
 
 /// What a missing revocation status means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use crate::algorithm::Defect;
 use crate::certificate::Certificate;
 use crate::validate::cache::{IssuerKey, Link};
-use crate::validate::report::{Code, Report, Verdict};
-use crate::validate::{MAX_CHECKS, MAX_PATH, Terms, Validator, check};
+use crate::validate::report::{Code, Report, Status, Verdict};
+use crate::validate::{MAX_CHECKS, MAX_EVIDENCE_CHECKS, MAX_PATH, Terms, Validator, check};
 
 /// A certificate that a path may lead through.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub(super) struct Search<'a> {
     /// Whether the judged certificate is signed by the key of one in the pool, where that is known already.
     preset: Vec<(usize, Result<(), Defect>)>,
     checks: u32,
+    evidence_checks: u32,
     best: Option<Report>,
     dead_end: Option<DeadEnd>,
 }
@@ -49,7 +50,17 @@ impl<'a> Search<'a> {
         others: &'a [Certificate],
         terms: Terms,
     ) -> Self {
-        Self { validator, terms, judged, others, preset: Vec::new(), checks: 0, best: None, dead_end: None }
+        Self {
+            validator,
+            terms,
+            judged,
+            others,
+            preset: Vec::new(),
+            checks: 0,
+            evidence_checks: 0,
+            best: None,
+            dead_end: None,
+        }
     }
 
     pub(super) fn with_preset(self, preset: Vec<(usize, Result<(), Defect>)>) -> Self {
@@ -102,9 +113,16 @@ impl<'a> Search<'a> {
 
     /// Whether another signature may be looked at. All count, those too of which the result is known: a verdict does not
     /// depend on what was asked before.
-    pub(super) fn take_check(&mut self) -> bool {
+    fn take_check(&mut self) -> bool {
         let may = self.checks < MAX_CHECKS;
         self.checks = self.checks.saturating_add(1);
+        may
+    }
+
+    /// The same for the signature of a list or an answer.
+    pub(super) fn take_evidence_check(&mut self) -> bool {
+        let may = self.evidence_checks < MAX_EVIDENCE_CHECKS;
+        self.evidence_checks = self.evidence_checks.saturating_add(1);
         may
     }
 
@@ -161,7 +179,7 @@ impl<'a> Search<'a> {
                 self.extend(path)
             } else {
                 let text = format!("no trust anchor within {MAX_PATH} certificates");
-                self.end(path, Code::PathTooLong, text);
+                self.end(path, Code::TooMuchWork, text);
                 false
             };
             if over {
@@ -295,15 +313,10 @@ pub(super) fn describe(certificate: &Certificate) -> String {
 }
 
 impl Report {
-    pub(super) fn of(path: Vec<Certificate>) -> Self {
-        let statuses = vec![super::Status::NotAsked; path.len()];
-        Self {
-            verdict: Verdict::Valid,
-            reasons: Vec::new(),
-            notes: Vec::new(),
-            path,
-            statuses,
-            policies: None,
-        }
+    /// Nothing is wrong yet. `complete`: the path ends with a trust anchor.
+    pub(super) fn of(path: Vec<Certificate>, complete: bool) -> Self {
+        let statuses = vec![Status::NotAsked; path.len()];
+        let (reasons, notes) = (Vec::new(), Vec::new());
+        Self { verdict: Verdict::Valid, reasons, notes, path, complete, statuses, policies: None }
     }
 }

@@ -5,6 +5,7 @@ mod answers;
 mod any_bytes;
 mod certificates;
 mod issuer;
+mod keys;
 mod lists;
 mod paths;
 mod revocation;

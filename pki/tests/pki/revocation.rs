@@ -233,3 +233,17 @@ fn malformed_lists_are_none() {
     }
     assert!(RevocationList::from_der(&[&good[..], &[0]].concat()).is_err());
 }
+
+#[test]
+fn too_many_lists_cost_only_the_oldest() {
+    let world = World::new();
+    let may = "2026-05-01T00:00:00Z";
+    let old = |minute: usize| {
+        let made = format!("2026-04-01T{:02}:{:02}:00Z", minute / 60, minute % 60);
+        world.list((&made, "2026-04-03T00:00:00Z"), &[])
+    };
+    let mut lists: Vec<RevocationList> = (0..300).map(old).collect();
+    lists.push(world.list(CURRENT, &[entry(3, may, &[])]));
+    assert_eq!(world.outcome(&lists), revoked(may, may, RevocationReason::Unspecified, &[Code::Revoked]));
+    assert_eq!(world.notes(&lists), [Code::UnusedEvidence]);
+}

@@ -35,13 +35,16 @@ fn a_stamp_of_tongsuo() {
     assert!(report.has(Code::UnknownIssuer), "the certificate that comes along is not trusted");
 }
 
+/// Attributes that bind the certificate.
+type Bindings = Vec<(&'static str, Vec<u8>)>;
+
 /// What goes into a token.
 struct Stamp {
     authority: Party,
     certificate: Vec<u8>,
     type_id: &'static str,
     content_type: &'static str,
-    bindings: Vec<(&'static str, Vec<u8>)>,
+    bindings: Bindings,
     extensions: Vec<u8>,
     with_certificate: bool,
     signers: usize,
@@ -150,7 +153,7 @@ fn types_and_hashes_of_both_worlds() {
 #[test]
 fn the_binding_of_the_certificate() {
     let stamp = || Stamp::new(stamping());
-    let bound = |by: &dyn Fn(&Stamp) -> Vec<(&'static str, Vec<u8>)>| {
+    let bound = |by: &dyn Fn(&Stamp) -> Bindings| {
         let stamp = stamp();
         Stamp { bindings: by(&stamp), ..stamp }.check()
     };

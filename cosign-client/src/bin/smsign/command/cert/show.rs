@@ -9,7 +9,7 @@ use pki::{
     extension_name, key_purpose_name,
 };
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::load::MAX_CERTIFICATES;
 use crate::{
@@ -30,11 +30,12 @@ pub(super) fn run(arguments: &CertShow, context: &Context) -> Result<Outcome, Fa
         let content = files::read_small(path, MAX_CERTIFICATES)?;
         let all = Certificate::all(&content)
             .map_err(|error| Error::BadFile { path: path.clone(), what: error.to_string() })?;
-        let certificates: Vec<Value> =
-            all.iter().map(|certificate| Value::Object(fields(certificate))).collect();
         lines.push(format!("file: {}", path_text(path)));
-        for certificate in &certificates {
-            show("certificate", certificate, 0, &mut lines);
+        let mut certificates: Vec<Value> = Vec::new();
+        for fields in all.iter().map(fields) {
+            lines.push("certificate".into());
+            fields.iter().for_each(|(name, value)| show(&name.replace('_', " "), value, 1, &mut lines));
+            certificates.push(Value::Object(fields.into_iter().collect()));
         }
         shown.push(json!({ "file": path_text(path), "certificates": certificates }));
     }
@@ -46,12 +47,12 @@ fn texts<T: Display>(items: impl IntoIterator<Item = T>) -> Value {
     items.into_iter().map(|item| Value::String(item.to_string())).collect()
 }
 
-/// Everything that a certificate says, unverified.
-fn fields(certificate: &Certificate) -> Map<String, Value> {
-    let mut fields = Map::new();
+/// Everything that a certificate says, unverified, in an order for people.
+fn fields(certificate: &Certificate) -> Vec<(String, Value)> {
+    let mut fields = Vec::new();
     let mut put = |name: &str, value: Value| {
         if !value.is_null() {
-            fields.insert(name.into(), value);
+            fields.push((name.into(), value));
         }
     };
     put("version", json!(certificate.version()));
