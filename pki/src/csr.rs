@@ -14,6 +14,7 @@
 
 mod attributes;
 mod response;
+mod subject;
 mod write;
 
 use core::fmt;
@@ -29,7 +30,8 @@ use sm_primitives::sm2::{DistId, PublicKey, Signature, dsa};
 pub use self::{
     attributes::{Attributes, Extension},
     response::Response,
-    write::{AttributeForm, Builder, SubjectAttribute, Unsigned},
+    subject::SubjectAttribute,
+    write::{AttributeForm, Builder, Unsigned},
 };
 use crate::{
     Error,

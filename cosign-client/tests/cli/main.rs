@@ -31,7 +31,15 @@ fn sign(key: &PrivateKey, distid: &DistId, message: &[u8]) -> sm_primitives::sm2
 #[test]
 fn help_documents_pin_and_exit_codes() {
     let help = String::from_utf8(Desk::new().expect(0, &["--help"]).stdout).unwrap();
-    for text in ["Exit codes:", "130  interrupted", "SMSIGN_PIN", "--pin-file", "--transport", "--json"] {
+    for text in [
+        "Exit codes:",
+        "130  interrupted",
+        "SMSIGN_PIN",
+        "--pin-file",
+        "SMSIGN_KEY_PASSWORD",
+        "--password-file",
+        "--json",
+    ] {
         assert!(help.contains(text), "{text}");
     }
     Desk::new().expect(0, &["--version"]);

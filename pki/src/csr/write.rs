@@ -1,89 +1,25 @@
 //! Making requests. The signature comes from elsewhere: a file, a security module, two parties.
 
 use der::asn1::ObjectIdentifier;
-use envelope::der::{BIT_STRING, CONSTRUCTED, OCTET_STRING, OID, SEQUENCE, SET, context, element};
+use envelope::der::{BIT_STRING, CONSTRUCTED, NULL, OCTET_STRING, OID, SEQUENCE, SET, context, element};
 use sm_primitives::sm2::{DistId, PublicKey, Signature, dsa};
 
 use super::{
-    Extension, SM2_WITH_SM3,
+    Extension, SM2_WITH_SM3, SubjectAttribute,
     attributes::{CHALLENGE, COORDINATE, EXTENSION_REQUEST, TEMPORARY_KEY, TEMPORARY_KEY_HEAD},
+    subject::{PRINTABLE_STRING, is_printable},
 };
 use crate::{Error, asn1, pkcs8};
 
-const UTF8_STRING: u8 = 0x0c;
-const PRINTABLE_STRING: u8 = 0x13;
-const IA5_STRING: u8 = 0x16;
 const BOOLEAN: u8 = 0x01;
 
-/// An attribute of the subject's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SubjectAttribute {
-    /// C, two letters.
-    Country,
-    /// ST.
-    Province,
-    /// L.
-    Locality,
-    /// O.
-    Organization,
-    /// OU.
-    OrganizationalUnit,
-    /// CN.
-    CommonName,
-    /// serialNumber.
-    SerialNumber,
-    /// emailAddress.
-    Email,
-}
-
-impl SubjectAttribute {
-    /// Object identifier, string type, and the most characters. Source: RFC 5280, A.1.
-    const fn form(self) -> (ObjectIdentifier, u8, usize) {
-        const fn x520(id: &str) -> ObjectIdentifier {
-            ObjectIdentifier::new_unwrap(id)
-        }
-        match self {
-            Self::Country => (x520("2.5.4.6"), PRINTABLE_STRING, 2),
-            Self::Province => (x520("2.5.4.8"), UTF8_STRING, 128),
-            Self::Locality => (x520("2.5.4.7"), UTF8_STRING, 128),
-            Self::Organization => (x520("2.5.4.10"), UTF8_STRING, 64),
-            Self::OrganizationalUnit => (x520("2.5.4.11"), UTF8_STRING, 64),
-            Self::CommonName => (x520("2.5.4.3"), UTF8_STRING, 64),
-            Self::SerialNumber => (x520("2.5.4.5"), PRINTABLE_STRING, 64),
-            Self::Email => (x520("1.2.840.113549.1.9.1"), IA5_STRING, 255),
-        }
-    }
-
-    fn encode(self, value: &str) -> Result<Vec<u8>, Error> {
-        let (id, tag, most) = self.form();
-        let characters = value.chars().count();
-        let permitted = match tag {
-            PRINTABLE_STRING => value.chars().all(is_printable),
-            IA5_STRING => value.is_ascii(),
-            _ => true,
-        };
-        let length = if self == Self::Country { characters == 2 } else { (1..=most).contains(&characters) };
-        if !permitted || !length || value.chars().any(char::is_control) {
-            return Err(Error::Unusable("value of a subject's attribute: its length or its characters"));
-        }
-        let pair = element(SEQUENCE, &[&asn1::oid(id), &element(tag, &[value.as_bytes()])]);
-        Ok(element(SET, &[&pair]))
-    }
-}
-
-/// PrintableString. Source: ITU-T X.680, 41.4.
-fn is_printable(c: char) -> bool {
-    c.is_ascii_alphanumeric() || " '()+,-./:=?".contains(c)
-}
-
-/// How attributes are written.
+/// How attributes, and the parameters of the signature's algorithm, are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AttributeForm {
-    /// With the SET around the value: PKCS#10 and GM/T 0092.
+    /// With the SET around the value, and without parameters: PKCS#10 and GM/T 0092.
     #[default]
     Standard,
-    /// Without: as CFCA reads it.
+    /// Without the SET, and with NULL: as CFCA's tools write it.
     Cfca,
 }
 
@@ -183,7 +119,7 @@ impl Builder {
         let attributes = element(context(0) | CONSTRUCTED, &slices(&attributes));
         let version = asn1::number(0);
         let info = element(SEQUENCE, &[&version, &subject, &self.key.to_spki_der(), &attributes]);
-        Ok(Unsigned { info, key: self.key })
+        Ok(Unsigned { info, key: self.key, form: self.form })
     }
 
     fn attribute(&self, id: ObjectIdentifier, value: &[u8]) -> Vec<u8> {
@@ -227,6 +163,7 @@ fn extensions(extensions: &[Extension]) -> Result<Vec<u8>, Error> {
 pub struct Unsigned {
     info: Vec<u8>,
     key: PublicKey,
+    form: AttributeForm,
 }
 
 impl Unsigned {
@@ -248,8 +185,12 @@ impl Unsigned {
     /// [`Error::InvalidSignature`] if it is not one of this request's key over this request.
     pub fn assemble(self, signature: &Signature) -> Result<Vec<u8>, Error> {
         dsa::verify_digest(&self.key, &self.digest(), signature).map_err(|_| Error::InvalidSignature)?;
-        // GM/T 0092 has the algorithm without parameters.
-        let algorithm = asn1::algorithm(SM2_WITH_SM3, &[]);
+        // GM/T 0092 has the algorithm without parameters, CFCA's tools with NULL.
+        let parameters: &[u8] = match self.form {
+            AttributeForm::Standard => &[],
+            AttributeForm::Cfca => &[NULL, 0],
+        };
+        let algorithm = asn1::algorithm(SM2_WITH_SM3, parameters);
         let signature = element(BIT_STRING, &[&[0], &signature.to_der()]);
         Ok(element(SEQUENCE, &[&self.info, &algorithm, &signature]))
     }

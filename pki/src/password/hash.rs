@@ -8,7 +8,7 @@ use pbkdf2::{
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use sm_primitives::sm3;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     Error,
@@ -101,7 +101,7 @@ impl Hash {
             Self::Sm3 => {
                 let mut hasher = sm3::Sm3::new();
                 parts.iter().for_each(|part| hasher.update(part));
-                Zeroizing::new(hasher.finalize().to_vec())
+                Zeroizing::new(Zeroizing::new(hasher.finalize()).to_vec())
             }
         }
     }
@@ -143,5 +143,8 @@ impl Hash {
 fn digest<D: Digest>(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     let mut hasher = D::new();
     parts.iter().for_each(|part| hasher.update(part));
-    Zeroizing::new(hasher.finalize().to_vec())
+    let mut out = hasher.finalize();
+    let digest = Zeroizing::new(out.to_vec());
+    out.as_mut_slice().zeroize();
+    digest
 }

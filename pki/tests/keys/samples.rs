@@ -3,10 +3,11 @@
 use envelope::name;
 use pki::{
     Error,
-    csr::{Request, SubjectKey},
+    csr::{AttributeForm, Builder, Request, SubjectAttribute, SubjectKey},
     key_file::KeyFile,
     pkcs12::Pkcs12,
 };
+use sm_primitives::sm2::Signature;
 
 use crate::support::{key_of_hex, locked, only, same, sample, unlocked};
 
@@ -55,6 +56,45 @@ fn keys_of_cfca_requests() {
     assert_eq!(request.algorithm().to_string(), "RSA with SHA-256");
     for key in [Some(request.key()), request.attributes().temporary_key.as_ref()] {
         assert!(matches!(key, Some(SubjectKey::Other(algorithm)) if algorithm.to_string() == "RSA"));
+    }
+}
+
+/// With the same content, key and signature the same bytes come out.
+#[test]
+fn a_request_for_cfca_is_written_as_by_sadk() {
+    let Some(bytes) = sample("csr/cfca_sadk_dualkey.csr.pem") else { return };
+    let request = Request::read(&bytes).unwrap();
+    let (SubjectKey::Sm2(key), Some(SubjectKey::Sm2(temporary))) =
+        (request.key(), &request.attributes().temporary_key)
+    else {
+        panic!("keys of SM2")
+    };
+    let unsigned = Builder::new(*key)
+        .subject(SubjectAttribute::CommonName, "certRequisition")
+        .subject(SubjectAttribute::Organization, "CFCA TEST CA")
+        .subject(SubjectAttribute::Country, "CN")
+        .challenge("111111")
+        .temporary_key(*temporary)
+        .form(AttributeForm::Cfca)
+        .build()
+        .unwrap();
+    assert_eq!(unsigned.info(), request.info());
+    let der = envelope::armor::decode(&bytes).unwrap();
+    // BIT STRING: tag, length, no unused bits; 71 bytes of signature.
+    let signature = Signature::from_der(&der[der.len() - 71..]).unwrap();
+    assert_eq!(unsigned.assemble(&signature).unwrap(), der);
+}
+
+/// All but salt, number of iterations, initial vector and ciphertext.
+#[test]
+fn an_encrypted_key_is_laid_out_as_by_gmssl() {
+    let Some(bytes) = sample("gmt0010/gmssl/enc.key") else { return };
+    let theirs = envelope::armor::decode(&bytes).unwrap();
+    let ours = pki::pkcs8::encrypt(&crate::support::key("layout"), "1234", &mut getrandom::SysRng).unwrap();
+    assert_eq!(ours.len(), theirs.len());
+    let free = [35..51, 53..56, 86..102, 105..ours.len()];
+    for (at, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        assert!(ours == theirs || free.iter().any(|range| range.contains(&at)), "byte {at}");
     }
 }
 
