@@ -238,8 +238,8 @@ fn loops_and_long_paths_end() {
 
 #[test]
 fn work_is_bounded() {
-    // Many CAs of one name, each of which certifies each.
-    let parties: Vec<Party> = (0..8).map(|n| Party::new(&format!("CA {n}"))).collect();
+    // CAs that all certify each other: more paths than anybody could try.
+    let parties: Vec<Party> = (0..12).map(|n| Party::new(&format!("CA {n}"))).collect();
     let mut others = Vec::new();
     for subject in &parties {
         for issuer in &parties {
@@ -249,7 +249,7 @@ fn work_is_bounded() {
         }
     }
     let report = Validator::new().validate(&leaf().issue(&Party::new("x"), &parties[0]), &others, now());
-    assert_eq!(codes(&report), [Code::UnknownIssuer, Code::TooMuchWork]);
+    assert_eq!(codes(&report), [Code::TooMuchWork, Code::TooMuchWork], "too long, and too many");
 }
 
 #[test]
