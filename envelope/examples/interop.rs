@@ -1,5 +1,5 @@
-//! Our side of `tests/interop`: reads the messages `bc-*` of a folder with its `key.hex`, `cert.der` and `plain`, and
-//! writes `our-*` for others to read. The same in its folder `gmssl`, where there are two keys, `a` and `b`.
+//! Our side of `tests/interop`: reads the messages `bc-*` and `tongsuo-*` of a folder with its `key.hex`, `cert.der` and
+//! `plain`, and writes `our-*` for others to read. The same in its folder `gmssl`, where there are two keys, `a` and `b`.
 //!
 //! `cargo run -p envelope --example interop -- FOLDER`
 #![expect(clippy::print_stdout, reason = "a report")]
@@ -23,18 +23,16 @@ fn main() -> Outcome {
     let certificate = fs::read(folder.join("cert.der"))?;
     let plain = fs::read(folder.join("plain"))?;
 
-    for kind in ["attributes", "direct"] {
-        for placement in ["attached", "detached"] {
-            let name = format!("bc-{kind}-{placement}");
-            let Ok(message) = fs::read(folder.join(&name)) else { continue };
-            let detached = (placement == "detached").then_some(&plain[..]);
-            let read = simple::verify(Compat::STRICT, &message, detached, &[])?;
-            let [verdict] = &read.verdicts[..] else { return Err("one signer".into()) };
-            let rule = verdict.result.map_err(|error| format!("{name}: {error}"))?;
-            if read.content.is_some_and(|content| content != plain) {
-                return Err(format!("{name}: another content").into());
+    for tool in ["bc", "tongsuo"] {
+        for kind in ["attributes", "direct"] {
+            for placement in ["attached", "detached"] {
+                let name = format!("{tool}-{kind}-{placement}");
+                let message = fs::read(folder.join(&name))?;
+                let detached = (placement == "detached").then_some(&plain[..]);
+                // Tongsuo has no Z where there are no attributes.
+                let switch = ((tool, kind) == ("tongsuo", "direct")).then_some(Switch::NoZContent);
+                read_signed(&name, &message, detached, switch, &plain)?;
             }
-            println!("we read {name}: {rule}, quirks: {}", read.signatures.quirks());
         }
     }
 
@@ -95,26 +93,30 @@ fn gmssl(folder: &Path, plain: &[u8]) -> Outcome {
         fs::write(folder.join(format!("our-two-{len}")), two)?;
     }
 
-    gmssl_signed(folder, plain)?;
+    let signed = fs::read(folder.join("signed"))?;
+    read_signed("GmSSL's signed", &signed, None, Some(Switch::NoZContentInfo), plain)?;
     gmssl_primitives(folder, plain, &a, &b)
 }
 
-fn gmssl_signed(folder: &Path, plain: &[u8]) -> Outcome {
-    let message = fs::read(folder.join("signed"))?;
-    if simple::verify(Compat::STRICT, &message, None, &[])?
-        .verdicts
-        .iter()
-        .any(|verdict| verdict.result.is_ok())
-    {
-        return Err("signed: a signature without Z holds where nobody asked for that".into());
+/// Reads a signedData of one signer. If it takes a switch, then it must not hold without.
+fn read_signed(
+    name: &str,
+    message: &[u8],
+    detached: Option<&[u8]>,
+    switch: Option<Switch>,
+    plain: &[u8],
+) -> Outcome {
+    let strict = simple::verify(Compat::STRICT, message, detached, &[])?;
+    if switch.is_some() && strict.verdicts.iter().any(|verdict| verdict.result.is_ok()) {
+        return Err(format!("{name}: holds where nobody asked for that").into());
     }
-    let read = simple::verify(Compat::STRICT.with(Switch::NoZContentInfo), &message, None, &[])?;
+    let read = simple::verify(switch.into_iter().collect(), message, detached, &[])?;
     let [verdict] = &read.verdicts[..] else { return Err("one signer".into()) };
-    let rule = verdict.result.map_err(|error| format!("signed: {error}"))?;
-    if read.content.as_deref() != Some(plain) {
-        return Err("signed: another content".into());
+    let rule = verdict.result.map_err(|error| format!("{name}: {error}"))?;
+    if read.content.is_some_and(|content| content != plain) {
+        return Err(format!("{name}: another content").into());
     }
-    println!("we read GmSSL's signed: {rule}, quirks: {}", read.signatures.quirks());
+    println!("we read {name}: {rule}, quirks: {}", read.signatures.quirks());
     Ok(())
 }
 

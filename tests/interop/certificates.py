@@ -2,13 +2,14 @@
 gmssl, and refused by them when a bit is turned. README.md has the layout of the folder.
 
     python3 certificates.py check FOLDER
-    python3 certificates.py make FOLDER     such a folder by the program gmssl
+    python3 certificates.py make FOLDER     such a folder by the program gmssl, and Tongsuo where that can not
 """
 
 import pathlib
 import sys
 import time
 
+import authority
 import gmssl_program
 import tongsuo
 import tongsuo_cms
@@ -57,8 +58,11 @@ class Folder:
 
     def check(self):
         crls = self.check_crls()
-        for name in ["root.pem", *self.names("sub.pem"), *self.names("leaf-*.pem"), *self.names("revoked-*.pem"), *self.names("tsa.pem")]:
-            self.check_certificate(name, crls)
+        for pattern in ("root.pem", "sub.pem", "leaf-*.pem", "revoked-*.pem", "tsa.pem"):
+            for name in self.names(pattern):
+                self.check_certificate(name, crls)
+        for name in self.names("leaf-*.key") + self.names("leaf-*.pk8"):
+            self.check_key(name)
         for name in self.names("*.csr"):
             self.check_request(name)
         for name in self.names("ocsp-*.der"):
@@ -78,7 +82,7 @@ class Folder:
             else:
                 tongsuo.verify_chain(certificate, between, self.root, self.at_time, crls)
         self.says("Tongsuo", name)
-        if len(unarmored(certificate)[0]) > 1024:
+        if len(unarmored(certificate)[0]) > gmssl_program.LONGEST:
             print(f"{name} is too long for GmSSL")
             return
         gmssl_program.verify_chain(certificate, between, self.root)
@@ -86,6 +90,18 @@ class Folder:
             must_refuse(gmssl_program.verify_chain, turned(certificate), between, self.root)
         gmssl_program.parse_certificate(certificate)
         self.says("GmSSL", name)
+
+    def check_key(self, name):
+        key, certificate, another = self.read(name), self.read(name[:-4] + ".pem"), self.root
+        if name.endswith(".pk8"):
+            tongsuo.check_private_key(key, certificate)
+            must_refuse(tongsuo.check_private_key, key, another)
+            self.says("Tongsuo", name, "reads")
+            return
+        gmssl_program.check_key_file(key, certificate)
+        must_refuse(gmssl_program.check_key_file, key, another)
+        must_refuse(gmssl_program.check_key_file, key, certificate, "another")
+        self.says("GmSSL", name, "signs with")
 
     def check_crls(self):
         """The CRLs, if there is one for every issuer."""
@@ -129,7 +145,7 @@ class Folder:
 
 def make(folder):
     folder.mkdir(exist_ok=True)
-    for name in ("root", "sub", "leaf-sign", "leaf-enc", "revoked-sign"):
+    for name in ("root", "sub", "leaf-sign", "leaf-enc", "revoked-gone"):
         gmssl("sm2keygen", "-pass", PASSWORD, "-out", folder / f"{name}.key", "-pubout", folder / f"{name}.pub")
     key = lambda name: ("-key", folder / f"{name}.key", "-pass", PASSWORD)
     subject = lambda name: ("-C", "CN", "-O", "Example", "-CN", f"interop {name}")
@@ -143,7 +159,7 @@ def make(folder):
         ("sub", "root", (*ca, "-path_len_constraint", 0)),
         ("leaf-sign", "sub", sign),
         ("leaf-enc", "sub", seal),
-        ("revoked-sign", "sub", sign),
+        ("revoked-gone", "sub", sign),
     ):
         request = folder / f"{name}.csr"
         gmssl("reqgen", *subject(name), *key(name), "-out", request)
@@ -153,11 +169,41 @@ def make(folder):
         entries = folder / f"{issuer}.entries"
         entries.touch()
         if issuer == "sub":
-            gmssl("certrevoke", "-in", folder / "revoked-sign.pem", "-reason", "keyCompromise", "-out", entries)
+            gmssl("certrevoke", "-in", folder / "revoked-gone.pem", "-reason", "keyCompromise", "-out", entries)
         following = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 30 * 86400))
         by = "-cacert", folder / f"{issuer}.pem", *key(issuer)
         number = "-crl_num", 1, "-gen_authority_key_id"
         gmssl("crlgen", "-in", entries, *by, "-next_update", following, *number, "-out", folder / f"{issuer}.crl")
+    for name in ("leaf-sign", "leaf-enc"):
+        d = gmssl_program.private_key((folder / f"{name}.key").read_bytes())
+        (folder / f"{name}.pk8").write_bytes(tongsuo.private_key_info(d))
+    add_responders(folder)
+
+
+def add_responders(folder):
+    """An authority for time stamps and a responder below the sub, and what they say; GmSSL has neither."""
+    sub, sub_key = (folder / "sub.pem").read_bytes(), gmssl_program.private_key((folder / "sub.key").read_bytes())
+    keys = {"tsa": b"\x03" * 32, "responder": b"\x04" * 32}
+    tsa = authority.certificate(keys["tsa"], "interop tsa", authority.STAMPING, sub, sub_key)
+    (folder / "tsa.pem").write_bytes(gmssl_program.pem("CERTIFICATE", tsa))
+    (folder / "content").write_bytes(b"interop")
+    (folder / "token.der").write_bytes(authority.token(b"interop", tsa, keys["tsa"]))
+    responder = authority.certificate(keys["responder"], "interop responder", authority.OCSP_SIGNING, sub, sub_key)
+    for name in ("leaf-sign", "revoked-gone"):
+        about, revoked = (folder / f"{name}.pem").read_bytes(), name.startswith("revoked")
+        response = authority.ocsp_response(about, sub, responder, keys["responder"], revoked)
+        (folder / f"ocsp-{name.partition('-')[2]}.der").write_bytes(response)
+    check_refusals(folder, sub, sub_key, tsa, keys["tsa"])
+
+
+def check_refusals(folder, sub, sub_key, tsa, key):
+    """Whoever is not certified for it gives neither time nor status."""
+    about = (folder / "leaf-sign.pem").read_bytes()
+    must_refuse(tongsuo.verify_ocsp, authority.ocsp_response(about, sub, tsa, key), sub, about)
+    certificate = lambda name, **options: authority.certificate(key, name, authority.STAMPING, sub, sub_key, **options)
+    loose, other = certificate("loose", critical=False), certificate("other")
+    must_refuse(tongsuo_cms.verify_timestamp, authority.token(b"interop", loose, key), loose, b"interop")
+    must_refuse(tongsuo_cms.verify_timestamp, (folder / "token.der").read_bytes(), other, b"interop")
 
 
 if __name__ == "__main__":

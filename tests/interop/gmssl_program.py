@@ -14,6 +14,7 @@ from der import armored, element, read, unarmored
 from tongsuo import holds
 
 PASSWORD, DEFAULT_ID = "interop", "1234567812345678"
+LONGEST = 1024
 PEERS = pathlib.Path(os.environ["INTEROP_PEERS"])
 PBES2, PBKDF2 = bytes.fromhex("06092a864886f70d01050d"), bytes.fromhex("06092a864886f70d01050c")
 HMAC_SM3, SM4_CBC = bytes.fromhex("06092a811ccf5501831102"), bytes.fromhex("06082a811ccf55016802")
@@ -51,7 +52,7 @@ class Files:
 
     def certificate(self, name, *certificates):
         # A longer one is written past the end of a buffer.
-        holds(all(len(unarmored(one)[0]) <= 1024 for one in certificates), "GmSSL reads certificates of 1024 bytes at most")
+        holds(all(len(unarmored(one)[0]) <= LONGEST for one in certificates), "a certificate is too long for GmSSL")
         return self.put(name, *(pem("CERTIFICATE", one) for one in certificates))
 
     def key(self, d):
@@ -80,6 +81,15 @@ def private_key(data, password=PASSWORD):
     key = _password_key(password, salt[1], int.from_bytes(iterations[1], "big"))
     info = read(read(tongsuo.sm4_decrypt("cbc", key, iv[1], encrypted[1]))[0][1])
     return read(read(info[2][1])[0][1])[1][1]
+
+
+def check_key_file(data, certificate, password=PASSWORD):
+    """The program signs with a key file, and the signature is that of the certificate."""
+    with Files() as files:
+        key = "-key", files.put("key", data), "-pass", password
+        gmssl("sm2sign", *key, "-id", DEFAULT_ID, "-in", files.put("message", b"interop"), "-out", files.path("signature"))
+        signature = files.path("signature").read_bytes()
+    tongsuo.verify_signature(tongsuo.public_key(certificate), b"interop", signature)
 
 
 def key_file(d, password=PASSWORD):
@@ -152,7 +162,8 @@ def verify_csr(csr):
     with Files() as files:
         key = files.key(bytes(31) + b"\x02")
         request, issuer = files.put("csr", pem("CERTIFICATE REQUEST", csr)), files.path("issuer")
-        gmssl("certgen", "-CN", "issuer", "-serial_len", 12, "-days", 9, "-key_usage", "keyCertSign", "-ca", *key, "-out", issuer)
+        options = "-CN", "issuer", "-serial_len", 12, "-days", 9, "-key_usage", "keyCertSign", "-ca"
+        gmssl("certgen", *options, *key, "-out", issuer)
         gmssl("reqsign", "-in", request, "-days", 9, "-cacert", issuer, *key, "-out", files.path("certificate"))
 
 

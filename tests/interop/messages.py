@@ -1,12 +1,13 @@
 """Messages between us, the program gmssl and Tongsuo's library.
 
-    python3 messages.py make FOLDER     two keys of GmSSL, and what it writes for them, into FOLDER/gmssl
+    python3 messages.py make FOLDER     two keys of GmSSL, and what it writes for them, into FOLDER/gmssl; FOLDER/tongsuo-*
     python3 messages.py check FOLDER    what we wrote, read by both
 """
 
 import pathlib
 import sys
 
+import authority
 import gmssl_program
 import tongsuo
 import tongsuo_cms
@@ -19,7 +20,20 @@ DATA = ("2a864886f70d010701", tongsuo_cms.GM + "0601040201")
 
 
 def make(folder):
-    plain, folder = (folder / "plain").read_bytes(), folder / "gmssl"
+    plain = (folder / "plain").read_bytes()
+    make_by_tongsuo(folder, plain)
+    make_by_gmssl(folder / "gmssl", plain)
+
+
+def make_by_tongsuo(folder, plain):
+    certificate, key = (folder / "cert.der").read_bytes(), key_of(folder / "key.hex")
+    for kind in ("attributes", "direct"):
+        for placement in ("attached", "detached"):
+            message = authority.cms_sign(plain, certificate, key, kind == "attributes", placement == "detached")
+            (folder / f"tongsuo-{kind}-{placement}").write_bytes(message)
+
+
+def make_by_gmssl(folder, plain):
     folder.mkdir(exist_ok=True)
     for name in ("a", "b"):
         key, certificate = folder / f"{name}.key", folder / f"{name}.pem"
@@ -93,9 +107,9 @@ def check_folder(folder, plain):
     for size in SIZES:
         for kind, names in (("one", "a"), ("two", "ab")):
             message = (folder / f"our-{kind}-{size}").read_bytes()
-            for index, name in enumerate(names):
+            for name in names:
                 equal(gmssl_program.cms_decrypt(message, keys[name], certificates[name]), plain[:size])
-                equal(tongsuo_cms.open_enveloped(message, tongsuo.private_key(keys[name]), index), plain[:size])
+                equal(tongsuo_cms.open_enveloped(message, tongsuo.private_key(keys[name])), plain[:size])
     print("GmSSL and Tongsuo open envelopes of ours for one and two, of sizes", SIZES)
 
     ciphertext, signature = (folder / "our-ciphertext").read_bytes(), (folder / "our-signature").read_bytes()

@@ -119,6 +119,19 @@ def private_key(d):
     return parse("AutoPrivateKey", element(0x30, b"\x02\x01\x00", ALGORITHM, element(4, inner)))
 
 
+def check_private_key(key, certificate):
+    """A key in PKCS#8 or as ECPrivateKey, without a password, is that of the certificate."""
+    require("X509_check_private_key", parse("X509", certificate), parse("AutoPrivateKey", key))
+
+
+def private_key_info(d):
+    """A key of 32 bytes in PKCS#8, without its public key."""
+    info = pointer("EVP_PKEY2PKCS8", private_key(d))
+    out = ctypes.create_string_buffer(number("i2d_PKCS8_PRIV_KEY_INFO", info, None))
+    number("i2d_PKCS8_PRIV_KEY_INFO", info, ctypes.byref(ctypes.c_void_p(ctypes.addressof(out))))
+    return out.raw
+
+
 def public_point(d):
     """04 || X || Y of a key of 32 bytes."""
     out = ctypes.c_void_p()
@@ -140,6 +153,15 @@ def verify_signature(key, message, signature):
     require("EVP_DigestVerifyInit", context, None, pointer("EVP_sm3"), None, key)
     size = ctypes.c_size_t
     require("EVP_DigestVerify", context, signature, size(len(signature)), message, size(len(message)))
+
+
+def sign(key, message):
+    """SM2 with SM3; the signature in DER."""
+    context = pointer("EVP_MD_CTX_new")
+    require("EVP_DigestSignInit", context, None, pointer("EVP_sm3"), None, key)
+    out, size = ctypes.create_string_buffer(128), ctypes.c_size_t(128)
+    require("EVP_DigestSign", context, out, ctypes.byref(size), message, ctypes.c_size_t(len(message)))
+    return out.raw[: size.value]
 
 
 def verify_digest(key, e, signature):

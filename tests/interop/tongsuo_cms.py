@@ -6,7 +6,7 @@ import ctypes
 
 import tongsuo
 from der import element, read, unarmored
-from tongsuo import holds, number, optional, pointer, require
+from tongsuo import Refused, holds, number, optional, pointer, require
 
 GM = "2a811ccf55"
 SM4, SM4_ECB, SM4_CBC, SM4_GCM = GM + "0168", GM + "016801", GM + "016802", GM + "016808"
@@ -59,11 +59,17 @@ def fields_of(message):
     return kind.hex(), read(fields)
 
 
-def open_enveloped(message, key, index=0):
-    """The content, by the recipient of this index."""
+def open_enveloped(message, key):
+    """The content, by the one recipient that the key opens: DER sorts them."""
     _, recipients, info = fields_of(message)[1]
-    entry = read(read(recipients[1])[index][1])
-    content_key = tongsuo.sm2_decrypt(key, entry[3][1])
+    content_keys = []
+    for _, entry, _ in read(recipients[1]):
+        try:
+            content_keys.append(tongsuo.sm2_decrypt(key, read(entry)[3][1]))
+        except Refused:
+            pass
+    holds(len(content_keys) == 1, f"the key opens {len(content_keys)} recipients")
+    content_key = content_keys[0]
     _, algorithm, ciphertext = read(info[1])
     identifier, *parameters = read(algorithm[1])
     holds(len(content_key) == 16, "the content key has another length")
