@@ -3,16 +3,25 @@
 
 use std::{collections::BTreeSet, io::Cursor};
 
-use cosign_tests::bid_kit::{self, NOT_BEFORE, key};
+use cosign_tests::{
+    bid_kit::{
+        self, NOT_BEFORE, key,
+        signature::{SIGNED_AT, SIGNING, certificate},
+        writer::Plan,
+    },
+    random::Seeded,
+};
 use envelope::{
     Error,
     bid::{BodyKey, InvalidBid, InvalidBid::*, Lock, Share, Structure, Whole},
+    cms::{Signer, Time},
+    error::{InvalidCertificate, InvalidMessage, InvalidSignature},
     io::{
         self,
         bid::{Bid, check_structure},
     },
 };
-use sm_primitives::sm2::{DistId, dsa};
+use sm_primitives::sm2::dsa;
 
 /// Where a defect shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,7 +107,7 @@ const TABLE: &[(&str, Step, InvalidBid)] = &[
     ("last-chunk-missing", Structure, ChunkTruncated(2)),
     ("chunk-foreign", Structure, ChunkForeign(1)),
     ("chunk-foreign-repaired", Body, ChunkTag(1)),
-    ("chunks-swapped-repaired", Body, ChunkTag(0)),
+    ("chunks-swapped-repaired", Body, ChunkMoved { place: 0, belongs: 1 }),
     ("chunk-length-over", Structure, ChunkLength(0)),
     ("chunk-length-short", Structure, ChunkLength(0)),
     ("chunk-length-zero", Structure, ChunkLength(2)),
@@ -106,7 +115,7 @@ const TABLE: &[(&str, Step, InvalidBid)] = &[
     ("chunk-flags-unknown", Structure, ChunkFlags(1)),
     ("chunk-index-huge", Structure, ChunkOrder { place: 1, found: u64::MAX }),
     ("last-flag-early", Structure, TrailingData),
-    ("last-flag-early-and-cut", Body, ChunkTag(1)),
+    ("last-flag-early-and-cut", Body, ChunkEnd(1)),
     ("last-flag-missing", Structure, ChunkLength(2)),
     ("ciphertext-changed", Body, ChunkTag(1)),
     ("tag-changed", Body, ChunkTag(2)),
@@ -123,6 +132,8 @@ const TABLE: &[(&str, Step, InvalidBid)] = &[
     ("signature-stripped", Structure, SignatureMissing),
     ("signature-added", Structure, SignatureUnexpected),
     ("signature-of-other-signer", Signature, SignatureSigner),
+    ("signature-of-two", Signature, SignatureSigner),
+    ("signature-of-nobody", Signature, SignatureMissing),
     ("commitment-wrong", Key, ShareMismatch(1)),
     ("commitment-of-secret-wrong", Key, ShareMismatch(1)),
     ("shares-swapped", Key, ShareMismatch(1)),
@@ -163,37 +174,24 @@ const TABLE: &[(&str, Step, InvalidBid)] = &[
 ];
 
 /// Broken in a way that no [`InvalidBid`] says: by what opens or verifies it.
-const OTHERS: &[(&str, Step, Broken)] = &[
-    ("slot-for-stranger", Key, Broken::Envelope(Error::MoreShares(1))),
-    ("signature-of-other-content", Signature, Broken::Signature),
-    ("signature-of-other-bid", Signature, Broken::Signature),
+#[rustfmt::skip]
+const OTHERS: &[(&str, Step, Error)] = &[
+    ("slot-for-stranger", Key, Error::MoreShares(1)),
+    ("signature-of-other-content", Signature, Error::InvalidSignature(InvalidSignature::ContentChanged)),
+    ("signature-of-other-bid", Signature, Error::InvalidSignature(InvalidSignature::ContentChanged)),
+    ("signature-of-other-attributes", Signature, Error::InvalidSignature(InvalidSignature::Wrong)),
+    ("signature-bare", Signature, Error::InvalidMessage(InvalidMessage::NotEnvelopedData)),
+    ("signature-with-content", Signature, Error::InvalidMessage(InvalidMessage::Malformed)),
+    ("signature-without-certificate", Signature, Error::InvalidSignature(InvalidSignature::NoCertificate)),
+    ("signature-with-other-certificate", Signature, Error::InvalidSignature(InvalidSignature::SigningCertificate)),
+    ("signature-with-certificate-for-decryption", Signature, Error::InvalidCertificate(InvalidCertificate::SigningKeyUsage)),
 ];
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Broken {
-    Envelope(Error),
-    /// It does not verify.
-    Signature,
-}
-
-impl From<io::Error> for Broken {
-    fn from(error: io::Error) -> Self {
-        match error {
-            io::Error::Envelope(error) => Self::Envelope(error),
-            io::Error::Io(error) => panic!("{error}"),
-        }
-    }
-}
-
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        Self::Envelope(error)
-    }
-}
-
-impl From<InvalidBid> for Broken {
-    fn from(defect: InvalidBid) -> Self {
-        Self::Envelope(defect.into())
+/// Nothing but bids is wrong here.
+fn of_envelope(error: io::Error) -> Error {
+    match error {
+        io::Error::Envelope(error) => error,
+        io::Error::Io(error) => panic!("{error}"),
     }
 }
 
@@ -206,7 +204,7 @@ fn structure(bytes: &[u8], piece: usize) -> Result<Whole, InvalidBid> {
     structure.finish()
 }
 
-fn body_key(bid: &Bid<Cursor<&[u8]>>) -> Result<BodyKey, Broken> {
+fn body_key(bid: &Bid<Cursor<&[u8]>>) -> Result<BodyKey, Error> {
     let (manifest, slots) = (bid.header().manifest(), bid.header().slots());
     let lock = slots.lock().map(|lock| Lock::open(&key("opening"), lock)).transpose()?;
     if let Some(lock) = &lock {
@@ -219,26 +217,26 @@ fn body_key(bid: &Bid<Cursor<&[u8]>>) -> Result<BodyKey, Broken> {
             match slot.unwrap(manifest, &key(holder)) {
                 Ok(share) => shares.push(share),
                 Err(Error::WrongKey) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
     }
-    Ok(BodyKey::derive(manifest, &shares, lock.as_ref().map(|lock| &lock.secret))?)
+    BodyKey::derive(manifest, &shares, lock.as_ref().map(|lock| &lock.secret))
 }
 
 /// Names and contents.
 type Files = Vec<(String, Vec<u8>)>;
 
 /// Goes all the way; the step that fails, and how.
-fn outcome(bytes: &[u8]) -> Result<Files, (Step, Broken)> {
+fn outcome(bytes: &[u8]) -> Result<Files, (Step, Error)> {
     let whole = structure(bytes, usize::MAX);
     for piece in [1, 1000] {
         let again = structure(bytes, piece);
         assert_eq!(again.as_ref().err(), whole.as_ref().err(), "the cut into pieces matters");
     }
-    let seeking = check_structure(&mut Cursor::new(bytes)).err().map(Broken::from);
+    let seeking = check_structure(&mut Cursor::new(bytes)).err().map(of_envelope);
     assert_eq!(seeking, whole.as_ref().err().map(|&defect| defect.into()), "seeking matters");
-    let bid = Bid::open(Cursor::new(bytes)).map_err(|error| (Structure, error.into()));
+    let bid = Bid::open(Cursor::new(bytes)).map_err(|error| (Structure, of_envelope(error)));
     if let Err(defect) = whole {
         // Opening needs the ends only; the middle shows on the way.
         return match bid {
@@ -247,11 +245,11 @@ fn outcome(bytes: &[u8]) -> Result<Files, (Step, Broken)> {
                 Err(error)
             }
             Ok(mut bid) => {
-                assert_eq!(bid.check_structure().map_err(Broken::from), Err(defect.into()));
+                assert_eq!(bid.check_structure().map_err(of_envelope), Err(defect.into()));
                 let key = body_key(&bid).unwrap();
                 let read = bid.unlock(key).and_then(|mut open| open.copy(0..u64::MAX, |_, _| Ok(())));
                 // Before all chunks are read, a last one among them has no name but this.
-                let read = read.map_err(Broken::from).unwrap_err();
+                let read = read.map_err(of_envelope).unwrap_err();
                 let early = defect == TrailingData && read == ChunkLength(0).into();
                 assert!(read == defect.into() || early, "{read:?}");
                 Err((Structure, defect.into()))
@@ -260,25 +258,16 @@ fn outcome(bytes: &[u8]) -> Result<Files, (Step, Broken)> {
     }
     let mut bid = bid?;
     let key = body_key(&bid).map_err(|error| (Key, error))?;
-    let statement = bid.statement(|_| Ok(())).map_err(|error| (Signature, error.into()))?;
-    let signed = bid.header().manifest().signer().is_some();
-    let verified = if signed { verify(&bid, &statement.to_bytes()) } else { Ok(()) };
-    let body = |error: io::Error| (Body, error.into());
+    let verified = bid.verify(|_| Ok(())).map_err(|error| (Signature, of_envelope(error)));
+    let body = |error: io::Error| (Body, of_envelope(error));
     let mut open = bid.unlock(key).map_err(body)?;
     let entries = open.index().entries().to_vec();
     let read = |entry: &envelope::bid::Entry| {
         Ok((entry.name().to_owned(), open.read(entry).map_err(body)?.to_vec()))
     };
     let files = entries.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    verified.map_err(|error| (Signature, error))?;
+    verified?;
     Ok(files)
-}
-
-fn verify(bid: &Bid<Cursor<&[u8]>>, statement: &[u8]) -> Result<(), Broken> {
-    let signer = *key("signer").public_key();
-    let signature = dsa::Signature::from_der(bid.signature()).map_err(|_| Broken::Signature)?;
-    bid.header().manifest().check_signer(&signer)?;
-    dsa::verify(&signer, &DistId::default(), statement, &signature).map_err(|_| Broken::Signature)
 }
 
 #[test]
@@ -286,12 +275,26 @@ fn what_is_right_opens() {
     for (name, bytes) in bid_kit::whole() {
         let files = outcome(&bytes).unwrap_or_else(|error| panic!("{name}: {error:?}"));
         assert_eq!(files.is_empty(), name == "right-empty");
-        let plan = bid_kit::writer::Plan::both();
+        let plan = Plan::both();
         if name == "right-both" {
             assert_eq!(files.iter().flat_map(|(_, text)| text).copied().collect::<Vec<_>>(), plan.content);
             assert_eq!(files[2].0, "报价.txt");
         }
     }
+}
+
+/// The writer of the kit and the product write the same signature.
+#[test]
+fn the_kit_signs_as_the_product_does() {
+    let bytes = Plan::signed().seal().bytes();
+    let mut bid = Bid::open(Cursor::new(&bytes[..])).unwrap();
+    let certificate = certificate("signer", key("signer").public_key(), SIGNING);
+    let signer = Signer::new(&certificate).unwrap().at(Time::from_unix(SIGNED_AT).unwrap());
+    let unsigned = bid.statement(|_| Ok(())).unwrap().unsigned(signer).unwrap();
+    let signature = dsa::sign_digest(&key("signer"), &unsigned.digests()[0], &mut Seeded::new(7)).unwrap();
+    assert_eq!(unsigned.complete(&[signature]).unwrap().detached().unwrap(), bid.signature());
+    let signatory = bid.verify(|_| Ok(())).unwrap().unwrap();
+    assert_eq!(signatory.certificate().as_der(), certificate);
 }
 
 #[test]

@@ -11,10 +11,13 @@ use std::{
 };
 
 use cosign_tests::{
+    bid_kit::key as key_of,
     pdf,
     process::{ServerFolder, Signer, failed, free_address, program, succeeded, wait_for},
+    seeds::{SIGNING, certificate},
 };
 use serde_json::Value;
+use sm_primitives::sm2::PublicKey;
 
 /// What OpenSSL says of a signature; `None` without OpenSSL.
 fn openssl_verifies(public: &Path, signature: &Path, file: &Path) -> Option<bool> {
@@ -437,4 +440,35 @@ fn commit_first_keys_work_like_the_others() {
     assert_eq!((of("commit").len(), of("reveal").len()), (2 * 5, 2 * 5));
     assert_eq!((signatures("commit"), signatures("reveal")), (0, 2 * (2 + 300 + 1)));
     assert_eq!(signatures("sign"), 2 * 2);
+}
+
+/// The certificate says which key of the store signs.
+#[test]
+fn a_message_is_signed_together_with_the_server() {
+    let folder = ServerFolder::new();
+    let server = folder.start();
+    let signer = Signer::with_keys(&folder, "http2");
+    let pem = succeeded(&signer.run(&["keys", "show", "--purpose", "sign", "--pem"]));
+    let key = PublicKey::from_spki_pem(&pem).unwrap();
+    let _ = signer.write("signer.crt", &certificate(&key, SIGNING));
+    let _ = signer.write("text", &[7; 100_000]);
+    let signatures = || folder.audit().iter().filter(|record| record["act"] == "sign").count();
+    let before = signatures();
+    for (dialect, rule) in [("standard", "attributes"), ("cfca", "content")] {
+        let sign = ["sign-message", "text", "--cert", "signer.crt", "--dialect", dialect, "--force"];
+        let signed = signer.json(&sign);
+        let verified = signer.json(&["verify-message", "text.p7s", "--out", "back", "--force"]);
+        let signature = &verified["signatures"][0];
+        assert_eq!((&signature["rule"], &signature["key_id"]), (&rule.into(), &signed["key_id"]));
+        assert_eq!(fs::read(signer.folder().join("back")).unwrap(), [7; 100_000]);
+        let detached = [&sign[..], &["--detached", "--key", "default"]].concat();
+        let _ = signer.json(&detached);
+        let _ = signer.json(&["verify-message", "text.p7s", "--content", "text"]);
+    }
+    assert_eq!(signatures(), before + 4);
+    server.stop();
+    let _ = signer.write("other.crt", &certificate(key_of("alice").public_key(), SIGNING));
+    failed(&signer.run(&["sign-message", "text", "--cert", "other.crt", "--out", "x"]), 7);
+    failed(&signer.run(&["sign-message", "text", "--cert", "signer.crt", "--out", "x"]), 6);
+    assert!(!signer.folder().join("x").exists());
 }

@@ -10,7 +10,9 @@ use std::{
 use cosign_tests::{
     process::{ServerFolder, Signer, is_quick, peak_memory, run_watched, succeeded},
     random::Seeded,
+    seeds::{SIGNING, certificate},
 };
+use sm_primitives::sm2::PublicKey;
 
 const MIB: u64 = 1 << 20;
 const LIMIT: u64 = 64 * MIB;
@@ -44,6 +46,9 @@ fn a_file_larger_than_the_memory_allowed_for_it() {
     let server = folder.start();
     let signer = Signer::with_keys(&folder, "quic");
     let plain = signer.folder().join("large");
+    let pem = succeeded(&signer.run(&["keys", "show", "--purpose", "sign", "--pem"]));
+    let key = PublicKey::from_spki_pem(&pem).unwrap();
+    let _ = signer.write("signer.crt", &certificate(&key, SIGNING));
     write_large(&plain, if is_quick() { 128 } else { 1024 });
 
     for arguments in [
@@ -51,6 +56,8 @@ fn a_file_larger_than_the_memory_allowed_for_it() {
         &["verify", "large"],
         &["encrypt", "large", "--to", "default"],
         &["decrypt", "large.p7", "--out", "opened"],
+        &["sign-message", "large", "--cert", "signer.crt"],
+        &["verify-message", "large.p7s", "--out", "verified"],
     ] {
         let (output, peak) = run_watched(&mut signer.command(arguments));
         succeeded(&output);
@@ -59,6 +66,7 @@ fn a_file_larger_than_the_memory_allowed_for_it() {
         assert!(peak < LIMIT, "{arguments:?}: {peak} bytes resident");
     }
     assert_equal(&plain, &signer.folder().join("opened"));
+    assert_equal(&plain, &signer.folder().join("verified"));
     let peak = peak_memory(server.pid()).unwrap();
     eprintln!("cosign-server: at most {} KiB resident", peak / 1024);
     assert!(peak < LIMIT, "the server: {peak} bytes resident");

@@ -5,6 +5,7 @@ use std::{fs, time::Duration};
 
 use cosign_client::clock;
 use cosign_tests::{
+    bid_kit::key,
     process::{ServerFolder, Signer, failed, is_quick, succeeded, wait_for},
     seeds::{SIGNING, certificate},
     tender::{Tender, assert_locked},
@@ -147,4 +148,72 @@ fn a_signed_bid_is_sealed_and_opened_at_its_time_by_command() {
     assert_eq!(opened["signature"]["key_id"], sealed["signer"]);
     assert_eq!(fs::read(signer.folder().join("opened/offer.txt")).unwrap(), b"7");
     server.stop();
+}
+
+/// Two servers, one of which is away: what the other one opens is opened.
+#[test]
+fn a_server_that_does_not_answer_keeps_no_bid_of_another_closed() {
+    let folders = [ServerFolder::new(), ServerFolder::new()];
+    let [first, second] = &folders;
+    let [at_first, at_second] = [first.start(), second.start()];
+    let signer = Signer::with_keys(first, "http2");
+    let address = second.address().to_string();
+    let ca = second.file("ca.pem");
+    let there = ["--server", &address, "--ca", ca.to_str().unwrap()];
+    let code = second.enrolment_code();
+    let keygen = ["keygen", "--purpose", "encrypt", "--label", "second", "--enrol-code", &code];
+    succeeded(&signer.run(&[&keygen[..], &there].concat()));
+    succeeded(&first.admin(&["opening-key", "create", "--label", "tenders"]));
+    succeeded(&second.admin(&["opening-key", "create", "--label", "tenders"]));
+    succeeded(&signer.at_server(&["opening-keys", "--out", "first.pem"]).output().unwrap());
+    succeeded(&signer.run(&[&["opening-keys", "--out", "second.pem"][..], &there].concat()));
+    let alice = key("alice");
+    let _ = signer.write("alice.key", alice.to_pkcs8_pem().as_bytes());
+    let _ = signer.write("alice.pem", alice.public_key().to_spki_pem().as_bytes());
+    let _ = signer.write("offer.txt", b"7");
+    for (name, to, opening_key) in [
+        ("lock-1.bid", "alice.pem", Some("first.pem")),
+        ("lock-2.bid", "alice.pem", Some("second.pem")),
+        ("share-2.bid", "second", None),
+        ("share-1.bid", "default", None),
+    ] {
+        let seal = ["seal-bid", "offer.txt", "--model", "bidder", "--to", to, "--out", name];
+        let lock = opening_key.map(|key| ["--not-before", "1", "--opening-key", key]);
+        succeeded(&signer.run(&[&seal[..], lock.as_ref().map_or(&[], |lock| lock)].concat()));
+    }
+
+    at_second.stop();
+    let bids = ["lock-1.bid", "lock-2.bid", "share-2.bid", "share-1.bid", "--private-key", "alice.key"];
+    let check = signer.run(&[&["--json", "check"][..], &bids].concat());
+    failed(&check, 6);
+    let report: Value = serde_json::from_slice(&check.stdout).unwrap();
+    for (bid, answered) in report["bids"].as_array().unwrap().iter().zip([true, false, false, true]) {
+        assert_eq!(bid["will_open"], answered, "{bid}");
+        if !answered {
+            assert_eq!(bid["code"], "unanswered");
+            assert!(bid["reason"].as_str().unwrap().contains(&address), "{bid}");
+        }
+    }
+    let open = signer.run(&[&["--json", "open-bid", "--out", "opened"][..], &bids].concat());
+    failed(&open, 6);
+    let report: Value = serde_json::from_slice(&open.stdout).unwrap();
+    let files = |list: &str| -> Vec<String> {
+        let list = report[list].as_array().unwrap().iter();
+        list.map(|bid| bid["file"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(files("bids"), ["lock-1.bid", "share-1.bid"]);
+    assert_eq!(files("failed"), ["lock-2.bid", "share-2.bid"]);
+    let rewrap = ["rewrap", "share-2.bid", "--to", "alice.pem", "--key", "second"];
+    assert!(failed(&signer.run(&rewrap), 6).contains(&address));
+
+    // One that refuses is one that does not answer.
+    let at_second = second.start();
+    succeeded(&signer.run(&["keys", "freeze", "second", "--yes"]));
+    let open = ["open-bid", "share-2.bid", "share-1.bid", "lock-2.bid", "--private-key", "alice.key"];
+    assert!(failed(&signer.run(&[&open[..], &["--out", "later"]].concat()), 4).contains("share-2.bid"));
+    for name in ["lock-2", "share-1"] {
+        assert_eq!(fs::read(signer.folder().join("later").join(name).join("offer.txt")).unwrap(), b"7");
+    }
+    at_first.stop();
+    at_second.stop();
 }

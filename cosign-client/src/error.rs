@@ -3,13 +3,13 @@
 mod next_step;
 mod text;
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
 use cosign_core::{ApiMisuse, Code, Detail, KeyId, Refusal, audit::Invalid};
 
 pub(crate) use self::text::duration_text;
-use self::text::{cause_text, pin_text};
-use crate::api::Problem;
+use self::text::{cause_text, pin_text, silent_text};
+use crate::{ServerAddress, api::Problem};
 
 /// Why an operation of the client failed. `Display` is the cause, [`Error::next_step`] the way out.
 #[derive(Debug, thiserror::Error)]
@@ -261,6 +261,15 @@ pub enum Error {
         until: String,
     },
 
+    /// A bid of which a share or the lock may be opened by servers that did not answer.
+    #[error("{} stays closed: {}", path.display(), silent_text(servers))]
+    Unanswered {
+        /// The bid.
+        path: PathBuf,
+        /// The servers that did not answer: at least one.
+        servers: Vec<SilentServer>,
+    },
+
     /// A call that the client role does not allow; a defect of the caller.
     #[error("{0}")]
     Misuse(cosign_core::Error),
@@ -273,6 +282,15 @@ pub enum Error {
     /// Stopped by the caller, or cut off by the program's end.
     #[error("interrupted")]
     Interrupted,
+}
+
+/// A server that gave no answer to a question that several are asked.
+#[derive(Clone, Debug)]
+pub struct SilentServer {
+    /// The server.
+    pub server: ServerAddress,
+    /// Why it gave none.
+    pub cause: Arc<Error>,
 }
 
 /// Groups of errors that a caller handles alike; the command line tool has one exit code for each.
@@ -327,6 +345,9 @@ impl Error {
             }
             Self::ArrivalUnconfirmed { .. } | Self::ArrivalUndone(_) | Self::ArrivalRefused(_) => {
                 Category::Key
+            }
+            Self::Unanswered { servers, .. } => {
+                servers.first().map_or(Category::Network, |silent| silent.cause.category())
             }
             Self::InvitationRefused(_) | Self::ShareRefused | Self::Closed { .. } => Category::Refused,
             Self::ImportRefused(_) | Self::NotRecoverable(_) => Category::Refused,
@@ -409,6 +430,7 @@ impl Error {
             Self::BidSignature { .. } => "bid_signature",
             Self::NoOpeningKey(_) => "no_opening_key",
             Self::Closed { .. } => "closed",
+            Self::Unanswered { .. } => "unanswered",
             Self::Misuse(_) => "misuse",
             Self::RandomFailed => "random_failed",
             Self::Internal(_) => "internal",

@@ -65,7 +65,7 @@ pub use client::{
     LockAnswer, LogHead, OpeningKey, Recovery, Renewed, SealedLock, ShareRequest, Step,
 };
 pub use connection::{Connection, Resend, Target, Transport};
-pub use error::{Category, Error};
+pub use error::{Category, Error, SilentServer};
 pub use store::{
     DEFAULT_LABEL, Device, EvaluationLock, KeyInfo, MAX_LABEL, NewKeyInfo, REFRESH_AFTER_MS, Store,
     StoredKey, check_label,

@@ -19,6 +19,8 @@ mod header;
 mod index;
 mod lock;
 mod manifest;
+#[cfg(feature = "std")]
+mod misplaced;
 mod policy;
 mod sharing;
 mod signature;
@@ -32,6 +34,7 @@ pub(crate) mod internal {
     pub(crate) use super::{
         chunk::ChunkHead,
         index::IndexWriter,
+        misplaced::{Search, defect},
         trailer::{ChunkTree, TRAILER_LEN, check_presence, chunk_digest, signature_len, trailer},
     };
 }

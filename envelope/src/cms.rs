@@ -22,8 +22,9 @@
 //!
 //! Memory does not grow with the content; lengths are 64 bits wide. Reading holds a header of at most
 //! [`MAX_HEADER_LEN`] with at most [`MAX_RECIPIENTS`], then what follows the content, at most [`MAX_TRAILER_LEN`] or, of a
-//! signed message, [`MAX_SIGNATURES_LEN`] with at most [`MAX_SIGNERS`] and [`MAX_CERTIFICATES`], each a few times over;
-//! and the buffers of the caller.
+//! signed message, [`MAX_SIGNATURES_LEN`] with at most [`MAX_SIGNERS`], [`MAX_CERTIFICATES`] and [`MAX_CRLS`]. With what is
+//! made of it, a header takes at most 4 MiB and what follows the content at most 12 MiB; the functions of
+//! `envelope::io` add buffers of 512 KiB. `tests/allocation` has hostile messages that try.
 //!
 //! # What the formats do not protect
 //!
@@ -42,8 +43,10 @@
 //! is good**: until [`Opener::finish`] has returned `Ok`, or [`SignatureSet::verify`] has, write it to a temporary place,
 //! and keep it only then.
 //!
-//! A signature says that a key signed a content. Whether the certificate that names the key is to be trusted (chain,
-//! validity, revocation, key usage) is not looked at here.
+//! A signature says that a key signed a content, and if its attributes name a certificate by its hash
+//! (signingCertificateV2, or signingCertificate with SHA-1), that it did so under this one: another certificate of the same
+//! key does not pass for it. Whether the certificate is to be trusted (chain, validity, revocation, key usage) is not looked
+//! at here.
 //!
 //! # Dialects
 //!
@@ -67,7 +70,9 @@ mod recipients;
 mod scan;
 mod seal;
 mod sign;
+mod signed;
 mod signers;
+mod signing_certificate;
 mod time;
 mod verify;
 mod walker;
@@ -85,10 +90,9 @@ pub use quirk::{Quirk, Quirks};
 pub use recipients::MAX_RECIPIENTS;
 pub use scan::Scanner;
 pub use seal::{MAX_PLAINTEXT_LEN, Sealer, Sealing};
-pub use sign::{
-    SignedContent, SignedWriter, Signer, Signing, Unsigned, certificates_only, data_header, framed,
-};
-pub use signers::{MAX_CERTIFICATES, MAX_SIGNERS, SignatureSet, SignerInfo};
+pub use sign::{Signer, Signing, Unsigned};
+pub use signed::{SignedContent, SignedWriter, certificates_only, data_header, framed};
+pub use signers::{MAX_CERTIFICATES, MAX_CRLS, MAX_SIGNERS, SignatureSet, SignerInfo};
 pub use time::Time;
 pub use verify::{Rule, Verdict};
 pub use walker::{MAX_HEADER_LEN, MAX_SIGNATURES_LEN, MAX_TRAILER_LEN};

@@ -107,6 +107,8 @@ pub enum InvalidMessage {
     TooManyRecipients,
     /// More than [`MAX_CERTIFICATES`](crate::cms::MAX_CERTIFICATES) certificates.
     TooManyCertificates,
+    /// More than [`MAX_CRLS`](crate::cms::MAX_CRLS) certificate revocation lists.
+    TooManyCrls,
     /// More than [`MAX_SIGNERS`](crate::cms::MAX_SIGNERS) signers.
     TooManySigners,
     /// The fields after the content exceed [`MAX_TRAILER_LEN`](crate::cms::MAX_TRAILER_LEN), or in a signed message
@@ -152,6 +154,8 @@ pub enum InvalidSignature {
     ContentType,
     /// The content is not the one that was signed.
     ContentChanged,
+    /// The signed attributes name another certificate than the signature does, or one by a hash that is not known.
+    SigningCertificate,
     /// The signature is not of this content by this key.
     Wrong,
 }
@@ -238,6 +242,7 @@ impl fmt::Display for InvalidMessage {
             Self::HeaderTooLarge => "the header of the message exceeds 1 MiB",
             Self::TooManyRecipients => "the message has more than 1024 recipients",
             Self::TooManyCertificates => "the message has more than 256 certificates",
+            Self::TooManyCrls => "the message has more than 256 certificate revocation lists",
             Self::TooManySigners => "the message has more than 32 signers",
             Self::TrailerTooLarge => "the fields after the content exceed what they may take",
             Self::Version => "the message has an unknown version",
@@ -267,6 +272,7 @@ impl fmt::Display for InvalidSignature {
             Self::Attributes => "the signed attributes lack the digest or the type of the content",
             Self::ContentType => "the signed attributes name another content type",
             Self::ContentChanged => "the content is not the one that was signed",
+            Self::SigningCertificate => "the signature was made under another certificate of the signer",
             Self::Wrong => "the signature does not verify",
         })
     }

@@ -1,4 +1,4 @@
-"""Reads what was made for tests/interop with the Python package gmssl (SM2, SM3, SM4 of its own) and a small reader of DER.
+"""Reads what was made for tests/interop with the Python package gmssl (SM2, SM3, SM4 of its own).
 
     python3 check.py FOLDER
 """
@@ -8,22 +8,11 @@ import sys
 
 from gmssl import func, sm2, sm3, sm4
 
+from der import element, read
+
 GM = "2a811ccf55"
 SM3_ID, SM4_CBC, SM4_BARE = GM + "018311", GM + "016802", GM + "0168"
 MESSAGE_DIGEST, CONTENT_TYPE = "2a864886f70d010904", "2a864886f70d010903"
-
-
-def read(data):
-    """The elements of a DER body: tag, body, whole."""
-    elements = []
-    while data:
-        length, head = data[1], 2
-        if length & 0x80:
-            head += length & 0x7F
-            length = int.from_bytes(data[2:head], "big")
-        elements.append((data[0], data[head : head + length], data[: head + length]))
-        data = data[head + length :]
-    return elements
 
 
 def digest(data):
@@ -62,7 +51,7 @@ def verify(fields, key, plain, by_content_info=False):
     attributes = next((body for tag, body, _ in info if tag == 0xA0), None)
     covered = content
     if attributes is not None:
-        covered = b"\x31" + der_length(len(attributes)) + attributes
+        covered = element(0x31, attributes)
         values = {}
         for _, attribute, _ in read(attributes):
             (_, name, _), (_, value, _) = read(attribute)
@@ -77,13 +66,6 @@ def verify(fields, key, plain, by_content_info=False):
     else:
         holds = key.verify_with_sm3(f"{r:064x}{s:064x}", covered)
     assert holds, "the signature does not verify"
-
-
-def der_length(length):
-    if length < 0x80:
-        return bytes([length])
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes([0x80 | len(octets)]) + octets
 
 
 def main():

@@ -4,6 +4,7 @@
 //! error that each must give.
 
 mod cases;
+pub mod signature;
 pub mod writer;
 
 use sm_primitives::sm2::PrivateKey;

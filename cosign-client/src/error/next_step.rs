@@ -89,6 +89,9 @@ impl Error {
             Self::BidSignature { .. } => {
                 "keep nothing of it, and ask the bidder for the bid as it was signed; `check` shows whose signature it needs"
             }
+            Self::Unanswered { servers, .. } => {
+                return servers.first().and_then(|silent| silent.cause.next_step());
+            }
             Self::NoOpeningKey(_) => {
                 "`smsign opening-keys` lists them; the operator makes one with `cosign-server opening-key create`"
             }

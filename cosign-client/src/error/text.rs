@@ -2,7 +2,7 @@
 
 use cosign_core::KeyId;
 
-use super::Error;
+use super::{Error, SilentServer};
 
 pub(super) fn cause_text(cause: Option<&Error>) -> String {
     cause.map(|cause| format!(": {cause}")).unwrap_or_default()
@@ -56,6 +56,11 @@ pub(super) fn arrival_text(key_id: KeyId, cause: Option<&Error>) -> String {
             format!("{first}any command with this key completes it, {pin}")
         }
     }
+}
+
+pub(super) fn silent_text(servers: &[SilentServer]) -> String {
+    let one = |silent: &SilentServer| format!("{} did not answer ({})", silent.server, silent.cause);
+    servers.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 pub(super) fn pin_text(remaining: u8, retry_s: u32) -> String {

@@ -1,6 +1,6 @@
 //! Certificates of other tools, shown and judged.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
@@ -72,25 +72,30 @@ fn what_is_trusted_is_named() {
     let Some(root) = samples() else { return };
     let desk = Desk::new();
     let file = |name| path(&root, name);
-    let (root_ca, ca, leaf) =
-        (file("tlcp/chain-ca.crt"), file("tlcp/chain-ca.crt"), file("tlcp/server_sign.crt"));
+    let bundle = fs::read_to_string(file("tlcp/chain-ca.crt")).unwrap();
+    let mut blocks = bundle.split_inclusive("-----END CERTIFICATE-----");
+    let mut block = |name: &str| desk.write(name, blocks.next().unwrap()).to_str().unwrap().to_owned();
+    let (root_ca, ca, leaf) = (block("root.pem"), block("ca.pem"), file("tlcp/server_sign.crt"));
     // A CA beside the certificate is not trusted, an intermediate is not either, and nor is what is no CA.
     let other = file("gmt0010/gmssl/root.pem");
     let beside = verify(&desk, 1, &["--roots", &other, &leaf, &ca]);
     assert_eq!(beside.iter().map(found).collect::<Vec<_>>(), ["indeterminate unknown-issuer"; 2]);
-    let known = verify(&desk, 1, &["--roots", &other, "--intermediates", &ca, &leaf]);
+    let known =
+        verify(&desk, 1, &["--roots", &other, "--intermediates", &ca, "--intermediates", &root_ca, &leaf]);
     assert_eq!(found(&known[0]), "indeterminate unknown-issuer");
     assert_eq!(known[0]["path"].as_array().unwrap().len(), 3, "as far as it goes");
     let output = desk.expect(1, &["cert", "verify", "--roots", &leaf, &leaf]);
     assert!(String::from_utf8(output.stderr).unwrap().contains("is not a CA, so it is not trusted"));
-    assert_eq!(found(&verify(&desk, 0, &["--roots", &root_ca, &leaf])[0]), "valid");
+    assert_eq!(found(&verify(&desk, 0, &["--roots", &root_ca, "--intermediates", &ca, &leaf])[0]), "valid");
     desk.expect(2, &["cert", "verify", &leaf]);
     desk.expect(2, &["cert", "verify", "--roots", &root_ca, "--at", "yesterday", &leaf]);
     desk.expect(2, &["cert", "verify", "--roots", &root_ca, "--purpose", "nothing", &leaf]);
     desk.expect(9, &["cert", "verify", "--roots", &file("tlcp/server_sign.key"), &leaf]);
 
     // The path is a bundle, and a bundle is judged by its first certificate.
-    let bundle = desk.expect(0, &["cert", "chain", "--pem", "--roots", &root_ca, &leaf]).stdout;
+    let bundle = desk
+        .expect(0, &["cert", "chain", "--pem", "--roots", &root_ca, "--intermediates", &ca, &leaf])
+        .stdout;
     desk.write("bundle.pem", bundle);
     let shown = desk.json(0, &["cert", "show", "bundle.pem"]);
     let subjects: Vec<&str> = shown["files"][0]["certificates"]

@@ -8,7 +8,7 @@ use std::{
 
 use getrandom::SysRng;
 use serde_json::Value;
-use sm_primitives::sm2::PrivateKey;
+use sm_primitives::sm2::{PrivateKey, PublicKey};
 use tempfile::TempDir;
 
 /// A folder to work in, with a key store of its own.
@@ -64,6 +64,18 @@ impl Desk {
         error["error"].clone()
     }
 
+    /// Runs and gives what was written to standard error.
+    pub(crate) fn said(&self, code: i32, arguments: &[&str]) -> String {
+        String::from_utf8(self.expect(code, arguments).stderr).unwrap()
+    }
+
+    /// A key pair as [`Desk::key_pair`], with a certificate `NAME.crt` of this name for it.
+    pub(crate) fn certified(&self, name: &str) -> PrivateKey {
+        let key = self.key_pair(name);
+        self.write(&format!("{name}.crt"), certificate(name, key.public_key(), None));
+        key
+    }
+
     /// A key pair as PEM files `NAME.key` and `NAME.pem`.
     pub(crate) fn key_pair(&self, name: &str) -> PrivateKey {
         let key = PrivateKey::generate(&mut SysRng).unwrap();
@@ -71,6 +83,33 @@ impl Desk {
         self.write(&format!("{name}.pem"), key.public_key().to_spki_pem());
         key
     }
+}
+
+/// A certificate of this name, with a keyUsage if one is given; who issued it nobody asks here.
+pub(crate) fn certificate(name: &str, key: &PublicKey, usage: Option<[u8; 2]>) -> Vec<u8> {
+    fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let body = parts.concat();
+        let len = u16::try_from(body.len()).unwrap().to_be_bytes();
+        let head = match body.len() {
+            0..=0x7f => vec![tag, len[1]],
+            0x80..=0xff => vec![tag, 0x81, len[1]],
+            _ => vec![tag, 0x82, len[0], len[1]],
+        };
+        [head, body].concat()
+    }
+    let algorithm = tlv(0x30, &[&[6, 8, 0x2a, 0x81, 0x1c, 0xcf, 0x55, 1, 0x83, 0x75]]);
+    let name = tlv(0x30, &[&[6, 3, 0x55, 4, 3], &tlv(0x0c, &[name.as_bytes()])]);
+    let name = tlv(0x30, &[&tlv(0x31, &[&name])]);
+    let time = tlv(0x17, &[b"260101000000Z"]);
+    let (version, validity) = (tlv(0xa0, &[&[2, 1, 2]]), tlv(0x30, &[&time, &time]));
+    let extensions = usage.map(|bits| {
+        let usage = tlv(0x30, &[&[6, 3, 0x55, 0x1d, 0x0f], &tlv(4, &[&tlv(3, &[&bits])])]);
+        tlv(0xa3, &[&tlv(0x30, &[&usage])])
+    });
+    let extensions = extensions.unwrap_or_default();
+    let key = key.to_spki_der();
+    let body = tlv(0x30, &[&version, &[2, 1, 5], &algorithm, &name, &validity, &name, &key, &extensions]);
+    tlv(0x30, &[&body, &algorithm, &tlv(3, &[&[0, 0x30, 0]])])
 }
 
 pub(crate) fn checked(code: i32, arguments: &[&str], output: Output) -> Output {

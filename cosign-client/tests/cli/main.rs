@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+mod bids;
 mod certificates;
 mod desk;
 mod envelopes;
 mod keys;
+mod messages;
 
 use std::{
     fs,

@@ -185,6 +185,17 @@ impl BodyKey {
         }
         self.gcm.open_in_place(&parsed.nonce(), head, text, tag).map_err(|_| InvalidBid::ChunkTag(place))
     }
+
+    /// Opens in place a chunk as if its head were this one, which is written into it: whether that is so. Otherwise the
+    /// text is gone.
+    #[cfg(feature = "std")]
+    pub(crate) fn open_as(&self, head: &ChunkHead, chunk: &mut [u8]) -> bool {
+        let parts = chunk.split_first_chunk_mut::<HEAD_LEN>();
+        let parts = parts.and_then(|(first, rest)| Some((first, rest.split_last_chunk_mut::<TAG_LEN>()?)));
+        let Some((first, (text, tag))) = parts else { return false };
+        *first = head.to_bytes();
+        self.gcm.open_in_place(&head.nonce(), first, text, tag).is_ok()
+    }
 }
 
 impl fmt::Debug for BodyKey {

@@ -73,6 +73,15 @@ pub enum InvalidBid {
     ChunkFlags(u64),
     /// The chunk was changed.
     ChunkTag(u64),
+    /// Another chunk of this bid, under the head of the one that belongs here.
+    ChunkMoved {
+        /// Where.
+        place: u64,
+        /// Which.
+        belongs: u64,
+    },
+    /// The chunk was made the last one and was not, or the other way: the bid was cut short, or something was added.
+    ChunkEnd(u64),
     /// More chunks, or a longer body, than a bid can have.
     TooManyChunks,
     /// The end of the file is not that of a bid.
@@ -115,7 +124,9 @@ impl InvalidBid {
             | Self::ChunkOrder { place, .. }
             | Self::ChunkLength(place)
             | Self::ChunkFlags(place)
-            | Self::ChunkTag(place) => Some(place),
+            | Self::ChunkTag(place)
+            | Self::ChunkMoved { place, .. }
+            | Self::ChunkEnd(place) => Some(place),
             _ => None,
         }
     }
@@ -164,6 +175,15 @@ impl fmt::Display for InvalidBid {
             Self::ChunkLength(place) => return write!(f, "chunk {place} has a wrong length"),
             Self::ChunkFlags(place) => return write!(f, "chunk {place} has unknown flags"),
             Self::ChunkTag(place) => return write!(f, "chunk {place} was changed"),
+            Self::ChunkMoved { place, belongs } => {
+                return write!(f, "what stands as chunk {place} belongs at place {belongs}");
+            }
+            Self::ChunkEnd(place) => {
+                return write!(
+                    f,
+                    "the end of the bid was moved: chunk {place} was sealed as the last one or not"
+                );
+            }
             Self::TooManyChunks => "the content is longer than 2^48 bytes",
             Self::Trailer => "the end of the bid is broken or missing",
             Self::TrailingData => "there are bytes after the end of the bid",

@@ -77,7 +77,7 @@ impl Statement {
         }
         let mut hasher = signatures.hasher(&[], Compat::STRICT);
         hasher.update(&self.to_bytes());
-        signatures.verify(signer, certificate.public_key(), &hasher.finish())?;
+        signatures.verify_certified(signer, &certificate, &hasher.finish())?;
         let time = signer.attributes().and_then(|attributes| attributes.signing_time());
         Ok(Signatory { certificate, time })
     }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::oid;
 use super::quirk::{Quirk, Quirks};
+use super::signing_certificate::CertificateHash;
 use super::time::Time;
 use crate::ber::{Reader, octets};
 use crate::der::{OCTET_STRING, OID, SEQUENCE, SET, element};
@@ -18,6 +19,8 @@ pub struct Attributes {
     content_type: Single<Vec<u8>>,
     message_digest: Single<Vec<u8>>,
     signing_time: Option<Time>,
+    /// What names the signer's certificate; `None`: in a way that fits none.
+    signing_certificates: Vec<Option<CertificateHash>>,
 }
 
 /// An attribute that must be there once, with one value.
@@ -50,6 +53,12 @@ impl Attributes {
         &self.encoding
     }
 
+    /// The signature was made under this certificate (DER), as far as the attributes say under which.
+    pub(super) fn fit_certificate(&self, certificate: &[u8]) -> bool {
+        let is_of = |hash: &CertificateHash| hash.is_of(certificate);
+        self.signing_certificates.iter().all(|hash| hash.as_ref().is_some_and(is_of))
+    }
+
     /// The encodings that the signature may be of: as received, then sorted.
     pub(super) fn encodings(&self) -> impl Iterator<Item = &[u8]> {
         core::iter::once(self.encoding.as_slice()).chain(self.sorted.as_deref())
@@ -73,6 +82,7 @@ impl Attributes {
             content_type: Single::Absent,
             message_digest: Single::Absent,
             signing_time: None,
+            signing_certificates: Vec::new(),
         };
         let mut elements = Vec::new();
         let mut list = Reader::new(body);
@@ -113,7 +123,7 @@ impl Attributes {
             oid::SIGNING_TIME => {
                 self.signing_time = single.and_then(|value| Time::from_der(value.tag, value.body));
             }
-            _ => {}
+            id => self.signing_certificates.extend(CertificateHash::read(id, single, quirks)),
         }
         Ok(())
     }

@@ -64,9 +64,18 @@ pub(crate) const CONTENT_TYPE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x0
 pub(crate) const MESSAGE_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x04];
 /// 1.2.840.113549.1.9.5
 pub(crate) const SIGNING_TIME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x05];
+/// 1.2.840.113549.1.9.16.2.12
+pub(crate) const SIGNING_CERTIFICATE: &[u8] =
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, 0x0c];
 /// 1.2.840.113549.1.9.16.2.47
 pub(crate) const SIGNING_CERTIFICATE_V2: &[u8] =
     &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, 0x2f];
+/// 2.16.840.1.101.3.4.2.1
+pub(crate) const SHA256: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+/// 2.16.840.1.101.3.4.2.2
+pub(crate) const SHA384: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02];
+/// 2.16.840.1.101.3.4.2.3
+pub(crate) const SHA512: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03];
 
 #[cfg(test)]
 mod tests {
@@ -103,7 +112,11 @@ mod tests {
             ("1.2.840.113549.1.9.3", CONTENT_TYPE),
             ("1.2.840.113549.1.9.4", MESSAGE_DIGEST),
             ("1.2.840.113549.1.9.5", SIGNING_TIME),
+            ("1.2.840.113549.1.9.16.2.12", SIGNING_CERTIFICATE),
             ("1.2.840.113549.1.9.16.2.47", SIGNING_CERTIFICATE_V2),
+            ("2.16.840.1.101.3.4.2.1", SHA256),
+            ("2.16.840.1.101.3.4.2.2", SHA384),
+            ("2.16.840.1.101.3.4.2.3", SHA512),
         ] {
             assert_eq!(ObjectIdentifier::new_unwrap(dotted).as_bytes(), encoding, "{dotted}");
         }

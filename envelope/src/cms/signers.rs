@@ -21,6 +21,8 @@ use crate::recipient::RecipientId;
 pub const MAX_SIGNERS: usize = 32;
 /// Most certificates in a message.
 pub const MAX_CERTIFICATES: usize = 256;
+/// Most certificate revocation lists in a message.
+pub const MAX_CRLS: usize = 256;
 
 /// What a message says about its content: type, and length if it stands there in one piece.
 #[derive(Clone, Debug)]
@@ -78,6 +80,7 @@ impl Trailer {
                     return Err(InvalidMessage::TooManyCertificates);
                 }
                 Field::Certificates => self.certificates.push(element.whole.to_vec()),
+                Field::Crls if self.crls.len() >= MAX_CRLS => return Err(InvalidMessage::TooManyCrls),
                 Field::Crls => self.crls.push(element.whole.to_vec()),
                 Field::Signers if element.tag != SEQUENCE => return Err(InvalidMessage::Malformed),
                 Field::Signers if self.signers.len() >= MAX_SIGNERS => {
@@ -122,7 +125,7 @@ impl SignatureSet {
         &self.certificates
     }
 
-    /// The certificate revocation lists in the order of the message, each as it came.
+    /// The certificate revocation lists in the order of the message, each as it came: 0 to [`MAX_CRLS`].
     #[must_use]
     pub fn crls(&self) -> &[Vec<u8>] {
         &self.crls
@@ -140,13 +143,13 @@ impl SignatureSet {
         self.quirks
     }
 
-    /// The certificate that a signature names: among `others`, then among those of the message. Its chain and its
-    /// validity are the caller's to check.
+    /// The certificate that a signature names: among `others`, or if none of them has that name among those of the
+    /// message; of several the one whose hash the attributes have. Its chain and its validity are the caller's to check.
     #[must_use]
     pub fn certificate_of(&self, signer: &SignerInfo, others: &[Certificate]) -> Option<Certificate> {
         let own = self.certificates.iter().filter_map(|der| Certificate::parse(der).ok());
-        let mut all = others.iter().cloned().chain(own);
-        all.find(|certificate| certificate.ids().contains(&signer.id))
+        // What the caller gave is not to be replaced by what a message brings along.
+        signer.pick(others.iter().cloned()).or_else(|| signer.pick(own))
     }
 }
 
@@ -170,6 +173,21 @@ impl SignerInfo {
     #[must_use]
     pub const fn attributes(&self) -> Option<&Attributes> {
         self.attributes.as_ref()
+    }
+
+    /// The certificate that this signature names.
+    fn pick(&self, certificates: impl Iterator<Item = Certificate>) -> Option<Certificate> {
+        let mut named = certificates.filter(|certificate| certificate.ids().contains(&self.id));
+        let first = named.next()?;
+        if self.fits_certificate(&first) {
+            return Some(first);
+        }
+        Some(named.find(|certificate| self.fits_certificate(certificate)).unwrap_or(first))
+    }
+
+    /// The attributes do not name another certificate.
+    pub(super) fn fits_certificate(&self, certificate: &Certificate) -> bool {
+        self.attributes.as_ref().is_none_or(|attributes| attributes.fit_certificate(certificate.as_der()))
     }
 
     /// Whether there are attributes that the signature does not cover, for example a time stamp.
@@ -227,7 +245,10 @@ fn read_signature(bytes: &[u8], quirks: &mut Quirks) -> Result<Signature, Invali
 }
 
 /// The identifier of an algorithm that has no parameters or NULL; `None` for other parameters.
-fn algorithm<'a>(reader: &mut Reader<'a>, quirks: &mut Quirks) -> Result<Option<&'a [u8]>, InvalidMessage> {
+pub(super) fn algorithm<'a>(
+    reader: &mut Reader<'a>,
+    quirks: &mut Quirks,
+) -> Result<Option<&'a [u8]>, InvalidMessage> {
     let mut algorithm = Reader::new(reader.expect(SEQUENCE, quirks)?.body);
     let id = algorithm.expect(OID, quirks)?.body;
     if algorithm.is_empty() {

@@ -81,8 +81,27 @@ impl SignatureSet {
         hasher
     }
 
-    /// Whether the signature is of the content with these digests, and by this key. By the book first; then under each
-    /// rule that was switched on where the hasher was made.
+    /// Whether the signature is of the content with these digests, by the key of this certificate and under no other one.
+    /// Which certificate that is, [`SignatureSet::certificate_of`] says.
+    ///
+    /// # Errors
+    /// As [`SignatureSet::verify`]; [`InvalidSignature::SigningCertificate`].
+    pub fn verify_certified(
+        &self,
+        signer: &SignerInfo,
+        certificate: &Certificate,
+        digests: &ContentDigests,
+    ) -> Result<Rule, InvalidSignature> {
+        let rule = self.verify(signer, certificate.public_key(), digests)?;
+        if signer.fits_certificate(certificate) {
+            Ok(rule)
+        } else {
+            Err(InvalidSignature::SigningCertificate)
+        }
+    }
+
+    /// Whether the signature is of the content with these digests, and by this key, whatever certificate that has. By the
+    /// book first; then under each rule that was switched on where the hasher was made.
     ///
     /// # Errors
     /// [`InvalidSignature`]: why not.
@@ -121,7 +140,7 @@ impl SignatureSet {
         let verdict = |signer| {
             let certificate = self.certificate_of(signer, others);
             let key = certificate.as_ref().ok_or(InvalidSignature::NoCertificate);
-            let result = key.and_then(|certificate| self.verify(signer, certificate.public_key(), digests));
+            let result = key.and_then(|certificate| self.verify_certified(signer, certificate, digests));
             Verdict { certificate, result }
         };
         self.signers().iter().map(verdict).collect()

@@ -1,6 +1,6 @@
 //! Sealed bids in memory and in files.
 
-use std::io::{Cursor, Read, Seek};
+use std::io::{Cursor, Read};
 
 use envelope::{
     Error, IssuerAndSerial, RecipientId, Sm2Recipient,
@@ -12,7 +12,7 @@ use envelope::{
     error::{ApiMisuse, InvalidCertificate, InvalidMessage, InvalidSignature},
     io::{
         self,
-        bid::{Bid, Salvage, check_structure, seal},
+        bid::{Bid, check_structure, seal},
     },
     simple::Placement,
 };
@@ -23,7 +23,7 @@ use crate::{
     support::{CertificateParts, TestRng, key, public_key, recipient},
 };
 
-const CHUNK: usize = 1 << 16;
+pub(crate) const CHUNK: usize = 1 << 16;
 
 fn draft(policy: Policy, holders: &[(u8, &str)]) -> Draft {
     Draft {
@@ -39,16 +39,16 @@ fn draft(policy: Policy, holders: &[(u8, &str)]) -> Draft {
     }
 }
 
-fn pattern(len: usize) -> Vec<u8> {
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i ^ (i >> 8) ^ (i >> 16)).to_le_bytes()[0]).collect()
 }
 
-fn sealed(draft: Draft, files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn sealed(draft: Draft, files: &[(&str, &[u8])]) -> Vec<u8> {
     let files = files.iter().map(|(name, text)| Ok(((*name).to_owned(), *text)));
     seal(draft, files, Vec::new(), &mut TestRng::new("bid")).unwrap().finish(&[]).unwrap()
 }
 
-fn shares(header: &Header, names: &[&str]) -> Vec<Share> {
+pub(crate) fn shares(header: &Header, names: &[&str]) -> Vec<Share> {
     let unwrap = |name: &&str| {
         let key = key(name);
         header.slots().slots().iter().filter_map(move |slot| slot.unwrap(header.manifest(), &key).ok())
@@ -56,7 +56,7 @@ fn shares(header: &Header, names: &[&str]) -> Vec<Share> {
     names.iter().flat_map(unwrap).collect()
 }
 
-fn open(bytes: &[u8], names: &[&str]) -> Result<Vec<(String, Vec<u8>)>, io::Error> {
+pub(crate) fn open(bytes: &[u8], names: &[&str]) -> Result<Vec<(String, Vec<u8>)>, io::Error> {
     let bid = Bid::open(Cursor::new(bytes))?;
     let key = BodyKey::derive(bid.header().manifest(), &shares(bid.header(), names), None)?;
     let mut open = bid.unlock(key)?;
@@ -64,14 +64,14 @@ fn open(bytes: &[u8], names: &[&str]) -> Result<Vec<(String, Vec<u8>)>, io::Erro
     entries.iter().map(|entry| Ok((entry.name().to_owned(), open.read(entry)?.to_vec()))).collect()
 }
 
-fn error<T: std::fmt::Debug>(result: Result<T, io::Error>) -> Error {
+pub(crate) fn error<T: std::fmt::Debug>(result: Result<T, io::Error>) -> Error {
     match result.unwrap_err() {
         io::Error::Envelope(error) => error,
         io::Error::Io(error) => panic!("{error}"),
     }
 }
 
-fn platform() -> Draft {
+pub(crate) fn platform() -> Draft {
     draft(Policy::platform(), &[(1, "platform")])
 }
 
@@ -419,88 +419,6 @@ fn a_transfer_that_was_cut_off_goes_on_at_a_chunk() {
         rest.push(&bytes[usize::try_from(whole).unwrap()..]).unwrap();
         assert_eq!(rest.finish().unwrap().chunks, 4);
     }
-}
-
-fn salvage(bytes: &[u8]) -> Salvage<Cursor<&[u8]>> {
-    let mut input = Cursor::new(bytes);
-    let header = Salvage::header(&mut input).unwrap();
-    let key = BodyKey::derive(header.manifest(), &shares(&header, &["platform"]), None).unwrap();
-    Salvage::search(input, &header, key).unwrap()
-}
-
-fn saved<R: Read + Seek>(salvage: &mut Salvage<R>) -> Vec<String> {
-    let entries = salvage.index().map(|index| index.entries().to_vec()).unwrap_or_default();
-    entries.iter().filter(|entry| salvage.has(entry)).map(|entry| entry.name().to_owned()).collect()
-}
-
-#[test]
-fn what_is_whole_is_saved() {
-    let text = pattern(6 * CHUNK);
-    let files: [(&str, &[u8]); 3] =
-        [("a", &text[..2 * CHUNK]), ("b", &text[2 * CHUNK..4 * CHUNK]), ("c", &text[4 * CHUNK..])];
-    let bytes = sealed(platform(), &files);
-    let start = usize::try_from(Header::from_bytes(&bytes).unwrap().0.len()).unwrap();
-    let stride = CHUNK + OVERHEAD;
-    let chunk = |i: usize| start + i * stride..start + (i + 1) * stride;
-
-    let mut right = salvage(&bytes);
-    assert_eq!((saved(&mut right).len(), right.lost()), (3, vec![]));
-
-    let mut changed = bytes.clone();
-    changed[chunk(2).start + 1000] ^= 1;
-    let mut broken = salvage(&changed);
-    assert_eq!(saved(&mut broken), ["a", "c"]);
-    let third = 2 * CHUNK as u64..3 * CHUNK as u64;
-    assert_eq!(broken.lost(), std::slice::from_ref(&third));
-    let entry = broken.index().unwrap().find("c").unwrap().clone();
-    let mut read = Vec::new();
-    broken
-        .copy(entry.offset()..entry.end(), |_, piece| {
-            read.extend_from_slice(piece);
-            Ok(())
-        })
-        .unwrap();
-    assert_eq!(read, files[2].1);
-
-    let mut head = bytes.clone();
-    head[chunk(0).start + 15] ^= 1;
-    assert_eq!(saved(&mut salvage(&head)), ["b", "c"]);
-
-    let swapped = [
-        &bytes[..start],
-        &bytes[chunk(3)],
-        &bytes[chunk(1)],
-        &bytes[chunk(2)],
-        &bytes[chunk(0)],
-        &bytes[chunk(4).start..],
-    ]
-    .concat();
-    assert_eq!(saved(&mut salvage(&swapped)).len(), 3, "chunks that were moved");
-    let added = [&bytes[..chunk(1).start], &[0x55; 777], &bytes[chunk(1).start..]].concat();
-    assert_eq!(saved(&mut salvage(&added)).len(), 3, "bytes that were added");
-    let lost = [&bytes[..chunk(1).start + 500], &bytes[chunk(1).start + 600..]].concat();
-    assert_eq!(saved(&mut salvage(&lost)), ["b", "c"], "bytes that were lost");
-
-    let mut cut = salvage(&bytes[..chunk(3).start + 5]);
-    assert!(cut.index().is_none());
-    let front = 0..3 * CHUNK as u64;
-    assert_eq!(cut.ranges(), std::slice::from_ref(&front));
-    let mut read = Vec::new();
-    cut.copy(0..u64::MAX, |_, piece| {
-        read.extend_from_slice(piece);
-        Ok(())
-    })
-    .unwrap();
-    assert_eq!(read, text[..3 * CHUNK]);
-}
-
-#[test]
-fn a_file_full_of_heads_ends_the_search() {
-    let bytes = sealed(platform(), &[("a", &pattern(2 * CHUNK))]);
-    let start = usize::try_from(Header::from_bytes(&bytes).unwrap().0.len()).unwrap();
-    let head = &bytes[start..start + 24];
-    let hostile = [&bytes[..start], &head.repeat(20_000)].concat();
-    assert!(salvage(&hostile).ranges().is_empty());
 }
 
 #[test]

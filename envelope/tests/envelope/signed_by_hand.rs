@@ -12,14 +12,14 @@ use crate::support::{CertificateParts, indefinite, long_tlv, name, oid, public_k
 
 /// A signed message in parts, each a whole element.
 pub(crate) struct Parts {
-    outer_type: Vec<u8>,
-    version: Vec<u8>,
-    digest_algorithms: Vec<u8>,
-    content_info: Vec<u8>,
+    pub(crate) outer_type: Vec<u8>,
+    pub(crate) version: Vec<u8>,
+    pub(crate) digest_algorithms: Vec<u8>,
+    pub(crate) content_info: Vec<u8>,
     pub(crate) certificates: Vec<u8>,
-    crls: Vec<u8>,
-    signers: Vec<u8>,
-    wrap: fn(u8, &[&[u8]]) -> Vec<u8>,
+    pub(crate) crls: Vec<u8>,
+    pub(crate) signers: Vec<u8>,
+    pub(crate) wrap: fn(u8, &[&[u8]]) -> Vec<u8>,
 }
 
 impl Parts {
@@ -87,11 +87,11 @@ fn elements(mut bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// A SignerInfo of alice in parts.
-struct Info {
+pub(crate) struct Info {
     version: Vec<u8>,
     id: Vec<u8>,
     digest: Vec<u8>,
-    attributes: Vec<Vec<u8>>,
+    pub(crate) attributes: Vec<Vec<u8>>,
     /// Whether the attributes are there at all.
     attributed: bool,
     algorithm: Vec<u8>,
@@ -100,11 +100,11 @@ struct Info {
     encode: fn(&Signature) -> Vec<u8>,
 }
 
-fn algorithm(dotted: &str) -> Vec<u8> {
+pub(crate) fn algorithm(dotted: &str) -> Vec<u8> {
     tlv(0x30, &[&oid(dotted)])
 }
 
-fn attribute(dotted: &str, values: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn attribute(dotted: &str, values: &[&[u8]]) -> Vec<u8> {
     tlv(0x30, &[&oid(dotted), &tlv(0x31, values)])
 }
 
@@ -120,7 +120,7 @@ fn message_digest(content: &[u8]) -> Vec<u8> {
 }
 
 impl Info {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let serial = [&[1][..], b"alice"].concat();
         Self {
             version: vec![2, 1, 1],
@@ -135,14 +135,14 @@ impl Info {
     }
 
     /// Signed over the attributes as they stand, or over the content.
-    fn build(&self) -> Vec<u8> {
+    pub(crate) fn build(&self) -> Vec<u8> {
         let attributes: Vec<&[u8]> = self.attributes.iter().map(Vec::as_slice).collect();
         let set = tlv(0x31, &attributes);
         let covered = if self.attributed { &set[..] } else { CONTENT };
         self.build_over(covered)
     }
 
-    fn build_over(&self, covered: &[u8]) -> Vec<u8> {
+    pub(crate) fn build_over(&self, covered: &[u8]) -> Vec<u8> {
         let attributes: Vec<&[u8]> = self.attributes.iter().map(Vec::as_slice).collect();
         let e = DistId::default().digest(&public_key("alice"), covered);
         let implicit = if self.attributed { tlv(0xa0, &attributes) } else { Vec::new() };
@@ -157,7 +157,7 @@ impl Info {
         Parts { signers: tlv(0x31, &[info]), ..Parts::new() }.build()
     }
 
-    fn verdict(change: impl FnOnce(&mut Self)) -> (Result<Rule, InvalidSignature>, Vec<Quirk>) {
+    pub(crate) fn verdict(change: impl FnOnce(&mut Self)) -> (Result<Rule, InvalidSignature>, Vec<Quirk>) {
         let mut info = Self::new();
         change(&mut info);
         let verified = verify(STRICT, &Self::in_message(&info.build()), None);
@@ -307,8 +307,9 @@ fn a_certificate_with_a_stolen_name() {
     let serial = [&[1][..], b"alice"].concat();
     let mallory = public_key("mallory");
     let forged = CertificateParts { serial: &serial, ..CertificateParts::new(&mallory) }.build();
-    let message =
-        Parts { certificates: tlv(0xa0, &[&forged, &certificate("alice")]), ..Parts::new() }.build();
+    let certificates = tlv(0xa0, &[&forged, &certificate("alice")]);
+    let signers = tlv(0x31, &[&Info::new().build()]);
+    let message = Parts { certificates, signers, ..Parts::new() }.build();
     assert_eq!(verdict(&message), Err(InvalidSignature::Wrong));
     let alice = Certificate::parse(&certificate("alice")).unwrap();
     let verified = simple::verify(STRICT, &message, None, &[alice]).unwrap();
@@ -403,6 +404,9 @@ fn limits() {
     };
     assert_eq!(certificates(256), None);
     assert_eq!(certificates(257), Some(InvalidMessage::TooManyCertificates.into()));
+    let lists = |count| defect(|p| p.crls = tlv(0xa1, &vec![&[0x30, 0][..]; count]));
+    assert_eq!(lists(256), None);
+    assert_eq!(lists(257), Some(InvalidMessage::TooManyCrls.into()));
     let info = Info::new().build();
     let signers = |count| {
         let list = vec![&info[..]; count];

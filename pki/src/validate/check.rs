@@ -23,7 +23,7 @@ const ESSENTIAL: [ObjectIdentifier; 7] = [
 /// `path`: from the certificate on; `complete`: up to a trust anchor.
 pub(super) fn judge(search: &mut Search<'_>, path: &[Node], complete: bool) -> Report {
     let certificates: Vec<Certificate> = path.iter().map(|node| search.certificate(*node).clone()).collect();
-    let mut report = Report::of(certificates.clone());
+    let mut report = Report::of(certificates.clone(), complete);
     for (index, certificate) in certificates.iter().enumerate() {
         validity(search, certificate, &mut report);
         extensions(certificate, &mut report);

@@ -72,7 +72,7 @@ codes! {
     Revoked = "revoked", Invalid, "The certificate had been revoked.";
     WrongUsage = "wrong-usage", Invalid, "The certificate, or that of a CA, does not permit the use.";
     NotACa = "not-a-ca", Invalid, "An issuer's certificate is not that of a CA.";
-    PathTooLong = "path-too-long", Invalid, "There are more CAs in the path than one of them permits, or than are looked at.";
+    PathTooLong = "path-too-long", Invalid, "There are more CAs in the path than one of them permits.";
     NameConstraint = "name-constraint", Invalid, "A name is outside of what a CA of the path is confined to.";
     PolicyMissing = "policy-missing", Invalid, "The path must have a policy and has none.";
     UnknownCriticalExtension = "unknown-critical-extension", Invalid, "There is a critical extension that is not known.";
@@ -85,7 +85,7 @@ codes! {
     StaleOcsp = "stale-ocsp", Indeterminate, "The newest OCSP answer is out of date.";
     UnknownStatus = "unknown-status", Indeterminate, "The issuer's OCSP responder does not know the certificate.";
     NoStatus = "no-status", Indeterminate, "Whether the certificate is revoked is not known.";
-    TooMuchWork = "too-much-work", Indeterminate, "There are more possible paths than are looked at.";
+    TooMuchWork = "too-much-work", Indeterminate, "The path is longer, or there are more possible paths, than is looked at.";
     RevokedLater = "revoked-later", Valid, "A note: the certificate was revoked after the moment.";
     UnusedEvidence = "unused-evidence", Valid, "A note: a list or answer about the certificate does not count, and why.";
     UnreadableExtension = "unreadable-extension", Valid, "A note: an extension that does not matter here cannot be decoded.";
@@ -151,6 +151,8 @@ pub struct Report {
     pub notes: Vec<Reason>,
     /// From the certificate on; up to a trust anchor if there is a path to one, else as far as it goes.
     pub path: Vec<Certificate>,
+    /// Whether the path ends with a trust anchor.
+    pub complete: bool,
     /// Of each certificate in the path.
     pub statuses: Vec<Status>,
     /// The policies under which the path is valid; `None`: any.
@@ -173,7 +175,7 @@ impl Report {
     /// The trust anchor, if the path leads to one.
     #[must_use]
     pub fn anchor(&self) -> Option<&Certificate> {
-        self.path.last().filter(|_| !self.has(Code::UnknownIssuer))
+        self.path.last().filter(|_| self.complete)
     }
 
     pub(crate) fn add(&mut self, code: Code, certificate: &Certificate, text: impl fmt::Display) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::algorithm::Defect;
 use crate::certificate::Certificate;
 use crate::validate::cache::{IssuerKey, Link};
-use crate::validate::report::{Code, Report, Verdict};
+use crate::validate::report::{Code, Report, Status, Verdict};
 use crate::validate::{MAX_CHECKS, MAX_EVIDENCE_CHECKS, MAX_PATH, Terms, Validator, check};
 
 /// A certificate that a path may lead through.
@@ -179,7 +179,7 @@ impl<'a> Search<'a> {
                 self.extend(path)
             } else {
                 let text = format!("no trust anchor within {MAX_PATH} certificates");
-                self.end(path, Code::PathTooLong, text);
+                self.end(path, Code::TooMuchWork, text);
                 false
             };
             if over {
@@ -313,15 +313,10 @@ pub(super) fn describe(certificate: &Certificate) -> String {
 }
 
 impl Report {
-    pub(super) fn of(path: Vec<Certificate>) -> Self {
-        let statuses = vec![super::Status::NotAsked; path.len()];
-        Self {
-            verdict: Verdict::Valid,
-            reasons: Vec::new(),
-            notes: Vec::new(),
-            path,
-            statuses,
-            policies: None,
-        }
+    /// Nothing is wrong yet. `complete`: the path ends with a trust anchor.
+    pub(super) fn of(path: Vec<Certificate>, complete: bool) -> Self {
+        let statuses = vec![Status::NotAsked; path.len()];
+        let (reasons, notes) = (Vec::new(), Vec::new());
+        Self { verdict: Verdict::Valid, reasons, notes, path, complete, statuses, policies: None }
     }
 }

@@ -192,6 +192,8 @@ fn who_may_answer() {
     assert_eq!(world.check(&by(Template::signer(9), &world.root), &delegate), not, "for nothing of the kind");
     assert_eq!(world.check(&by(appointed(), &stranger), &delegate), not, "not by the issuer");
     assert_eq!(world.check(&by(appointed(), &delegate), &delegate), not, "by itself");
+    let renamed = world.root.again("Other");
+    assert_eq!(world.check(&by(appointed(), &renamed), &delegate), not, "by the same key under another name");
     assert_eq!(world.check(&by(appointed().with("1.2.3.4", true, &[5, 0]), &world.root), &delegate), not);
     assert_eq!(world.check(&Answer { certificates: vec![], ..by(appointed(), &world.root) }, &delegate), not);
     let expired = appointed().valid("2026-01-01T00:00:00Z", "2026-05-31T00:00:00Z");

@@ -1,5 +1,7 @@
 //! No bytes make anything panic, and what is read is what was written.
 
+use std::sync::OnceLock;
+
 use pki::ocsp::{OcspRequest, OcspResponse};
 use pki::tsp::{TimeStampRequest, TimeStampResponse, TimeStampToken, TstInfo};
 use pki::validate::{Terms, Validator};
@@ -34,7 +36,12 @@ fn read_everything(bytes: &[u8]) {
 }
 
 /// A certificate with every extension that is decoded, and a list.
-fn seeds() -> [Vec<u8>; 2] {
+fn seeds() -> &'static [Vec<u8>; 2] {
+    static SEEDS: OnceLock<[Vec<u8>; 2]> = OnceLock::new();
+    SEEDS.get_or_init(make_seeds)
+}
+
+fn make_seeds() -> [Vec<u8>; 2] {
     let party = Party::new("x");
     let directory = tlv(0xa4, &[&crate::issuer::name("x")]);
     let point = tlv(0xa0, &[&tlv(0xa0, &[&tlv(0x86, &[b"http://a"])])]);

@@ -3,6 +3,7 @@
 use pki::extension::{SubjectIdKind, Usage};
 use pki::{Certificate, Error, SubjectKey};
 
+use crate::issuer::{Party, Template};
 use crate::support::{files_under, sample};
 
 fn is_key(name: &str) -> bool {
@@ -83,4 +84,76 @@ fn signatures_of_real_roots_verify() {
             assert!(changed.verify_signature(key).is_err(), "{name}");
         }
     }
+}
+
+#[test]
+fn malformed_certificates_are_none() {
+    let party = Party::new("x");
+    let good = Template::signer(1).der(&party, &party);
+    assert!(Certificate::from_der(&good).is_ok());
+    for len in 0..good.len() {
+        assert!(Certificate::from_der(&good[..len]).is_err(), "{len}");
+    }
+    assert!(Certificate::from_der(&[&good[..], &[0]].concat()).is_err());
+    // Another algorithm beside the signature than inside.
+    let mut other = good.clone();
+    let id = [0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x83, 0x75];
+    let last = other.windows(id.len()).rposition(|window| window == id).unwrap();
+    other[last + 7] = 0x76;
+    let two = Error::Malformed("certificate: it names two signature algorithms");
+    assert_eq!(Certificate::from_der(&other).map(drop), Err(two));
+    // Extensions where there can be none.
+    let early = Template { version: 1, ..Template::signer(1) };
+    assert_eq!(
+        Certificate::from_der(&early.der(&party, &party)).map(drop),
+        Err(Error::Malformed("certificate version"))
+    );
+    let empty = Template { serial: vec![], ..Template::signer(1) };
+    assert!(Certificate::from_der(&empty.der(&party, &party)).is_err());
+}
+
+#[test]
+fn files_of_several() {
+    let party = Party::new("x");
+    let [a, b] = [1, 2].map(|serial| Template::signer(serial).der(&party, &party));
+    let pem = |label: &str, der: &[u8]| {
+        let text = base64(der);
+        format!("text\n-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+    };
+    let serials = |bytes: &[u8]| {
+        let all = Certificate::all(bytes)?;
+        Ok(all.iter().map(|certificate| certificate.serial()[0]).collect::<Vec<_>>())
+    };
+    let both =
+        [pem("CERTIFICATE", &a), pem("EC PARAMETERS", &[6, 1, 1]), pem("X509 CERTIFICATE", &b)].concat();
+    assert_eq!(serials(both.as_bytes()), Ok(vec![1, 2]));
+    assert_eq!(serials(base64(&a).as_bytes()), Ok(vec![1]));
+    let message = envelope::cms::certificates_only(&[&b, &a], envelope::cms::Dialect::Standard).unwrap();
+    assert_eq!(
+        serials(&message).map(|mut all| {
+            all.sort_unstable();
+            all
+        }),
+        Ok(vec![1, 2])
+    );
+    assert_eq!(serials(pem("PKCS7", &message).as_bytes()).map(|all| all.len()), Ok(2));
+    let broken = [pem("CERTIFICATE", &a), pem("CERTIFICATE", &b[..9])].concat();
+    assert!(serials(broken.as_bytes()).is_err(), "all or none");
+    let none = Err(Error::Malformed("there is no certificate"));
+    assert_eq!(serials(pem("PRIVATE KEY", &a).as_bytes()), none);
+    assert_eq!(serials(b"hello"), Err(Error::Malformed("neither DER nor PEM")));
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |group: &[u8]| {
+        let bits =
+            group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        (0..4)
+            .map(|i| {
+                if i <= group.len() { char::from(DIGITS[(bits >> (18 - 6 * i)) as usize & 63]) } else { '=' }
+            })
+            .collect::<String>()
+    };
+    bytes.chunks(3).map(group).collect()
 }

@@ -5,7 +5,7 @@ use envelope::cms::Time;
 use pki::validate::{Report, Revocation, Terms, Validator};
 use pki::{Certificate, RevocationList};
 
-use crate::support::{files_under, time};
+use crate::support::{files_under, sample, time};
 
 const ROOTS: [&str; 10] = [
     "ca-certs/national-root/ROOTCA.pem",
@@ -142,5 +142,58 @@ fn every_certificate_of_the_samples() {
             (String::from(*name), *index, String::from(*middle), String::from(*now))
         });
         assert_eq!(found, table.collect::<Vec<_>>());
+    }
+}
+
+/// Real CAs: under the key of the right one, and under that of another with nearly the same name.
+#[test]
+fn real_issuers_and_others() {
+    let Some(cs) = sample("ca-certs/cfca/CFCA_CS_SM2_CA.cer") else { return };
+    let cs = Certificate::parse(&cs).unwrap();
+    let key = cs.key().sm2().unwrap();
+    let validator = Validator::new().with_anchor(cs.clone());
+    let terms = Terms::at(time("2024-01-01T00:00:00Z"));
+    for (name, issued) in [
+        ("cfca/CFCA_CS_SM2_OCA11.cer", true),
+        ("cfca/CFCA_SM2_OCA1.cer", true),
+        ("cfca/CFCA_ACS_SM2_OCA31.cer", true),
+        ("other/gjzsl_oca11sm2.cer", true),
+        ("other/gjzsl_oca1sm2.cer", true),
+        ("cfca/CFCA_GT_SM2_OCA21.cer", false),
+        ("cfca/CFCA_OV_SM2_OCA.cer", false),
+        ("other/cfcasm2oca1_from_gmsm.pem", false),
+    ] {
+        let certificate = Certificate::parse(&sample(&format!("ca-certs/{name}")).unwrap()).unwrap();
+        assert_eq!(certificate.verify_signature(key).is_ok(), issued, "{name}");
+        let expected = if issued { "valid" } else { "indeterminate unknown-issuer" };
+        assert_eq!(shown(&validator.validate(&certificate, &[], terms)), expected, "{name}");
+    }
+}
+
+/// The CRL of a CA that may not sign lists, with the name and not the key of one that may.
+#[test]
+fn evidence_of_the_samples() {
+    let Some(list) = sample("crl/SubCA-1.crl") else { return };
+    let list = RevocationList::parse(&list).unwrap();
+    let read = |name: &str| Certificate::parse(&sample(name).unwrap()).unwrap();
+    let validator = Validator::new()
+        .with_anchor(read("ca-certs/other/tlcp_client_rootcacert.pem"))
+        .with_intermediate(read("ca-certs/other/tlcp_server_cacert.pem"))
+        .with_list(list);
+    let client = read("ca-certs/other/tlcp_client_cert.pem");
+    let terms = Terms::at(time("2023-06-01T00:00:00Z"));
+    let report = validator.validate(&client, &[], terms);
+    assert_eq!(shown(&report), "valid");
+    assert_eq!(report.notes.len(), 1, "the list does not count");
+    let required = terms.with_revocation(Revocation::Require);
+    assert_eq!(shown(&validator.validate(&client, &[], required)), "indeterminate no-status no-status");
+
+    // While the lists of the national roots were current.
+    let root = read("ca-certs/national-root/ROOTCA.pem");
+    let list = RevocationList::parse(&sample("crl/ROOTCA.crl").unwrap()).unwrap();
+    let validator = Validator::new().with_anchor(root).with_list(list);
+    let then = Terms::at(time("2022-05-20T00:00:00Z")).with_revocation(Revocation::Require);
+    for name in ["ca-certs/other/Taier_CA.pem", "gmssl-legacy/sm2-x509.pem"] {
+        assert_eq!(shown(&validator.validate(&read(name), &[], then)), "valid", "{name}");
     }
 }

@@ -4,7 +4,8 @@ use sm_primitives::{PublicPoint, SecretScalar};
 
 use super::{
     Case, NOT_BEFORE, key,
-    writer::{Pieces, Plan, SecretBytes, evaluate, int, seq, sign, statement, tlv, trailer},
+    signature::{DECRYPTION, Parts, SIGNING, bare, certificate},
+    writer::{Pieces, Plan, SecretBytes, evaluate, int, seq, statement, tlv, trailer},
 };
 
 /// Bids that are right.
@@ -294,7 +295,7 @@ fn ends(cases: &mut Vec<Case>) {
             }),
         ),
         ("signature-stripped", with_trailer(trailer(b""))),
-        ("signature-added", pieces(|p| p.trailer = trailer(&sign(b"anything")))),
+        ("signature-added", pieces(|p| p.trailer = trailer(&Parts::new().sign(b"anything")))),
         (
             "signature-of-other-signer",
             resigned(|p| {
@@ -312,8 +313,38 @@ fn ends(cases: &mut Vec<Case>) {
         ("signature-of-other-bid", {
             let mut other = Plan::signed();
             other.names[2] = "else".into();
-            with_trailer(trailer(&sign(&statement(&other.manifest(), &other.seal().chunks))))
+            with_trailer(trailer(&Parts::new().sign(&statement(&other.manifest(), &other.seal().chunks))))
         }),
+    ]);
+    signatures(cases, &signed, with_trailer);
+}
+
+/// What stands in the place of the signature and is not the one that the format wants, or not by whom it wants it.
+fn signatures(cases: &mut Vec<Case>, signed: &Pieces, with_trailer: impl Fn(Vec<u8>) -> Vec<u8>) {
+    let statement = statement(&signed.manifest, &signed.chunks);
+    let parts = |change: fn(&mut Parts)| {
+        let mut parts = Parts::new();
+        change(&mut parts);
+        with_trailer(trailer(&parts.sign(&statement)))
+    };
+    let mut attached = Parts::new();
+    attached.content = Some(statement.clone());
+    cases.extend([
+        ("signature-bare", with_trailer(trailer(&bare(&statement)))),
+        ("signature-with-content", with_trailer(trailer(&attached.sign(&statement)))),
+        ("signature-of-nobody", parts(|p| p.signers.clear())),
+        ("signature-of-two", parts(|p| p.signers.push("platform"))),
+        ("signature-of-other-attributes", parts(|p| p.covered = Some(b"else".to_vec()))),
+        ("signature-without-certificate", parts(|p| p.certificates = Some(vec![]))),
+        ("signature-with-other-certificate", {
+            // The same key and name: but this is not the one that it was made under.
+            parts(|p| {
+                let mut other = certificate("signer", key("signer").public_key(), SIGNING);
+                *other.last_mut().unwrap() ^= 1;
+                p.certificates = Some(vec![other]);
+            })
+        }),
+        ("signature-with-certificate-for-decryption", parts(|p| p.usage = DECRYPTION)),
     ]);
 }
 

@@ -2,12 +2,12 @@
 
 use sm_primitives::{
     PublicPoint, Scalar, SecretScalar,
-    sm2::{DistId, PublicKey, dsa, pke},
+    sm2::{PublicKey, pke},
     sm3::{digest, hkdf},
     sm4::gcm,
 };
 
-use super::{NOT_BEFORE, key};
+use super::{NOT_BEFORE, key, signature::Parts};
 use crate::random::Seeded;
 
 /// One DER element.
@@ -248,7 +248,8 @@ impl Plan {
         let chunks = body.chunks(size).enumerate();
         let chunks: Vec<_> =
             chunks.map(|(i, text)| self.chunk(i as u64, u32::from(i + 1 == count), text)).collect();
-        let signature = self.signer.as_ref().map(|_| sign(&statement(&self.manifest(), &chunks)));
+        let signature =
+            self.signer.as_ref().map(|_| Parts::new().sign(&statement(&self.manifest(), &chunks)));
         Pieces {
             version: 1,
             manifest: self.manifest(),
@@ -299,13 +300,6 @@ pub fn statement(manifest: &[u8], chunks: &[Vec<u8>]) -> Vec<u8> {
         int(chunks.len() as u64),
         octets(&root(&leaves)),
     ])
-}
-
-/// In place of a SignedData: an SM2 signature in DER.
-#[must_use]
-pub fn sign(statement: &[u8]) -> Vec<u8> {
-    let signature = dsa::sign(&key("signer"), &DistId::default(), statement, &mut Seeded::new(7));
-    signature.unwrap().to_der()
 }
 
 /// The end of a bid.

@@ -5,6 +5,7 @@ mod bid;
 mod cert;
 mod envelopes;
 mod moves;
+mod signed;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub(crate) use bid::{Check, Holders, ModelArg, OpenBid, OpeningKeys, Rewrap, Sea
 pub(crate) use cert::{Cert, CertChain, CertShow, CertTrust, CertVerify};
 pub(crate) use envelopes::{Decrypt, Encrypt, Inspect};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
+pub(crate) use signed::{SignMessage, VerifyMessage};
 
 const EXIT_CODES: &str = "\
 PIN:
@@ -88,6 +90,10 @@ pub(crate) enum Command {
     Sign(Sign),
     /// Verify signatures of files; needs no server and no PIN
     Verify(Verify),
+    /// Sign a file as a message with the signer's certificate (GM/T 0010 SignedData), with or without the content
+    SignMessage(SignMessage),
+    /// Verify a signed message, and write its content; needs no server and no PIN
+    VerifyMessage(VerifyMessage),
     /// Encrypt a file to SM2 keys or certificates (GM/T 0010 EnvelopedData); needs no server and no PIN
     Encrypt(Encrypt),
     /// Decrypt an envelope together with the server, or with a local private key

@@ -16,9 +16,13 @@ mod receive;
 mod recover;
 mod refresh;
 mod sign;
+mod sign_message;
+mod signer;
 mod status;
 mod streams;
+mod verdict;
 mod verify;
+mod verify_message;
 
 use std::{
     collections::BTreeSet,
@@ -45,6 +49,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Keygen(arguments) => keygen::run(&arguments, context),
         Command::Sign(arguments) => sign::run(&arguments, context),
         Command::Verify(arguments) => verify::run(&arguments, context),
+        Command::SignMessage(arguments) => sign_message::run(&arguments, context),
+        Command::VerifyMessage(arguments) => verify_message::run(&arguments, context),
         Command::Encrypt(arguments) => encrypt::run(&arguments, context),
         Command::Decrypt(arguments) => decrypt::run(arguments, context),
         Command::SealBid(arguments) => bid::seal(&arguments, context),
@@ -79,6 +85,16 @@ fn io_error(error: envelope::io::Error, file: &Path) -> Failure {
         }
         envelope::io::Error::Io(error) => Error::file(file, error),
     })
+}
+
+/// An error of a message that is signed or verified: it is about the file, and no envelope is opened.
+fn message_error(error: envelope::io::Error, file: &Path) -> Failure {
+    match error {
+        envelope::io::Error::Envelope(error) => {
+            Error::BadFile { path: file.to_owned(), what: error.to_string() }.into()
+        }
+        error => io_error(error, file),
+    }
 }
 
 /// The signature in a file, DER or r and s as 64 bytes; `None` if it is something else.

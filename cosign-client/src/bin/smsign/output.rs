@@ -22,6 +22,16 @@ pub(crate) enum Failure {
     Usage(String),
 }
 
+impl Failure {
+    /// A stable name for programs.
+    pub(crate) fn code(&self) -> &str {
+        match self {
+            Self::Client(error) => error.code(),
+            Self::Usage(_) => "usage",
+        }
+    }
+}
+
 impl Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -169,11 +179,10 @@ impl Output {
 
     /// Says what went wrong and what to do, and gives the exit code for it.
     pub(crate) fn fail(self, failure: &Failure) -> ExitCode {
-        let (code, message, next_step, exit_code) = match failure {
-            Failure::Usage(text) => ("usage", text.clone(), None, USAGE),
-            Failure::Client(error) => {
-                (error.code(), error.to_string(), error.next_step(), code_of(error.category()))
-            }
+        let (code, message) = (failure.code(), failure.to_string());
+        let (next_step, exit_code) = match failure {
+            Failure::Usage(_) => (None, USAGE),
+            Failure::Client(error) => (error.next_step(), code_of(error.category())),
         };
         let mut err = io::stderr().lock();
         let _ = if self.json {

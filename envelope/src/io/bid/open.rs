@@ -14,7 +14,10 @@ use super::{
     read::Chunks,
 };
 use crate::{
-    bid::{BodyKey, Entry, Header, Index, InvalidBid, MAX_INDEX_LEN},
+    bid::{
+        BodyKey, Entry, Header, Index, InvalidBid, MAX_INDEX_LEN,
+        internal::{Search, defect},
+    },
     io::Error,
 };
 
@@ -84,6 +87,28 @@ impl<R> fmt::Debug for OpenBid<R> {
 }
 
 fn copy<R: Read + Seek + Send>(
+    bid: &mut Bid<R>,
+    key: &BodyKey,
+    range: Range<u64>,
+    sink: impl FnMut(u64, &[u8]) -> Result<(), Error> + Send,
+) -> Result<(), Error> {
+    match copy_chunks(bid, key, range, sink) {
+        Err(Error::Envelope(crate::Error::InvalidBid(InvalidBid::ChunkTag(place)))) => {
+            Err(crate::Error::from(explain(bid, key, place)?).into())
+        }
+        copied => copied,
+    }
+}
+
+/// What is wrong with a chunk whose tag is wrong, as far as that is known after a little work.
+fn explain<R: Read + Seek + Send>(bid: &mut Bid<R>, key: &BodyKey, place: u64) -> Result<InvalidBid, Error> {
+    let mut cell = Cell::default();
+    Chunks::new(&mut bid.input, bid.layout, place, place + 1)?.read(&mut cell)?;
+    let head = Search::new(1).head_of(key, place, cell.last, cell.chunk());
+    Ok(head.map_or(InvalidBid::ChunkTag(place), |head| defect(place, &head)))
+}
+
+fn copy_chunks<R: Read + Seek + Send>(
     bid: &mut Bid<R>,
     key: &BodyKey,
     range: Range<u64>,

@@ -11,15 +11,21 @@ use zeroize::Zeroizing;
 
 use super::read::read_header;
 use crate::{
-    bid::{BodyKey, Entry, HEAD_LEN, Header, Index, MAX_INDEX_LEN, OVERHEAD, internal::ChunkHead},
+    bid::{
+        BodyKey, Entry, HEAD_LEN, Header, Index, MAX_INDEX_LEN, OVERHEAD,
+        internal::{ChunkHead, Search},
+    },
     io::{BUFFER_LEN, Error},
 };
 
 /// Chunks that do not open although their heads look right, before the search is given up: a file could be full of heads.
 const MAX_FAILURES: u64 = 1024;
 
-/// The chunks of a broken bid that are whole, wherever they stand in the file: also what was moved, or follows bytes that
-/// were lost or added. Nothing is given out that does not authenticate; the signature of the bid is not looked at.
+/// Chunks that belong nowhere near by, before chunks are taken by their heads only.
+const MAX_SEARCHES: u64 = 4;
+
+/// The chunks of a broken bid that are whole, wherever they stand in the file: also what was moved, under its head or that of
+/// another place, or follows bytes that were lost or added. Nothing is given out that does not authenticate; the signature of the bid is not looked at.
 pub struct Salvage<R> {
     input: R,
     key: BodyKey,
@@ -51,11 +57,12 @@ impl<R: Read + Seek> Salvage<R> {
         let mut salvage = Self { input, key, found: BTreeMap::new(), last: None, index: None, full };
         let mut at = header.len();
         let mut failures = 0;
+        let mut search = Search::new(MAX_SEARCHES);
         while end.saturating_sub(at) > OVERHEAD as u64 && failures < MAX_FAILURES {
             let head = salvage.head(at)?;
             let len = u64::from(head.len) + OVERHEAD as u64;
             if salvage.looks_right(&head) && len <= end - at {
-                if salvage.open(at, &head)?.is_some() {
+                if let Some(head) = salvage.true_head(at, &head, &mut search)? {
                     salvage.found.entry(head.index).or_insert(at);
                     if head.is_last() {
                         salvage.last = Some((head.index, head.len));
@@ -87,12 +94,34 @@ impl<R: Read + Seek> Salvage<R> {
         head.check(self.key.manifest(), head.index).is_ok()
     }
 
-    /// The chunk that stands there, if it opens.
-    fn open(&mut self, at: u64, head: &ChunkHead) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    /// The bytes of the chunk that stands there.
+    fn chunk(&mut self, at: u64, head: &ChunkHead) -> Result<Zeroizing<Vec<u8>>, Error> {
         let mut chunk = Zeroizing::new(vec![0; head.len as usize + OVERHEAD]);
         self.input.seek(SeekFrom::Start(at))?;
         self.input.read_exact(&mut chunk)?;
-        Ok(self.key.open_chunk(head.index, head.is_last(), &mut chunk).is_ok().then_some(chunk))
+        Ok(chunk)
+    }
+
+    /// The head under which the chunk that stands there opens, if there is one: its own, or that of a place near by.
+    fn true_head(
+        &mut self,
+        at: u64,
+        head: &ChunkHead,
+        search: &mut Search,
+    ) -> Result<Option<ChunkHead>, Error> {
+        let mut chunk = self.chunk(at, head)?;
+        let sealed = chunk.clone();
+        if self.key.open_as(head, &mut chunk) {
+            return Ok(Some(*head));
+        }
+        Ok(search.head_of(&self.key, head.index, head.is_last(), &sealed))
+    }
+
+    /// The head of a chunk that was found.
+    fn head_of(&self, index: u64) -> ChunkHead {
+        let last = self.last.filter(|(last, _)| *last == index);
+        let len = last.map_or(self.key.manifest().terms().chunk_size.bytes(), |(_, len)| len);
+        ChunkHead::new(self.key.manifest(), index, len, last.is_some())
     }
 
     /// The next place from `at` on where a chunk could begin.
@@ -208,11 +237,12 @@ impl<R: Read + Seek> Salvage<R> {
             return Ok(());
         }
         let (first, last) = (range.start / self.full, (range.end - 1) / self.full);
-        let places: Vec<_> = self.found.range(first..=last).map(|(_, &at)| at).collect();
-        for at in places {
-            let head = self.head(at)?;
+        let places: Vec<_> = self.found.range(first..=last).map(|(&index, &at)| (index, at)).collect();
+        for (index, at) in places {
+            let head = self.head_of(index);
+            let mut chunk = self.chunk(at, &head)?;
             // Changed under our hands otherwise; then it is lost.
-            if let Some(chunk) = self.open(at, &head)? {
+            if self.key.open_as(&head, &mut chunk) {
                 let start = head.index * self.full;
                 let text = chunk.get(HEAD_LEN..HEAD_LEN + head.len as usize).unwrap_or_default();
                 let from = usize::try_from(range.start.saturating_sub(start)).unwrap_or(usize::MAX);

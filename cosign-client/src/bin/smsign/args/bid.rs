@@ -84,10 +84,6 @@ pub(crate) struct Holders {
     /// Certificate of a key of the store, for bids that name it by issuer and serial number
     #[arg(long, value_name = "FILE")]
     pub(crate) cert: Vec<PathBuf>,
-    /// Private opening key in place of the server, for tests
-    #[cfg(debug_assertions)]
-    #[arg(long, value_name = "FILE", hide = true)]
-    pub(crate) opening_private_key: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -138,7 +134,7 @@ pub(crate) struct Rewrap {
 
 #[derive(Args)]
 pub(crate) struct Check {
-    /// Bids
+    /// Bids; each is judged, whatever is wrong with the others
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]

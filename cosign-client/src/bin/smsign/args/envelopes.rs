@@ -109,7 +109,7 @@ pub(crate) struct Decrypt {
     pub(crate) force: bool,
 }
 
-fn switch(name: &str) -> Result<Switch, String> {
+pub(super) fn switch(name: &str) -> Result<Switch, String> {
     Switch::from_name(name).ok_or_else(|| {
         let names: Vec<&str> = Switch::ALL.iter().map(|switch| switch.name()).collect();
         format!("known are {}", names.join(", "))

@@ -3,6 +3,7 @@
 mod check;
 mod describe;
 mod extract;
+mod failures;
 mod holders;
 mod locks;
 mod open;
@@ -16,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cosign_client::Error;
+use cosign_client::{Error, SilentServer};
 use envelope::{
     Sm2Recipient,
     bid::{BodyKey, Header, InvalidBid, Policy},
@@ -66,6 +67,11 @@ fn defect(error: envelope::Error, path: &Path) -> Failure {
     }
 }
 
+/// Nothing is known to be wrong with the bid at this path, but these servers would have been needed.
+fn unanswered(path: &Path, servers: &[SilentServer]) -> Failure {
+    Error::Unanswered { path: path.to_owned(), servers: servers.to_vec() }.into()
+}
+
 /// ROLE=WHOM, or WHOM where there is one role: the role's share, and who gets it.
 fn holder(context: &Context, policy: &Policy, text: &str) -> Result<(u8, Sm2Recipient), Failure> {
     let role = text.split_once('=').and_then(|(role, whom)| Some((policy.share_of(role)?, whom)));
@@ -95,16 +101,17 @@ fn body_keys(
 ) -> Result<Vec<Result<BodyKey, Failure>>, Failure> {
     let mut outcomes = Vec::new();
     for ((path, header), held) in bids.iter().zip(holders::shares(context, holders, bids)?) {
-        let missing = usize::from(header.manifest().policy().threshold()).saturating_sub(held.shares.len());
-        let missing = u8::try_from(missing).unwrap_or(u8::MAX);
+        let missing = held.missing(header);
         outcomes.push(match missing {
             0 => Ok(held.shares),
-            _ => Err(held.failure.unwrap_or_else(|| defect(envelope::Error::MoreShares(missing), path))),
+            _ => Err(held
+                .why_missing(path)
+                .unwrap_or_else(|| defect(envelope::Error::MoreShares(missing), path))),
         });
     }
     // No lock is asked about that opens nothing.
     let ready = bids.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(bid, _)| *bid);
-    let mut secrets = locks::release(context, holders, &ready.collect::<Vec<_>>())?.into_iter();
+    let mut secrets = locks::release(context, &ready.collect::<Vec<_>>())?.into_iter();
     let keys = bids.iter().zip(outcomes).map(|((path, header), shares)| {
         let shares = shares?;
         let secret = secrets.next().transpose()?.flatten();

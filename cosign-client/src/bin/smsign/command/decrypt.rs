@@ -14,15 +14,17 @@ use cosign_client::{
 use cosign_core::Purpose;
 use envelope::{
     Certificate, ContentKey, RecipientId, RecipientInfo, Sm2Identity,
-    cms::{Compat, ContentType, Header, Quirks, Rule, Verdict},
+    cms::{Compat, ContentType, Header},
     io::Input,
-    name,
 };
 use serde::Serialize;
 
 use crate::{
     args::Decrypt,
-    command::streams::{self, Target},
+    command::{
+        streams::{self, Target},
+        verdict::{Signature, Usage, all_valid, names, read_certificate},
+    },
     context::{Context, credentials, ensure_active, unlock},
     keyfile,
     output::{Failure, Outcome, path_text},
@@ -49,16 +51,6 @@ struct Report {
     /// Of a signedAndEnvelopedData.
     #[serde(skip_serializing_if = "Option::is_none")]
     signatures: Option<Vec<Signature>>,
-}
-
-#[derive(Serialize)]
-struct Signature {
-    signer: String,
-    valid: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
 }
 
 /// The content key and how it was come by.
@@ -97,7 +89,7 @@ pub(crate) fn run(arguments: Decrypt, context: &Context) -> Result<Outcome, Fail
     context.output.pin_failures(opened.failures.unwrap_or(0));
     let kept = plaintext.signatures.as_deref().is_none_or(all_valid);
     for signature in plaintext.signatures.iter().flatten() {
-        context.output.note(line(signature));
+        context.output.note(signature.line());
     }
     if !plaintext.tolerated.is_empty() {
         context.output.note(format!("tolerated: {}", plaintext.tolerated.join(", ")));
@@ -119,26 +111,6 @@ pub(crate) fn run(arguments: Decrypt, context: &Context) -> Result<Outcome, Fail
         context.output.result(&report, kept.then(|| target.path().display().to_string()))?;
     }
     Ok(if kept { Outcome::Done } else { Outcome::NotVerified })
-}
-
-fn line(signature: &Signature) -> String {
-    match (&signature.rule, &signature.reason) {
-        (Some(rule), _) => format!("signature by {}: valid ({rule})", signature.signer),
-        (None, reason) => {
-            format!("signature by {}: INVALID, {}", signature.signer, reason.as_deref().unwrap_or_default())
-        }
-    }
-}
-
-/// A message that ought to be signed and is not counts as one whose signature does not verify.
-fn all_valid(signatures: &[Signature]) -> bool {
-    !signatures.is_empty() && signatures.iter().all(|signature| signature.valid)
-}
-
-fn read_certificate(path: &Path) -> Result<Certificate, Failure> {
-    let bytes = files::read_small(path, MAX_CERTIFICATE)?;
-    Ok(Certificate::parse(&bytes)
-        .map_err(|error| Error::BadFile { path: path.to_owned(), what: error.to_string() })?)
 }
 
 /// The content key: given, from a local private key, or with the server.
@@ -293,26 +265,10 @@ impl Plaintext {
         let outcome =
             envelope::io::open_signed(header.open(key), &mut input, &mut output, hasher, &self.signers)
                 .map_err(failed)?;
-        let signers = outcome.signatures.signers().iter().zip(&outcome.verdicts);
-        let signatures: Vec<Signature> =
-            signers.map(|(signer, verdict)| signature(signer.id(), verdict)).collect();
+        let signatures = Signature::all(&outcome.signatures, &outcome.verdicts, Usage::Any);
         if all_valid(&signatures) {
             output.commit(&self.progress)?;
         }
         Ok(Written { tolerated: names(outcome.signatures.quirks()), signatures: Some(signatures) })
-    }
-}
-
-fn names(quirks: Quirks) -> Vec<String> {
-    quirks.iter().map(|quirk| quirk.to_string()).collect()
-}
-
-fn signature(id: &RecipientId, verdict: &Verdict) -> Signature {
-    let subject = verdict.certificate.as_ref().map(|certificate| name::display(certificate.subject()));
-    Signature {
-        signer: subject.unwrap_or_else(|| id.to_string()),
-        valid: verdict.result.is_ok(),
-        rule: verdict.result.ok().map(Rule::name),
-        reason: verdict.result.err().map(|error| error.to_string()),
     }
 }

@@ -1,14 +1,16 @@
 //! The shares of bids that the keys at hand can unwrap.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use cosign_client::{Decryption, DecryptionItem, Error, StoredKey, files};
+use cosign_client::{Category, Decryption, DecryptionItem, Error, SilentServer, Store, StoredKey, files};
 use cosign_core::Purpose;
 use envelope::{
     Certificate, RecipientId,
     bid::{Header, Share, Slot},
 };
+use sm_primitives::sm2::Ciphertext;
 
+use super::unanswered;
 use crate::{
     args::Holders,
     context::{Context, credentials, ensure_active, interrupted, unlock},
@@ -27,9 +29,23 @@ pub(super) struct Held {
     pub(super) shares: Vec<Share>,
     /// The first share of these keys that was not what it should be.
     pub(super) failure: Option<Failure>,
+    /// Servers that were to open a share and did not.
+    silent: Vec<SilentServer>,
 }
 
 impl Held {
+    /// How many more shares it takes to open the bid.
+    pub(super) fn missing(&self, header: &Header) -> u8 {
+        let missing = usize::from(header.manifest().policy().threshold()).saturating_sub(self.shares.len());
+        u8::try_from(missing).unwrap_or(u8::MAX)
+    }
+
+    /// Why shares are missing, if it is not that no key has them.
+    pub(super) fn why_missing(self, path: &Path) -> Option<Failure> {
+        let Self { failure, silent, .. } = self;
+        failure.or_else(|| (!silent.is_empty()).then(|| unanswered(path, &silent)))
+    }
+
     fn take(&mut self, share: Result<Share, Failure>) {
         match share {
             Ok(share) if self.shares.iter().all(|other| other.number() != share.number()) => {
@@ -43,7 +59,8 @@ impl Held {
     }
 }
 
-/// For each bid what the keys give. The PIN of a key is asked for once; a bid that is broken is no failure of the others.
+/// For each bid what the keys give. The PIN of a key is asked for once; a bid that is broken is no failure of the others,
+/// and a key whose server does not answer none of the other keys.
 pub(super) fn shares(
     context: &Context,
     holders: &Holders,
@@ -105,7 +122,7 @@ fn wanted(header: &Header, shares: &[Share]) -> Vec<Slot> {
 /// Unwraps what is sealed to a key of the store, all of it together with its server at once.
 fn with_key(
     context: &Context,
-    store: &cosign_client::Store,
+    store: &Store,
     key: StoredKey,
     certificates: &[Certificate],
     bids: &[(&Path, &Header)],
@@ -126,11 +143,43 @@ fn with_key(
     if slots.is_empty() {
         return Ok(());
     }
+    let server = key.info.server.clone();
     let ciphertexts: Vec<_> = slots.iter().map(|(_, slot)| slot.ciphertext().clone()).collect();
+    let batch = match decrypt(context, store, key, ciphertexts) {
+        Err(Failure::Client(cause)) if is_of_one_server(&cause) => {
+            context.output.note(format_args!("{server} opens no share: {cause}"));
+            let silent = SilentServer { server, cause: Arc::new(cause) };
+            for (i, _) in slots {
+                all.get_mut(i).into_iter().for_each(|held| held.silent.push(silent.clone()));
+            }
+            return Ok(());
+        }
+        batch => batch?,
+    };
+    for ((i, slot), item) in slots.iter().zip(batch.items()) {
+        let (Some((path, header)), Some(held)) = (bids.get(*i), all.get_mut(*i)) else { continue };
+        // What the key named there does not open is as wrong as a share that was not dealt.
+        let share = header.manifest().share(slot.share(), item.plaintext().unwrap_or_default());
+        held.take(share.map_err(|error| super::defect(error.into(), path)));
+    }
+    Ok(())
+}
+
+/// Whether the other servers may still do what this one did not. A wrong PIN is for its owner to look at first.
+fn is_of_one_server(cause: &Error) -> bool {
+    matches!(cause.category(), Category::Network | Category::Refused | Category::Key | Category::Server)
+}
+
+fn decrypt(
+    context: &Context,
+    store: &Store,
+    key: StoredKey,
+    ciphertexts: Vec<Ciphertext>,
+) -> Result<Decryption, Failure> {
     let (client, device) = context.client_for(store, &key)?;
     let credentials = credentials(context, &key, device)?;
+    let progress = context.progress("shares", Unit::Items, ciphertexts.len() as u64);
     let mut batch = Decryption::new(ciphertexts);
-    let progress = context.progress("shares", Unit::Items, slots.len() as u64);
     let unlocked = context.run(async {
         ensure_active(store, &client, &key).await?;
         unlock(context, store, &client, key, credentials).await
@@ -143,11 +192,5 @@ fn with_key(
     })?;
     progress.finish();
     context.output.pin_failures(failures);
-    for ((i, slot), item) in slots.iter().zip(batch.items()) {
-        let (Some((path, header)), Some(held)) = (bids.get(*i), all.get_mut(*i)) else { continue };
-        // What the key named there does not open is as wrong as a share that was not dealt.
-        let share = header.manifest().share(slot.share(), item.plaintext().unwrap_or_default());
-        held.take(share.map_err(|error| super::defect(error.into(), path)));
-    }
-    Ok(())
+    Ok(batch)
 }

@@ -2,11 +2,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use cosign_client::{Error, LockAnswer, SealedLock};
+use cosign_client::{Error, LockAnswer, SealedLock, SilentServer};
 use envelope::bid::{Header, LockSecret, Opening};
 
+use super::unanswered;
 use crate::{
-    args::Holders,
     context::{Context, device, known_servers},
     instant::Instant,
     output::Failure,
@@ -15,10 +15,9 @@ use crate::{
 /// Has the locks of these bids released, all of them at once; `None` for a bid without one.
 pub(super) fn release(
     context: &Context,
-    holders: &Holders,
     bids: &[(&Path, &Header)],
 ) -> Result<Vec<Result<Option<LockSecret>, Failure>>, Failure> {
-    let answers = ask(context, holders, bids, true)?;
+    let (answers, silent) = ask(context, bids, true)?;
     let release = |((path, header), answer): (&(&Path, &Header), Option<LockAnswer>)| match answer {
         None => Ok(None),
         Some(LockAnswer::Released(lock)) => {
@@ -29,6 +28,7 @@ pub(super) fn release(
         Some(LockAnswer::TooEarly(_) | LockAnswer::Good(_)) => {
             Err(Error::Closed { path: (*path).to_owned(), until: time(header).to_string() }.into())
         }
+        Some(LockAnswer::UnknownKey) if !silent.is_empty() => Err(unanswered(path, &silent)),
         Some(LockAnswer::UnknownKey) => {
             let what = "and no server of the keys at hand has its opening key";
             Err(bad(path, format!("closed until {}, {what}", time(header))))
@@ -41,20 +41,20 @@ pub(super) fn release(
 /// Whether the keeper of the opening key confirms the lock of each bid; `None` for a bid without one. Nothing is released.
 pub(super) fn confirm(
     context: &Context,
-    holders: &Holders,
     bids: &[(&Path, &Header)],
-) -> Result<Vec<Option<bool>>, Failure> {
-    let answers = ask(context, holders, bids, false)?;
+) -> Result<Vec<Result<Option<bool>, Failure>>, Failure> {
+    let (answers, silent) = ask(context, bids, false)?;
     let confirm = |((path, header), answer): (&(&Path, &Header), Option<LockAnswer>)| match answer {
         None => Ok(None),
         Some(LockAnswer::Good(promise) | LockAnswer::TooEarly(promise)) => {
             let checked = header.manifest().check_lock(&promise);
             checked.map_err(|error| super::defect(error.into(), path)).map(|()| Some(true))
         }
+        Some(LockAnswer::UnknownKey) if !silent.is_empty() => Err(unanswered(path, &silent)),
         Some(LockAnswer::UnknownKey | LockAnswer::Released(_)) => Ok(Some(false)),
         Some(LockAnswer::Invalid) => Err(changed(path)),
     };
-    bids.iter().zip(answers).map(confirm).collect()
+    Ok(bids.iter().zip(answers).map(confirm).collect())
 }
 
 fn time(header: &Header) -> Instant {
@@ -69,21 +69,19 @@ fn changed(path: &Path) -> Failure {
     bad(path, "the time lock was changed: its server cannot open it".to_owned())
 }
 
-/// An answer for each bid with a lock, from the first server that has its opening key.
+/// An answer for each bid with a lock, from the first server that has its opening key; and the servers that gave none,
+/// which keep no lock of another one closed.
 fn ask(
     context: &Context,
-    holders: &Holders,
     bids: &[(&Path, &Header)],
     release: bool,
-) -> Result<Vec<Option<LockAnswer>>, Failure> {
+) -> Result<(Vec<Option<LockAnswer>>, Vec<SilentServer>), Failure> {
     let locks: Vec<_> = bids.iter().map(|(_, header)| SealedLock::of(header)).collect();
     let mut answers: Vec<_> =
         locks.iter().map(|lock| lock.as_ref().map(|_| LockAnswer::UnknownKey)).collect();
+    let mut silent = Vec::new();
     if locks.iter().all(Option::is_none) {
-        return Ok(answers);
-    }
-    if let Some(local) = in_tests(context, holders, &locks, release)? {
-        return Ok(local);
+        return Ok((answers, silent));
     }
     let store = context.store()?;
     for (server, trust) in known_servers(&store)? {
@@ -94,46 +92,26 @@ fn ask(
         if asked.is_empty() {
             break;
         }
-        let client = context.client(server, trust, Some(Arc::clone(&device(&store)?.identity)));
+        let client = context.client(server.clone(), trust, Some(Arc::clone(&device(&store)?.identity)));
         let answered = context.run(async {
             let answered =
                 if release { client.release_locks(&asked).await } else { client.check_locks(&asked).await };
             client.connection().close().await;
-            Ok(answered?)
+            Ok(answered)
         })?;
-        for (place, answer) in places.into_iter().zip(answered) {
-            *place = Some(answer);
+        match answered {
+            Ok(answered) => {
+                for (place, answer) in places.into_iter().zip(answered) {
+                    *place = Some(answer);
+                }
+            }
+            Err(Error::Interrupted) => return Err(Error::Interrupted.into()),
+            // Which server has an opening key is known only when it answers.
+            Err(cause) => {
+                context.output.note(format_args!("{server} answers about no lock: {cause}"));
+                silent.push(SilentServer { server, cause: Arc::new(cause) });
+            }
         }
     }
-    Ok(answers)
-}
-
-/// The answers of a private opening key that a test gave.
-#[cfg(debug_assertions)]
-fn in_tests(
-    context: &Context,
-    holders: &Holders,
-    locks: &[Option<SealedLock>],
-    release: bool,
-) -> Result<Option<Vec<Option<LockAnswer>>>, Failure> {
-    use envelope::bid::Lock;
-    let Some(key) = &holders.opening_private_key else { return Ok(None) };
-    let key = crate::keyfile::private_key(key, cosign_core::Purpose::Encrypt, &context.passwords)?;
-    let answer = |lock: &SealedLock| match Lock::open(&key, &lock.ciphertext) {
-        Ok(lock) if release => LockAnswer::Released(lock),
-        Ok(lock) => LockAnswer::Good(lock.commitment()),
-        Err(_) => LockAnswer::Invalid,
-    };
-    Ok(Some(locks.iter().map(|lock| lock.as_ref().map(answer)).collect()))
-}
-
-#[cfg(not(debug_assertions))]
-#[expect(clippy::unnecessary_wraps, reason = "tests have more of it")]
-const fn in_tests(
-    _: &Context,
-    _: &Holders,
-    _: &[Option<SealedLock>],
-    _: bool,
-) -> Result<Option<Vec<Option<LockAnswer>>>, Failure> {
-    Ok(None)
+    Ok((answers, silent))
 }

@@ -17,6 +17,7 @@ use serde::Serialize;
 use super::{
     Locked, body_keys, broken,
     extract::Extraction,
+    failures::{Failed, Failures},
     read_bid, salvage,
     signature::{self, Verdict},
 };
@@ -33,12 +34,6 @@ struct Report {
     /// Bids that did not open.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failed: Vec<Failed>,
-}
-
-#[derive(Serialize)]
-struct Failed {
-    file: String,
-    reason: String,
 }
 
 #[derive(Serialize)]
@@ -63,42 +58,38 @@ pub(crate) fn run(arguments: OpenBid, context: &Context) -> Result<Outcome, Fail
     if arguments.salvage {
         return salvage::run(&arguments, context);
     }
-    let bids = arguments.files.iter().map(|path| Ok(Locked { path: path.clone(), bid: read_bid(path)? }));
-    let bids = bids.collect::<Result<Vec<_>, Failure>>()?;
-    let targets = bids.iter().map(|bid| target(&arguments, &bid.path)).collect::<Result<Vec<_>, _>>()?;
+    let mut failures = Failures::default();
+    let (mut bids, mut targets) = (Vec::new(), Vec::new());
+    for path in &arguments.files {
+        let target = target(&arguments, path)?;
+        if let Some(bid) = failures.take(context, path, read_bid(path))? {
+            bids.push(Locked { path: path.clone(), bid });
+            targets.push(target);
+        }
+    }
     let headers: Vec<Header> = bids.iter().map(|bid| bid.bid.header().clone()).collect();
     let named: Vec<(&Path, &Header)> = bids.iter().map(|bid| bid.path.as_path()).zip(&headers).collect();
     let keys = body_keys(context, &arguments.holders, &named)?;
 
-    let mut report = Report { bids: Vec::new(), failed: Vec::new() };
-    let (mut text, mut first) = (Vec::new(), None);
+    let (mut opened, mut text) = (Vec::new(), Vec::new());
     for ((locked, key), target) in bids.into_iter().zip(keys).zip(targets) {
-        let file = path_text(&locked.path);
-        match key.and_then(|key| open_one(&arguments, context, locked, key, &target)) {
-            Ok(one) => {
-                match &one.out {
-                    Some(out) => text.push(out.clone()),
-                    None => {
-                        let line = |file: &FileReport| format!("{:>15}  {}", file.size, file.name);
-                        text.extend(one.files.iter().map(line));
-                    }
-                }
-                report.bids.push(one);
-            }
-            Err(Failure::Client(Error::Interrupted)) => return Err(Error::Interrupted.into()),
-            Err(failure) => {
-                if first.is_some() {
-                    context.output.warn(&failure);
-                }
-                report.failed.push(Failed { file, reason: failure.to_string() });
-                first.get_or_insert(failure);
+        let path = locked.path.clone();
+        let one = key.and_then(|key| open_one(&arguments, context, locked, key, &target));
+        let Some(one) = failures.take(context, &path, one)? else { continue };
+        match &one.out {
+            Some(out) => text.push(out.clone()),
+            None => {
+                text.extend(one.files.iter().map(|file| format!("{:>15}  {}", file.size, file.name)));
             }
         }
+        opened.push(one);
     }
-    if !is_standard(&arguments) && (!report.bids.is_empty() || first.is_none()) {
+    let report = Report { bids: opened, failed: failures.list() };
+    // What became of the only bid is said by how the command ends.
+    if !is_standard(&arguments) && (!report.bids.is_empty() || report.failed.len() > 1) {
         context.output.result(&report, text)?;
     }
-    first.map_or(Ok(Outcome::Done), Err)
+    failures.end(Outcome::Done)
 }
 
 fn is_standard(arguments: &OpenBid) -> bool {

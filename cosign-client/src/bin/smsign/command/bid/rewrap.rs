@@ -4,7 +4,7 @@ use cosign_client::{
     Error,
     files::{Access, NewFile, check_free},
 };
-use envelope::bid::{Share, Slot};
+use envelope::bid::Slot;
 use getrandom::SysRng;
 use serde::Serialize;
 
@@ -32,13 +32,11 @@ pub(crate) fn run(arguments: &Rewrap, context: &Context) -> Result<Outcome, Fail
     let header = bid.header().clone();
     let wanted = arguments.to.iter().map(|text| holder(context, header.manifest().policy(), text));
     let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
-    let mut shares = Vec::new();
+    let mut held = holders::Held::default();
     if !wanted.is_empty() {
-        for held in holders::shares(context, &arguments.holders, &[(path, &header)])? {
-            if let Some(failure) = held.failure {
-                return Err(failure);
-            }
-            shares.extend(held.shares);
+        held = holders::shares(context, &arguments.holders, &[(path, &header)])?.pop().unwrap_or_default();
+        if let Some(failure) = held.failure {
+            return Err(failure);
         }
     }
 
@@ -52,8 +50,9 @@ pub(crate) fn run(arguments: &Rewrap, context: &Context) -> Result<Outcome, Fail
     }
     let mut added = Vec::new();
     for (number, recipient) in &wanted {
-        let share = shares.iter().find(|share: &&Share| share.number() == *number);
-        let share = share.ok_or(Error::NotARecipient)?;
+        let Some(share) = held.shares.iter().find(|share| share.number() == *number) else {
+            return Err(held.why_missing(path).unwrap_or_else(|| Error::NotARecipient.into()));
+        };
         slots.push(Slot::wrap(share, recipient, &mut SysRng).map_err(|error| defect(error, path))?);
         added.push(recipient.id().to_string());
     }

@@ -9,7 +9,11 @@ use cosign_client::{
 use envelope::{bid::Header, io::bid::Salvage};
 use serde::Serialize;
 
-use super::{body_keys, broken, open, open_file};
+use super::{
+    body_keys, broken,
+    failures::{Failed, Failures},
+    open, open_file,
+};
 use crate::{
     args::OpenBid,
     context::Context,
@@ -19,6 +23,9 @@ use crate::{
 #[derive(Serialize)]
 struct Report {
     bids: Vec<Saved>,
+    /// Bids of which nothing was saved.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed: Vec<Failed>,
 }
 
 #[derive(Serialize)]
@@ -36,16 +43,18 @@ struct Saved {
 }
 
 pub(super) fn run(arguments: &OpenBid, context: &Context) -> Result<Outcome, Failure> {
+    let mut failures = Failures::default();
     let mut bids = Vec::new();
     for path in &arguments.files {
-        let mut file = open_file(path)?;
-        let header = Salvage::header(&mut file).map_err(|error| broken(error, path))?;
-        bids.push((path, open::target(arguments, path)?, file, header));
+        let target = open::target(arguments, path)?;
+        if let Some((file, header)) = failures.take(context, path, read_header(path))? {
+            bids.push((path, target, file, header));
+        }
     }
     let named: Vec<(&Path, &Header)> =
         bids.iter().map(|(path, _, _, header)| (path.as_path(), header)).collect();
     let keys = body_keys(context, &arguments.holders, &named)?;
-    let mut report = Report { bids: Vec::new() };
+    let mut saved = Vec::new();
     for ((path, target, file, header), key) in bids.into_iter().zip(keys) {
         if let Some(signer) = header.manifest().signer() {
             context.output.warn(format_args!(
@@ -53,13 +62,25 @@ pub(super) fn run(arguments: &OpenBid, context: &Context) -> Result<Outcome, Fai
                 path.display()
             ));
         }
-        let salvage = Salvage::search(file, &header, key?).map_err(|error| broken(error, path))?;
-        report.bids.push(save(salvage, path, &target)?);
+        let one = key.and_then(|key| {
+            let salvage = Salvage::search(file, &header, key).map_err(|error| broken(error, path))?;
+            save(salvage, path, &target)
+        });
+        saved.extend(failures.take(context, path, one)?);
     }
-    let whole = report.bids.iter().all(|bid| bid.index_found && bid.lost.is_empty());
-    let lines: Vec<_> = report.bids.iter().flat_map(Saved::lines).collect();
-    context.output.result(&report, lines)?;
-    Ok(if whole { Outcome::Done } else { Outcome::NotVerified })
+    let whole = saved.iter().all(|bid| bid.index_found && bid.lost.is_empty());
+    let lines: Vec<_> = saved.iter().flat_map(Saved::lines).collect();
+    let report = Report { bids: saved, failed: failures.list() };
+    if !report.bids.is_empty() || report.failed.len() > 1 {
+        context.output.result(&report, lines)?;
+    }
+    failures.end(if whole { Outcome::Done } else { Outcome::NotVerified })
+}
+
+fn read_header(path: &Path) -> Result<(File, Header), Failure> {
+    let mut file = open_file(path)?;
+    let header = Salvage::header(&mut file).map_err(|error| broken(error, path))?;
+    Ok((file, header))
 }
 
 fn save(mut salvage: Salvage<File>, path: &Path, target: &Path) -> Result<Saved, Failure> {

@@ -19,9 +19,10 @@ use getrandom::SysRng;
 use serde::Serialize;
 use sm_primitives::sm2::PublicKey;
 
-use super::{broken, holder, signature::BidSigner};
+use super::{broken, holder, signature};
 use crate::{
     args::{ModelArg, SealBid},
+    command::signer::MessageSigner,
     context::Context,
     keyfile::PublicFile,
     output::{Failure, Outcome, path_text},
@@ -58,7 +59,7 @@ pub(crate) fn run(arguments: &SealBid, context: &Context) -> Result<Outcome, Fai
     }
     let mut draft = draft(arguments, context)?;
     let signer = match (&arguments.sign_with, &arguments.cert) {
-        (Some(key), Some(certificate)) => Some(BidSigner::prepare(context, key, certificate)?),
+        (Some(key), Some(certificate)) => Some(MessageSigner::prepare(context, Some(key), certificate)?),
         _ => None,
     };
     draft.signer = signer.as_ref().map(|signer| signer.public_key);
@@ -200,7 +201,7 @@ struct Work {
     draft: Draft,
     sources: Vec<Source>,
     target: PathBuf,
-    signer: Option<BidSigner>,
+    signer: Option<MessageSigner>,
     progress: Progress,
 }
 
@@ -215,7 +216,7 @@ impl Work {
                 .map_err(|error| broken(error, &path))
         }))?;
         let signature = match (signer, sealed.statement()) {
-            (Some(signer), Some(statement)) => signer.sign(context, &statement)?,
+            (Some(signer), Some(statement)) => signature::sign(signer, context, &statement)?,
             _ => Vec::new(),
         };
         let id = sealed.header().manifest().file_id().to_string();

@@ -1,23 +1,19 @@
 //! Signatures of bids: made with a key at hand, and verified.
 
-use std::{fs::File, io, path::Path, sync::Arc};
+use std::{fs::File, io, path::Path};
 
-use cosign_client::{Batch, Client, Credentials, Error, Item, Store, StoredKey, clock};
-use cosign_core::{Digest, Purpose};
+use cosign_client::Error;
 use envelope::{
     bid::{Signatory, Statement},
-    cms,
     io::bid::Bid,
     name,
 };
-use getrandom::SysRng;
 use serde::Serialize;
-use sm_primitives::sm2::{PrivateKey, PublicKey, Signature, dsa};
 
 use super::broken;
 use crate::{
-    context::{Context, credentials, ensure_active, interrupted, unlock},
-    keyfile::{self, PublicFile},
+    command::signer::MessageSigner,
+    context::Context,
     output::Failure,
     progress::{Stopped, Unit},
 };
@@ -87,93 +83,12 @@ pub(super) fn verify(
     Ok(verified)
 }
 
-/// Who is going to sign a bid.
-pub(super) struct BidSigner {
-    signer: cms::Signer,
-    key: Key,
-    pub(super) public_key: PublicKey,
-}
-
-enum Key {
-    Local(PrivateKey),
-    Shared(Box<Shared>),
-}
-
-/// A key of the store, and what unlocks it.
-struct Shared {
-    store: Store,
-    client: Client,
-    key: StoredKey,
-    credentials: Arc<Credentials>,
-}
-
-impl BidSigner {
-    /// Finds the key, a label or id before a file of that name, and asks for its PIN.
-    pub(super) fn prepare(context: &Context, whom: &str, certificate: &Path) -> Result<Self, Failure> {
-        let PublicFile::Certificate(content, public_key) = PublicFile::read(certificate)? else {
-            return Err(Failure::Usage(format!("{} is a key without a certificate", certificate.display())));
-        };
-        let bad =
-            |error: envelope::Error| Error::BadFile { path: certificate.to_owned(), what: error.to_string() };
-        let mut signer = cms::Signer::new(&content).map_err(bad)?;
-        if let Some(time) = cms::Time::from_unix(clock::now_ms() / 1000) {
-            signer = signer.at(time);
-        }
-        let known = || context.store().is_ok_and(|store| store.find(Some(whom), Some(Purpose::Sign)).is_ok());
-        let other = || {
-            Failure::Usage(format!(
-                "the certificate in {} is of another key than {whom:?}",
-                certificate.display()
-            ))
-        };
-        if Path::new(whom).is_file() && !known() {
-            let key = keyfile::private_key(Path::new(whom), Purpose::Sign, &context.passwords)?;
-            if *key.public_key() != public_key {
-                return Err(other());
-            }
-            return Ok(Self { signer, key: Key::Local(key), public_key });
-        }
-        let store = context.store()?;
-        let key = store.find(Some(whom), Some(Purpose::Sign))?;
-        if key.public_key() != public_key {
-            return Err(other());
-        }
-        let (client, device) = context.client_for(&store, &key)?;
-        let credentials = credentials(context, &key, device)?;
-        let shared = Shared { store, client, key, credentials };
-        Ok(Self { signer, key: Key::Shared(Box::new(shared)), public_key })
-    }
-
-    /// The SignedData over what was sealed.
-    pub(super) fn sign(self, context: &Context, statement: &Statement) -> Result<Vec<u8>, Failure> {
-        let unsigned = statement.unsigned(self.signer).map_err(Error::Envelope)?;
-        let digest = unsigned.digests().first().ok_or(Error::Internal("nothing to sign"))?;
-        let signature = match self.key {
-            Key::Local(key) => {
-                dsa::sign_digest(&key, digest, &mut SysRng).map_err(|_| Error::RandomFailed)?
-            }
-            Key::Shared(shared) => shared.sign(context, digest)?,
-        };
-        let signed = unsigned.complete(&[signature]).map_err(Error::Envelope)?;
-        Ok(signed.detached().map_err(Error::Envelope)?)
-    }
-}
-
-impl Shared {
-    fn sign(self, context: &Context, digest: &[u8; 32]) -> Result<Signature, Failure> {
-        let Self { store, client, key, credentials } = self;
-        let unlocked = context.run(async {
-            ensure_active(&store, &client, &key).await?;
-            unlock(context, &store, &client, key, credentials).await
-        })?;
-        let mut batch = Batch::new(vec![Digest::reduce(digest)]);
-        let failures = context.block_on(async {
-            let signed = client.sign(&unlocked.key, &mut batch, interrupted(), |_, _| ()).await;
-            client.connection().close().await;
-            signed
-        })?;
-        context.output.pin_failures(failures);
-        let signature = batch.items().first().and_then(Item::signature).copied();
-        Ok(signature.ok_or(Error::Internal("no signature"))?)
-    }
+/// The SignedData over what was sealed.
+pub(super) fn sign(
+    signer: MessageSigner,
+    context: &Context,
+    statement: &Statement,
+) -> Result<Vec<u8>, Failure> {
+    let unsigned = statement.unsigned(signer.signer.clone()).map_err(Error::Envelope)?;
+    Ok(signer.sign(context, unsigned)?.detached().map_err(Error::Envelope)?)
 }

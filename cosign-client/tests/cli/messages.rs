@@ -1,0 +1,183 @@
+//! Signed messages: made, verified, and what other tools wrote.
+
+use std::fs;
+
+use serde_json::Value;
+use sm_primitives::sm2::PrivateKey;
+
+use crate::desk::{Desk, certificate, piped, samples};
+
+/// A desk with somebody who signs, somebody else, and a content of more than one piece.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.certified("alice");
+    desk.certified("mallory");
+    desk.write("text", vec![0x5a; 300_001]);
+    desk
+}
+
+const ALICE: [&str; 4] = ["--key", "alice.key", "--cert", "alice.crt"];
+
+fn sign(desk: &Desk, more: &[&str]) -> Value {
+    desk.json(0, &[&["sign-message", "text"][..], &ALICE, more].concat())
+}
+
+fn only(report: &Value) -> &Value {
+    assert_eq!(report["signatures"].as_array().unwrap().len(), 1, "{report}");
+    &report["signatures"][0]
+}
+
+#[test]
+fn a_message_carries_what_was_signed() {
+    let desk = desk();
+    for (dialect, compat, rule) in [
+        ("standard", "", "attributes"),
+        ("rfc", "", "attributes"),
+        ("cfca", "", "content"),
+        ("gmssl", "no-z-content-info", "no-z-content-info"),
+    ] {
+        let report = sign(&desk, &["--dialect", dialect, "--force"]);
+        assert_eq!((&report["out"], &report["dialect"]), (&"text.p7s".into(), &dialect.into()));
+        assert_eq!((&report["detached"], &report["content_length"]), (&false.into(), &300_001.into()));
+        let mut verify = vec!["verify-message", "text.p7s", "--out", "back", "--force"];
+        if !compat.is_empty() {
+            let strict = desk.json(1, &["verify-message", "text.p7s", "--out", "nothing"]);
+            assert_eq!((&strict["valid"], &strict["out"]), (&false.into(), &Value::Null));
+            assert!(!desk.path("nothing").exists());
+            verify.extend(["--compat", compat]);
+        }
+        let verified = desk.json(0, &verify);
+        let signature = only(&verified);
+        assert_eq!((&verified["valid"], &verified["chain_verified"]), (&true.into(), &false.into()));
+        assert_eq!(
+            (&signature["rule"], &signature["signer"]),
+            (&rule.into(), &"CN=alice".into()),
+            "{dialect}"
+        );
+        assert_eq!(signature["key_id"], report["key_id"]);
+        let said_when = signature["signed_at"].as_str().is_some_and(|time| time.ends_with('Z'));
+        assert_eq!(said_when, rule == "attributes");
+        assert_eq!(fs::read(desk.path("back")).unwrap(), vec![0x5a; 300_001]);
+    }
+}
+
+#[test]
+fn a_signature_stands_beside_its_file() {
+    let desk = desk();
+    for dialect in ["standard", "cfca", "rfc"] {
+        sign(&desk, &["--detached", "--dialect", dialect, "--force", "--out", "beside"]);
+        assert!(fs::metadata(desk.path("beside")).unwrap().len() < 2000);
+        let verified = desk.json(0, &["verify-message", "beside", "--content", "text"]);
+        assert_eq!((&verified["detached"], &only(&verified)["valid"]), (&true.into(), &true.into()));
+        desk.write("other", "another content");
+        let verified = desk.json(1, &["verify-message", "beside", "--content", "other"]);
+        assert_eq!(only(&verified)["valid"], false);
+    }
+    // What goes together.
+    assert!(desk.said(2, &["verify-message", "beside"]).contains("--content FILE"));
+    sign(&desk, &[]);
+    assert!(
+        desk.said(2, &["verify-message", "text.p7s", "--content", "text"]).contains("leave --content out")
+    );
+    desk.expect(2, &["verify-message", "beside", "--content", "text", "--out", "x"]);
+    assert!(desk.said(2, &["verify-message", "beside", "--out", "x"]).contains("no content"));
+    let gmssl = ["sign-message", "text", "--detached", "--dialect", "gmssl"];
+    desk.expect(2, &[&gmssl[..], &ALICE].concat());
+}
+
+#[test]
+fn what_was_changed_is_not_kept() {
+    let desk = desk();
+    sign(&desk, &[]);
+    let right = fs::read(desk.path("text.p7s")).unwrap();
+    let mut changed = right.clone();
+    changed[right.len() / 2] ^= 1;
+    desk.write("changed.p7s", changed);
+    let verified = desk.json(1, &["verify-message", "changed.p7s", "--out", "back"]);
+    assert!(only(&verified)["reason"].as_str().unwrap().contains("not the one that was signed"));
+    assert!(!desk.path("back").exists());
+    let piped = desk.expect(1, &["verify-message", "changed.p7s", "--out", "-"]);
+    assert!(String::from_utf8(piped.stderr).unwrap().contains("does not count"));
+    // The same key under a certificate for decryption, which the message does not name by its hash.
+    let key = PrivateKey::from_pem(&fs::read_to_string(desk.path("alice.key")).unwrap()).unwrap();
+    desk.write("decryption.crt", certificate("alice", key.public_key(), Some([4, 0x30])));
+    sign(&desk, &["--dialect", "cfca", "--out", "cfca.p7s"]);
+    desk.expect(0, &["verify-message", "cfca.p7s"]);
+    let verified = desk.json(1, &["verify-message", "cfca.p7s", "--signer", "decryption.crt"]);
+    assert!(only(&verified)["reason"].as_str().unwrap().contains("key usage does not permit signatures"));
+    let verified = desk.json(1, &["verify-message", "text.p7s", "--signer", "decryption.crt"]);
+    assert!(only(&verified)["reason"].as_str().unwrap().contains("under another certificate"));
+    for (name, broken) in [
+        ("cut", right[..right.len() - 1].to_vec()),
+        ("longer", [&right[..], &[0]].concat()),
+        ("nothing", Vec::new()),
+        ("text", b"hello".to_vec()),
+        ("a certificate", fs::read(desk.path("alice.crt")).unwrap()),
+    ] {
+        desk.write("broken.p7s", broken);
+        let error = desk.json_error(9, &["verify-message", "broken.p7s", "--out", "back"]);
+        assert_eq!(error["code"], "bad_file", "{name}");
+    }
+    desk.json_error(7, &["verify-message", "gone.p7s"]);
+    desk.key_pair("bob");
+    desk.expect(0, &["encrypt", "text", "--to", "bob.pem"]);
+    assert_eq!(desk.json_error(9, &["verify-message", "text.p7"])["code"], "bad_file");
+    assert!(!desk.path("back").exists());
+}
+
+#[test]
+fn messages_go_through_pipes() {
+    let desk = desk();
+    let message = piped(&desk, 0, &[&["sign-message", "-"][..], &ALICE].concat(), b"from a pipe").stdout;
+    let content = piped(&desk, 0, &["verify-message", "-", "--out", "-"], &message).stdout;
+    assert_eq!(content, b"from a pipe");
+    let detached = [&["sign-message", "-", "--detached", "--out", "beside"][..], &ALICE].concat();
+    piped(&desk, 0, &detached, b"from a pipe");
+    piped(&desk, 0, &["verify-message", "beside", "--content", "-"], b"from a pipe");
+    piped(&desk, 1, &["verify-message", "beside", "--content", "-"], b"from another");
+    desk.expect(2, &["verify-message", "-", "--content", "-"]);
+    desk.expect(2, &[&["--json", "sign-message", "-"][..], &ALICE].concat());
+}
+
+#[test]
+fn who_signs_is_who_is_certified() {
+    let desk = desk();
+    fn sign<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        [&["sign-message", "text"][..], more].concat()
+    }
+    assert!(desk.said(2, &sign(&["--key", "alice.key", "--cert", "mallory.crt"])).contains("another key"));
+    assert!(
+        desk.said(2, &sign(&["--key", "alice.key", "--cert", "alice.pem"])).contains("without a certificate")
+    );
+    desk.expect(2, &sign(&["--key", "alice.key"]));
+    // Nobody in the store has it.
+    assert_eq!(desk.json_error(7, &sign(&["--cert", "alice.crt"]))["code"], "no_such_key");
+    assert!(!desk.path("text.p7s").exists());
+    desk.write("text.p7s", "precious");
+    desk.expect(8, &sign(&ALICE));
+    assert_eq!(fs::read(desk.path("text.p7s")).unwrap(), b"precious");
+    // Further certificates go along.
+    desk.expect(0, &sign(&[&ALICE[..], &["--force", "--chain", "mallory.crt"]].concat()));
+    let inspected = desk.json(0, &["inspect", "text.p7s"]);
+    assert_eq!(inspected["certificates"].as_array().unwrap().len(), 2);
+    desk.expect(0, &["verify-message", "text.p7s"]);
+}
+
+#[test]
+fn other_tools_signed_messages() {
+    let Some(samples) = samples() else { return };
+    let desk = Desk::new();
+    let verify = |code: i32, name: &str, more: &[&str]| {
+        let path = samples.join(name);
+        desk.json(code, &[&["verify-message", path.to_str().unwrap()][..], more].concat())
+    };
+    let cfca = verify(0, "gmt0010/cfca_sadkSignedData.p7", &["--out", "cfca"]);
+    assert_eq!((&only(&cfca)["rule"], &cfca["tolerated"][0]), (&"content".into(), &"null-parameters".into()));
+    assert_eq!(fs::read(desk.path("cfca")).unwrap(), b"Hello Secret World!");
+    desk.write("content", "Hello Secret World!");
+    verify(0, "gmt0010/cfca_sadkSignedDataDetach.p7", &["--content", "content"]);
+    verify(1, "gmt0010/gmssl/signed.p7.pem", &[]);
+    let gmssl = verify(0, "gmt0010/gmssl/signed.p7.pem", &["--compat", "no-z-content-info"]);
+    assert_eq!(only(&gmssl)["rule"], "no-z-content-info");
+    verify(1, "negative/cfca_signed_content_changed.p7", &["--compat", "no-z-content,no-z-content-info"]);
+}
