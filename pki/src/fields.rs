@@ -1,6 +1,7 @@
 //! Reading DER field by field, without re-encoding anything.
 
 use der::{Header, Reader as _, SliceReader};
+pub(crate) use envelope::der::element;
 
 use crate::error::Error;
 
@@ -142,24 +143,6 @@ impl<'a> Fields<'a> {
             Some(_) => Err(self.error()),
         }
     }
-}
-
-/// A whole element: tag, shortest length, and a body of these parts.
-pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let len: usize = parts.iter().map(|part| part.len()).sum();
-    let octets: Vec<u8> = len.to_be_bytes().into_iter().skip_while(|octet| *octet == 0).collect();
-    let mut out = Vec::with_capacity(2 + octets.len() + len);
-    out.push(tag);
-    match (octets.as_slice(), u8::try_from(octets.len())) {
-        ([], _) => out.push(0),
-        ([short], _) if *short < 0x80 => out.push(*short),
-        (long, count) => {
-            out.push(0x80 | count.unwrap_or(8));
-            out.extend(long);
-        }
-    }
-    parts.iter().for_each(|part| out.extend_from_slice(part));
-    out
 }
 
 /// The value of a non-negative INTEGER body of at most four octets.

@@ -177,7 +177,10 @@ impl TimeStampToken {
             }
         };
         let certificate = verdict.certificate.as_ref().ok_or(TspDefect::NoCertificate)?;
-        verdict.result.map_err(TspDefect::Signature)?;
+        verdict.result.map_err(|why| match why {
+            InvalidSignature::SigningCertificate => TspDefect::CertificateBinding,
+            why => TspDefect::Signature(why),
+        })?;
         let attributes = signer.attributes().ok_or(TspDefect::ContentType)?;
         let signed = Signed::read(attributes.as_der()).map_err(|_| TspDefect::CertificateBinding)?;
         if signed.content_type != Some(oid::TST_INFO) {
