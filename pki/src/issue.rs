@@ -45,6 +45,7 @@ mod list;
 mod name;
 mod order;
 mod profile;
+mod rejection;
 mod serial;
 mod stamp;
 mod unsigned;
@@ -58,8 +59,9 @@ pub use list::ListBuilder;
 pub use name::NameBuilder;
 pub use order::{KeyRole, Order, Subject};
 pub use profile::{KeyIdMethod, Profile, ProfileKind};
+pub use rejection::{Failure, rejection};
 pub use serial::SerialNumber;
-pub use stamp::{Failure, StampAuthority, UnsignedStamp, rejection};
+pub use stamp::{StampAuthority, UnsignedStamp};
 pub use unsigned::{Batch, Unsigned};
 
 /// PEM `CERTIFICATE`.

@@ -4,37 +4,15 @@ use der::asn1::ObjectIdentifier;
 use envelope::cms::{self, Dialect, SignedWriter, Signer, Signing, Time};
 use sm_primitives::sm2::Signature;
 
-use super::SerialNumber;
-use super::encode::{digits, explicit, flag, id, named_bits, seq, unsigned_body};
+use super::encode::{digits, explicit, flag, id, seq, unsigned_body};
+use super::{Failure, SerialNumber};
 use crate::asn1::number;
 use crate::certificate::Certificate;
 use crate::error::Error;
-use crate::fields::{BIT_STRING, BOOLEAN, GENERALIZED_TIME, INTEGER, element, primitive};
+use crate::fields::{BOOLEAN, GENERALIZED_TIME, INTEGER, element, primitive};
 use crate::oid;
 use crate::tsp::{Accuracy, PkiStatus, TimeStampRequest};
 use crate::validate::Purpose;
-
-/// Why there is no stamp, by its bit in PKIFailureInfo.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Failure {
-    /// The hash algorithm is not supported.
-    BadAlg = 0,
-    /// What is asked for is not permitted.
-    BadRequest = 2,
-    /// The request is not well-formed.
-    BadDataFormat = 5,
-    /// There is no time.
-    TimeNotAvailable = 14,
-    /// The policy is not one of the authority's.
-    UnacceptedPolicy = 15,
-    /// There is an extension, and none is known.
-    UnacceptedExtension = 16,
-    /// Additional information is not understood or not available.
-    AddInfoNotAvailable = 17,
-    /// Something is wrong with the authority.
-    SystemFailure = 25,
-}
 
 /// Longest nonce that is repeated, in octets.
 const MAX_NONCE: usize = 128;
@@ -243,18 +221,6 @@ impl UnsignedStamp {
         let token = write().map_err(|_| Error::InvalidSignature)?;
         Ok(seq(&[&seq(&[&number(PkiStatus::Granted as u32)]), &token]))
     }
-}
-
-/// The response in DER that there is no stamp, and why; `text` is for people. Nobody signs it.
-#[must_use]
-pub fn rejection(why: Failure, text: &str) -> Vec<u8> {
-    const UTF8_STRING: u8 = 0x0c;
-    let text = match text {
-        "" => Vec::new(),
-        text => seq(&[&element(UTF8_STRING, &[text.as_bytes()])]),
-    };
-    let failure = element(BIT_STRING, &[&named_bits(1 << (why as u8))]);
-    seq(&[&seq(&[&number(PkiStatus::Rejection as u32), &text, &failure])])
 }
 
 #[cfg(test)]
