@@ -102,7 +102,7 @@ impl StampAuthority {
     /// Reads a request.
     ///
     /// # Errors
-    /// What to reject it with ([`rejection`]).
+    /// What to reject it with ([`rejection`](super::rejection)).
     pub fn read(der: &[u8]) -> Result<TimeStampRequest, Failure> {
         TimeStampRequest::from_der(der).map_err(|error| match error {
             Error::UnsupportedAlgorithm(_) => Failure::BadAlg,
@@ -114,7 +114,7 @@ impl StampAuthority {
     /// 999,999.
     ///
     /// # Errors
-    /// What to reject the request with ([`rejection`]): [`Failure::UnacceptedPolicy`], [`Failure::UnacceptedExtension`],
+    /// What to reject the request with ([`rejection`](super::rejection)): [`Failure::UnacceptedPolicy`], [`Failure::UnacceptedExtension`],
     /// [`Failure::BadRequest`] for a nonce of more than 128 octets, [`Failure::TimeNotAvailable`] for a time that is none
     /// or at which the authority's certificate is not valid.
     pub fn stamp(
