@@ -8,7 +8,8 @@ use std::{error::Error, fs, path::Path};
 
 use getrandom::SysRng;
 use pki::{
-    csr::{Builder, Extension, Request, SubjectAttribute, SubjectKey},
+    SubjectKey,
+    csr::{Builder, Extension, Request, SubjectAttribute},
     key_file::KeyFile,
     pkcs8,
 };

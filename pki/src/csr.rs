@@ -17,15 +17,12 @@ mod response;
 mod subject;
 mod write;
 
-use core::fmt;
-
 use der::asn1::ObjectIdentifier;
 use envelope::{
     armor,
-    der::{BIT_STRING, CONSTRUCTED, SEQUENCE, SET, context},
-    name,
+    der::{CONSTRUCTED, SEQUENCE, SET, context},
 };
-use sm_primitives::sm2::{DistId, PublicKey, Signature, dsa};
+use sm_primitives::sm2::{DistId, Signature, dsa};
 
 pub(crate) use self::subject::is_printable;
 pub use self::{
@@ -34,52 +31,9 @@ pub use self::{
     subject::SubjectAttribute,
     write::{AttributeForm, Builder, Unsigned},
 };
-use crate::{
-    Error,
-    asn1::{Reader, lookup},
-};
+use crate::{Error, algorithm::SignatureAlgorithm, asn1::Reader, key::SubjectKey, oid};
 
 const WHAT: &str = "certification request";
-
-/// Signature of SM2 with SM3.
-pub(crate) const SM2_WITH_SM3: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.156.10197.1.501");
-
-/// Other signatures and keys that are met in requests, by the names that people know.
-const KNOWN: [(ObjectIdentifier, &str); 10] = [
-    (SM2_WITH_SM3, "SM2 with SM3"),
-    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1"), "RSA"),
-    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5"), "RSA with SHA-1"),
-    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11"), "RSA with SHA-256"),
-    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12"), "RSA with SHA-384"),
-    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13"), "RSA with SHA-512"),
-    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10"), "RSASSA-PSS"),
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.2.1"), "EC on another curve than SM2"),
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2"), "ECDSA with SHA-256"),
-    (ObjectIdentifier::new_unwrap("1.3.101.112"), "Ed25519"),
-];
-
-/// An algorithm by its object identifier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Algorithm(Vec<u8>);
-
-impl fmt::Display for Algorithm {
-    /// The name, or the dotted form if it has none here.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match lookup(&KNOWN, &self.0) {
-            Some(name) => f.write_str(name),
-            None => f.write_str(&name::dotted(&self.0)),
-        }
-    }
-}
-
-/// A public key in a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SubjectKey {
-    /// Of SM2.
-    Sm2(PublicKey),
-    /// Of another algorithm.
-    Other(Algorithm),
-}
 
 /// A certification request that was read. Nothing is verified before [`Request::verify`].
 #[derive(Clone, Debug)]
@@ -88,7 +42,7 @@ pub struct Request {
     subject: Vec<u8>,
     key: SubjectKey,
     attributes: Attributes,
-    algorithm: Algorithm,
+    algorithm: SignatureAlgorithm,
     signature: Vec<u8>,
 }
 
@@ -108,9 +62,15 @@ impl Request {
         let mut outer = Reader::whole(bytes, WHAT)?;
         let info = outer.expect(SEQUENCE)?;
         let (algorithm, parameters) = outer.algorithm()?;
-        if algorithm == SM2_WITH_SM3.as_bytes() {
-            parameters.no_parameters()?;
-        }
+        let algorithm = match ObjectIdentifier::from_bytes(algorithm) {
+            Ok(oid::SM2_WITH_SM3) => {
+                let null_parameters = !parameters.is_empty();
+                parameters.no_parameters()?;
+                SignatureAlgorithm::Sm2WithSm3 { null_parameters }
+            }
+            Ok(other) => SignatureAlgorithm::Other(other),
+            Err(_) => return Err(outer.malformed()),
+        };
         let signature = outer.bits()?.to_vec();
         outer.finish()?;
 
@@ -120,7 +80,7 @@ impl Request {
         }
         let subject = fields.expect(SEQUENCE)?.whole;
         check_name(subject)?;
-        let key = SubjectKey::read(fields.expect(SEQUENCE)?.whole)?;
+        let key = SubjectKey::from_spki_der(fields.expect(SEQUENCE)?.whole)?;
         // Some tools leave them out where there are none.
         let attributes = match fields.optional(context(0) | CONSTRUCTED)? {
             Some(set) => Attributes::read(Reader::new(set.body, WHAT))?,
@@ -132,7 +92,7 @@ impl Request {
             subject: subject.to_vec(),
             key,
             attributes,
-            algorithm: Algorithm(algorithm.to_vec()),
+            algorithm,
             signature,
         })
     }
@@ -163,8 +123,8 @@ impl Request {
 
     /// The algorithm of the signature.
     #[must_use]
-    pub const fn algorithm(&self) -> &Algorithm {
-        &self.algorithm
+    pub const fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
     }
 
     /// Verifies that the holder of the key signed the request: SM2 with SM3 and the default distinguishing identifier.
@@ -175,30 +135,13 @@ impl Request {
         let SubjectKey::Sm2(key) = &self.key else {
             return Err(Error::UnsupportedAlgorithm("key of a certification request"));
         };
-        if self.algorithm.0 != SM2_WITH_SM3.as_bytes() {
+        if !self.algorithm.is_supported() {
             return Err(Error::UnsupportedAlgorithm("signature of a certification request"));
         }
         let signature = Signature::from_der(&self.signature).map_err(|_| Error::InvalidSignature)?;
         dsa::verify(key, &DistId::default(), &self.info, &signature).map_err(|_| Error::InvalidSignature)
     }
 }
-
-impl SubjectKey {
-    /// A SubjectPublicKeyInfo. One of SM2 whose point is not on the curve is malformed.
-    fn read(spki: &[u8]) -> Result<Self, Error> {
-        if let Ok(key) = PublicKey::from_spki_der(spki) {
-            return Ok(Self::Sm2(key));
-        }
-        let mut fields = Reader::whole(spki, WHAT)?;
-        let (id, mut parameters) = fields.algorithm()?;
-        fields.expect(BIT_STRING)?;
-        fields.finish()?;
-        let of_sm2 = parameters.oid().is_ok_and(|curve| curve == SM2_CURVE.as_bytes());
-        if of_sm2 { Err(Error::Malformed("SM2 public key")) } else { Ok(Self::Other(Algorithm(id.to_vec()))) }
-    }
-}
-
-const SM2_CURVE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.156.10197.1.301");
 
 /// `SEQUENCE OF SET OF SEQUENCE { OBJECT IDENTIFIER, ANY }`
 fn check_name(name: &[u8]) -> Result<(), Error> {

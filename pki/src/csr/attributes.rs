@@ -4,9 +4,8 @@ use der::asn1::ObjectIdentifier;
 use envelope::der::{INTEGER, OCTET_STRING, SEQUENCE, SET};
 use sm_primitives::point::PublicPoint;
 
-use super::{Algorithm, SubjectKey};
 use crate::{
-    Error,
+    Error, SubjectKey,
     asn1::{Reader, lookup},
 };
 
@@ -133,7 +132,7 @@ fn temporary_key(value: &mut Reader<'_>) -> Result<SubjectKey, Error> {
         rsa.finish()
     });
     match is_rsa {
-        Ok(()) => Ok(SubjectKey::Other(Algorithm(RSA.as_bytes().to_vec()))),
+        Ok(()) => Ok(SubjectKey::Other { algorithm: RSA, curve: None }),
         Err(_) => of_sm2(key).ok_or(malformed),
     }
 }

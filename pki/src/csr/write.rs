@@ -5,11 +5,11 @@ use envelope::der::{BIT_STRING, CONSTRUCTED, NULL, OCTET_STRING, OID, SEQUENCE, 
 use sm_primitives::sm2::{DistId, PublicKey, Signature, dsa};
 
 use super::{
-    Extension, SM2_WITH_SM3, SubjectAttribute,
+    Extension, SubjectAttribute,
     attributes::{CHALLENGE, COORDINATE, EXTENSION_REQUEST, TEMPORARY_KEY, TEMPORARY_KEY_HEAD},
     subject::{PRINTABLE_STRING, is_printable},
 };
-use crate::{Error, asn1, pkcs8};
+use crate::{Error, asn1, oid, pkcs8};
 
 const BOOLEAN: u8 = 0x01;
 
@@ -190,7 +190,7 @@ impl Unsigned {
             AttributeForm::Standard => &[],
             AttributeForm::Cfca => &[NULL, 0],
         };
-        let algorithm = asn1::algorithm(SM2_WITH_SM3, parameters);
+        let algorithm = asn1::algorithm(oid::SM2_WITH_SM3, parameters);
         let signature = element(BIT_STRING, &[&[0], &signature.to_der()]);
         Ok(element(SEQUENCE, &[&self.info, &algorithm, &signature]))
     }

@@ -2,9 +2,10 @@
 
 use sm_primitives::sm2::PublicKey;
 
-use crate::csr::{Request, SubjectKey};
+use crate::csr::Request;
 use crate::error::Error;
 use crate::extension::GeneralName;
+use crate::key::SubjectKey;
 use crate::name::Name;
 use crate::oid;
 

@@ -2,8 +2,8 @@
 
 use getrandom::SysRng;
 use pki::{
-    Error,
-    csr::{AttributeForm, Builder, Extension, Request, SubjectAttribute, SubjectKey, Unsigned},
+    Error, SubjectKey,
+    csr::{AttributeForm, Builder, Extension, Request, SubjectAttribute, Unsigned},
 };
 use sm_primitives::sm2::{PrivateKey, dsa};
 

@@ -1,7 +1,8 @@
 //! Certification requests, and what is answered to them.
 
 use envelope::{Certificate, enveloped_key, name};
-use pki::csr::{Extension, Request, Response, SubjectKey};
+use pki::SubjectKey;
+use pki::csr::{Extension, Request, Response};
 use serde_json::{Value, json};
 
 use super::{Description, Failure, Subject, key};
@@ -48,7 +49,7 @@ fn key_of(key: &SubjectKey) -> Vec<(&'static str, Value)> {
             fields.extend(key::key_fields(key));
             fields
         }
-        SubjectKey::Other(algorithm) => vec![("key_algorithm", json!(algorithm.to_string()))],
+        other => vec![("key_algorithm", json!(other.to_string()))],
     }
 }
 
