@@ -1,7 +1,7 @@
 //! Our side of `tests/interop` for requests and key files: reads `bc-*` of a folder with its `key.hex`, and writes
 //! `our-request` and `our-key` for others to read.
 //!
-//! `cargo run -p pki --example interop -- FOLDER`
+//! `cargo run -p pki --example key_files -- FOLDER`
 #![expect(clippy::print_stdout, reason = "a report")]
 
 use std::{error::Error, fs, path::Path};
