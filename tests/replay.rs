@@ -133,6 +133,17 @@ fn scripts_lead_everywhere() {
     assert!(outcomes.iter().any(|(_, error)| matches!(error, Some(Error::UnknownStatus(_)))));
 }
 
+/// What may be said of a certificate is said of one of the seeds.
+#[test]
+fn scripts_of_judging_lead_to_every_code() {
+    let seeds = seeds::all();
+    let judging = seeds.iter().filter(|seed| seed.0 == "pki_judge");
+    let said: Vec<_> = judging.flat_map(|seed| fuzz::codes(&seed.2)).collect();
+    for code in pki::validate::Code::ALL {
+        assert!(said.contains(code), "{code} is never said");
+    }
+}
+
 /// `cargo test -p cosign-tests --test replay -- --ignored regenerate`
 #[test]
 #[ignore = "writes the seeds of the corpora"]

@@ -62,6 +62,9 @@ impl Certificate {
                 let mut version = Fields::new(version.body, "certificate version");
                 let number = version.small()?;
                 version.finish()?;
+                if number > 2 {
+                    return Err(Error::Malformed("certificate version"));
+                }
                 number
             }
         };

@@ -8,6 +8,7 @@ mod bid;
 mod client;
 mod decode;
 mod fixture;
+mod pki;
 mod script;
 mod sealed;
 mod server;
@@ -29,6 +30,13 @@ pub const TARGETS: &[Target] = &[
     ("envelope_certificate", sealed::certificate),
     ("envelope_key", sealed::key),
     ("envelope_text", sealed::text),
+    ("pki_certificate", pki::certificate),
+    ("pki_crl", pki::crl),
+    ("pki_judge", pki::script),
+    ("pki_key_file", pki::key_file),
+    ("pki_ocsp", pki::ocsp),
+    ("pki_request", pki::request),
+    ("pki_tsp", pki::tsp),
     ("records", decode::records),
     ("server", server::script),
     ("sm2", decode::sm2),
@@ -45,5 +53,7 @@ pub use fixture::{
     ARRIVALS, AT, DECRYPT_D, DECRYPT_F2, Fixture, Key, NEW_D, NEW_F2, ONWARD_D, OTHER, PENDING_D, PENDING_F2,
     RECOVERED_D, RECOVERED_F2, SECOND_F2, SIGN_D, SIGN_F2, device_of, fixture, receiver, recovered,
 };
+pub use pki::{JUNE, codes};
+pub(crate) use pki::{cfca, ids, pkcs8};
 pub(crate) use sealed::{kept_key, protection_key};
 pub use server::answers;

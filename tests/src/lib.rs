@@ -5,6 +5,7 @@
 //! | [`bid_kit`] | sealed bids that are broken in one place each |
 //! | [`frames`] | frames built from the written layout |
 //! | [`fuzz`] | one function per decoder of bytes from outside |
+//! | [`issuer`] | certificates, revocation lists, OCSP answers and time stamps, encoded by hand and signed |
 //! | [`model`] | a server without storage, and a client and a server with one key |
 //! | [`naive`] | SM2 from the textbook with big integers: the model that the engines are compared with |
 //! | `network` | a device that sends whatever bytes it is told to (feature of this name) |
@@ -27,6 +28,7 @@
 pub mod bid_kit;
 pub mod frames;
 pub mod fuzz;
+pub mod issuer;
 pub mod model;
 pub mod naive;
 #[cfg(feature = "network")]

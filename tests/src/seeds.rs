@@ -19,6 +19,7 @@ use crate::{
 
 mod bids;
 mod messages;
+mod pki;
 mod scripts;
 mod shares;
 
@@ -40,6 +41,7 @@ pub fn all() -> Vec<Seed> {
     envelopes(&mut seeds);
     bids::bids(&mut seeds);
     messages::messages(&mut seeds);
+    pki::all(&mut seeds);
     shares::shares(&mut seeds);
     shares::enveloped_keys(&mut seeds);
     exports(&mut seeds);
@@ -163,7 +165,7 @@ fn keys(seeds: &mut Vec<Seed>) {
     add_kind(seeds, "sm2", b'k', "sec1", &sec1);
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in der.chunks(3) {

@@ -5,7 +5,10 @@ use std::fs;
 use serde_json::Value;
 use sm_primitives::sm2::PrivateKey;
 
-use crate::desk::{Desk, certificate, piped, samples};
+use crate::{
+    authority::Authority,
+    desk::{Desk, certificate, piped, samples},
+};
 
 /// A desk with somebody who signs, somebody else, and a content of more than one piece.
 fn desk() -> Desk {
@@ -180,4 +183,99 @@ fn other_tools_signed_messages() {
     let gmssl = verify(0, "gmt0010/gmssl/signed.p7.pem", &["--compat", "no-z-content-info"]);
     assert_eq!(only(&gmssl)["rule"], "no-z-content-info");
     verify(1, "negative/cfca_signed_content_changed.p7", &["--compat", "no-z-content,no-z-content-info"]);
+}
+
+/// A desk with a message by `alice`, whose certificate is of a CA below a root; both are in files.
+fn issued() -> (Desk, Authority) {
+    let (desk, root, ca) = (desk(), Authority::new("Root"), Authority::new("CA"));
+    let key = PrivateKey::from_pem(&fs::read_to_string(desk.path("alice.key")).unwrap()).unwrap();
+    desk.write("root.crt", root.root());
+    desk.write("ca.crt", root.certify(2, &ca));
+    desk.write("alice.crt", ca.certificate(3, "alice", key.public_key()));
+    desk.write("stamper.crt", ca.stamper(3, "alice", key.public_key()));
+    sign(&desk, &[]);
+    (desk, ca)
+}
+
+fn reason(report: &Value) -> &str {
+    only(report)["certificate"]["reasons"][0].as_str().unwrap()
+}
+
+#[test]
+fn who_signed_is_judged_by_the_roots() {
+    let (desk, ca) = issued();
+    let verify =
+        |code: i32, more: &[&str]| desk.json(code, &[&["verify-message", "text.p7s"][..], more].concat());
+    const KNOWN: [&str; 4] = ["--roots", "root.crt", "--intermediates", "ca.crt"];
+    let known = |code: i32, more: &[&str]| verify(code, &[&KNOWN[..], more].concat());
+
+    let valid = known(0, &["--at", "2026-06-02T00:00:00Z", "--out", "back"]);
+    assert_eq!((&valid["valid"], &valid["chain_verified"]), (&true.into(), &true.into()));
+    let certificate = &only(&valid)["certificate"];
+    assert_eq!((&certificate["verdict"], &certificate["path"][2]), (&"valid".into(), &"CN=Root".into()));
+    assert_eq!(certificate["judged_at"], "2026-06-02T00:00:00Z");
+    assert!(desk.path("back").exists());
+    // At now, and said so; without roots nobody asks.
+    let text =
+        String::from_utf8(desk.expect(0, &[&["verify-message", "text.p7s"], &KNOWN[..]].concat()).stdout);
+    let text = text.unwrap();
+    assert!(
+        text.contains("valid (attributes); certificate valid, judged at ") && text.contains("(now)"),
+        "{text}"
+    );
+    let unasked = verify(0, &[]);
+    assert_eq!((&unasked["chain_verified"], &only(&unasked)["certificate"]), (&false.into(), &Value::Null));
+    assert!(desk.said(0, &["verify-message", "text.p7s"]).contains("were not verified; --roots does that"));
+
+    // The signature holds, and the certificate does not count: nothing is kept.
+    let unknown = verify(1, &["--roots", "root.crt", "--out", "kept"]);
+    assert_eq!((&unknown["valid"], &unknown["chain_verified"]), (&false.into(), &false.into()));
+    assert_eq!(only(&unknown)["valid"], true);
+    assert!(reason(&unknown).starts_with("unknown-issuer: "), "{unknown}");
+    assert!(unknown["out"].is_null() && !desk.path("kept").exists());
+    for (at, code) in [("2019-12-31T00:00:00Z", "not-yet-valid"), ("2050-01-01T00:00:00Z", "expired")] {
+        assert!(reason(&known(1, &["--at", at])).starts_with(code), "{at}");
+    }
+    desk.write("revoked.crl", ca.list(3));
+    assert!(reason(&known(1, &["--crls", "revoked.crl"])).starts_with("revoked: "));
+    known(0, &["--crls", "revoked.crl", "--at", "2026-05-31T00:00:00Z"]);
+    assert!(reason(&known(1, &["--require-status"])).starts_with("no-status: "));
+    desk.write("text.p7s", changed_name(&fs::read(desk.path("text.p7s")).unwrap()));
+    assert_eq!(known(1, &[])["valid"], false);
+}
+
+/// A message in which the certificate is of another subject than was signed.
+fn changed_name(message: &[u8]) -> Vec<u8> {
+    let mut changed = message.to_vec();
+    let at = message.windows(5).position(|window| window == b"alice").unwrap();
+    changed[at] = b'm';
+    changed
+}
+
+#[test]
+fn what_comes_with_a_message_is_not_trusted() {
+    let (desk, _) = issued();
+    let along = ["--force", "--chain", "ca.crt", "--chain", "root.crt"];
+    sign(&desk, &along);
+    let other = Authority::new("Other").root();
+    desk.write("other.crt", other);
+    let verify =
+        |code: i32, more: &[&str]| desk.json(code, &[&["verify-message", "text.p7s"][..], more].concat());
+    assert!(reason(&verify(1, &["--roots", "other.crt"])).starts_with("unknown-issuer: "));
+    // The CA came along, so it need not be given.
+    verify(0, &["--roots", "root.crt"]);
+    // What is given stands beside what came along, and is trusted as little.
+    sign(&desk, &["--force"]);
+    verify(0, &["--roots", "root.crt", "--signer", "ca.crt"]);
+    verify(1, &["--roots", "other.crt", "--signer", "ca.crt", "--signer", "root.crt"]);
+    // Who may sign time stamps only signs no messages, whoever vouches for it.
+    sign(&desk, &["--force", "--dialect", "cfca"]);
+    let stamper = ["--signer", "stamper.crt", "--roots", "root.crt", "--intermediates", "ca.crt"];
+    assert!(reason(&verify(1, &stamper)).starts_with("wrong-usage: "));
+    // Alone these mean nothing.
+    for alone in [["--intermediates", "ca.crt"], ["--at", "2026-06-01T00:00:00Z"], ["--crls", "ca.crt"]] {
+        desk.expect(2, &[&["verify-message", "text.p7s"][..], &alone].concat());
+    }
+    desk.expect(7, &["verify-message", "text.p7s", "--roots", "gone"]);
+    desk.expect(9, &["verify-message", "text.p7s", "--roots", "alice.key"]);
 }

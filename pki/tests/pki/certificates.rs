@@ -103,11 +103,16 @@ fn malformed_certificates_are_none() {
     let two = Error::Malformed("certificate: it names two signature algorithms");
     assert_eq!(Certificate::from_der(&other).map(drop), Err(two));
     // Extensions where there can be none.
-    let early = Template { version: 1, ..Template::signer(1) };
-    assert_eq!(
-        Certificate::from_der(&early.der(&party, &party)).map(drop),
-        Err(Error::Malformed("certificate version"))
-    );
+    // Of version 2 with extensions, and of a version that does not exist.
+    for version in [1, 3, 0x7f] {
+        let early = Template { version, ..Template::signer(1) };
+        assert_eq!(
+            Certificate::from_der(&early.der(&party, &party)).map(drop),
+            Err(Error::Malformed("certificate version"))
+        );
+    }
+    let late = Template { version: 3, ..Template::new(1) };
+    assert!(Certificate::from_der(&late.der(&party, &party)).is_err());
     let empty = Template { serial: vec![], ..Template::signer(1) };
     assert!(Certificate::from_der(&empty.der(&party, &party)).is_err());
 }

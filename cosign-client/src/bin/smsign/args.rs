@@ -15,7 +15,7 @@ use cosign_core::{PinMode, Purpose, Suite};
 
 pub(crate) use audit::{Audit, AuditFetch, AuditVerify};
 pub(crate) use bid::{Check, Holders, ModelArg, OpenBid, OpeningKeys, Rewrap, SealBid};
-pub(crate) use cert::{Cert, CertChain, CertShow, CertTrust, CertVerify};
+pub(crate) use cert::{Cert, CertChain, CertShow, CertTrust, CertVerify, Known, SignerTrust};
 pub(crate) use envelopes::{Decrypt, Encrypt, Inspect};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
 pub(crate) use signed::{SignMessage, VerifyMessage};

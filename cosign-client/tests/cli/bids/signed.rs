@@ -12,6 +12,7 @@ use serde_json::Value;
 use sm_primitives::sm2::{PrivateKey, dsa};
 
 use super::{BOTH, offer, seal};
+use crate::authority::Authority;
 
 const SIGNED: [&str; 4] = ["--sign-with", "bidder.key", "--cert", "bidder.crt"];
 
@@ -104,4 +105,49 @@ fn who_signs_has_a_certificate() {
     assert!(said(&["--sign-with", "bidder.key", "--cert", "archive.crt"]).contains("of another key"));
     assert!(said(&["--sign-with", "bidder.key", "--cert", "bidder.pem"]).contains("without a certificate"));
     assert!(!desk.path("offer.bid").exists());
+}
+
+#[test]
+fn who_signed_is_judged_by_the_roots() {
+    let desk = offer();
+    let (root, other) = (Authority::new("Root"), Authority::new("Other"));
+    let key = PrivateKey::from_pem(&fs::read_to_string(desk.path("bidder.key")).unwrap()).unwrap();
+    desk.write("bidder.crt", root.certificate(3, "bidder", key.public_key()));
+    desk.write("root.crt", root.root());
+    desk.write("other.crt", other.root());
+    desk.write("revoked.crl", root.list(3));
+    seal(&desk, &SIGNED);
+    let check = ["check", "offer.bid", "--structure"];
+    let checked = desk.json(0, &[&check[..], &["--roots", "root.crt"]].concat());
+    let signature = &checked["bids"][0]["signature"];
+    assert_eq!((&signature["valid"], &signature["chain_verified"]), (&true.into(), &true.into()));
+    assert_eq!(signature["certificate"]["verdict"], "valid");
+    let then = ["--roots", "root.crt", "--crls", "revoked.crl", "--at", "2026-05-31T00:00:00Z"];
+    let checked = desk.json(0, &[&check[..], &then].concat());
+    assert_eq!(checked["bids"][0]["signature"]["certificate"]["judged_at"], "2026-05-31T00:00:00Z");
+
+    for (trust, cause) in [
+        (&["--roots", "other.crt"][..], "unknown-issuer: "),
+        (&["--roots", "root.crt", "--crls", "revoked.crl"], "revoked: "),
+        (&["--roots", "root.crt", "--require-status"], "no-status: "),
+    ] {
+        let checked = desk.json(1, &[&check[..], trust].concat());
+        let (bid, signature) = (&checked["bids"][0], &checked["bids"][0]["signature"]);
+        assert_eq!((&signature["valid"], &signature["chain_verified"]), (&true.into(), &false.into()));
+        assert!(signature["certificate"]["reasons"][0].as_str().unwrap().starts_with(cause), "{signature}");
+        assert_eq!(bid["will_open"], false);
+        let keys = [&["check", "offer.bid"][..], &BOTH, trust].concat();
+        assert_eq!(desk.json(1, &keys)["bids"][0]["will_open"], false, "with all shares too");
+        // Nothing of it is given out.
+        let opening = [&["open-bid", "offer.bid", "--out", "out"][..], &BOTH, trust].concat();
+        let error = desk.json_error(1, &opening);
+        assert_eq!(error["code"], "bid_signature");
+        assert!(error["message"].as_str().unwrap().contains(cause), "{error}");
+        assert!(!desk.path("out").exists() && !desk.path("out.bid-part").exists());
+    }
+    let opening = [&["open-bid", "offer.bid", "--out", "out", "--roots", "root.crt"][..], &BOTH].concat();
+    assert!(desk.said(0, &opening).contains("certificate valid, judged at "));
+    assert!(desk.path("out/offer/price.txt").exists());
+    desk.expect(2, &["open-bid", "offer.bid", "--salvage", "--roots", "root.crt"]);
+    desk.expect(2, &["check", "offer.bid", "--crls", "revoked.crl"]);
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::ServerArgs;
+use super::{ServerArgs, SignerTrust};
 use crate::instant::Instant;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,6 +93,8 @@ pub(crate) struct OpenBid {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) holders: Holders,
+    #[command(flatten)]
+    pub(crate) trust: SignerTrust,
     /// Folder for the files, with a folder for each bid if there are several; - writes one file to standard output
     /// [default: FILE without .bid]
     #[arg(long, short, value_name = "DIR", verbatim_doc_comment)]
@@ -107,7 +109,7 @@ pub(crate) struct OpenBid {
     #[arg(long, conflicts_with = "salvage")]
     pub(crate) resume: bool,
     /// Get out of a broken bid what can still be read; ends with code 1 if something is lost
-    #[arg(long)]
+    #[arg(long, conflicts_with = "roots")]
     pub(crate) salvage: bool,
 }
 
@@ -139,6 +141,8 @@ pub(crate) struct Check {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) holders: Holders,
+    #[command(flatten)]
+    pub(crate) trust: SignerTrust,
     /// Structure and signature only: no key, no server
     #[arg(long)]
     pub(crate) structure: bool,

@@ -26,31 +26,48 @@ pub(crate) struct CertShow {
     pub(crate) files: Vec<PathBuf>,
 }
 
+/// What is known beside the roots, and the moment.
+#[derive(Args)]
+pub(crate) struct Known {
+    /// Certificates of further CAs, not trusted by themselves
+    #[arg(long, value_name = "DIR|FILE", num_args = 1, requires = "roots")]
+    pub(crate) intermediates: Vec<PathBuf>,
+    /// Revocation lists
+    #[arg(long, value_name = "DIR|FILE", num_args = 1, requires = "roots")]
+    pub(crate) crls: Vec<PathBuf>,
+    /// OCSP answers
+    #[arg(long, value_name = "DIR|FILE", num_args = 1, requires = "roots")]
+    pub(crate) ocsp: Vec<PathBuf>,
+    /// Judge certificates at this moment, whatever a signature says of its time [default: now]
+    #[arg(long, value_name = "RFC3339", requires = "roots")]
+    pub(crate) at: Option<Instant>,
+    /// A certificate of which no list or answer tells whether it is revoked is not valid
+    #[arg(long, requires = "roots")]
+    pub(crate) require_status: bool,
+}
+
 /// What is trusted and what is known.
 #[derive(Args)]
 pub(crate) struct CertTrust {
     /// CA certificates that are trusted: files, or folders of files
     #[arg(long, required = true, value_name = "DIR|FILE", num_args = 1)]
     pub(crate) roots: Vec<PathBuf>,
-    /// Certificates of further CAs, not trusted by themselves
-    #[arg(long, value_name = "DIR|FILE", num_args = 1)]
-    pub(crate) intermediates: Vec<PathBuf>,
-    /// Revocation lists
-    #[arg(long, value_name = "DIR|FILE", num_args = 1)]
-    pub(crate) crls: Vec<PathBuf>,
-    /// OCSP answers
-    #[arg(long, value_name = "DIR|FILE", num_args = 1)]
-    pub(crate) ocsp: Vec<PathBuf>,
-    /// Judge at this moment [default: now]
-    #[arg(long, value_name = "RFC3339")]
-    pub(crate) at: Option<Instant>,
+    #[command(flatten)]
+    pub(crate) known: Known,
     /// What the certificate is to be used for: any, digital-signature, encryption, seal-maker, document-signing,
     /// certificate-signing, crl-signing, time-stamping, ocsp-signing, tls-server, tls-client, code-signing
     #[arg(long, value_name = "PURPOSE", default_value_t = Purpose::Any)]
     pub(crate) purpose: Purpose,
-    /// A certificate of which no list or answer tells whether it is revoked is not valid
-    #[arg(long)]
-    pub(crate) require_status: bool,
+}
+
+/// By what the certificate of a signer is judged.
+#[derive(Args)]
+pub(crate) struct SignerTrust {
+    /// Judge the certificates of signers too: CA certificates that are trusted, files or folders of files
+    #[arg(long, value_name = "DIR|FILE", num_args = 1)]
+    pub(crate) roots: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) known: Known,
 }
 
 #[derive(Args)]

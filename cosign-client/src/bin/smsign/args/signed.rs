@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use envelope::cms::Switch;
 
-use super::envelopes::{DialectArg, switch};
+use super::{
+    SignerTrust,
+    envelopes::{DialectArg, switch},
+};
 
 #[derive(Args)]
 pub(crate) struct SignMessage {
@@ -51,7 +54,9 @@ pub(crate) struct VerifyMessage {
     /// is not bound to the signer's key and identity
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = switch, verbatim_doc_comment)]
     pub(crate) compat: Vec<Switch>,
-    /// Write the content there if every signature verifies; - is standard output, of which nothing counts unless the exit code
+    #[command(flatten)]
+    pub(crate) trust: SignerTrust,
+    /// Write the content there if every signature verifies, and with --roots every certificate of a signer is valid; - is standard output, of which nothing counts unless the exit code
     /// is 0
     #[arg(long, short, value_name = "FILE", verbatim_doc_comment)]
     pub(crate) out: Option<PathBuf>,

@@ -1,7 +1,9 @@
 //! `smsign cert`
 
+mod judged;
 mod load;
 mod show;
+mod signer;
 mod verify;
 
 use crate::{
@@ -9,6 +11,8 @@ use crate::{
     context::Context,
     output::{Failure, Outcome},
 };
+
+pub(super) use signer::{SignerCertificate, SignerJudge};
 
 pub(crate) fn run(arguments: &Cert, context: &Context) -> Result<Outcome, Failure> {
     match arguments {

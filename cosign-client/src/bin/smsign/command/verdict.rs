@@ -11,6 +11,7 @@ use envelope::{
 };
 use serde::Serialize;
 
+use super::cert::{SignerCertificate, SignerJudge};
 use crate::output::Failure;
 
 /// No certificate is longer.
@@ -42,9 +43,30 @@ pub(super) struct Signature {
     rule: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// What was found out about the certificate; absent if nobody asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<SignerCertificate>,
 }
 
 impl Signature {
+    /// All of a message, with their certificates judged. `given`: certificates that did not come along.
+    pub(super) fn all_judged(
+        signatures: &SignatureSet,
+        verdicts: &[Verdict],
+        given: &[Certificate],
+        judge: Option<&SignerJudge>,
+    ) -> Vec<Self> {
+        let mut all = Self::all(signatures, verdicts, Usage::Signing);
+        if let Some(judge) = judge {
+            let mut others = signatures.certificates().to_vec();
+            others.extend(given.iter().map(|certificate| certificate.as_der().to_vec()));
+            for (signature, verdict) in all.iter_mut().zip(verdicts) {
+                signature.certificate = verdict.certificate.as_ref().map(|own| judge.judge(own, &others));
+            }
+        }
+        all
+    }
+
     /// All of a message, in their order.
     pub(super) fn all(signatures: &SignatureSet, verdicts: &[Verdict], usage: Usage) -> Vec<Self> {
         let signers = signatures.signers().iter().zip(verdicts);
@@ -70,6 +92,7 @@ impl Signature {
             signed_at: time.map(|time| time.to_string()),
             rule: result.as_ref().ok().copied().map(Rule::name),
             reason: result.err(),
+            certificate: None,
         }
     }
 
@@ -77,16 +100,30 @@ impl Signature {
     pub(super) fn line(&self) -> String {
         let Self { signer, rule, reason, signed_at, .. } = self;
         let at = signed_at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+        let certificate = self.certificate.as_ref();
+        let certificate = certificate.map(|found| format!("; {}", found.text())).unwrap_or_default();
         match rule {
-            Some(rule) => format!("signature by {signer}{at}: valid ({rule})"),
+            Some(rule) => format!("signature by {signer}{at}: valid ({rule}){certificate}"),
             None => format!("signature by {signer}: INVALID, {}", reason.as_deref().unwrap_or_default()),
         }
+    }
+
+    /// It verifies, and so far as that was asked its certificate is valid.
+    fn counts(&self) -> bool {
+        self.valid && self.certificate.as_ref().is_none_or(SignerCertificate::is_valid)
     }
 }
 
 /// A message that ought to be signed and is not counts as one whose signature does not verify.
 pub(super) fn all_valid(signatures: &[Signature]) -> bool {
-    !signatures.is_empty() && signatures.iter().all(|signature| signature.valid)
+    !signatures.is_empty() && signatures.iter().all(Signature::counts)
+}
+
+/// Whether every certificate was judged and is valid.
+pub(super) fn chain_verified(signatures: &[Signature]) -> bool {
+    let valid =
+        |signature: &Signature| signature.certificate.as_ref().is_some_and(SignerCertificate::is_valid);
+    !signatures.is_empty() && signatures.iter().all(valid)
 }
 
 pub(super) fn names(quirks: Quirks) -> Vec<String> {

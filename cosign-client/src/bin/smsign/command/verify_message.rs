@@ -13,14 +13,16 @@ use envelope::{
     error::InvalidMessage,
     io::{Input, Outcome as Checked, read_header, scan, verify},
 };
+use pki::validate::Purpose;
 use serde::Serialize;
 
 use crate::{
     args::VerifyMessage,
     command::{
+        cert::SignerJudge,
         message_error as failed,
         streams::{self, Target},
-        verdict::{Signature, Usage, all_valid, names, read_certificate},
+        verdict::{Signature, all_valid, chain_verified, names, read_certificate},
     },
     context::Context,
     output::{Failure, Outcome, path_text},
@@ -35,7 +37,7 @@ type Message = Input<CountingReader<File>>;
 #[derive(Serialize)]
 struct Report {
     file: String,
-    /// Every signature verifies, and there is one.
+    /// Every signature verifies, and there is one; with roots, every certificate is valid too.
     valid: bool,
     detached: bool,
     /// What the content is.
@@ -44,7 +46,7 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     out: Option<String>,
     signatures: Vec<Signature>,
-    /// Never so far: who issued the certificates is for others to judge.
+    /// Every certificate was judged by the roots, and is valid.
     chain_verified: bool,
     /// Deviations from the standard that were tolerated.
     tolerated: Vec<String>,
@@ -59,6 +61,8 @@ pub(crate) fn run(arguments: &VerifyMessage, context: &Context) -> Result<Outcom
     let target = target.map(|out| Target::new(out, arguments.force, context.output.is_json())).transpose()?;
     let signers =
         arguments.signer.iter().map(|path| read_certificate(path)).collect::<Result<Vec<_>, _>>()?;
+    let judge = SignerJudge::new(&arguments.trust, Purpose::DigitalSignature, context)?;
+    let is_judged = judge.is_some();
     let (message, length) = streams::open(&arguments.file)?;
     let content =
         content.map(|path| Ok::<_, Failure>((path.to_owned(), streams::open(path)?))).transpose()?;
@@ -70,6 +74,7 @@ pub(crate) fn run(arguments: &VerifyMessage, context: &Context) -> Result<Outcom
         target: target.clone(),
         compat: arguments.compat.iter().copied().collect(),
         signers,
+        judge,
         progress: progress.clone(),
     };
     let report = context.run(Context::blocking(move || work.verify(message)))?;
@@ -83,13 +88,15 @@ pub(crate) fn run(arguments: &VerifyMessage, context: &Context) -> Result<Outcom
     if target.is_some_and(|target| target.is_pipe()) {
         lines.into_iter().for_each(|line| context.output.note(line));
         if !valid {
-            context.output.warn("the content does not count: not every signature of it verifies");
+            context.output.warn("the content does not count: not every signature of it verifies, or the certificate of a signer is not valid");
         }
     } else {
         if !report.tolerated.is_empty() {
             context.output.note(format_args!("tolerated: {}", report.tolerated.join(", ")));
         }
-        context.output.note("the chains of the certificates were not verified");
+        if !is_judged {
+            context.output.note("the chains of the certificates were not verified; --roots does that");
+        }
         context.output.result(&report, lines)?;
     }
     Ok(if valid { Outcome::Done } else { Outcome::NotVerified })
@@ -102,6 +109,8 @@ struct Work {
     compat: Compat,
     /// Certificates that count before those of the message.
     signers: Vec<Certificate>,
+    /// By what certificates are judged.
+    judge: Option<SignerJudge>,
     progress: Progress,
 }
 
@@ -113,15 +122,15 @@ impl Work {
         let detached = !header.has_content();
         let (outcome, out) =
             if detached { (self.detached(header, input)?, None) } else { self.attached(input)? };
-        let signatures = Signature::all(&outcome.signatures, &outcome.verdicts, Usage::Signing);
+        let signatures = self.judged(&outcome);
         Ok(Report {
             file: path_text(&self.file),
             valid: all_valid(&signatures),
             detached,
             inner_type,
             out,
+            chain_verified: chain_verified(&signatures),
             signatures,
-            chain_verified: false,
             tolerated: names(outcome.signatures.quirks()),
         })
     }
@@ -168,12 +177,16 @@ impl Work {
             verify(self.compat, &mut input, output, &self.signers).map_err(|error| self.failed(error))?;
         let mut out = None;
         if let (Some(sink), Some(target)) = (sink, &self.target)
-            && all_valid(&Signature::all(&outcome.signatures, &outcome.verdicts, Usage::Signing))
+            && all_valid(&self.judged(&outcome))
         {
             sink.commit(&self.progress)?;
             out = Some(path_text(target.path()));
         }
         Ok((outcome, out))
+    }
+
+    fn judged(&self, outcome: &Checked) -> Vec<Signature> {
+        Signature::all_judged(&outcome.signatures, &outcome.verdicts, &self.signers, self.judge.as_ref())
     }
 
     fn failed(&self, error: envelope::io::Error) -> Failure {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use cosign_client::Error;
 use envelope::bid::{Header, Share};
+use pki::validate::Purpose;
 use serde::Serialize;
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
 };
 use crate::{
     args::Check,
+    command::cert::SignerJudge,
     context::Context,
     output::{Failure, Outcome, path_text},
 };
@@ -60,7 +62,8 @@ struct Outside {
 }
 
 pub(crate) fn run(arguments: &Check, context: &Context) -> Result<Outcome, Failure> {
-    let looked = arguments.files.iter().map(|path| match look(context, path) {
+    let judge = SignerJudge::new(&arguments.trust, Purpose::DocumentSigning, context)?;
+    let looked = arguments.files.iter().map(|path| match look(context, path, judge.as_ref()) {
         Err(failure @ Failure::Client(Error::Interrupted)) => Err(failure),
         looked => Ok((path.as_path(), looked)),
     });
@@ -100,11 +103,11 @@ pub(crate) fn run(arguments: &Check, context: &Context) -> Result<Outcome, Failu
     failures.end(if good { Outcome::Done } else { Outcome::NotVerified })
 }
 
-fn look(context: &Context, path: &Path) -> Result<Outside, Failure> {
+fn look(context: &Context, path: &Path, judge: Option<&SignerJudge>) -> Result<Outside, Failure> {
     let description = super::describe::describe(open_file(path)?).map_err(|error| broken(error, path))?;
     let bid = read_bid(path)?;
     let header = bid.header().clone();
-    let signature = match signature::verify(context, path, bid) {
+    let signature = match signature::verify(context, path, bid, judge) {
         Ok((_, verdict)) => verdict,
         Err(Failure::Client(Error::BidSignature { what, .. })) => Some(Verdict::bad(what)),
         Err(failure) => return Err(failure),
@@ -141,7 +144,7 @@ impl Outside {
 }
 
 fn is_good(signature: Option<&Verdict>) -> bool {
-    signature.is_none_or(|verdict| verdict.valid)
+    signature.is_none_or(Verdict::counts)
 }
 
 impl Checked {

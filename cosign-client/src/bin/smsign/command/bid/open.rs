@@ -12,6 +12,7 @@ use envelope::{
     bid::{BodyKey, Entry, Header},
     io::bid::OpenBid as Opened,
 };
+use pki::validate::Purpose;
 use serde::Serialize;
 
 use super::{
@@ -23,6 +24,7 @@ use super::{
 };
 use crate::{
     args::OpenBid,
+    command::cert::SignerJudge,
     context::Context,
     output::{Failure, Outcome, path_text},
     progress::{Progress, Unit},
@@ -58,6 +60,7 @@ pub(crate) fn run(arguments: OpenBid, context: &Context) -> Result<Outcome, Fail
     if arguments.salvage {
         return salvage::run(&arguments, context);
     }
+    let judge = SignerJudge::new(&arguments.trust, Purpose::DocumentSigning, context)?;
     let mut failures = Failures::default();
     let (mut bids, mut targets) = (Vec::new(), Vec::new());
     for path in &arguments.files {
@@ -74,7 +77,7 @@ pub(crate) fn run(arguments: OpenBid, context: &Context) -> Result<Outcome, Fail
     let (mut opened, mut text) = (Vec::new(), Vec::new());
     for ((locked, key), target) in bids.into_iter().zip(keys).zip(targets) {
         let path = locked.path.clone();
-        let one = key.and_then(|key| open_one(&arguments, context, locked, key, &target));
+        let one = key.and_then(|key| open_one(&arguments, context, locked, key, &target, judge.as_ref()));
         let Some(one) = failures.take(context, &path, one)? else { continue };
         match &one.out {
             Some(out) => text.push(out.clone()),
@@ -123,11 +126,15 @@ fn open_one(
     locked: Locked,
     key: BodyKey,
     target: &Path,
+    judge: Option<&SignerJudge>,
 ) -> Result<BidReport, Failure> {
     let Locked { path, bid } = locked;
     // Before anything of it is read: whoever has the shares could have made another body.
-    let (bid, signature) = signature::verify(context, &path, bid)?;
+    let (bid, signature) = signature::verify(context, &path, bid, judge)?;
     if let Some(verdict) = &signature {
+        if let Some(what) = verdict.defect() {
+            return Err(Error::BidSignature { path, what }.into());
+        }
         context.output.note(format_args!("{}: {}", path.display(), verdict.line()));
     }
     let opened = bid.unlock(key).map_err(|error| broken(error, &path))?;

@@ -10,11 +10,11 @@ use envelope::cms::Time;
 use pki::{
     Certificate, RevocationList,
     ocsp::OcspResponse,
-    validate::{Revocation, Terms, Validator},
+    validate::{Purpose, Revocation, Terms, Validator},
 };
 
 use crate::{
-    args::CertTrust,
+    args::Known,
     context::Context,
     output::{Failure, path_text},
 };
@@ -26,17 +26,17 @@ const MAX_LIST: u64 = 256 << 20;
 /// Deepest folders that are looked into.
 const MAX_DEPTH: u8 = 8;
 
-pub(super) fn terms(arguments: &CertTrust) -> Result<Terms, Failure> {
-    let seconds = arguments.at.map_or_else(|| clock::now_ms() / 1000, |instant| instant.0);
+pub(super) fn terms(known: &Known, purpose: Purpose) -> Result<Terms, Failure> {
+    let seconds = known.at.map_or_else(|| clock::now_ms() / 1000, |instant| instant.0);
     let at = Time::from_unix(seconds).ok_or_else(|| Failure::Usage("--at is after the year 9999".into()))?;
-    let revocation = if arguments.require_status { Revocation::Require } else { Revocation::IfKnown };
-    Ok(Terms::at(at).for_purpose(arguments.purpose).with_revocation(revocation))
+    let revocation = if known.require_status { Revocation::Require } else { Revocation::IfKnown };
+    Ok(Terms::at(at).for_purpose(purpose).with_revocation(revocation))
 }
 
 /// Only what is named as a root is trusted, and of that only certificates of CAs.
-pub(super) fn validator(arguments: &CertTrust, context: &Context) -> Result<Validator, Failure> {
+pub(super) fn validator(roots: &[PathBuf], known: &Known, context: &Context) -> Result<Validator, Failure> {
     let mut validator = Validator::new();
-    for (path, certificate) in read(&arguments.roots, MAX_CERTIFICATES, Certificate::all, context)? {
+    for (path, certificate) in read(roots, MAX_CERTIFICATES, Certificate::all, context)? {
         // Of version 1 a certificate cannot say what it is for.
         if certificate.is_ca() || certificate.version() == 1 && certificate.is_self_issued() {
             validator = validator.with_anchor(certificate);
@@ -49,15 +49,15 @@ pub(super) fn validator(arguments: &CertTrust, context: &Context) -> Result<Vali
     if validator.anchors().next().is_none() {
         context.output.warn("no root is trusted: nothing can be valid");
     }
-    for (_, certificate) in read(&arguments.intermediates, MAX_CERTIFICATES, Certificate::all, context)? {
+    for (_, certificate) in read(&known.intermediates, MAX_CERTIFICATES, Certificate::all, context)? {
         validator = validator.with_intermediate(certificate);
     }
     let list = |bytes: &[u8]| RevocationList::parse(bytes).map(|list| vec![list]);
-    for (_, list) in read(&arguments.crls, MAX_LIST, list, context)? {
+    for (_, list) in read(&known.crls, MAX_LIST, list, context)? {
         validator = validator.with_list(list);
     }
     for (path, answer) in
-        read(&arguments.ocsp, MAX_CERTIFICATES, |bytes| Ok(vec![OcspResponse::parse(bytes)?]), context)?
+        read(&known.ocsp, MAX_CERTIFICATES, |bytes| Ok(vec![OcspResponse::parse(bytes)?]), context)?
     {
         match answer.basic {
             Some(basic) => validator = validator.with_answer(basic),

@@ -4,44 +4,43 @@ use std::path::Path;
 
 use base64ct::{Base64, Encoding};
 use cosign_client::{Error, files};
-use pki::{
-    Certificate,
-    validate::{Report, Verdict},
-};
+use pki::Certificate;
 use serde::Serialize;
 
-use super::load::{self, MAX_CERTIFICATES};
+use super::{
+    judged::Judged,
+    load::{self, MAX_CERTIFICATES},
+};
 use crate::{
-    args::{CertChain, CertVerify},
+    args::{CertChain, CertTrust, CertVerify},
     context::Context,
     output::{Failure, Outcome, path_text, printable},
 };
 
 #[derive(Serialize)]
-struct Judged {
+struct Line {
     file: String,
-    verdict: &'static str,
-    reasons: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    notes: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    path: Vec<String>,
+    #[serde(flatten)]
+    judged: Judged,
 }
 
 pub(super) fn run(arguments: &CertVerify, context: &Context) -> Result<Outcome, Failure> {
-    let validator = load::validator(&arguments.trust, context)?;
-    let terms = load::terms(&arguments.trust)?;
+    let CertTrust { roots, known, purpose } = &arguments.trust;
+    let validator = load::validator(roots, known, context)?;
+    let terms = load::terms(known, *purpose)?;
     let mut all_valid = true;
     for path in &arguments.files {
         let judged = match read(path) {
             Ok(certificates) => match certificates.split_first() {
-                Some((first, others)) => describe(path, &validator.validate(first, others, terms)),
-                None => broken(path, "malformed: there is no certificate".into()),
+                Some((first, others)) => Judged::of(&validator.validate(first, others, terms)),
+                None => Judged::broken("malformed: there is no certificate".into()),
             },
-            Err(reason) => broken(path, reason),
+            // A file that cannot be judged does not keep the others from being judged.
+            Err(reason) => Judged::broken(reason),
         };
-        all_valid &= judged.verdict == Verdict::Valid.name();
-        let text = if context.output.is_json() { json_line(&judged)? } else { lines(&judged) };
+        all_valid &= judged.is_valid();
+        let line = Line { file: path_text(path), judged };
+        let text = if context.output.is_json() { json_line(&line)? } else { lines(&line) };
         context.output.raw(&text)?;
     }
     Ok(if all_valid { Outcome::Done } else { Outcome::NotVerified })
@@ -57,33 +56,14 @@ fn read(path: &Path) -> Result<Vec<Certificate>, String> {
     })
 }
 
-fn describe(path: &Path, report: &Report) -> Judged {
-    Judged {
-        file: path_text(path),
-        verdict: report.verdict.name(),
-        reasons: report.reasons.iter().map(ToString::to_string).collect(),
-        notes: report.notes.iter().map(ToString::to_string).collect(),
-        path: report.path.iter().map(|certificate| certificate.subject().to_string()).collect(),
-    }
-}
-
-/// A file that cannot be judged does not keep the others from being judged.
-fn broken(path: &Path, reason: String) -> Judged {
-    let verdict = Verdict::Invalid.name();
-    Judged { file: path_text(path), verdict, reasons: vec![reason], notes: Vec::new(), path: Vec::new() }
-}
-
-fn json_line(judged: &Judged) -> Result<String, Failure> {
-    let json = serde_json::to_string(judged);
+fn json_line(line: &Line) -> Result<String, Failure> {
+    let json = serde_json::to_string(line);
     Ok(json.map_err(|_| Error::Internal("the result has no JSON form"))? + "\n")
 }
 
-fn lines(judged: &Judged) -> String {
-    let word = if judged.verdict == "invalid" { "INVALID" } else { judged.verdict };
-    let mut lines = vec![format!("{word:<13}  {}", judged.file)];
-    lines.extend(judged.reasons.iter().map(|reason| format!("    {reason}")));
-    lines.extend(judged.notes.iter().map(|note| format!("    note: {note}")));
-    lines.iter().map(|line| printable(line) + "\n").collect()
+fn lines(Line { file, judged }: &Line) -> String {
+    let head = format!("{:<13}  {file}", judged.word());
+    [head].into_iter().chain(judged.lines()).map(|line| printable(&line) + "\n").collect()
 }
 
 #[derive(Serialize)]
@@ -99,13 +79,14 @@ struct Link {
 #[derive(Serialize)]
 struct Chain {
     #[serde(flatten)]
-    judged: Judged,
+    line: Line,
     chain: Vec<Link>,
 }
 
 pub(super) fn chain(arguments: &CertChain, context: &Context) -> Result<Outcome, Failure> {
-    let validator = load::validator(&arguments.trust, context)?;
-    let terms = load::terms(&arguments.trust)?;
+    let CertTrust { roots, known, purpose } = &arguments.trust;
+    let validator = load::validator(roots, known, context)?;
+    let terms = load::terms(known, *purpose)?;
     let path = &arguments.file;
     let content = files::read_small(path, MAX_CERTIFICATES)?;
     let bad = |what: String| Error::BadFile { path: path.clone(), what };
@@ -121,15 +102,15 @@ pub(super) fn chain(arguments: &CertChain, context: &Context) -> Result<Outcome,
         context.output.raw(&blocks)?;
         return Ok(outcome);
     }
-    let judged = describe(path, &report);
-    let mut text: Vec<String> = lines(&judged).lines().map(Into::into).collect();
+    let line = Line { file: path_text(path), judged: Judged::of(&report) };
+    let mut text: Vec<String> = lines(&line).lines().map(Into::into).collect();
     text.extend(report.path.iter().enumerate().map(|(depth, certificate)| {
         let (subject, serial) = (certificate.subject(), certificate.serial_hex());
         let until = certificate.validity().not_after;
         format!("{depth:>4}  {subject}, serial {serial}, until {until}")
     }));
     let chain = report.path.iter().map(link).collect();
-    context.output.result(&Chain { judged, chain }, text)?;
+    context.output.result(&Chain { line, chain }, text)?;
     Ok(outcome)
 }
 
