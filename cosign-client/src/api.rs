@@ -159,6 +159,78 @@ pub struct PinState {
     pub refresh_required: bool,
 }
 
+/// A certification authority (`GET /v1/authorities`).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Authority {
+    /// What requests call it.
+    pub authority: String,
+    /// What people call it.
+    pub label: String,
+    /// PEM.
+    pub certificate: String,
+    /// Whether it issues nothing new.
+    pub retired: bool,
+    /// Whether a certificate for decryption can be had with one for signing.
+    pub makes_decryption_keys: bool,
+}
+
+/// What a reviewer decided about a request.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Decision {
+    /// Whether it passed.
+    pub passed: bool,
+    /// Why.
+    pub opinion: String,
+    /// When, unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// A request for a certificate (`GET /v1/certificate-requests`).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct CertificateRequest {
+    /// Its name, hexadecimal.
+    pub request: String,
+    /// At which authority.
+    pub authority: String,
+    /// `new`, `renew`, `change`, `reissue` or `revoke`.
+    pub kind: String,
+    /// Serial number of the certificate that it is about.
+    pub certificate: Option<String>,
+    /// `draft`, `review`, `returned`, `approved` or `closed`.
+    pub state: String,
+    /// Whether a certificate for decryption is wanted too.
+    pub dual: bool,
+    /// When it was made, unix milliseconds.
+    pub created_at_ms: u64,
+    /// What reviewers decided.
+    pub decisions: Vec<Decision>,
+}
+
+/// A certificate (`GET /v1/certificates`).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct CertificateStatus {
+    /// Who issued it.
+    pub authority: String,
+    /// Its number, hexadecimal.
+    pub serial: String,
+    /// `sign` or `encrypt`.
+    pub role: String,
+    /// `valid`, `expired`, `frozen`, `needs-change`, `superseded` or `revoked`.
+    pub state: String,
+    /// Whether it ends soon.
+    pub expiring: bool,
+    /// Whose.
+    pub subject: String,
+    /// The key id of this device.
+    pub key_id: Option<String>,
+    /// Serial number of the other one of its pair.
+    pub pair: Option<String>,
+    /// The last moment at which it is valid, unix milliseconds.
+    pub not_after_ms: u64,
+    /// PEM.
+    pub certificate: String,
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Keys {
     pub(crate) keys: Vec<KeyStatus>,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod batch;
+mod certificates;
 mod evaluate;
 mod keygen;
 mod locks;
@@ -33,6 +34,7 @@ pub(crate) use self::session::Exchange;
 pub use self::{
     audit::LogHead,
     batch::{Batch, Decryption, DecryptionItem, Item},
+    certificates::{CertificateOrder, DeliveredKey, InstalledCertificates, ProtectionKey},
     keygen::{ITERATIONS, KeygenRequest, Step},
     locks::{LockAnswer, OpeningKey, SealedLock},
     recovery::Recovery,

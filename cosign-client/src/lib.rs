@@ -61,8 +61,9 @@ pub mod transfer;
 
 pub use address::ServerAddress;
 pub use client::{
-    Batch, Client, ClockComparison, Credentials, Decryption, DecryptionItem, ITERATIONS, Item, KeygenRequest,
-    LockAnswer, LogHead, OpeningKey, Recovery, Renewed, SealedLock, ShareRequest, Step,
+    Batch, CertificateOrder, Client, ClockComparison, Credentials, Decryption, DecryptionItem, DeliveredKey,
+    ITERATIONS, InstalledCertificates, Item, KeygenRequest, LockAnswer, LogHead, OpeningKey, ProtectionKey,
+    Recovery, Renewed, SealedLock, ShareRequest, Step,
 };
 pub use connection::{Connection, Resend, Target, Transport};
 pub use error::{Category, Error, SilentServer};

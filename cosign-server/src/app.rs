@@ -3,6 +3,7 @@
 mod clock;
 mod config;
 mod entropy;
+mod exchange;
 mod files;
 mod folder;
 mod logs;

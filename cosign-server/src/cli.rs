@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod ca;
 mod commands;
 mod duration;
 mod master_key;
@@ -19,7 +20,7 @@ use crate::{
     app::{ConfigError, FolderError, MasterKeyError, MasterKeySource, StartError},
     dev::{DevError, DevOptions},
     domain::{Error as DomainError, device::Name},
-    signer::{LogError, SealerError},
+    signer::{EscrowError, LogError, SealerError},
     store::OpenError,
 };
 
@@ -57,6 +58,9 @@ enum Command {
     /// Opening keys: bids that are locked to one open at a time that they name, not before.
     #[command(subcommand)]
     OpeningKey(opening_key::OpeningKeys),
+    /// Certification authorities: certificates, revocation lists, the escrow of decryption keys.
+    #[command(subcommand)]
+    Ca(ca::Ca),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -248,6 +252,10 @@ enum Failure {
     Domain(#[from] DomainError),
     #[error(transparent)]
     Dev(#[from] DevError),
+    #[error(transparent)]
+    Escrow(#[from] EscrowError),
+    #[error("{path}: {what}")]
+    Content { path: PathBuf, what: String },
     #[error("{path}: {error}")]
     File { path: PathBuf, error: std::io::Error },
     #[error("the audit log is broken at record {}: {}", .0.seq, .0.why)]
@@ -304,6 +312,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             Command::Key(key) => commands::key(key).await,
             Command::MasterKey(command) => master_key::run(command).await,
             Command::OpeningKey(command) => opening_key::run(command).await,
+            Command::Ca(command) => ca::run(command).await,
             Command::Audit(audit) => audit::run(audit).await,
             Command::Version(output) => {
                 commands::version(output.json);

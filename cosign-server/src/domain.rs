@@ -3,6 +3,7 @@
 //! **Invariant:** nothing in here knows HTTP, SQL or sockets.
 
 pub mod audit;
+pub mod ca;
 pub mod device;
 pub mod enrolment;
 mod error;

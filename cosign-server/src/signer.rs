@@ -4,6 +4,8 @@
 //! **Invariant:** no answer of a private-key operation leaves before its PIN gate, its spent session and its audit
 //! record are durable. **Invariant:** nothing in here knows accounts or HTTP.
 
+mod authorities;
+mod centre;
 mod heads;
 mod issue;
 pub(crate) mod master;
@@ -21,6 +23,8 @@ mod shares;
 mod tests;
 mod vault;
 
+pub use authorities::{AuthoritySigner, NewAuthority};
+pub use centre::{EscrowError, SealedCentre, open_escrow};
 pub use heads::{HeadSettings, LogError, TreeHeads};
 pub use master::{MasterKey, SoftwareKey};
 pub use pool::PoolSettings;

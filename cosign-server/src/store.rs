@@ -7,6 +7,7 @@ mod audit;
 mod keys;
 mod opening;
 mod read;
+mod registry;
 mod rows;
 mod sqlite;
 #[cfg(test)]

@@ -29,11 +29,11 @@ use crate::{
             Clock, Entropy, Signer, Store,
             testing::{CountingEntropy, FakeClock},
         },
-        services::{AuditLog, Devices, Keys, OpeningKeys, Operator, Wanted},
+        services::{AuditLog, Authorities, AuthorityPorts, Devices, Keys, OpeningKeys, Operator, Wanted},
     },
     signer::{
-        EntropyRng, HeadSettings, MasterKey as _, PoolSettings, Sealer, SignerService, SignerSettings,
-        SoftwareKey, TreeHeads,
+        AuthoritySigner, EntropyRng, HeadSettings, MasterKey as _, PoolSettings, SealedCentre, Sealer,
+        SignerService, SignerSettings, SoftwareKey, TreeHeads,
     },
     store::{Access, SqliteStore},
     telemetry::Telemetry,
@@ -62,6 +62,7 @@ pub(crate) struct World {
     pub(crate) devices: Arc<Devices>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) operator: Operator,
+    pub(crate) authorities: Arc<Authorities>,
     pub(crate) router: Router,
 }
 
@@ -144,19 +145,41 @@ impl World {
         let devices = Arc::new(Devices::new(Arc::clone(&store), Arc::clone(&time)));
         let keys = Arc::new(Keys::new(Arc::clone(&store), Arc::clone(&time), Arc::clone(&chance)));
         let operator = Operator::new(Arc::clone(&store), Arc::clone(&time), Arc::clone(&chance));
+        let authorities = Arc::new(Authorities::new(AuthorityPorts {
+            store: Arc::clone(&store),
+            registry: Arc::clone(&sqlite) as _,
+            certifier: Arc::new(AuthoritySigner::new(Arc::clone(&sealer))),
+            centre: Arc::new(SealedCentre::new(Arc::clone(&time), Arc::clone(&chance))),
+            clock: Arc::clone(&time),
+            entropy: Arc::clone(&chance),
+        }));
         let router = api::router(Api {
             devices: Arc::clone(&devices),
             keys: Arc::clone(&keys),
             audit: Arc::new(AuditLog::new(Arc::clone(&store))),
             opening_keys: Arc::new(OpeningKeys::new(Arc::clone(&store))),
             opening: Arc::new(signer.clone()),
+            authorities: Arc::clone(&authorities),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(store, signer.clone())),
             clock: time,
             telemetry,
             timeout: Duration::from_secs(10),
         });
-        Self { folder, clock, entropy, sqlite, sealer, signer, heads, devices, keys, operator, router }
+        Self {
+            folder,
+            clock,
+            entropy,
+            sqlite,
+            sealer,
+            signer,
+            heads,
+            devices,
+            keys,
+            operator,
+            authorities,
+            router,
+        }
     }
 
     pub(crate) fn rng(&self) -> EntropyRng {

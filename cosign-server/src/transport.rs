@@ -1,4 +1,5 @@
-//! Sockets: one UDP port for QUIC (`cosign/1` and `h3` by ALPN), the same TCP port for HTTP/2 and HTTP/1.1.
+//! Sockets: one UDP port for QUIC (`cosign/1` and `h3` by ALPN), the same TCP port for HTTP/2 and HTTP/1.1;
+//! and, if so wanted, a TCP port for plain HTTP with what is signed itself.
 //!
 //! **Invariant:** carries bytes and the identity of their sender; knows no route, no SQL and no protocol operation.
 
@@ -53,6 +54,7 @@ pub enum BindError {
 /// Both sockets, bound and not yet serving.
 pub struct Sockets {
     tcp: TcpListener,
+    public: Option<TcpListener>,
     udp: quinn::Endpoint,
     tls: tls::ServerTls,
     address: SocketAddr,
@@ -71,7 +73,17 @@ impl Sockets {
         let udp = UdpSocket::bind(address).map_err(socket)?;
         let runtime = Arc::new(quinn::TokioRuntime);
         let udp = quinn::Endpoint::new(quinn::EndpointConfig::default(), Some(tls.quic()), udp, runtime);
-        Ok(Self { tcp, udp: udp.map_err(socket)?, tls, address })
+        Ok(Self { tcp, public: None, udp: udp.map_err(socket)?, tls, address })
+    }
+
+    /// Binds the public socket too: plain HTTP, for what is signed itself.
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub async fn with_public(mut self, address: SocketAddr) -> Result<Self, BindError> {
+        let bound = TcpListener::bind(address).await;
+        self.public = Some(bound.map_err(|error| BindError::Socket { protocol: "TCP", address, error })?);
+        Ok(self)
     }
 
     /// Where they are bound.
@@ -84,6 +96,7 @@ impl Sockets {
     pub async fn serve(
         self,
         router: Router,
+        public: Router,
         signer: Arc<dyn Signer>,
         limits: Limits,
         telemetry: Arc<Telemetry>,
@@ -91,7 +104,10 @@ impl Sockets {
     ) {
         let gate = limits::Gate::new(limits, telemetry);
         let mut tasks = JoinSet::new();
-        tasks.spawn(tcp::serve(self.tcp, self.tls.tcp(), router.clone(), gate.clone(), stop.clone()));
+        if let Some(listener) = self.public {
+            tasks.spawn(tcp::serve(listener, None, public, gate.clone(), stop.clone()));
+        }
+        tasks.spawn(tcp::serve(self.tcp, Some(self.tls.tcp()), router.clone(), gate.clone(), stop.clone()));
         tasks.spawn(quic::serve(self.udp.clone(), router, signer, gate, stop.clone()));
         let mut stop = stop;
         stopped(&mut stop).await;

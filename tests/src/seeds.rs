@@ -181,7 +181,7 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
 }
 
 /// Body of keyUsage: keyEncipherment and dataEncipherment.
-const ENCRYPTION: [u8; 2] = [4, 0x30];
+pub const ENCRYPTION: [u8; 2] = [4, 0x30];
 /// Body of keyUsage: digitalSignature and nonRepudiation.
 pub const SIGNING: [u8; 2] = [6, 0xc0];
 

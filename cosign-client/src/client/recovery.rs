@@ -8,7 +8,7 @@ use getrandom::SysRng;
 use sm_primitives::sm2::{PrivateKey, PublicKey};
 
 use super::{
-    Client, Credentials, Renewed, blocking, keygen, refresh,
+    Client, Credentials, ProtectionKey, Renewed, blocking, keygen, refresh,
     session::{Exchange, Retry, local},
 };
 use crate::{
@@ -69,8 +69,16 @@ impl Client {
     /// [`Error::Api`] with `not_found` if the id was not issued to this device; [`Error::NotRecoverable`] if it was issued
     /// for something else; [`Error::BadAnswer`]; network errors.
     pub async fn recovery(&self, key_id: KeyId) -> Result<Recovery, Error> {
+        self.recovery_under(key_id, ProtectionKey::generate()?).await
+    }
+
+    /// The same with a protection key that the key centre knows already.
+    ///
+    /// # Errors
+    /// As [`Client::recovery`].
+    pub async fn recovery_under(&self, key_id: KeyId, protection: ProtectionKey) -> Result<Recovery, Error> {
         let issued: IssuedId = self.get(&format!("/v1/key-ids/{key_id}")).await?;
-        Recovery::new(key_id, &issued)
+        Recovery::new(key_id, &issued, protection.0)
     }
 
     /// Splits a recovered key with the server and makes it this device's own, as [`Client::take_over`] does. The private
@@ -105,7 +113,7 @@ impl Client {
 }
 
 impl Recovery {
-    fn new(key_id: KeyId, issued: &IssuedId) -> Result<Self, Error> {
+    fn new(key_id: KeyId, issued: &IssuedId, protection: PrivateKey) -> Result<Self, Error> {
         if issued.purpose != KeyPurpose::Encrypt {
             return Err(Error::NotRecoverable(key_id));
         }
@@ -114,7 +122,6 @@ impl Recovery {
             PublicKey::from_spki_pem(public_key).map_err(|_| Error::BadAnswer("not a public key"))?;
         let suite = Suite::from_name(&issued.suite).ok_or(Error::BadAnswer("unknown suite"))?;
         let mode = PinMode::from_name(&issued.pin_mode).ok_or(Error::BadAnswer("unknown PIN mode"))?;
-        let protection = PrivateKey::generate(&mut SysRng).map_err(|_| Error::RandomFailed)?;
         Ok(Self { key_id, suite, mode, public_key, protection })
     }
 }

@@ -50,6 +50,26 @@ impl Act {
     pub const RETIRE: Self = Self(0x8a);
     /// Time locks of bids were released, or refused. Lists [`LockItem`](super::LockItem)s in place of signatures.
     pub const RELEASE: Self = Self(0x8b);
+    /// A certification authority was made, or a further key of one.
+    pub const AUTHORITY: Self = Self(0x90);
+    /// A certification authority was retired: it issues nothing new.
+    pub const AUTHORITY_RETIRED: Self = Self(0x91);
+    /// A certificate was applied for, or the request was withdrawn.
+    pub const CERTIFICATE_REQUEST: Self = Self(0x92);
+    /// A reviewer passed or returned a request.
+    pub const CERTIFICATE_REVIEW: Self = Self(0x93);
+    /// A certificate was issued.
+    pub const CERTIFY: Self = Self(0x94);
+    /// A certificate was suspended, put in force again, superseded, or has expired.
+    pub const CERTIFICATE_STATE: Self = Self(0x95);
+    /// A certificate was revoked.
+    pub const CERTIFICATE_REVOKED: Self = Self(0x96);
+    /// A revocation list was signed.
+    pub const REVOCATION_LIST: Self = Self(0x97);
+    /// A decryption key was made by the key centre and escrowed.
+    pub const ESCROW: Self = Self(0x98);
+    /// The escrow of a decryption key was opened by its custodians.
+    pub const ESCROW_OPENED: Self = Self(0x99);
 
     /// A protocol operation.
     #[must_use]
@@ -85,6 +105,16 @@ impl Act {
             Self::OPENING_KEY => "opening-key",
             Self::RETIRE => "retire",
             Self::RELEASE => "release",
+            Self::AUTHORITY => "authority",
+            Self::AUTHORITY_RETIRED => "authority-retired",
+            Self::CERTIFICATE_REQUEST => "certificate-request",
+            Self::CERTIFICATE_REVIEW => "certificate-review",
+            Self::CERTIFY => "certify",
+            Self::CERTIFICATE_STATE => "certificate-state",
+            Self::CERTIFICATE_REVOKED => "certificate-revoked",
+            Self::REVOCATION_LIST => "revocation-list",
+            Self::ESCROW => "escrow",
+            Self::ESCROW_OPENED => "escrow-opened",
             Self(byte) => match Op::from_byte(byte) {
                 Some(op) => op.as_str(),
                 None => "unknown",

@@ -62,6 +62,48 @@ impl<S: Send + Sync> FromRequestParts<S> for OfKey {
     }
 }
 
+/// The named parts of the path.
+pub(super) struct Segments(Vec<(String, String)>);
+
+impl Segments {
+    /// One of them.
+    pub(super) fn get(&self, name: &str) -> Result<&str, Problem> {
+        let found = self.0.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str()).ok_or_else(|| Error::NotFound.into())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Segments {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let segments = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        segments.map(|Path(segments)| Self(segments)).map_err(|_| Error::NotFound.into())
+    }
+}
+
+/// A body of at most `MAX` bytes, of a type that the handler demands.
+pub(super) struct Plain<const MAX: usize> {
+    pub(super) bytes: Bytes,
+    headers: HeaderMap,
+}
+
+impl<const MAX: usize> Plain<MAX> {
+    /// Whether it is of this type.
+    pub(super) fn demand(&self, expected: &str) -> Result<(), Problem> {
+        demand_type(&self.headers, expected)
+    }
+}
+
+impl<S: Send + Sync, const MAX: usize> FromRequest<S> for Plain<MAX> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        Ok(Self { bytes: read(body, MAX).await?, headers: parts.headers })
+    }
+}
+
 /// The parameters behind the question mark.
 pub(super) struct Parameters<T>(pub(super) T);
 

@@ -1,6 +1,7 @@
 //! The routes without sockets.
 
 mod audit;
+mod ca;
 mod modes;
 mod opening;
 mod shares;

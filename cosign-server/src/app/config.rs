@@ -44,6 +44,10 @@ pub enum ConfigError {
 pub struct Config {
     /// Address of both sockets, UDP and TCP.
     pub listen: SocketAddr,
+    /// Address of a socket for plain HTTP with certificates of authorities, revocation lists, OCSP and time stamps. Without
+    /// it they are at `listen` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_listen: Option<SocketAddr>,
     /// SQLite file.
     pub database: PathBuf,
     /// File of revocations, which no restored backup of the database undoes. Keep it on another disk, out of the backups

@@ -106,6 +106,7 @@ impl Folder {
         entropy.fill(master.as_mut())?;
         let config = Config {
             listen,
+            public_listen: None,
             database: "cosign.db".into(),
             tombstones: "tombstones".into(),
             master_key: MasterKeySource::File("master.key".into()),

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::{
     config::Config,
+    exchange::Exchange,
     files::{FileError, read_secret},
     master::MasterKeyError,
 };
@@ -24,10 +25,13 @@ use crate::{
     api::{self, Api},
     domain::{
         Error as DomainError,
+        ca::ports::Registry,
         ports::{Clock, Entropy, Readiness, Signer, Store, Unit},
-        services::{AuditLog, Devices, Keys, OpeningKeys, Operator},
+        services::{AuditLog, Authorities, AuthorityPorts, Devices, Keys, OpeningKeys, Operator},
     },
-    signer::{LogError, Sealer, SealerError, SignerService, TreeHeads, WrappingKeys},
+    signer::{
+        AuthoritySigner, LogError, SealedCentre, Sealer, SealerError, SignerService, TreeHeads, WrappingKeys,
+    },
     store::{Access, OpenError, SqliteStore},
     telemetry::Telemetry,
     transport::{BindError, Limits, Sockets, tls::ServerTls},
@@ -69,6 +73,8 @@ pub enum StartError {
 pub struct Server {
     sockets: Sockets,
     router: Router,
+    public: Router,
+    authorities: Arc<Authorities>,
     signer: SignerService,
     heads: TreeHeads,
     store: Arc<SqliteStore>,
@@ -97,9 +103,11 @@ impl Server {
         let port: Arc<dyn Store> = Arc::clone(&store) as _;
         let sealer = sealer(config, &store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
         let heads = start_heads(config, sealer.keys(), &port, &clock, &entropy).await?;
+        let sealer = Arc::new(sealer);
+        let authorities = Arc::new(authorities(&store, &sealer, &clock, &entropy));
         let signer = SignerService::start(
             config.signer(),
-            Arc::new(sealer),
+            sealer,
             Arc::clone(&port),
             Arc::clone(&clock),
             Arc::clone(&entropy),
@@ -108,22 +116,29 @@ impl Server {
         .await?;
         let operator = Operator::new(Arc::clone(&port), Arc::clone(&clock), Arc::clone(&entropy));
         let limits = config.limits();
-        let router = api::router(Api {
+        let api = Api {
             devices: Arc::new(Devices::new(Arc::clone(&port), Arc::clone(&clock))),
             keys: Arc::new(Keys::new(Arc::clone(&port), Arc::clone(&clock), Arc::clone(&entropy))),
             audit: Arc::new(AuditLog::new(Arc::clone(&port))),
             opening_keys: Arc::new(OpeningKeys::new(Arc::clone(&port))),
             opening: Arc::new(signer.clone()),
+            authorities: Arc::clone(&authorities),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(port, signer.clone())),
             clock,
             telemetry: Arc::clone(&telemetry),
             timeout: limits.request_timeout,
-        });
-        let sockets = Sockets::bind(config.listen, tls).await?;
+        };
+        let (router, public) = (api::router(api.clone()), api::public_router(api));
+        let mut sockets = Sockets::bind(config.listen, tls).await?;
+        if let Some(address) = config.public_listen {
+            sockets = sockets.with_public(address).await?;
+        }
         Ok(Self {
             sockets,
             router,
+            public,
+            authorities,
             signer,
             heads,
             store,
@@ -149,7 +164,7 @@ impl Server {
     /// Serves until `stop` turns true (or its sender is gone); then finishes what was begun, commits and closes.
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let signer: Arc<dyn Signer> = Arc::new(self.signer.clone());
-        let serving = self.sockets.serve(self.router, signer, self.limits, self.telemetry, stop);
+        let serving = self.sockets.serve(self.router, self.public, signer, self.limits, self.telemetry, stop);
         {
             // Ends with this block: it may be in the midst of signing, which the last head waits for.
             let signing_heads = self.heads.run();
@@ -159,7 +174,10 @@ impl Server {
                 tokio::select! {
                     () = &mut serving => break,
                     () = &mut signing_heads => {}
-                    _ = maintenance.tick() => self.signer.maintain().await,
+                    _ = maintenance.tick() => {
+                        self.signer.maintain().await;
+                        self.authorities.maintain().await;
+                    }
                 }
             }
         }
@@ -239,6 +257,18 @@ impl Offline {
         sealer(config, &self.store, Arc::clone(&self.clock), Arc::clone(&self.entropy)).await
     }
 
+    /// The authorities of the database, with wrapping keys that are open.
+    #[must_use]
+    pub fn authorities(&self, sealer: &Arc<Sealer>) -> Authorities {
+        authorities(&self.store, sealer, &self.clock, &self.entropy)
+    }
+
+    /// The source of chance.
+    #[must_use]
+    pub fn entropy(&self) -> Arc<dyn Entropy> {
+        Arc::clone(&self.entropy)
+    }
+
     /// Ties a new database to the master key of the configuration, makes its wrapping key and its audit key, and signs the
     /// head over its first record.
     ///
@@ -256,6 +286,23 @@ impl Offline {
     pub async fn close(self) {
         self.store.close().await;
     }
+}
+
+fn authorities(
+    store: &Arc<SqliteStore>,
+    sealer: &Arc<Sealer>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Authorities {
+    let registry: Arc<dyn Registry> = Arc::clone(store) as _;
+    Authorities::new(AuthorityPorts {
+        store: Arc::clone(store) as _,
+        registry,
+        certifier: Arc::new(Exchange::new(AuthoritySigner::new(Arc::clone(sealer)), Arc::clone(clock))),
+        centre: Arc::new(SealedCentre::new(Arc::clone(clock), Arc::clone(entropy))),
+        clock: Arc::clone(clock),
+        entropy: Arc::clone(entropy),
+    })
 }
 
 async fn open_store(

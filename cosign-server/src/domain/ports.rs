@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::{
     Error,
     audit::{Entry, Event, SealedAuditKey, SignedTreeHead},
+    ca::{AuthorityKey, ports::RegistryWrite},
     device::{Caller, Device},
     enrolment::CodeHash,
     key::{IssuedKey, Resealed, Status, StoredKey, WrappedKey},
@@ -206,6 +207,8 @@ pub enum Write {
         /// As it is to be sealed.
         new: Vec<u8>,
     },
+    /// A change in the registry of authorities.
+    Registry(RegistryWrite),
     /// Drops the wrapping keys that are not the newest and that nothing is sealed under.
     DropWrappingKeys,
     /// Binds the database to another master key. `Stale` unless it is bound to `from` and `keys` are all there are.
@@ -349,6 +352,8 @@ pub trait Store: Send + Sync {
     fn tree_heads(&self, skip: u64, limit: u32) -> BoxFuture<'_, Result<Vec<SignedTreeHead>, StoreError>>;
     /// The opening keys, oldest first; those retired too.
     fn opening_keys(&self) -> BoxFuture<'_, Result<Vec<OpeningKey>, StoreError>>;
+    /// All keys of authorities.
+    fn authority_keys(&self) -> BoxFuture<'_, Result<Vec<AuthorityKey>, StoreError>>;
     /// The sealed audit key.
     fn audit_key(&self) -> BoxFuture<'_, Result<Option<SealedAuditKey>, StoreError>>;
 }

@@ -1,6 +1,7 @@
 //! What devices and operators may do, apart from the protocol.
 
 mod audit;
+mod ca;
 mod devices;
 mod keys;
 mod opening;
@@ -8,6 +9,7 @@ mod operator;
 mod shares;
 
 pub use audit::{AuditLog, ProvenRecords, Selection};
+pub use ca::{Answer, Answers, Application, Authorities, AuthorityPorts, Direct, Installed, Recoverable};
 pub use devices::Devices;
 pub use keys::{KeyView, Keys, PinView, Wanted};
 pub use opening::OpeningKeys;

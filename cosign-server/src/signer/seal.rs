@@ -6,7 +6,8 @@
 //! aad    = label || form || version 4 || key id || epoch 4 || purpose 1 || P 64 || suite 1 || mode 1
 //! ```
 //! The mode is that of the PIN. It is left out in base mode, and with it the suite if that is D. The label tells an active
-//! share from a pending refresh, from the audit key and from opening keys. The associated data ties a record to its key, its epoch and its
+//! share from a pending refresh, from the audit key, from opening keys and from keys of
+//! authorities. The associated data ties a record to its key, its epoch and its
 //! place, so a row that was moved, mixed or rolled back does not open.
 
 use std::{
@@ -64,6 +65,8 @@ pub enum Content {
     AuditKey,
     /// The private key that bids are time-locked to.
     OpeningKey,
+    /// A private key of a certification authority.
+    AuthorityKey,
 }
 
 /// What a sealed record is, where it stands.
@@ -98,6 +101,12 @@ impl<'a> Place<'a> {
         Self::whole_key(public_key, Content::OpeningKey)
     }
 
+    /// The place of a key of an authority.
+    #[must_use]
+    pub const fn authority_key(public_key: &'a [u8; 64]) -> Self {
+        Self::whole_key(public_key, Content::AuthorityKey)
+    }
+
     const fn whole_key(public_key: &'a [u8; 64], content: Content) -> Self {
         const NO_KEY: KeyId = KeyId::from_bytes([0; 16]);
         Self {
@@ -117,6 +126,7 @@ impl<'a> Place<'a> {
             Content::PendingRefresh => b"cosign-pnd-v1",
             Content::AuditKey => b"cosign-log-v1",
             Content::OpeningKey => b"cosign-opn-v1",
+            Content::AuthorityKey => b"cosign-cak-v1",
         }
     }
 

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::domain::{
     Error as DomainError,
+    ca::ports::RegistryWrite,
     key::{Resealed, StoredKey, WrappedKey},
     ports::{Clock, Entropy, Store, StoreError, Unit, Write},
 };
@@ -141,7 +142,7 @@ impl Sealer {
     }
 
     /// Seals the next records under the newest wrapping key, in transactions of their own. Goes through all keys in the
-    /// order of their ids, starting after `after`, and before the first through the audit key and the opening keys; returns the last one looked
+    /// order of their ids, starting after `after`, and before the first through the audit key, the opening keys and those of authorities; returns the last one looked
     /// at, or `None` at the end, and how many shares were sealed again.
     ///
     /// # Errors
@@ -151,6 +152,7 @@ impl Sealer {
         if after.is_none() {
             self.reseal_audit_key().await?;
             self.reseal_opening_keys().await?;
+            self.reseal_authority_keys().await?;
         }
         let rows = self.store.sealed_before(newest, after, BATCH).await?;
         let last =
@@ -201,6 +203,24 @@ impl Sealer {
                 Ok(new) => self.replace_sealed(Write::ResealOpeningKey { old: key.sealed, new }).await?,
                 Err(error) => {
                     tracing::error!(key = %key.id(), %error, "the opening key was not sealed again");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn reseal_authority_keys(&self) -> Result<(), SealerError> {
+        for key in self.store.authority_keys().await? {
+            if self.keys.is_current(&key.sealed) {
+                continue;
+            }
+            match self.again(&Place::authority_key(&key.public_key.as_point().to_bytes()), &key.sealed) {
+                Ok(new) => {
+                    let write = RegistryWrite::ResealKey { old: key.sealed, new };
+                    self.replace_sealed(Write::Registry(write)).await?;
+                }
+                Err(error) => {
+                    tracing::error!(authority = %key.authority, %error, "the key was not sealed again");
                 }
             }
         }

@@ -3,7 +3,7 @@
 use cosign_core::{KeyId, audit::Frontier};
 use sqlx::SqliteConnection;
 
-use super::{audit, keys, opening, wrapping};
+use super::{audit, keys, opening, registry, wrapping};
 use crate::domain::{
     audit::{SealedAuditKey, SignedTreeHead},
     key::{PENDING_TTL_MS, Status},
@@ -86,6 +86,7 @@ pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write, tree
             opening::retire(connection, public_key, *at_ms).await
         }
         Write::ResealOpeningKey { old, new } => opening::reseal(connection, old, new).await,
+        Write::Registry(write) => registry::apply(connection, write).await,
         Write::DropWrappingKeys => wrapping::drop_unused(connection).await,
         Write::ReplaceMasterKey { from, to, keys } => {
             wrapping::replace_master(connection, *from, *to, keys).await

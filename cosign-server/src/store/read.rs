@@ -18,14 +18,14 @@ use crate::domain::{
     ports::{LiveSession, RecordsOfKey, StoreError},
 };
 
-fn one<T>(
+pub(super) fn one<T>(
     row: Result<Option<SqliteRow>, sqlx::Error>,
     read: impl FnOnce(&SqliteRow) -> Result<T, sqlx::Error>,
 ) -> Result<Option<T>, StoreError> {
     row.and_then(|row| row.as_ref().map(read).transpose()).map_err(read_error)
 }
 
-fn all<T>(
+pub(super) fn all<T>(
     rows: Result<Vec<SqliteRow>, sqlx::Error>,
     read: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
 ) -> Result<Vec<T>, StoreError> {

@@ -40,7 +40,7 @@ pub(super) fn read_error(error: sqlx::Error) -> StoreError {
     }
 }
 
-fn malformed(what: &'static str) -> sqlx::Error {
+pub(super) fn malformed(what: &'static str) -> sqlx::Error {
     sqlx::Error::Decode(what.into())
 }
 
@@ -48,20 +48,23 @@ pub(super) fn unsigned<T: TryFrom<i64>>(value: i64) -> Result<T, sqlx::Error> {
     T::try_from(value).map_err(|_| malformed("a number is out of range"))
 }
 
-fn number<T: TryFrom<i64>>(row: &SqliteRow, column: &str) -> Result<T, sqlx::Error> {
+pub(super) fn number<T: TryFrom<i64>>(row: &SqliteRow, column: &str) -> Result<T, sqlx::Error> {
     unsigned(row.try_get(column)?)
 }
 
-fn bytes<const N: usize>(row: &SqliteRow, column: &str) -> Result<[u8; N], sqlx::Error> {
+pub(super) fn bytes<const N: usize>(row: &SqliteRow, column: &str) -> Result<[u8; N], sqlx::Error> {
     row.try_get::<&[u8], _>(column)?.try_into().map_err(|_| malformed("a value has the wrong length"))
 }
 
-fn optional<const N: usize>(row: &SqliteRow, column: &str) -> Result<Option<[u8; N]>, sqlx::Error> {
+pub(super) fn optional<const N: usize>(
+    row: &SqliteRow,
+    column: &str,
+) -> Result<Option<[u8; N]>, sqlx::Error> {
     let value: Option<&[u8]> = row.try_get(column)?;
     value.map(|value| value.try_into().map_err(|_| malformed("a value has the wrong length"))).transpose()
 }
 
-fn name(row: &SqliteRow, column: &str) -> Result<Name, sqlx::Error> {
+pub(super) fn name(row: &SqliteRow, column: &str) -> Result<Name, sqlx::Error> {
     Name::try_from(row.try_get::<String, _>(column)?).map_err(|_| malformed("a name is malformed"))
 }
 

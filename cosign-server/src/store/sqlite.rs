@@ -21,10 +21,11 @@ use sqlx::{
 use thiserror::Error;
 use tokio::sync::watch;
 
-use super::{read, tombstones::Tombstones, writer::Writer};
+use super::{read, registry, tombstones::Tombstones, writer::Writer};
 use crate::{
     domain::{
         audit::{Act, Entry, Event, SealedAuditKey, SignedTreeHead},
+        ca::AuthorityKey,
         device::Device,
         key::{IssuedKey, Status, StoredKey, WrappedKey},
         once::Outcome,
@@ -206,6 +207,10 @@ impl SqliteStore {
         Err(OpenError::OtherMasterKey { stored: hex::encode(stored), given: hex::encode(name) })
     }
 
+    pub(super) const fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
     /// Stops taking units, commits those that wait, closes the file. Later commits fail.
     pub async fn close(&self) {
         self.writer.close().await;
@@ -325,6 +330,10 @@ impl Store for SqliteStore {
 
     fn opening_keys(&self) -> BoxFuture<'_, Result<Vec<OpeningKey>, StoreError>> {
         Box::pin(read::opening_keys(&self.readers))
+    }
+
+    fn authority_keys(&self) -> BoxFuture<'_, Result<Vec<AuthorityKey>, StoreError>> {
+        Box::pin(registry::read::authority_keys(&self.readers))
     }
 
     fn audit_key(&self) -> BoxFuture<'_, Result<Option<SealedAuditKey>, StoreError>> {

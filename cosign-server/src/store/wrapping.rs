@@ -43,7 +43,8 @@ pub(super) async fn drop_unused(connection: &mut SqliteConnection) -> Applied {
          AND NOT EXISTS (SELECT 1 FROM keys WHERE share_key = wrapping_keys.version) \
          AND NOT EXISTS (SELECT 1 FROM keys WHERE pending_key = wrapping_keys.version) \
          AND NOT EXISTS (SELECT 1 FROM audit_key WHERE sealed_key = wrapping_keys.version) \
-         AND NOT EXISTS (SELECT 1 FROM opening_keys WHERE sealed_key = wrapping_keys.version)",
+         AND NOT EXISTS (SELECT 1 FROM opening_keys WHERE sealed_key = wrapping_keys.version) \
+         AND NOT EXISTS (SELECT 1 FROM authority_keys WHERE sealed_key = wrapping_keys.version)",
     );
     Ok(Ok(()))
 }

@@ -1,4 +1,4 @@
-//! TLS over TCP: HTTP/2 and HTTP/1.1 by ALPN.
+//! HTTP/2 and HTTP/1.1 over TCP: by ALPN with TLS; without it on the public socket.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,12 +28,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) async fn serve(
     listener: TcpListener,
-    config: Arc<rustls::ServerConfig>,
+    // `None`: plain HTTP.
+    config: Option<Arc<rustls::ServerConfig>>,
     router: Router,
     gate: Gate,
     mut stop: watch::Receiver<bool>,
 ) {
-    let acceptor = TlsAcceptor::from(config);
+    let acceptor = config.map(TlsAcceptor::from);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
@@ -52,6 +53,17 @@ pub(super) async fn serve(
                 let watcher = graceful.watcher();
                 connections.spawn(async move {
                     let source = address.ip();
+                    let Some(acceptor) = acceptor else {
+                        let caller = Caller { device: None, source };
+                        let service = service_fn(move |request| answer(request, caller, router.clone()));
+                        let builder = builder(&gate);
+                        let connection = builder.serve_connection(TokioIo::new(stream), service);
+                        if let Err(error) = watcher.watch(connection.into_owned()).await {
+                            tracing::debug!(%source, error, "the connection ended");
+                        }
+                        drop(pass);
+                        return;
+                    };
                     let handshake = tokio::time::timeout(gate.limits().header_timeout, handshake(&acceptor, stream));
                     match handshake.await {
                         Ok(Ok(stream)) => {

@@ -3,6 +3,7 @@
 mod audit;
 mod bid;
 mod cert;
+mod certificates;
 mod envelopes;
 mod moves;
 mod signed;
@@ -16,6 +17,7 @@ use cosign_core::{PinMode, Purpose, Suite};
 pub(crate) use audit::{Audit, AuditFetch, AuditVerify};
 pub(crate) use bid::{Check, Holders, ModelArg, OpenBid, OpeningKeys, Rewrap, SealBid};
 pub(crate) use cert::{Cert, CertChain, CertShow, CertTrust, CertVerify, Known, SignerTrust};
+pub(crate) use certificates::{AtServer, CertApply, CertInstall, CertRevoke, ProfileArg};
 pub(crate) use envelopes::{Decrypt, Encrypt, Inspect};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
 pub(crate) use signed::{SignMessage, VerifyMessage};

@@ -45,9 +45,12 @@ impl World {
         model.mode = mode;
         let origin = Origin::Recovered(*kept.public_key());
         let key_id = model.issue(1, Suite::D, Purpose::Encrypt, origin);
-        let recovery =
-            Recovery::new(key_id, &IssuedId { pin_mode: mode.as_str().into(), ..issued(kept.public_key()) })
-                .unwrap();
+        let recovery = Recovery::new(
+            key_id,
+            &IssuedId { pin_mode: mode.as_str().into(), ..issued(kept.public_key()) },
+            ProtectionKey::generate().unwrap().0,
+        )
+        .unwrap();
         Self { link: Link::new(model), store, device, recovery, kept, _folder: folder }
     }
 
@@ -172,7 +175,8 @@ fn only_an_id_for_recovery_will_do() {
     let kept = PrivateKey::generate(&mut SysRng).unwrap();
     let key_id = KeyId::from_bytes([1; 16]);
     let good = issued(kept.public_key());
-    let error = |issued: IssuedId| Recovery::new(key_id, &issued).err();
+    let protection = || ProtectionKey::generate().unwrap().0;
+    let error = |issued: IssuedId| Recovery::new(key_id, &issued, protection()).err();
     assert!(error(good.clone()).is_none());
     assert!(matches!(
         error(IssuedId { public_key: None, ..good.clone() }),

@@ -134,7 +134,7 @@ impl Operator {
 
 /// Changes all `shares` that their status allows to change, and which those are. The unit holds only if they are all that
 /// are not revoked, and every one is as it was read: none arrives beside it.
-fn change_unit(
+pub(super) fn change_unit(
     public_key: &[u8; 64],
     shares: &[StoredKey],
     change: Change,

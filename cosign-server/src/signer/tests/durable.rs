@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::{
     domain::{
         audit::{Entry, SealedAuditKey, SignedTreeHead},
+        ca::AuthorityKey,
         device::Device,
         key::{IssuedKey, StoredKey, WrappedKey},
         once::Outcome,
@@ -159,6 +160,10 @@ impl Store for Obstinate {
 
     fn opening_keys(&self) -> BoxFuture<'_, Result<Vec<OpeningKey>, StoreError>> {
         self.inner.opening_keys()
+    }
+
+    fn authority_keys(&self) -> BoxFuture<'_, Result<Vec<AuthorityKey>, StoreError>> {
+        self.inner.authority_keys()
     }
 
     fn audit_key(&self) -> BoxFuture<'_, Result<Option<SealedAuditKey>, StoreError>> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use pki::validate::Purpose;
 
+use super::{AtServer, CertApply, CertInstall, CertRevoke};
 use crate::instant::Instant;
 
 #[derive(Subcommand)]
@@ -17,6 +18,18 @@ pub(crate) enum Cert {
     Verify(CertVerify),
     /// Show the path of a certificate to a trusted root, or write it as PEM
     Chain(CertChain),
+    /// List the authorities of the server
+    Authorities(AtServer),
+    /// Apply for a certificate of a signing key, or for one in the place of another
+    Apply(CertApply),
+    /// List this device's requests for certificates
+    Requests(AtServer),
+    /// Have issued what was approved: writes the certificates, and takes over a new decryption key
+    Install(CertInstall),
+    /// List this device's certificates
+    List(AtServer),
+    /// Ask for the end of a certificate, and of its keys
+    Revoke(CertRevoke),
 }
 
 #[derive(Args)]
