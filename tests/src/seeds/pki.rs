@@ -38,14 +38,14 @@ fn always() -> (Time, Time) {
     (day(-30), day(30))
 }
 
-/// What is in an element.
+/// What is in the element that comes first.
 fn contents(der: &[u8]) -> &[u8] {
-    let head = match der[1] {
-        0x82 => 4,
-        0x81 => 3,
-        _ => 2,
+    let (head, len) = match der[1] {
+        0x82 => (4, usize::from(u16::from_be_bytes([der[2], der[3]]))),
+        0x81 => (3, usize::from(der[2])),
+        short => (2, usize::from(short)),
     };
-    &der[head..]
+    &der[head..head + len]
 }
 
 /// Everything that is decoded.
@@ -72,10 +72,17 @@ fn certificates(seeds: &mut Vec<Seed>) {
     let (plain, rich) = (Template::new(vec![0, 0x81], 2, 0, always()).der(), rich().der());
     let both = [pem("CERTIFICATE", &plain), pem("X509 CERTIFICATE", &rich)].concat();
     add(seeds, "pki_certificate", "bundle", both);
+    let version = [&[0xa0, 7, 2, 5, 0][..], &[0xff; 4]].concat();
+    add(seeds, "pki_certificate", "version-too-high", with_version(&plain, &version));
     let message = envelope::cms::certificates_only(&[&plain], envelope::cms::Dialect::Rfc).unwrap();
     add(seeds, "pki_certificate", "message", message);
     add(seeds, "pki_certificate", "plain", plain);
     add(seeds, "pki_certificate", "rich", rich);
+}
+
+/// A certificate without a version, with one.
+fn with_version(der: &[u8], version: &[u8]) -> Vec<u8> {
+    issuer::signed(0, &element(0x30, &[version, contents(contents(der))]))
 }
 
 fn lists(seeds: &mut Vec<Seed>) {
