@@ -94,6 +94,10 @@ fn installed(folder: &ServerFolder, signer: &Signer, out: &str, more: &[&str]) -
     failed(&signer.run(&["cert", "install", request, "--out", out]), 5);
     let decided = folder.admin_json(&["ca", "review", request, "--pass", "--reviewer", "one"]);
     assert_eq!(decided[0]["state"], "approved");
+    if more.contains(&"--dual") {
+        // A label that is taken is told before the key is delivered, which happens once.
+        failed(&signer.run(&["cert", "install", request, "--out", out, "--label", "decryption"]), 8);
+    }
     signer.json(&["cert", "install", request, "--out", out])
 }
 
@@ -140,6 +144,8 @@ fn certificates_live_from_the_request_to_the_revocation() {
     let signer = Signer::new(&folder, "quic");
     let code = folder.enrolment_code();
     succeeded(&signer.keygen(&["--purpose", "sign", "--enrol-code", &code]).output().unwrap());
+
+    succeeded(&signer.keygen(&["--purpose", "encrypt", "--label", "decryption"]).output().unwrap());
 
     // A pair: the signing key made here, the decryption key by the key centre.
     let first = installed(&folder, &signer, "first", &["--dual"]);

@@ -33,19 +33,24 @@ pub(crate) const fn head_len(len: u64) -> u64 {
 }
 
 /// Octets of the big-endian length without leading zeros.
-const fn length_octets(len: u64) -> usize {
-    8 - (len.leading_zeros() / 8) as usize
+const fn length_octets(mut len: u64) -> u8 {
+    let mut octets = 0;
+    while len != 0 {
+        octets += 1;
+        len >>= 8;
+    }
+    octets
 }
 
 /// Appends tag and length of an element whose body of `len` bytes follows.
-pub(crate) fn put_head(out: &mut Vec<u8>, tag: u8, len: u64) {
+pub fn put_head(out: &mut Vec<u8>, tag: u8, len: u64) {
     out.push(tag);
     match u8::try_from(len) {
         Ok(short) if short < 0x80 => out.push(short),
         _ => {
             let octets = length_octets(len);
-            out.push(0x80 | u8::try_from(octets).expect("a u64 has at most 8 octets"));
-            out.extend(len.to_be_bytes().into_iter().skip(8 - octets));
+            out.push(0x80 | octets);
+            out.extend(len.to_be_bytes().into_iter().skip(8 - usize::from(octets)));
         }
     }
 }

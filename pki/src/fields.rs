@@ -1,22 +1,15 @@
 //! Reading DER field by field, without re-encoding anything.
 
 use der::{Header, Reader as _, SliceReader};
-pub(crate) use envelope::der::element;
+pub(crate) use envelope::der::{BIT_STRING, INTEGER, NULL, OCTET_STRING, OID, SEQUENCE, SET, element};
 
 use crate::error::Error;
 
 pub(crate) const BOOLEAN: u8 = 0x01;
-pub(crate) const INTEGER: u8 = 0x02;
-pub(crate) const BIT_STRING: u8 = 0x03;
-pub(crate) const OCTET_STRING: u8 = 0x04;
-pub(crate) const NULL: u8 = 0x05;
-pub(crate) const OID: u8 = 0x06;
 pub(crate) const ENUMERATED: u8 = 0x0a;
 pub(crate) const IA5: u8 = 0x16;
 pub(crate) const UTC_TIME: u8 = 0x17;
 pub(crate) const GENERALIZED_TIME: u8 = 0x18;
-pub(crate) const SEQUENCE: u8 = 0x30;
-pub(crate) const SET: u8 = 0x31;
 
 /// Tag `[n]`, primitive.
 pub(crate) const fn primitive(n: u8) -> u8 {

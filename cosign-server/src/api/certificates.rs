@@ -149,10 +149,10 @@ impl NewRequest {
     fn application(self) -> Result<Application, Error> {
         let target = self.certificate.as_deref().map(Serial::from_hex).transpose()?;
         let reason = match self.reason.as_deref() {
-            Some(name) => {
-                let known = (0..=10).filter_map(Reason::from_number).find(|reason| reason.name() == name);
-                Some(known.ok_or(Error::BadRequest("the reasons are those of RFC 5280, 5.3.1"))?)
-            }
+            Some(name) => Some(
+                Reason::from_name(name)
+                    .ok_or(Error::BadRequest("the reasons are those of RFC 5280, 5.3.1"))?,
+            ),
             None => None,
         };
         let kind = Kind::from_parts(&self.kind, target, reason).ok_or(Error::BadRequest(

@@ -26,7 +26,7 @@ use crate::{
     domain::{
         Error,
         ca::{
-            Authority, Backend,
+            Authority, Backend, Role,
             ports::{AnswerOrder, Certified, Certifier, ListOrder, Order},
         },
         ports::Clock,
@@ -148,7 +148,7 @@ fn take(path: &Path) -> std::io::Result<Option<Vec<Certificate>>> {
     Ok(found.ok())
 }
 
-/// The first certificate, if it is of the ordered key and subject and holds below the authority.
+/// The first certificate, if it is of the ordered key and subject, for the ordered use, and holds below the authority.
 fn judged(
     authority: &Authority,
     order: &Order,
@@ -158,6 +158,9 @@ fn judged(
     let (first, others) = found.split_first().ok_or(Error::Internal)?;
     if first.key().sm2() != Some(&order.public_key) {
         return Err(Error::Conflict("the certificate that came in is of another key"));
+    }
+    if first.is_ca() {
+        return Err(Error::Conflict("the certificate that came in is that of an authority"));
     }
     let request = pki::csr::Request::read(&order.csr).map_err(|_| Error::Internal)?;
     let subject = pki::Name::from_der(request.subject()).map_err(|_| Error::Internal)?;
@@ -169,7 +172,11 @@ fn judged(
         .iter()
         .fold(Validator::new().with_anchor(last.clone()), |known, one| known.with_intermediate(one.clone()));
     let at = Time::from_unix(now_ms / 1000).ok_or(Error::Internal)?;
-    let terms = Terms { at, purpose: Purpose::Any, revocation: Revocation::Ignore };
+    let purpose = match order.role {
+        Role::Sign => Purpose::DigitalSignature,
+        Role::Encrypt => Purpose::Encryption,
+    };
+    let terms = Terms { at, purpose, revocation: Revocation::Ignore };
     let report = validator.validate(first, others, terms);
     if !report.is_valid() {
         tracing::error!(authority = %authority.id, order = %order.request, ?report, "the certificate does not hold");

@@ -301,8 +301,7 @@ fn parse_request(text: &str) -> Result<RequestId, String> {
 }
 
 fn parse_reason(text: &str) -> Result<Reason, String> {
-    let known = (0..=10).filter_map(Reason::from_number).find(|reason| reason.name() == text);
-    known.ok_or_else(|| {
+    Reason::from_name(text).ok_or_else(|| {
         let names: Vec<_> = (0..=9).filter_map(Reason::from_number).map(Reason::name).collect();
         format!("the reasons are {}", names.join(", "))
     })

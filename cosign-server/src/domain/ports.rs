@@ -376,6 +376,10 @@ pub(crate) mod testing {
             Self(AtomicU64::new(now_ms))
         }
 
+        pub(crate) fn go_back(&self, ms: u64) {
+            self.0.fetch_sub(ms, Ordering::SeqCst);
+        }
+
         pub(crate) fn advance(&self, ms: u64) {
             self.0.fetch_add(ms, Ordering::SeqCst);
         }

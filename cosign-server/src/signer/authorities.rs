@@ -410,7 +410,8 @@ impl Certifier for AuthoritySigner {
                 for entry in order.entries {
                     let entry = pki::crl::Entry {
                         serial: entry.serial.as_bytes().to_vec(),
-                        date: time(entry.since_ms)?,
+                        // A clock that went back must not keep a revocation out of the lists.
+                        date: time(entry.since_ms)?.min(from),
                         reason: entry.reason,
                         invalidity: None,
                         has_unknown_critical: false,

@@ -1,4 +1,5 @@
-//! Sealed bids in files and pipes, on all cores of the thread pool that they are called in (feature `parallel`).
+//! Sealed bids in files and pipes, on as many cores as the thread pool of rayon has that they are called in (feature
+//! `parallel`).
 //!
 //! ```no_run
 //! use std::{fs::File, path::Path};

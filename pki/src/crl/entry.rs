@@ -54,6 +54,12 @@ impl RevocationReason {
         })
     }
 
+    /// From its name in RFC 5280.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        (0..=10).filter_map(Self::from_number).find(|reason| reason.name() == name)
+    }
+
     /// The name in RFC 5280.
     #[must_use]
     pub const fn name(self) -> &'static str {

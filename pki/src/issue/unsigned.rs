@@ -1,5 +1,6 @@
 //! What only a signature is missing from.
 
+use envelope::der::put_head;
 use sm_primitives::rand_core::TryCryptoRng;
 use sm_primitives::sm2::{
     DistId, PreparedKey, PrivateKey, PublicKey, Signature,
@@ -89,18 +90,9 @@ impl Unsigned {
 
 /// Makes bytes the body of an element, without a second copy of them.
 pub(super) fn put_around(body: &mut Vec<u8>, tag: u8) {
-    let head = head(tag, body.len());
+    let mut head = Vec::new();
+    put_head(&mut head, tag, body.len() as u64);
     body.splice(0..0, head);
-}
-
-/// Tag and length.
-fn head(tag: u8, len: usize) -> Vec<u8> {
-    let octets: Vec<u8> = len.to_be_bytes().into_iter().skip_while(|octet| *octet == 0).collect();
-    match (octets.as_slice(), u8::try_from(octets.len())) {
-        ([], _) => vec![tag, 0],
-        ([short], _) if *short < 0x80 => vec![tag, *short],
-        (long, count) => [&[tag, 0x80 | count.unwrap_or(8)], long].concat(),
-    }
 }
 
 /// Many of one issuer, whose digests are signed together.

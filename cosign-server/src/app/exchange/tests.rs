@@ -6,7 +6,7 @@ use getrandom::SysRng;
 use pki::{
     certificate::Validity,
     csr::SubjectAttribute,
-    issue::{self, Issuer, NameBuilder, Profile, ProfileKind, SerialNumber, Subject, root},
+    issue::{self, Issuer, KeyRole, NameBuilder, Profile, ProfileKind, SerialNumber, Subject, root},
 };
 
 use super::*;
@@ -45,9 +45,14 @@ impl Outside {
     }
 
     fn certify(&self, key: &PrivateKey, called: &str) -> Vec<u8> {
-        let (profile, subject) = (Profile::new(ProfileKind::Personal), subject(called));
+        self.certify_as(ProfileKind::Personal, KeyRole::Signing, key, called)
+    }
+
+    fn certify_as(&self, kind: ProfileKind, role: KeyRole, key: &PrivateKey, called: &str) -> Vec<u8> {
+        let (profile, subject) = (Profile::new(kind), subject(called));
         let serial = SerialNumber::random(&mut SysRng).unwrap();
         let order = issue::Order::new(&profile, &subject, *key.public_key(), serial, validity());
+        let order = if kind.is_ca() { order } else { order.with_role(role) };
         let unsigned = Issuer::new(self.certificate.clone()).unwrap().issue(&order).unwrap();
         let signature = dsa::sign_digest(&self.key, unsigned.digest(), &mut SysRng).unwrap();
         unsigned.assemble(&signature).unwrap()
@@ -109,6 +114,8 @@ fn a_request_goes_out_and_the_right_certificate_comes_in() {
         outside.certify(&stranger, "holder"),
         outside.certify(&key, "somebody else"),
         other.certify(&key, "holder"),
+        outside.certify_as(ProfileKind::Personal, KeyRole::Encryption, &key, "holder"),
+        outside.certify_as(ProfileKind::SubordinateCa { path_len: None }, KeyRole::Signing, &key, "holder"),
     ] {
         fs::write(&come, wrong).unwrap();
         assert!(matches!(exchanged(), Err(Error::Conflict(_))));

@@ -4,6 +4,7 @@ use cosign_core::{
     DeviceId, KeyId,
     sm_primitives::{point::PublicPoint, sm2::PublicKey},
 };
+use envelope::{ber, cms::Quirks};
 use futures_util::future::BoxFuture;
 use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
 
@@ -46,22 +47,14 @@ fn reason(value: i64) -> Result<Reason, sqlx::Error> {
 }
 
 /// Certificates that were written one after another.
-fn chain(mut bytes: &[u8]) -> Result<Vec<pki::Certificate>, sqlx::Error> {
-    let mut chain = Vec::new();
-    while let [0x30, rest @ ..] = bytes {
-        let (length, header) = match rest {
-            [short @ 0..=0x7f, ..] => (usize::from(*short), 2),
-            [0x81, length, ..] => (usize::from(*length), 3),
-            [0x82, high, low, ..] => (usize::from(u16::from_be_bytes([*high, *low])), 4),
-            _ => return Err(malformed("a certificate is malformed")),
-        };
-        let split = bytes.split_at_checked(header + length);
-        let (certificate, after) = split.ok_or_else(|| malformed("a certificate is cut off"))?;
-        let certificate = pki::Certificate::from_der(certificate);
-        chain.push(certificate.map_err(|_| malformed("a certificate is malformed"))?);
-        bytes = after;
+fn chain(bytes: &[u8]) -> Result<Vec<pki::Certificate>, sqlx::Error> {
+    let broken = || malformed("a chain is malformed");
+    let (mut elements, mut chain) = (ber::Reader::new(bytes), Vec::new());
+    while !elements.is_empty() {
+        let element = elements.next(&mut Quirks::default()).map_err(|_| broken())?;
+        chain.push(pki::Certificate::from_der(element.whole).map_err(|_| broken())?);
     }
-    if bytes.is_empty() && !chain.is_empty() { Ok(chain) } else { Err(malformed("a chain is malformed")) }
+    if chain.is_empty() { Err(broken()) } else { Ok(chain) }
 }
 
 fn authority(row: &SqliteRow) -> Result<Authority, sqlx::Error> {

@@ -29,14 +29,7 @@ struct Report {
 }
 
 pub(crate) fn run(arguments: &Encrypt, context: &Context) -> Result<Outcome, Failure> {
-    let out = arguments.out.clone().unwrap_or_else(|| {
-        if streams::is_pipe(&arguments.file) {
-            return arguments.file.clone();
-        }
-        let mut name = arguments.file.clone().into_os_string();
-        name.push(".p7");
-        name.into()
-    });
+    let out = arguments.out.clone().unwrap_or_else(|| streams::beside(&arguments.file, ".p7"));
     let target = Target::new(out, arguments.force, context.output.is_json())?;
     let recipients =
         arguments.to.iter().map(|whom| recipient(context, whom)).collect::<Result<Vec<_>, _>>()?;

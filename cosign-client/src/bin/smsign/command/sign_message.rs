@@ -43,14 +43,7 @@ pub(crate) fn run(arguments: &SignMessage, context: &Context) -> Result<Outcome,
     if arguments.detached && dialect == Dialect::GmSsl {
         return Err(Failure::Usage("GmSSL has no detached signatures; leave --detached out".into()));
     }
-    let out = arguments.out.clone().unwrap_or_else(|| {
-        if streams::is_pipe(&arguments.file) {
-            return arguments.file.clone();
-        }
-        let mut name = arguments.file.clone().into_os_string();
-        name.push(".p7s");
-        name.into()
-    });
+    let out = arguments.out.clone().unwrap_or_else(|| streams::beside(&arguments.file, ".p7s"));
     let target = Target::new(out, arguments.force, context.output.is_json())?;
     let chain = arguments.chain.iter().map(|path| Ok(read_certificate(path)?.as_der().to_vec()));
     let chain = chain.collect::<Result<Vec<_>, Failure>>()?;

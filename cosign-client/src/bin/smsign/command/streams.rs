@@ -18,6 +18,16 @@ pub(super) fn is_pipe(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// Where a result goes if nobody says it: to the file of that name with `extension` behind it, from a pipe to a pipe.
+pub(super) fn beside(file: &Path, extension: &str) -> PathBuf {
+    if is_pipe(file) {
+        return file.to_owned();
+    }
+    let mut name = file.as_os_str().to_owned();
+    name.push(extension);
+    name.into()
+}
+
 /// An input that can be read twice, and its length in bytes. What is not a file is first copied to a temporary one that
 /// has no name and is gone with the process.
 pub(super) fn open(path: &Path) -> Result<(File, u64), Failure> {

@@ -4,10 +4,11 @@ use axum::{
     body::Body,
     http::{Method, StatusCode, header},
 };
+use envelope::der::{SEQUENCE, element};
 use pki::{
     Certificate, ObjectIdentifier, RevocationList,
     algorithm::HashAlgorithm,
-    ocsp::{CertId, CertStatus, OcspRequest, OcspResponse},
+    ocsp::{CertId, CertStatus, OcspRequest, OcspResponse, ResponseStatus},
 };
 
 use super::{POLICY, Scene, authority, base64, fetch, id};
@@ -123,4 +124,28 @@ async fn time_is_stamped_under_the_policy() {
     let revoke = CertEvent::Revoke(Reason::KeyCompromise);
     world.authorities.change(&id("demo"), &own[0].serial, revoke, None).await.unwrap();
     assert_eq!(fetch(&world, Method::POST, "/tsa/demo", body).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_ocsp_request_must_have_understood_is_not_passed_over() {
+    let world = World::new().await;
+    let demo = authority(&world, "demo", Options::default()).await;
+    let own = demo.certificate().unwrap();
+    let asked = CertId::new(HashAlgorithm::Sha1, own, own);
+    let with = |critical: &[u8]| {
+        let sequence = |parts: &[&[u8]]| element(SEQUENCE, parts);
+        let one = sequence(&[&sequence(&[asked.as_der()])]);
+        // 1.2.3, which nobody knows.
+        let extension = sequence(&[&[6, 2, 0x2a, 3], critical, &[4, 0]]);
+        sequence(&[&sequence(&[&one, &element(0xa2, &[&sequence(&[&extension])])])])
+    };
+    let answered = async |request: Vec<u8>| {
+        let body = Some(("application/ocsp-request", request));
+        OcspResponse::from_der(&fetch(&world, Method::POST, "/ocsp/demo", body).await.2).unwrap().status
+    };
+    assert_eq!(answered(with(&[])).await, ResponseStatus::Successful);
+    assert_eq!(answered(with(&[1, 1, 0xff])).await, ResponseStatus::MalformedRequest);
+    let nonce = |len: usize| OcspRequest::write(std::slice::from_ref(&asked), Some(&vec![7; len]));
+    assert_eq!(answered(nonce(128)).await, ResponseStatus::Successful);
+    assert_eq!(answered(nonce(129)).await, ResponseStatus::MalformedRequest);
 }

@@ -200,6 +200,9 @@ impl Authorities {
         plan: &mut Plan,
         now_ms: u64,
     ) -> Result<(Vec<Certificate>, Option<Recoverable>, Unit), Error> {
+        if certificates.len() != draft.orders.len() {
+            return Err(Error::Internal);
+        }
         let mut rows = Vec::with_capacity(certificates.len());
         for (order, certificate) in draft.orders.iter().zip(certificates) {
             rows.push(row(authority, order, certificate, now_ms)?);

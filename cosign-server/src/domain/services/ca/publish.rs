@@ -9,7 +9,10 @@ use std::{
 };
 
 use cosign_core::sm_primitives::sm3;
-use pki::ocsp::{CertId, OcspRequest};
+use pki::{
+    issue::{Responder, refusal},
+    ocsp::{CertId, OcspRequest, ResponseStatus},
+};
 
 use super::{ATTEMPTS, Authorities, event};
 use crate::domain::{
@@ -24,15 +27,8 @@ use crate::domain::{
 
 /// Answers that are kept.
 const MAX_ANSWERS: usize = 1 << 16;
-/// Longest nonce that is repeated, in bytes. Source: RFC 9654.
-const MAX_NONCE: usize = 128;
 /// Most certificates in a request that is answered.
 const MAX_ASKED: usize = 32;
-
-/// `OCSPResponse` with a status alone. Source: RFC 6960, 4.2.1.
-const MALFORMED: [u8; 5] = [0x30, 3, 0x0a, 1, 1];
-const TRY_LATER: [u8; 5] = [0x30, 3, 0x0a, 1, 3];
-const UNAUTHORIZED: [u8; 5] = [0x30, 3, 0x0a, 1, 6];
 
 /// An answer that may be given out again.
 #[derive(Clone, Debug)]
@@ -44,8 +40,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn refusal(der: &[u8]) -> Self {
-        Self { der: der.to_vec(), valid_ms: None }
+    fn refusal(why: ResponseStatus) -> Self {
+        Self { der: refusal(why), valid_ms: None }
     }
 }
 
@@ -166,18 +162,18 @@ impl Authorities {
         if authority.options.backend != Backend::Embedded {
             return Err(Error::NotFound);
         }
-        let Ok(request) = OcspRequest::from_der(request) else { return Ok(Answer::refusal(&MALFORMED)) };
-        let nonce_fits = request.nonce().is_none_or(|nonce| (1..=MAX_NONCE).contains(&nonce.len()));
-        if request.ids().len() > MAX_ASKED || !nonce_fits {
-            return Ok(Answer::refusal(&MALFORMED));
-        }
+        let request = match Responder::read(request) {
+            Ok(request) if request.ids().len() <= MAX_ASKED => request,
+            Ok(_) => return Ok(Answer::refusal(ResponseStatus::MalformedRequest)),
+            Err(why) => return Ok(Answer::refusal(why)),
+        };
         let own = authority.certificate()?;
         if !request.ids().iter().any(|id| id.is_of(own)) {
-            return Ok(Answer::refusal(&UNAUTHORIZED));
+            return Ok(Answer::refusal(ResponseStatus::Unauthorized));
         }
         match self.answer(&authority, request).await {
             Ok(answer) => Ok(answer),
-            Err(error) if error.is_retryable() => Ok(Answer::refusal(&TRY_LATER)),
+            Err(error) if error.is_retryable() => Ok(Answer::refusal(ResponseStatus::TryLater)),
             Err(error) => Err(error),
         }
     }

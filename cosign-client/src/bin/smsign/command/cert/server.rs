@@ -177,6 +177,13 @@ pub(super) fn install(arguments: &CertInstall, context: &Context) -> Result<Outc
         recover_key_id: None,
     };
     context.run(async {
+        // A decryption key is delivered once, so whatever may still go wrong does so before.
+        let asked = client.certificate_requests().await?;
+        let mut pin = None;
+        if asked.iter().any(|one| one.request == arguments.request && one.dual && one.state == "approved") {
+            store.check_label_free(&arguments.label, Purpose::Encrypt)?;
+            pin = Some(context.pins.new_pin()?);
+        }
         let installed = client.install(&arguments.request, &protection).await?;
         fs::create_dir_all(&arguments.out).map_err(|error| Error::file(&arguments.out, error))?;
         for one in &installed.certificates {
@@ -194,9 +201,8 @@ pub(super) fn install(arguments: &CertInstall, context: &Context) -> Result<Outc
             client.connection().close().await;
             return Ok(());
         };
-        // A PIN is asked for when there is something to protect with it.
-        store.check_label_free(&arguments.label, Purpose::Encrypt)?;
-        let credentials = Arc::new(Credentials { pin: context.pins.new_pin()?, device: device.secret });
+        let pin = pin.map_or_else(|| context.pins.new_pin(), Ok)?;
+        let credentials = Arc::new(Credentials { pin, device: device.secret });
         let recovery = client.recovery_under(key.key_id, protection).await?;
         let recovered = recovery.open(&enveloped)?;
         let info = NewKeyInfo {
