@@ -159,9 +159,6 @@ fn judged(
     if first.key().sm2() != Some(&order.public_key) {
         return Err(Error::Conflict("the certificate that came in is of another key"));
     }
-    if first.is_ca() {
-        return Err(Error::Conflict("the certificate that came in is that of an authority"));
-    }
     let request = pki::csr::Request::read(&order.csr).map_err(|_| Error::Internal)?;
     let subject = pki::Name::from_der(request.subject()).map_err(|_| Error::Internal)?;
     if *first.subject() != subject {
