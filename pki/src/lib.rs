@@ -13,7 +13,7 @@ pub mod crl;
 pub mod csr;
 pub mod error;
 pub mod extension;
-mod fields;
+pub mod fields;
 pub mod issue;
 pub mod key;
 pub mod key_file;
