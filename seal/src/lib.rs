@@ -14,5 +14,7 @@ pub mod geometry;
 pub mod place;
 pub mod report;
 pub mod ses;
+mod time;
+pub mod verify;
 
 pub use error::Error;
