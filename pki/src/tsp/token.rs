@@ -102,7 +102,7 @@ impl TimeStampToken {
     /// Reads a token: DER, or PEM.
     ///
     /// # Errors
-    /// [`Error::Malformed`]; [`Error::UnsupportedAlgorithm`]: a hash other than SM3 and SHA-256.
+    /// [`Error::Malformed`]; [`Error::UnsupportedAlgorithm`]: a hash other than SM3, SHA-256, SHA-384 and SHA-512.
     pub fn from_der(bytes: &[u8]) -> Result<Self, Error> {
         const MESSAGE: Error = Error::Malformed("signed message of a time stamp");
         let der = from_text(bytes)?;

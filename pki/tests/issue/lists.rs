@@ -31,7 +31,7 @@ fn entry(serial: &[u8], reason: RevocationReason) -> Entry {
 
 fn list(builder: ListBuilder<'_>, world: &World) -> RevocationList {
     let list = RevocationList::from_der(&sign(builder.build(), &world.ca_key)).unwrap();
-    list.verify_signature(world.ca.key()).unwrap();
+    list.verify_signature(world.ca.certificate().key()).unwrap();
     list
 }
 

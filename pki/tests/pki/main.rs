@@ -4,9 +4,13 @@
 mod answers;
 mod any_bytes;
 mod certificates;
+#[cfg(feature = "foreign")]
+mod foreign;
 mod issuer;
 mod keys;
 mod lists;
+#[cfg(feature = "foreign")]
+mod openssl;
 mod paths;
 mod revocation;
 mod samples;

@@ -160,7 +160,7 @@ fn signatures() {
     assert_eq!(judge(&leaf().issue(&chain.leaf, &chain.leaf)), [Code::UnknownIssuer]);
     let forged = leaf().issue(&Party::new("signer"), &Party::new("signer"));
     assert_eq!(judge(&forged), [Code::BadSignature], "not even by itself");
-    let other = Template { algorithm: "1.2.840.10045.4.3.2".into(), ..leaf() };
+    let other = Template { algorithm: "1.2.840.10045.4.1".into(), ..leaf() };
     assert_eq!(judge(&other.issue(&chain.leaf, &chain.ca)), [Code::UnsupportedAlgorithm]);
     // By key identifier it is not by the CA of this name that is known here.
     let elsewhere = leaf().with("2.5.29.35", false, &seq(&[&tlv(0x80, &[b"other"])]));
@@ -404,7 +404,7 @@ fn many_at_once_are_judged_as_one_by_one() {
         leaf().issue(&chain.leaf, &namesake),
         leaf().issue(&chain.leaf, &Party::new("CA")),
         leaf().issue(&chain.leaf, &Party::new("Nobody")),
-        Template { algorithm: "1.2.840.10045.4.3.2".into(), ..leaf() }.issue(&chain.leaf, &chain.ca),
+        Template { algorithm: "1.2.840.10045.4.1".into(), ..leaf() }.issue(&chain.leaf, &chain.ca),
         leaf().valid("2025-01-01T00:00:00Z", "2025-02-01T00:00:00Z").issue(&chain.leaf, &chain.ca),
     ];
     let certificates: Vec<Certificate> = kinds.iter().cycle().take(300).cloned().collect();

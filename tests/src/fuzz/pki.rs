@@ -119,7 +119,7 @@ pub(super) fn crl(data: &[u8]) -> bool {
     );
     assert_eq!(list.is_delta(), list.base_number_hex().is_some());
     let _ = (list.number_hex(), list.issuer().to_string(), list.algorithm().to_string());
-    let _ = (format!("{list:?}"), list.verify_signature(key(0).public_key()).is_ok());
+    let _ = (format!("{list:?}"), list.verify_signature(&SubjectKey::Sm2(*key(0).public_key())).is_ok());
     true
 }
 
