@@ -159,6 +159,20 @@ impl ForeignAlgorithm {
         is_absent_or_null(parameters).then_some(algorithm)
     }
 
+    /// The algorithm of a signature in a message, where RSA may stand without a hash: that is then the one of the
+    /// message. Source: RFC 3370, 3.2.
+    pub(crate) fn in_message(
+        id: ObjectIdentifier,
+        parameters: Option<&Element<'_>>,
+        hash: HashAlgorithm,
+    ) -> Option<Self> {
+        let algorithm = match id {
+            oid::RSA => is_absent_or_null(parameters).then_some(Self::RsaPkcs1(hash))?,
+            id => Self::read(id, parameters)?,
+        };
+        (algorithm.hash() == hash && is_sha2(hash)).then_some(algorithm)
+    }
+
     /// The hash of what is signed.
     #[must_use]
     pub const fn hash(self) -> HashAlgorithm {

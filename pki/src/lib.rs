@@ -10,6 +10,7 @@ pub mod algorithm;
 mod asn1;
 pub mod certificate;
 pub mod cfca;
+pub mod cms;
 pub mod crl;
 pub mod csr;
 pub mod error;

@@ -10,8 +10,12 @@ mod issuer;
 mod keys;
 mod lists;
 #[cfg(feature = "foreign")]
+mod messages;
+#[cfg(feature = "foreign")]
 mod openssl;
 mod paths;
+#[cfg(feature = "foreign")]
+mod pdf;
 mod revocation;
 mod samples;
 mod stamps;
