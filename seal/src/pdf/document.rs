@@ -19,7 +19,7 @@ const MAX_CHAIN: usize = 16;
 /// One state of a file: what was appended to the one before.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Revision {
-    /// Where its cross-reference section begins.
+    /// Where its cross-reference section begins; of a linearized file the one at its front.
     pub xref: u64,
     /// The form of that.
     pub kind: XrefKind,
@@ -289,6 +289,11 @@ impl<R: Read + Seek> Document<R> {
     #[must_use]
     pub const fn shift(&self) -> u64 {
         self.layout.shift
+    }
+
+    /// What the last `startxref` says.
+    pub(super) const fn start(&self) -> u64 {
+        self.layout.start
     }
 
     fn plain(&mut self, offset: u64, id: Reference) -> Result<Object, Error> {

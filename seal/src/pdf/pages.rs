@@ -104,7 +104,7 @@ impl Page {
 struct Inherited {
     media_box: Option<[f64; 4]>,
     crop_box: Option<[f64; 4]>,
-    rotate: Option<i64>,
+    rotate: Option<f64>,
 }
 
 impl<R: Read + Seek> Document<R> {
@@ -180,12 +180,10 @@ impl<R: Read + Seek> Document<R> {
     }
 
     fn inherit(&mut self, revision: usize, node: &Dictionary, above: &Inherited) -> Result<Inherited, Error> {
-        let rotate = self.get_at(revision, node, "Rotate")?.as_number();
-        let rotate = rotate.filter(|rotate| rotate.fract() == 0.0 && rotate.abs() < 1e6);
         Ok(Inherited {
             media_box: self.rectangle(revision, node, "MediaBox")?.or(above.media_box),
             crop_box: self.rectangle(revision, node, "CropBox")?.or(above.crop_box),
-            rotate: rotate.and_then(|rotate| format!("{rotate}").parse().ok()).or(above.rotate),
+            rotate: self.get_at(revision, node, "Rotate")?.as_number().or(above.rotate),
         })
     }
 
@@ -205,9 +203,9 @@ impl<R: Read + Seek> Document<R> {
         if !(1e-3..=1e6).contains(&user_unit) {
             return Err(Error::Malformed("the unit of a page"));
         }
-        let rotate = inherited.rotate.unwrap_or(0).rem_euclid(360);
         // Other angles are against the standard, and readers do not turn by them.
-        let rotate = u16::try_from(rotate).ok().filter(|rotate| rotate.is_multiple_of(90)).unwrap_or(0);
+        let turned = inherited.rotate.unwrap_or(0.0).rem_euclid(360.0);
+        let rotate = [90_u16, 180, 270].into_iter().find(|angle| f64::from(*angle) == turned).unwrap_or(0);
         Ok(Page { id, shown, rotate, user_unit })
     }
 

@@ -27,6 +27,8 @@ const BROKEN: Error = Error::Malformed("cross-reference table broken");
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) shift: u64,
+    /// What the last `startxref` says.
+    pub(super) start: u64,
     pub(super) revisions: Vec<Revision>,
     /// Ascending by number and then by revision.
     pub(super) entries: Vec<Entry>,
@@ -40,7 +42,8 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>) -> Result<Layout, Err
     let newest = start.checked_add(shift).ok_or(BROKEN)?;
     let mut sections = chain(source, newest, shift)?;
     sections.reverse();
-    assemble(source, shift, sections)
+    let (revisions, entries) = assemble(source, sections)?;
+    Ok(Layout { shift, start, revisions, entries })
 }
 
 /// The offset that the last `startxref` names.
@@ -89,9 +92,8 @@ fn chain<R: Read + Seek>(source: &mut Source<R>, newest: u64, shift: u64) -> Res
 /// the newer stands at the front. These are one revision.
 fn assemble<R: Read + Seek>(
     source: &mut Source<R>,
-    shift: u64,
     sections: Vec<Section>,
-) -> Result<Layout, Error> {
+) -> Result<(Vec<Revision>, Vec<Entry>), Error> {
     let linearized = matches!(sections.as_slice(), [main, front, ..] if front.offset < main.offset);
     let mut revisions: Vec<Revision> = Vec::new();
     let mut entries: Vec<Entry> = Vec::new();
@@ -103,7 +105,7 @@ fn assemble<R: Read + Seek>(
         let is_front = linearized && index == 1;
         if is_front {
             if let Some(revision) = revisions.last_mut() {
-                revision.trailer = trailer;
+                (revision.xref, revision.kind, revision.trailer) = (offset, kind, trailer);
             }
         } else {
             if offset < behind {
@@ -134,7 +136,7 @@ fn assemble<R: Read + Seek>(
         }
         same
     });
-    Ok(Layout { shift, revisions, entries })
+    Ok((revisions, entries))
 }
 
 fn check_unique(rows: &[xref::Row]) -> Result<(), Error> {
