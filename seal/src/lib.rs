@@ -7,6 +7,7 @@
 //! * [`ses`]: the electronic seal and the sealed data of GB/T 38540-2020 and GM/T 0031, as bytes.
 //! * [`picture`]: pictures of seals: read, drawn from templates and strokes, cut out of photos.
 //! * [`pdf`]: PDF files, read revision by revision and sealed by appending.
+//! * [`ofd`]: OFD documents.
 //! * [`place`]: where the stamps of a seal go.
 //! * [`report`]: what verification found.
 #![forbid(unsafe_code)]
@@ -15,6 +16,7 @@ pub mod error;
 pub mod geometry;
 pub mod picture;
 pub mod pdf;
+pub mod ofd;
 pub mod place;
 pub mod report;
 pub mod ses;
