@@ -5,14 +5,19 @@
 //! key may be in a file, in a security module or shared by two parties.
 //!
 //! * [`ses`]: the electronic seal and the sealed data of GB/T 38540-2020 and GM/T 0031, as bytes.
+//! * [`text`], [`pdf_text`]: where text stands, and keywords in it.
+//! * [`pdf_reader`]: the limits within which PDFs are interpreted.
 //! * [`place`]: where the stamps of a seal go.
 //! * [`report`]: what verification found.
 #![forbid(unsafe_code)]
 
 pub mod error;
 pub mod geometry;
+pub mod pdf_reader;
+pub mod pdf_text;
 pub mod place;
 pub mod report;
 pub mod ses;
+pub mod text;
 
 pub use error::Error;
