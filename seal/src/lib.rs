@@ -8,6 +8,7 @@
 //! * [`text`], [`pdf_text`]: where text stands, and keywords in it.
 //! * [`pdf_reader`]: the limits within which PDFs are interpreted.
 //! * [`place`]: where the stamps of a seal go.
+//! * [`preview`]: pictures of pages.
 //! * [`report`]: what verification found.
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ pub mod geometry;
 pub mod pdf_reader;
 pub mod pdf_text;
 pub mod place;
+pub mod preview;
 pub mod report;
 pub mod ses;
 pub mod text;

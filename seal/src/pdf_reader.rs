@@ -4,6 +4,7 @@
 //! document is measured before it is given one: how long its streams become, and page by page how much there is to draw.
 
 mod inflate;
+mod pen;
 mod work;
 
 use core::panic::AssertUnwindSafe;

@@ -10,6 +10,7 @@ use hayro_interpret::hayro_syntax::object::{
 };
 use hayro_interpret::hayro_syntax::page::{Page, Resources};
 
+use super::pen::Pen;
 use crate::error::Error;
 
 /// Most work that a page is, in bytes of the contents that are interpreted: a form that is drawn twice counts twice.
@@ -22,7 +23,7 @@ const MAX_DEPTH: u32 = 28;
 const EACH: u64 = 100;
 
 /// Too much to do.
-const MUCH: Error = Error::TooLarge("work that a page of a PDF is");
+pub(super) const MUCH: Error = Error::TooLarge("work that a page of a PDF is");
 /// Most widths of characters that a font names, and the furthest of them.
 const MAX_WIDTHS: u32 = 1 << 20;
 
@@ -36,7 +37,7 @@ pub(crate) fn check(page: &Page<'_>) -> Result<u64, Error> {
         content = add(content, walk.length(&piece)?)?;
     }
     let mut total = match page.page_stream() {
-        Some(content) => walk.content(content, page.resources(), None, 0)?,
+        Some(content) => walk.content(content, page.resources(), None, 0)?.bytes,
         None => 0,
     };
     for annotation in page.raw().get::<Array<'_>>(keys::ANNOTS).iter().flat_map(Array::iter::<Dict<'_>>) {
@@ -49,13 +50,33 @@ fn add(work: u64, more: u64) -> Result<u64, Error> {
     work.checked_add(more).filter(|work| *work <= MAX_WORK).ok_or(MUCH)
 }
 
+/// What a content is.
+#[derive(Clone, Copy, Default)]
+struct Work {
+    /// Bytes that are interpreted, and what is counted like them.
+    bytes: u64,
+    /// Length of the lines that have dashes if whoever draws this content has.
+    plain: f64,
+}
+
+impl Work {
+    fn of(bytes: u64) -> Self {
+        Self { bytes, plain: 0.0 }
+    }
+
+    fn times(self, count: usize) -> Self {
+        let bytes = self.bytes.saturating_mul(u64::try_from(count).unwrap_or(u64::MAX));
+        Self { bytes, plain: self.plain * count as f64 }
+    }
+}
+
 struct Walk {
     /// Bytes that may still be looked through.
     left: u64,
     /// The work of a form within the form whose resources it uses, if it has none of its own. `None`: not known yet.
-    forms: HashMap<Key, Option<u64>>,
+    forms: HashMap<Key, Option<Work>>,
     /// What a byte written with a font costs, by the place of its dictionary in memory.
-    fonts: HashMap<(usize, Option<ObjectIdentifier>), u64>,
+    fonts: HashMap<(usize, Option<ObjectIdentifier>), Work>,
     /// The lengths of other streams.
     lengths: HashMap<ObjectIdentifier, u64>,
 }
@@ -74,7 +95,7 @@ impl Walk {
         };
         let mut work = 0;
         for stream in streams {
-            work = add(work, self.form(&stream, resources, None, 1)?)?;
+            work = add(work, self.form(&stream, resources, None, 1)?.bytes)?;
         }
         Ok(work)
     }
@@ -85,7 +106,7 @@ impl Walk {
         inherited: &Resources<'_>,
         scope: Option<ObjectIdentifier>,
         depth: u32,
-    ) -> Result<u64, Error> {
+    ) -> Result<Work, Error> {
         if depth > MAX_DEPTH {
             return Err(Error::TooLarge("forms in forms of a PDF"));
         }
@@ -100,7 +121,7 @@ impl Walk {
         self.forms.insert(key, None);
         let work = match form.decoded_data() {
             Ok(content) => self.content(&content, own.as_ref().unwrap_or(inherited), scope, depth)?,
-            Err(_) => 0,
+            Err(_) => Work::default(),
         };
         self.forms.insert(key, Some(work));
         Ok(work)
@@ -112,35 +133,35 @@ impl Walk {
         resources: &Resources<'_>,
         scope: Option<ObjectIdentifier>,
         depth: u32,
-    ) -> Result<u64, Error> {
+    ) -> Result<Work, Error> {
         let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
         self.left = self.left.checked_sub(length).ok_or(MUCH)?;
         let mut work = add(EACH, length)?;
+        let mut pen = Pen::default();
         // What a font costs for each byte that is written with it: its glyphs may be forms.
-        let mut letter = 0;
+        let mut letter = Work::default();
         let mut operations = TypedIter::new(content);
         while let Some(operation) = operations.next() {
+            work = add(work, pen.follow(&operation)?)?;
             let more = match operation {
                 TypedInstruction::XObject(named) => match resources.get_x_object(named.0) {
                     Some(object) => self.object(&object, resources, scope, depth)?,
-                    None => 0,
+                    None => continue,
                 },
                 TypedInstruction::InlineImage(image) => picture(image.0)?,
                 TypedInstruction::SetGraphicsState(named) => {
-                    let mask = resources.get_ext_g_state(named.0);
-                    match mask
-                        .and_then(|state| state.get::<Dict<'_>>(keys::SMASK)?.get::<Stream<'_>>(keys::G))
-                    {
+                    let mask = resources.get_ext_g_state(named.0).and_then(|state| state.get(keys::SMASK));
+                    match mask.and_then(|mask: Dict<'_>| mask.get::<Stream<'_>>(keys::G)) {
                         Some(group) => self.form(&group, resources, scope, depth + 1)?,
-                        None => 0,
+                        None => continue,
                     }
                 }
                 TypedInstruction::Shading(named) => match resources.get_shading(named.0) {
                     Some(shading) => match dict_or_stream(&shading) {
-                        Some((_, Some(stream))) => self.length(stream)?,
-                        _ => EACH,
+                        Some((_, Some(stream))) => Work::of(self.length(stream)?),
+                        _ => Work::of(EACH),
                     },
-                    None => 0,
+                    None => continue,
                 },
                 TypedInstruction::StrokeColorNamed(named) => {
                     self.pattern(named.1, resources, scope, depth)?
@@ -151,19 +172,19 @@ impl Walk {
                 TypedInstruction::TextFont(named) => {
                     letter = match resources.get_font(named.0) {
                         Some(font) => self.font(&font, resources, scope, depth)?,
-                        None => 0,
+                        None => Work::default(),
                     };
-                    0
+                    continue;
                 }
-                TypedInstruction::ShowText(text) => letters(letter, text.0.as_bytes().len()),
-                TypedInstruction::NextLineAndShowText(text) => letters(letter, text.0.as_bytes().len()),
-                TypedInstruction::ShowTextWithParameters(text) => letters(letter, text.2.as_bytes().len()),
-                TypedInstruction::ShowTexts(texts) => letters(letter, texts.0.data().len()),
-                _ => 0,
+                TypedInstruction::ShowText(text) => letter.times(text.0.as_bytes().len()),
+                TypedInstruction::NextLineAndShowText(text) => letter.times(text.0.as_bytes().len()),
+                TypedInstruction::ShowTextWithParameters(text) => letter.times(text.2.as_bytes().len()),
+                TypedInstruction::ShowTexts(texts) => letter.times(texts.0.data().len()),
+                _ => continue,
             };
-            work = add(work, more)?;
+            work = add(add(work, more.bytes)?, pen.stroke(more.plain)?)?;
         }
-        Ok(work)
+        Ok(Work { bytes: work, plain: pen.plain })
     }
 
     fn object(
@@ -172,11 +193,11 @@ impl Walk {
         resources: &Resources<'_>,
         scope: Option<ObjectIdentifier>,
         depth: u32,
-    ) -> Result<u64, Error> {
+    ) -> Result<Work, Error> {
         match object.dict().get::<Name<'_>>(keys::SUBTYPE).as_deref() {
             Some(keys::FORM) => self.form(object, resources, scope, depth + 1),
             Some(keys::IMAGE) => picture(object),
-            _ => Ok(0),
+            _ => Ok(Work::default()),
         }
     }
 
@@ -186,10 +207,10 @@ impl Walk {
         resources: &Resources<'_>,
         scope: Option<ObjectIdentifier>,
         depth: u32,
-    ) -> Result<u64, Error> {
+    ) -> Result<Work, Error> {
         match name.and_then(|name| resources.get_pattern(name)) {
             Some(Object::Stream(tile)) => self.form(&tile, resources, scope, depth + 1),
-            _ => Ok(0),
+            _ => Ok(Work::default()),
         }
     }
 
@@ -200,20 +221,21 @@ impl Walk {
         resources: &Resources<'_>,
         scope: Option<ObjectIdentifier>,
         depth: u32,
-    ) -> Result<u64, Error> {
+    ) -> Result<Work, Error> {
         let key = (font.data().as_ptr().addr(), scope);
         if let Some(most) = self.fonts.get(&key) {
             return Ok(*most);
         }
         // A glyph may name its font; it is then drawn by its own form, which is found to draw itself.
-        self.fonts.insert(key, 0);
+        self.fonts.insert(key, Work::default());
         let widths = widths(font)?;
         self.left = self.left.checked_sub(u64::from(widths)).ok_or(MUCH)?;
-        let mut most = 0;
+        let mut most = Work::default();
         if let Some(glyphs) = font.get::<Dict<'_>>(keys::CHAR_PROCS) {
             let own = font.get(keys::RESOURCES).map(Resources::new);
             for glyph in glyphs.keys().filter_map(|name| glyphs.get::<Stream<'_>>(name)) {
-                most = most.max(self.form(&glyph, own.as_ref().unwrap_or(resources), scope, depth + 1)?);
+                let one = self.form(&glyph, own.as_ref().unwrap_or(resources), scope, depth + 1)?;
+                most = Work { bytes: most.bytes.max(one.bytes), plain: most.plain.max(one.plain) };
             }
         }
         self.fonts.insert(key, most);
@@ -276,11 +298,7 @@ fn widths(font: &Dict<'_>) -> Result<u32, Error> {
     Ok(count)
 }
 
-fn letters(each: u64, count: usize) -> u64 {
-    each.saturating_mul(u64::try_from(count).unwrap_or(u64::MAX))
-}
-
-fn picture(image: &Stream<'_>) -> Result<u64, Error> {
+fn picture(image: &Stream<'_>) -> Result<Work, Error> {
     let side = |long: &[u8], short: &[u8]| {
         image.dict().get::<u32>(long).or_else(|| image.dict().get::<u32>(short)).map_or(0, u64::from)
     };
@@ -288,5 +306,5 @@ fn picture(image: &Stream<'_>) -> Result<u64, Error> {
     if pixels > MAX_PICTURE {
         return Err(Error::TooLarge("pixels of a picture of a PDF"));
     }
-    Ok(EACH)
+    Ok(Work::of(EACH))
 }

@@ -132,6 +132,44 @@ fn glyphs_that_are_long_drawings_are_refused() {
 }
 
 #[test]
+fn lines_of_more_dashes_than_can_be_drawn_are_refused() {
+    let small = "[0.0001 0.0001] 0 d";
+    for (content, expected) in [
+        (format!("{small} 0 0 m 10 0 l S"), Ok(())),
+        (format!("q {small} Q 0 0 m 100000 0 l S"), Ok(())),
+        (format!("{small} 0 0 m 100000 0 l S"), Err(MUCH)),
+        (format!("{small} 0 0 m 100000 0 l n"), Ok(())),
+        (format!("{small} 0 0 m 100000 0 l b"), Err(MUCH)),
+        (format!("{small} 0 0 100000 100000 re s"), Err(MUCH)),
+        (format!("{small} 0 0 m 0 100000 0 0 0 0 c B"), Err(MUCH)),
+        (format!("{small} 0 0 m 0 100000 0 0 v B*"), Err(MUCH)),
+        (format!("{small} 0 0 m 0 100000 0 0 y b*"), Err(MUCH)),
+        (format!("{small} BT /H 1000 Tf (abc) Tj ET"), Ok(())),
+        (format!("{small} BT /H 1000 Tf 1 Tr (abc) Tj ET"), Err(MUCH)),
+        (format!("{small} BT /H 1 Tf 1 Tr 1000 0 0 1000 0 0 Tm [(abc)] TJ ET"), Err(MUCH)),
+        ("[1 1] 1000000000 d 0 0 m 1 0 l S".into(), Err(MUCH)),
+    ] {
+        assert_eq!(read(one(&A4, &content)).map(|_| ()), expected, "{content}");
+    }
+    // A form has the dashes of whoever draws it.
+    let form = [(FORM, "0 0 m 100000 0 l S")];
+    let forms = "/XObject << /F 6 0 R >>";
+    assert_eq!(read(with(&form, forms, "/F Do")).map(|_| ()), Ok(()));
+    assert_eq!(read(with(&form, forms, &format!("/F Do {small} /F Do"))), Err(MUCH));
+}
+
+#[test]
+fn what_is_painted_is_counted() {
+    let content = "f S ".repeat(700_000);
+    assert_eq!(read(one(&A4, &content)), Err(MUCH));
+    for (content, much) in [("W n ", "clips of a PDF in each other"), ("q ", "saved states of a PDF")] {
+        assert_eq!(read(one(&A4, &content.repeat(1_001))), Err(Error::TooLarge(much)));
+        let balanced = format!("q {content} Q Q ").repeat(2_000);
+        assert_eq!(read(one(&A4, &balanced)).map(|_| ()), Ok(()));
+    }
+}
+
+#[test]
 fn fonts_that_name_more_widths_than_there_are_characters_are_refused() {
     let font = |entries: &str, descendant: &str| {
         let mut document = Document::new();

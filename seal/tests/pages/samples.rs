@@ -5,6 +5,10 @@ use std::{env, fs};
 
 use seal::geometry::{POINTS_PER_MM, Rect};
 use seal::pdf_text::PdfText;
+use seal::place::Pages;
+use seal::preview::{self, Fallback};
+
+use crate::preview::decode;
 
 /// One of the files, if they are there.
 fn sample(name: &str) -> Option<Vec<u8>> {
@@ -58,4 +62,22 @@ fn near(area: Rect, expected: [f64; 4], millimetres: f64) {
     let found = [area.x, area.y, area.x + area.width, area.y + area.height];
     let edges = found.iter().zip(expected.map(|points| points / POINTS_PER_MM));
     assert!(edges.into_iter().all(|(found, expected)| (found - expected).abs() < millimetres), "{found:?}");
+}
+
+#[test]
+fn seals_of_a_signed_document_are_drawn() {
+    let Some(bytes) = sample("pdf-signed/self_tender_2sig_pades_ts.pdf") else { return };
+    let pages = "1-2,5".parse::<Pages>().unwrap();
+    let pictures = preview::pdf(bytes, &pages, 36.0, &Fallback::none()).unwrap();
+    let reds = pictures.iter().map(|picture| {
+        let image = decode(picture);
+        assert_eq!(image.dimensions(), (298, 421));
+        let red = |pixel: &image::Rgb<u8>| pixel.0[0] > 200 && pixel.0[1] < 80 && pixel.0[2] < 80;
+        image
+            .enumerate_pixels()
+            .filter(|(x, y, pixel)| (175..232).contains(x) && (312..372).contains(y) && red(pixel))
+            .count()
+    });
+    let reds: Vec<usize> = reds.collect();
+    assert!(reds[0] > 300 && reds[1] == 0 && reds[2] > 300, "{reds:?}");
 }
