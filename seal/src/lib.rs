@@ -8,7 +8,10 @@
 //! * [`picture`]: pictures of seals: read, drawn from templates and strokes, cut out of photos.
 //! * [`pdf`]: PDF files, read revision by revision and sealed by appending.
 //! * [`ofd`]: OFD documents.
+//! * [`text`], [`pdf_text`]: where text stands, and keywords in it.
+//! * [`pdf_reader`]: the limits within which PDFs are interpreted.
 //! * [`place`]: where the stamps of a seal go.
+//! * [`preview`]: pictures of pages.
 //! * [`report`]: what verification found.
 #![forbid(unsafe_code)]
 
@@ -17,10 +20,14 @@ pub mod geometry;
 pub mod picture;
 pub mod pdf;
 pub mod ofd;
+pub mod pdf_reader;
+pub mod pdf_text;
 pub mod place;
+pub mod preview;
 pub mod report;
 pub mod ses;
 mod time;
 pub mod verify;
+pub mod text;
 
 pub use error::Error;
