@@ -17,17 +17,18 @@
 
 pub mod error;
 pub mod geometry;
-pub mod picture;
-pub mod pdf;
 pub mod ofd;
+pub mod pdf;
 pub mod pdf_reader;
 pub mod pdf_text;
+pub mod picture;
 pub mod place;
 pub mod preview;
 pub mod report;
 pub mod ses;
+pub mod sign;
+pub mod text;
 mod time;
 pub mod verify;
-pub mod text;
 
 pub use error::Error;

@@ -24,12 +24,12 @@ pub(crate) enum Seal {
 pub(crate) enum ShapeArg {
     /// Of an organisation: text along the ring, a star, a line below it
     Round,
-    /// For invoices: text along the ring, a line in the middle
+    /// For invoices: text along the ring, a number in the middle, a line below it
     Oval,
     /// Of a legal representative or a person: the name in two columns
     Square,
-    /// A name in a frame, written from left to right
-    Name,
+    /// Of a person: the name in a frame, from left to right
+    Strip,
     /// A handwritten signature, from --strokes
     Handwriting,
 }
@@ -48,8 +48,11 @@ pub(crate) struct SealDraw {
     /// Digits along the lower arc
     #[arg(long, value_name = "DIGITS")]
     pub(crate) code: Option<String>,
+    /// Number in the middle of an oval seal, or of a round one in the place of the star
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) middle: Option<String>,
     /// No star
-    #[arg(long)]
+    #[arg(long, conflicts_with = "middle")]
     pub(crate) no_star: bool,
     /// Width and height in millimetres, as 42x42 [default: what is usual for the shape]
     #[arg(long, value_name = "MMxMM")]
