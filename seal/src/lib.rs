@@ -15,6 +15,7 @@
 //! * [`report`]: what verification found.
 #![forbid(unsafe_code)]
 
+pub mod document;
 pub mod error;
 pub mod geometry;
 pub mod ofd;

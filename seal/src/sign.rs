@@ -48,11 +48,13 @@ impl Order<'_> {
     /// # Errors
     /// As [`Order::start`] and [`Hasher::finish`], so that nothing is prepared that cannot be signed.
     pub fn max_len(&self, property_info: &str) -> Result<usize, Error> {
-        match &self.start(0)?.finish(property_info)?.0 {
+        let hasher = self.start(0)?;
+        if let State::Message(signing) = &hasher.state {
+            return signing.max_detached_len(self.time_stamp.unwrap_or_default()).map_err(unusable);
+        }
+        match &hasher.finish(property_info)?.0 {
             Value::Data(data) => Ok(data.max_len(self.time_stamp)),
-            Value::Message(message) => {
-                Ok(message.max_detached_len(self.time_stamp.unwrap_or_default()).map_err(unusable)?)
-            }
+            Value::Message(_) => Err(Error::Unusable("another form")),
         }
     }
 

@@ -7,9 +7,13 @@
 //! * The moment of the signature is that of a valid time-stamp, else what the signer says, which is then a note.
 //! * Certificates, seal and revocation are judged at that moment, or at another one if the caller says so.
 
+mod message;
 mod sealed;
+mod stamp;
+mod value;
 
-pub use sealed::judge_sealed;
+pub use sealed::{judge_seal, judge_sealed};
+pub use value::Judging;
 
 use pki::validate::{self, Purpose, Revocation, Validator, Verdict};
 use pki::{Certificate, Time};

@@ -69,9 +69,14 @@ impl Prepared {
             sink(piece);
             Ok(())
         })?;
+        self.appended(sink);
+        Ok(())
+    }
+
+    /// Gives what the signature covers behind the file to `sink`.
+    pub(crate) fn appended(&self, mut sink: impl FnMut(&[u8])) {
         sink(self.bytes.get(..self.contents.start).unwrap_or_default());
         sink(self.bytes.get(self.contents.end..).unwrap_or_default());
-        Ok(())
     }
 
     /// Puts the value of the signature in its place, zeros after it: what is to be written behind the file.

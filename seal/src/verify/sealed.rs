@@ -38,13 +38,8 @@ pub fn judge_sealed(report: &mut SignatureReport, data: &SealedData, digest: &[u
     judge_seal(report, data.seal(), at, terms);
 }
 
-/// Judges a seal at a moment.
-pub(super) fn judge_seal(
-    report: &mut SignatureReport,
-    seal: &ElectronicSeal,
-    at: pki::Time,
-    terms: &Terms<'_>,
-) {
+/// Judges a seal at a moment, into a report.
+pub fn judge_seal(report: &mut SignatureReport, seal: &ElectronicSeal, at: pki::Time, terms: &Terms<'_>) {
     let (from, until) = seal.validity();
     if at < from {
         report.add(Code::SealNotYetValid, from);

@@ -232,7 +232,7 @@ pub(crate) struct Stamp {
     /// Most pages that share one seal over the edge
     #[arg(long, value_name = "N", requires = "across")]
     pub(crate) group: Option<usize>,
-    /// Where this text stands; with --form signature too
+    /// Where this text stands
     #[arg(long, value_name = "TEXT")]
     pub(crate) keyword: Vec<String>,
     /// Only at the n-th place where a keyword stands; `last` is the last one
@@ -244,6 +244,9 @@ pub(crate) struct Stamp {
     /// Nothing can be signed in the document any more
     #[arg(long)]
     pub(crate) finish: bool,
+    /// Have the time of the signature proven by this time-stamp authority, such as http://ca.example.com/tsa/demo
+    #[arg(long, value_name = "URL")]
+    pub(crate) tsa: Option<String>,
     /// Why, for the document
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
