@@ -4,8 +4,9 @@
 //! |---|---|
 //! | a file (PNG, JPEG, GIF, BMP) | [`Picture::decode`] |
 //! | a name, as company, invoice and name seals are made | [`Template`] |
+//! | the strokes of a hand | [`strokes`] |
 //!
-//! Templates give a [`Drawing`]: outlines in millimetres, to be embedded as they are or made a [`Picture`].
+//! Templates and strokes give a [`Drawing`]: outlines in millimetres, to be embedded as they are or made a [`Picture`].
 //!
 //! ```
 //! use seal::picture::{Font, Template};
@@ -23,6 +24,7 @@ mod drawing;
 mod font;
 mod number;
 mod read;
+pub mod strokes;
 mod template;
 
 pub use drawing::{Colour, Drawing, MAX_SEGMENTS, Outline, Point, Segment};

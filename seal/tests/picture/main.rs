@@ -6,4 +6,5 @@
 )]
 
 mod read;
+mod strokes;
 mod template;
