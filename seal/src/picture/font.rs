@@ -56,6 +56,12 @@ impl Font {
         Ok(font)
     }
 
+    /// The file.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     fn parsed(&self) -> Result<FontRef<'_>, Error> {
         FontRef::from_index(&self.bytes, self.index).map_err(|_| BAD)
     }

@@ -76,6 +76,21 @@ pub struct PictureData {
 }
 
 impl PictureData {
+    /// A file of a format that everybody shows: PNG, JPG, GIF or BMP.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`]: another one.
+    pub fn new(data: Vec<u8>, width: u32, height: u32) -> Result<Self, Error> {
+        let format = match data.as_slice() {
+            [0x89, b'P', b'N', b'G', ..] => "PNG",
+            [0xff, 0xd8, ..] => "JPG",
+            [b'G', b'I', b'F', b'8', ..] => "GIF",
+            [b'B', b'M', ..] => "BMP",
+            _ => return Err(Error::Unsupported("a picture that is neither PNG nor JPEG, GIF or BMP")),
+        };
+        Ok(Self { format: format.into(), data, width, height })
+    }
+
     /// Its size.
     #[must_use]
     pub fn size(&self) -> Size {

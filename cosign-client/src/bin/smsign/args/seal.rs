@@ -66,7 +66,7 @@ pub(crate) struct SealDraw {
     /// Another font than the one that comes along: TrueType or OpenType
     #[arg(long, value_name = "FILE")]
     pub(crate) font: Option<PathBuf>,
-    /// Strokes of a signature: JSON, a list of strokes, each a list of points [x, y] or [x, y, pressure from 0 to 1]
+    /// Strokes of a signature: JSON, a list of strokes, each a list of points [x, y], [x, y, pressure from 0 to 1] or [x, y, pressure, time]
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     pub(crate) strokes: Option<PathBuf>,
     /// Output, PNG; - is standard output
@@ -77,6 +77,16 @@ pub(crate) struct SealDraw {
     pub(crate) force: bool,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InkArg {
+    /// As nearly all seals
+    Red,
+    /// Blue
+    Blue,
+    /// Purple
+    Purple,
+}
+
 #[derive(Args)]
 pub(crate) struct SealCut {
     /// Photo or scan: PNG, JPEG, GIF or BMP
@@ -85,6 +95,12 @@ pub(crate) struct SealCut {
     /// Width and height of the seal in millimetres, as 42x42
     #[arg(long, value_name = "MMxMM")]
     pub(crate) size: SizeArg,
+    /// Colour of the ink on the sheet
+    #[arg(long, value_enum, default_value_t = InkArg::Red)]
+    pub(crate) ink: InkArg,
+    /// Dots per inch of the picture
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u16).range(72..=1200))]
+    pub(crate) dpi: u16,
     /// Do not write pictures with a score below this, from 0 to 100
     #[arg(long, value_name = "SCORE", default_value_t = 60, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) least: u8,

@@ -7,7 +7,7 @@ pub(super) use item::with_suffix;
 use std::{
     fs::File,
     io::Write as _,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use cosign_client::{

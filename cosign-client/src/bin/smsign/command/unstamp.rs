@@ -51,12 +51,16 @@ pub(super) fn run(arguments: &Unstamp, context: &Context) -> Result<Outcome, Fai
     let validator = Validator::new();
     let report = document.verify(&Terms::new(&validator, moment)).map_err(bad)?;
     let last = report.signatures.last().ok_or_else(|| bad_file(path, "there is no signature in it"))?;
-    let signed = last.signer.as_ref().ok_or_else(|| bad_file(path, "who made the last signature is not known"))?;
+    let signed =
+        last.signer.as_ref().ok_or_else(|| bad_file(path, "who made the last signature is not known"))?;
     let signer = CertifiedSigner::prepare(context, arguments.key.as_deref(), &arguments.cert)?;
-    let given = pki::Certificate::parse(&signer.certificate).map_err(|error| bad_file(&arguments.cert, error))?;
+    let given =
+        pki::Certificate::parse(&signer.certificate).map_err(|error| bad_file(&arguments.cert, error))?;
     if given.as_der() != signed.as_der() {
         let made_by = signed.subject();
-        return Err(Failure::Usage(format!("the last signature was made with another certificate, that of {made_by}")));
+        return Err(Failure::Usage(format!(
+            "the last signature was made with another certificate, that of {made_by}"
+        )));
     }
 
     let mut output = NewFile::create(&out, arguments.force, Access::Usual)?;

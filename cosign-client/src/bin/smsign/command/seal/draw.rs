@@ -5,13 +5,17 @@ use std::path::Path;
 use cosign_client::files::{self, check_free};
 use seal::{
     geometry::Size,
-    picture::{self, Centre, Colour, Drawing, Font, Picture, Template},
+    picture::{
+        self, Centre, Colour, Drawing, Font, Picture, Template,
+        cut::{self, Cut, Ink, Wanted},
+        strokes::{self, Pen, Sample},
+    },
 };
 use serde::Serialize;
 
 use super::{MAX_PICTURE, bad_file, unusable, write};
 use crate::{
-    args::{SealCut, SealDraw, ShapeArg},
+    args::{InkArg, SealCut, SealDraw, ShapeArg},
     context::Context,
     output::{Failure, Outcome, path_text},
 };
@@ -88,18 +92,39 @@ fn handwriting(arguments: &SealDraw) -> Result<Drawing, Failure> {
         return Err(Failure::Usage("give the strokes of the signature with --strokes FILE".into()));
     };
     let bytes = files::read_small(path, MAX_STROKES)?;
-    let strokes: Vec<Vec<Vec<f64>>> = serde_json::from_slice(&bytes).map_err(|error| bad_file(path, error))?;
-    let size = arguments.size.map_or(Size { width: 40.0, height: 20.0 }, |size| size.0);
-    let colour = arguments.colour.map_or(Colour::BLACK, |[red, green, blue]| Colour { red, green, blue });
-    picture::handwriting(&strokes, size, colour).map_err(|error| bad_file(path, error))
+    let strokes: Vec<Vec<Vec<f64>>> =
+        serde_json::from_slice(&bytes).map_err(|error| bad_file(path, error))?;
+    let sample = |numbers: &Vec<f64>| match numbers.as_slice() {
+        [x, y, rest @ ..] if rest.len() <= 2 => {
+            Ok(Sample { pressure: rest.first().copied(), time: rest.get(1).copied(), ..Sample::at(*x, *y) })
+        }
+        _ => Err(bad_file(path, "a point is [x, y], [x, y, pressure] or [x, y, pressure, time]")),
+    };
+    let stroke = |points: &Vec<Vec<f64>>| points.iter().map(sample).collect::<Result<Vec<_>, Failure>>();
+    let strokes = strokes.iter().map(stroke).collect::<Result<Vec<_>, _>>()?;
+    let pen = Pen {
+        width: 0.8,
+        colour: arguments.colour.map_or(Colour::BLACK, |[red, green, blue]| Colour { red, green, blue }),
+        fit: arguments.size.map_or(Size { width: 40.0, height: 20.0 }, |size| size.0),
+        margin: 0.5,
+    };
+    strokes::draw(&strokes, &pen).map_err(|error| bad_file(path, error))
 }
 
 pub(super) fn cut(arguments: &SealCut, context: &Context) -> Result<Outcome, Failure> {
     check_free(&arguments.out, arguments.force)?;
     let path = &arguments.file;
     let bytes = files::read_small(path, MAX_PICTURE)?;
-    let (picture, quality) =
-        picture::cut(&bytes, arguments.size.0).map_err(|error| bad_file(path, error))?;
+    let wanted = Wanted {
+        ink: match arguments.ink {
+            InkArg::Red => Ink::Red,
+            InkArg::Blue => Ink::Blue,
+            InkArg::Purple => Ink::Purple,
+        },
+        size: arguments.size.0,
+        dpi: f64::from(arguments.dpi),
+    };
+    let Cut { picture, quality } = cut::cut(&bytes, &wanted).map_err(|error| bad_file(path, error))?;
     let reasons: Vec<_> = quality.reasons.iter().map(ToString::to_string).collect();
     if quality.score < arguments.least {
         let reasons = reasons.join("; ");

@@ -113,8 +113,7 @@ fn picture(arguments: &SealMake) -> Result<PictureData, Failure> {
     let (Some(width), Some(height)) = (whole(size.width), whole(size.height)) else {
         return Err(Failure::Usage("a seal has a size in whole millimetres".into()));
     };
-    let format = seal::picture::format_name(&data).unwrap_or("PNG").to_owned();
-    Ok(PictureData { format, data, width, height })
+    PictureData::new(data, width, height).map_err(|error| bad_file(&arguments.picture, error))
 }
 
 fn warn_about_validity(context: &Context, holders: &[Certificate], until: Time) {

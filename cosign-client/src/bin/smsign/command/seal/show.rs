@@ -47,9 +47,8 @@ pub(super) fn run(arguments: &SealShow, context: &Context) -> Result<Outcome, Fa
         check_free(target, arguments.force)?;
     }
     let bytes = files::read_small(path, MAX_SEAL)?;
-    let seal = ElectronicSeal::parse(&bytes).or_else(|error| {
-        SealedData::parse(&bytes).map(|data| data.seal().clone()).map_err(|_| error)
-    });
+    let seal = ElectronicSeal::parse(&bytes)
+        .or_else(|error| SealedData::parse(&bytes).map(|data| data.seal().clone()).map_err(|_| error));
     let seal = seal.map_err(|error| Error::BadFile { path: path.clone(), what: error.to_string() })?;
     if let Some(target) = &arguments.picture {
         write(target, arguments.force, &seal.picture().data)?;

@@ -13,6 +13,7 @@ use cosign_client::{
 };
 use seal::{
     document::format_of,
+    picture::Font,
     place::Pages,
     preview::{self, Fallback},
     report::Format,
@@ -127,7 +128,10 @@ pub(super) fn targets(arguments: &Stamp) -> Result<Vec<PathBuf>, Failure> {
         };
         check_free(&target, arguments.force)?;
         if !taken.insert(target.clone()) {
-            return Err(Failure::Usage(format!("two documents would both be written to {}", target.display())));
+            return Err(Failure::Usage(format!(
+                "two documents would both be written to {}",
+                target.display()
+            )));
         }
         targets.push(target);
     }
@@ -150,7 +154,7 @@ pub(super) fn preview(folder: Option<&Path>, item: &Item<'_>) -> Result<(), Fail
     let Some(folder) = folder else { return Ok(()) };
     let path = item.target();
     let bytes = read_small(path, MAX_SHOWN)?;
-    let font = seal::picture::BUNDLED_FONT;
+    let font = Font::bundled().as_bytes().to_vec();
     let fallback = Fallback::font(font).map_err(|error| bad_file(path, error))?;
     let pages = match format_of(&bytes) {
         Some(Format::Ofd) => preview::ofd(bytes, &Pages::All, RESOLUTION, &fallback),
@@ -171,7 +175,9 @@ mod tests {
 
     #[test]
     fn names_get_a_suffix_before_their_extension() {
-        for (file, expected) in [("a/b.pdf", "a/b-sealed.pdf"), ("b", "b-sealed"), ("c.tar.ofd", "c.tar-sealed.ofd")] {
+        for (file, expected) in
+            [("a/b.pdf", "a/b-sealed.pdf"), ("b", "b-sealed"), ("c.tar.ofd", "c.tar-sealed.ofd")]
+        {
             assert_eq!(with_suffix(Path::new(file), "-sealed"), Path::new(expected));
         }
     }
