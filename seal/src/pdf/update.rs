@@ -34,8 +34,7 @@ impl Update {
         let base = document.len();
         let kind = document.revisions().last().map_or(XrefKind::Table, |revision| revision.kind);
         let trailer = document.trailer().clone();
-        let said = trailer.integer("Size").and_then(|size| u32::try_from(size).ok()).unwrap_or(0);
-        let next = document.entries().last().map_or(1, |entry| entry.id().number + 1).max(said);
+        let next = document.unused();
         let last = document.bytes(base.saturating_sub(1)..base)?;
         let bytes = if matches!(last, b"\n" | b"\r") { Vec::new() } else { vec![b'\n'] };
         Ok(Self {
