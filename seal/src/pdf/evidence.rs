@@ -72,10 +72,10 @@ impl<R: Read + Seek> Document<R> {
         }
         match place {
             // A name of nothing could become that of something new.
-            Object::Reference(id) if former != Object::Null => update.set(id, store),
+            Object::Reference(id) if former != Object::Null => update.set(id, store)?,
             _ => changes.set("DSS", update.add(store)?.into()),
         }
-        changes.finish(&mut update);
+        changes.finish(&mut update)?;
         update.finish()
     }
 

@@ -1,6 +1,6 @@
 //! Signature fields of the form. Source: ISO 32000-2:2020, 12.7 and 12.8.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{Read, Seek};
 use std::ops::Range;
 
@@ -40,7 +40,7 @@ pub struct SignatureField {
 pub struct Widget {
     /// The annotation.
     pub id: Reference,
-    /// Its page, from 0; `None` if it is on none.
+    /// The page that shows it, from 0; `None` if none does.
     pub page: Option<usize>,
     /// Its place on the page as it is shown.
     pub area: Option<Rect>,
@@ -209,7 +209,7 @@ impl<R: Read + Seek> Document<R> {
         }))
     }
 
-    /// Finds the pages of widgets: what they say, if it is a page, or else which page has them.
+    /// Finds the pages of widgets: those that list them among their annotations, whatever the widgets say themselves.
     fn place_widgets(&mut self, revision: usize, fields: &mut [SignatureField]) -> Result<(), Error> {
         if fields.iter().all(|field| field.widgets.is_empty()) {
             return Ok(());
@@ -218,18 +218,18 @@ impl<R: Read + Seek> Document<R> {
         // Of a page that is there twice the first one counts.
         let by_number: HashMap<u32, usize> =
             pages.iter().enumerate().rev().map(|(index, page)| (page.id.number, index)).collect();
-        let mut by_widget: Option<HashMap<u32, usize>> = None;
+        let said: BTreeSet<usize> = fields
+            .iter()
+            .flat_map(|field| &field.widgets)
+            .filter_map(|widget| by_number.get(&widget.dictionary.reference("P")?.number).copied())
+            .collect();
+        let mut shown = self.annotations(revision, &pages, said)?;
+        let missing = |widget: &Widget| !shown.contains_key(&widget.id.number);
+        if fields.iter().flat_map(|field| &field.widgets).any(missing) {
+            shown = self.annotations(revision, &pages, 0..pages.len())?;
+        }
         for widget in fields.iter_mut().flat_map(|field| &mut field.widgets) {
-            let said = widget.dictionary.reference("P").and_then(|page| by_number.get(&page.number));
-            widget.page = match said {
-                Some(page) => Some(*page),
-                None => {
-                    if by_widget.is_none() {
-                        by_widget = Some(self.annotations(revision, &pages)?);
-                    }
-                    by_widget.as_ref().and_then(|all| all.get(&widget.id.number)).copied()
-                }
-            };
+            widget.page = shown.get(&widget.id.number).copied();
             let rect = self.rectangle(revision, &widget.dictionary, "Rect")?;
             let page = widget.page.and_then(|page| pages.get(page));
             widget.area = page.zip(rect).map(|(page, rect)| page.rect_from_user_space(rect));
@@ -237,13 +237,21 @@ impl<R: Read + Seek> Document<R> {
         Ok(())
     }
 
-    /// The pages of all annotations.
-    fn annotations(&mut self, revision: usize, pages: &[Page]) -> Result<HashMap<u32, usize>, Error> {
+    /// The first of some pages that has each annotation.
+    fn annotations(
+        &mut self,
+        revision: usize,
+        pages: &[Page],
+        which: impl IntoIterator<Item = usize>,
+    ) -> Result<HashMap<u32, usize>, Error> {
         let mut all = HashMap::new();
-        for (index, page) in pages.iter().enumerate().rev() {
+        for index in which {
+            let Some(page) = pages.get(index) else { continue };
             let Object::Dictionary(page) = self.object_at(revision, page.id)? else { continue };
             let annotations = self.get_at(revision, &page, "Annots")?;
-            all.extend(references(&annotations).map(|id| (id.number, index)));
+            for id in references(&annotations) {
+                all.entry(id.number).or_insert(index);
+            }
             if all.len() > 10 * MAX_FIELDS {
                 return Err(Error::TooLarge("annotations"));
             }

@@ -95,11 +95,11 @@ impl Changes {
     }
 
     /// Writes the catalogue if it changed, and says which object it is.
-    pub(super) fn finish(&mut self, update: &mut Update) -> Reference {
+    pub(super) fn finish(&mut self, update: &mut Update) -> Result<Reference, Error> {
         if core::mem::take(&mut self.changed) {
-            update.set(self.id, self.catalog.clone());
+            update.set(self.id, self.catalog.clone())?;
         }
-        self.id
+        Ok(self.id)
     }
 
     /// Says in the form that there are signatures, and puts a new field into it.
@@ -126,7 +126,7 @@ impl Changes {
         }
         match place {
             // A name of nothing could become that of something new.
-            Object::Reference(id) if former != Object::Null => update.set(id, form),
+            Object::Reference(id) if former != Object::Null => update.set(id, form)?,
             Object::Dictionary(_) => self.set("AcroForm", form.into()),
             _ => {
                 let id = update.add(form)?;
@@ -163,7 +163,7 @@ pub(super) fn append<R: Read + Seek>(
     let added = added.iter().map(|id| Object::Reference(*id));
     let place = dictionary.get(key).cloned();
     let former = match place {
-        Some(Object::Reference(id)) => update.get(document, id)?,
+        Some(Object::Reference(id)) => document.object(id)?,
         Some(object) => object,
         None => Object::Null,
     };
@@ -180,7 +180,7 @@ pub(super) fn append<R: Read + Seek>(
     // A name of nothing could become that of something new.
     match dictionary.reference(key).filter(|_| !is_new) {
         Some(id) => {
-            update.set(id, array);
+            update.set(id, array)?;
             Ok(false)
         }
         None => {
@@ -236,7 +236,7 @@ impl<R: Read + Seek> Document<R> {
                 None => hidden(pages.first())?,
             };
             shown.entry(page_of(&widget)?).or_default().push(id);
-            update.set(id, joined(field, &widget));
+            update.set(id, joined(field, &widget))?;
         } else {
             let mut kids = Vec::with_capacity(request.stamps.len());
             for stamp in &request.stamps {
@@ -248,7 +248,7 @@ impl<R: Read + Seek> Document<R> {
                 kids.push(kid.into());
             }
             field.set("Kids", kids.into());
-            update.set(id, field);
+            update.set(id, field)?;
         }
         self.annotate(update, shown)?;
         Ok(id)
@@ -269,7 +269,7 @@ impl<R: Read + Seek> Document<R> {
                 return Err(Error::Unusable("pages share their annotations"));
             }
             if append(self, update, &mut page, "Annots", &widgets)? {
-                update.set(id, page);
+                update.set(id, page)?;
             }
         }
         Ok(())
@@ -291,7 +291,7 @@ impl<R: Read + Seek> Document<R> {
             }
             let form = forms.part(update, WHOLE, page.rotate)?;
             if let Object::Dictionary(dictionary) = update.get(self, widget.id)? {
-                update.set(widget.id, with(&dictionary, "AP", normal(form)));
+                update.change(widget.id, with(&dictionary, "AP", normal(form)));
             }
         }
         Ok(())

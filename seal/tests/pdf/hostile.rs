@@ -282,7 +282,7 @@ fn trees_of_pages_that_never_end_are_refused() {
     assert_eq!(pages(&[(2, "<</Kids[4 0 R 4 0 R]>>")]), Ok(2), "one page twice");
     let many = format!("<</Kids[{}]>>", "4 0 R ".repeat(MAX_PAGES + 1));
     assert_eq!(pages(&[(2, &many)]), Err(Error::TooLarge("pages")));
-    for wrong in ["<</Kids[1]>>", "<</Kids[77 0 R]>>", "[]", "<</Kids[3 0 R]>>"] {
+    for wrong in ["<</Kids[1]>>", "<</Kids[77 0 R]>>", "[]", "<</Kids[3 0 R]>>", "<</Kids[1 0 R]>>"] {
         assert_eq!(pages(&[(2, wrong)]), Err(Error::Malformed("a page is not there")), "{wrong}");
     }
     let none = Err(Error::Malformed("there are no pages"));

@@ -192,6 +192,28 @@ fn pages_that_share_their_annotations_are_refused_and_names_of_nothing_are_not_u
 }
 
 #[test]
+fn an_object_that_is_two_parts_of_the_document_is_refused() {
+    let two = Error::Malformed("an object is two parts of a document");
+    // The form is the catalogue; the fields are the annotations; the page is the catalogue.
+    let catalog = "<</Pages 2 0 R/AcroForm 9 0 R>>";
+    for objects in [
+        &[(1, "<</Pages 2 0 R/AcroForm 1 0 R/Perms<<>>>>")][..],
+        &[(1, catalog), (9, "<</Fields 10 0 R>>"), (10, "[]"), (4, "<</Annots 10 0 R>>")],
+        &[(1, "<</Pages 2 0 R/MediaBox[0 0 9 9]>>"), (2, "<</Kids[1 0 R]>>")],
+        &[(1, catalog), (9, "<<>>"), (2, "<</Kids[9 0 R]>>")],
+    ] {
+        let mut body = Body::new(1);
+        for (number, text) in objects {
+            body.set(*number, text);
+        }
+        let certifying = Request { certification: Some(Certification::Forms), ..seen(vec![stamp(0)]) };
+        for form in FORMS {
+            assert_eq!(refusal(&body.write(form), &certifying), two, "{objects:?}");
+        }
+    }
+}
+
+#[test]
 fn pictures_that_are_none_are_refused() {
     let raster = |width, height, len| Raster { width, height, rgba: vec![255; len] };
     let new =
