@@ -32,7 +32,7 @@ mod xref;
 pub use appearance::{Appearance, MAX_PIXELS, MAX_SEGMENTS, Paint, Path, Raster, Segment};
 pub use document::{Document, Entry, Revision};
 pub use evidence::Evidence;
-pub use fields::{MAX_FIELDS, SignatureField, SignatureValue, Widget};
+pub use fields::{MAX_FIELDS, MAX_FORM, SignatureField, SignatureValue, Widget};
 pub use object::{Dictionary, Object, Reference, Stream};
 pub use object_stream::{MAX_LEN as MAX_OBJECT_STREAM_LEN, MAX_OBJECTS as MAX_OBJECT_STREAM_OBJECTS};
 pub use pages::{MAX_PAGES, Page};

@@ -296,6 +296,21 @@ impl<R: Read + Seek> Document<R> {
         self.layout.start
     }
 
+    /// The first number that no object can have had yet.
+    pub(super) fn unused(&self) -> u32 {
+        let said = self.trailer().integer("Size").and_then(|size| u32::try_from(size).ok()).unwrap_or(0);
+        self.entries().last().map_or(1, |entry| entry.number.saturating_add(1)).max(said)
+    }
+
+    /// Refuses a name that was never given, for new objects get such names.
+    pub(super) fn check_given(&self, id: Reference) -> Result<(), Error> {
+        if id.number < self.unused() {
+            Ok(())
+        } else {
+            Err(Error::Malformed("a name that no object was given"))
+        }
+    }
+
     fn plain(&mut self, offset: u64, id: Reference) -> Result<Object, Error> {
         let ((found, object), _) = self.source.parse(offset, |parser| parser.indirect())?;
         if found == id { Ok(object) } else { Err(Error::Malformed("cross-reference table broken")) }

@@ -50,31 +50,32 @@ impl<R: Read + Seek> Document<R> {
         let mut update = Update::new(self)?;
         let mut changes = Changes::new(self)?;
         let place = changes.get("DSS").cloned().unwrap_or(Object::Null);
-        let store = self.resolve_at(newest, &place)?;
-        let mut store = store.as_dictionary().cloned().unwrap_or_default();
+        let former = self.resolve_at(newest, &place)?;
+        let mut store = former.as_dictionary().cloned().unwrap_or_default();
         store.set("Type", Object::from_name("DSS"));
         let mut of_signature = Dictionary::from([("Type", Object::from_name("VRI"))]);
         for (key, short, all) in kinds {
             if all.is_empty() {
                 continue;
             }
-            let former = self.get_at(newest, &store, key)?;
-            let mut list: Vec<Reference> = references(&former).collect();
+            let list = self.get_at(newest, &store, key)?;
+            let mut list: Vec<Reference> = references(&list).collect();
             let used = self.store(&mut update, &mut list, all)?;
             store.set(key, array(&list));
             of_signature.set(short, array(&used));
         }
         if let Some(contents) = evidence.signature {
             let key: String = Sha1::digest(contents).iter().map(|byte| format!("{byte:02X}")).collect();
-            let former = self.get_at(newest, &store, "VRI")?;
-            let former = former.as_dictionary().cloned().unwrap_or_default();
-            store.set("VRI", with(&former, &key, update.add(of_signature)?.into()).into());
+            let others = self.get_at(newest, &store, "VRI")?;
+            let others = others.as_dictionary().cloned().unwrap_or_default();
+            store.set("VRI", with(&others, &key, update.add(of_signature)?.into()).into());
         }
         match place {
-            Object::Reference(id) => update.set(id, store),
+            // A name of nothing could become that of something new.
+            Object::Reference(id) if former != Object::Null => update.set(id, store)?,
             _ => changes.set("DSS", update.add(store)?.into()),
         }
-        changes.finish(&mut update);
+        changes.finish(&mut update)?;
         update.finish()
     }
 

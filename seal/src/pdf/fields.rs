@@ -1,6 +1,6 @@
 //! Signature fields of the form. Source: ISO 32000-2:2020, 12.7 and 12.8.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{Read, Seek};
 use std::ops::Range;
 
@@ -13,6 +13,9 @@ use super::pages::Page;
 
 /// Most fields and widgets of a form.
 pub const MAX_FIELDS: usize = 100_000;
+
+/// What the signature fields of a form may take in memory.
+pub const MAX_FORM: usize = 48 << 20;
 
 /// Deepest tree of fields.
 const MAX_TREE: usize = 32;
@@ -37,7 +40,7 @@ pub struct SignatureField {
 pub struct Widget {
     /// The annotation.
     pub id: Reference,
-    /// Its page, from 0; `None` if it is on none.
+    /// The page that shows it, from 0; `None` if none does.
     pub page: Option<usize>,
     /// Its place on the page as it is shown.
     pub area: Option<Rect>,
@@ -82,11 +85,24 @@ struct Node {
     value: Option<Object>,
 }
 
+/// Signature fields, and what they take in memory.
+struct Found {
+    fields: Vec<SignatureField>,
+    weight: usize,
+}
+
+impl Found {
+    fn weigh(&mut self, weight: usize) -> Result<(), Error> {
+        self.weight = self.weight.saturating_add(weight);
+        if self.weight > MAX_FORM { Err(Error::TooLarge("signature fields")) } else { Ok(()) }
+    }
+}
+
 impl<R: Read + Seek> Document<R> {
     /// The signature fields of the form as it was in a revision, in the order of the form.
     ///
     /// # Errors
-    /// As [`Document::object`]; also [`Error::TooLarge`]: more than [`MAX_FIELDS`]; [`Error::Malformed`]: fields that go in a
+    /// As [`Document::object`]; also [`Error::TooLarge`]: more than [`MAX_FIELDS`] or [`MAX_FORM`]; [`Error::Malformed`]: fields that go in a
     /// circle.
     pub fn signature_fields(&mut self, revision: usize) -> Result<Vec<SignatureField>, Error> {
         let (_, catalog) = self.catalog_at(revision)?;
@@ -98,7 +114,7 @@ impl<R: Read + Seek> Document<R> {
             .map(|id| Node { id, depth: 0, name: String::new(), is_signature: false, value: None })
             .collect();
         let mut seen = HashSet::new();
-        let mut fields = Vec::new();
+        let mut found = Found { fields: Vec::new(), weight: 0 };
         while let Some(node) = open.pop() {
             if !seen.insert(node.id.number) || node.depth > MAX_TREE {
                 return Err(Error::Malformed("fields go in a circle"));
@@ -106,20 +122,21 @@ impl<R: Read + Seek> Document<R> {
             if seen.len() > MAX_FIELDS || open.len() > MAX_FIELDS {
                 return Err(Error::TooLarge("fields"));
             }
-            self.field(revision, node, &mut open, &mut fields)?;
+            self.field(revision, node, &mut open, &mut found)?;
         }
-        self.place_widgets(revision, &mut fields)?;
-        Ok(fields)
+        self.place_widgets(revision, &mut found.fields)?;
+        Ok(found.fields)
     }
 
-    /// Looks at a field: its children go to `open`, and itself to `fields` if it is for a signature.
+    /// Looks at a field: its children go to `open`, and itself to `found` if it is for a signature.
     fn field(
         &mut self,
         revision: usize,
         node: Node,
         open: &mut Vec<Node>,
-        fields: &mut Vec<SignatureField>,
+        found: &mut Found,
     ) -> Result<(), Error> {
+        self.check_given(node.id)?;
         let Object::Dictionary(dictionary) = self.object_at(revision, node.id)? else { return Ok(()) };
         let part = self.get_at(revision, &dictionary, "T")?;
         let part = part.as_string().map(text);
@@ -137,11 +154,13 @@ impl<R: Read + Seek> Document<R> {
         let mut widgets = Vec::new();
         let mut children = Vec::new();
         for kid in &kids {
+            self.check_given(*kid)?;
             // What has a name of its own is a field, and what has none shows the field above it.
             let Object::Dictionary(child) = self.object_at(revision, *kid)? else { continue };
             if child.get("T").is_some() {
                 children.push(*kid);
             } else if is_signature {
+                found.weigh(child.weight())?;
                 widgets.push(Widget { id: *kid, page: None, area: None, dictionary: child });
             }
         }
@@ -156,13 +175,18 @@ impl<R: Read + Seek> Document<R> {
             return Ok(());
         }
         if kids.is_empty() {
+            found.weigh(dictionary.weight())?;
             widgets.push(Widget { id: node.id, page: None, area: None, dictionary: dictionary.clone() });
         }
         let value = match value {
             Some(value) => self.signature_value(revision, &value)?,
             None => None,
         };
-        fields.push(SignatureField { id: node.id, name, dictionary, widgets, value });
+        let contents = value.as_ref().map_or(0, |value| value.contents.len());
+        found.weigh(
+            dictionary.weight() + value.as_ref().map_or(0, |value| value.dictionary.weight()) + contents,
+        )?;
+        found.fields.push(SignatureField { id: node.id, name, dictionary, widgets, value });
         Ok(())
     }
 
@@ -185,26 +209,27 @@ impl<R: Read + Seek> Document<R> {
         }))
     }
 
-    /// Finds the pages of widgets: what they say, if it is a page, or else which page has them.
+    /// Finds the pages of widgets: those that list them among their annotations, whatever the widgets say themselves.
     fn place_widgets(&mut self, revision: usize, fields: &mut [SignatureField]) -> Result<(), Error> {
         if fields.iter().all(|field| field.widgets.is_empty()) {
             return Ok(());
         }
         let pages = self.pages_at(revision)?;
+        // Of a page that is there twice the first one counts.
         let by_number: HashMap<u32, usize> =
-            pages.iter().enumerate().map(|(index, page)| (page.id.number, index)).collect();
-        let mut by_widget: Option<HashMap<u32, usize>> = None;
+            pages.iter().enumerate().rev().map(|(index, page)| (page.id.number, index)).collect();
+        let said: BTreeSet<usize> = fields
+            .iter()
+            .flat_map(|field| &field.widgets)
+            .filter_map(|widget| by_number.get(&widget.dictionary.reference("P")?.number).copied())
+            .collect();
+        let mut shown = self.annotations(revision, &pages, said)?;
+        let missing = |widget: &Widget| !shown.contains_key(&widget.id.number);
+        if fields.iter().flat_map(|field| &field.widgets).any(missing) {
+            shown = self.annotations(revision, &pages, 0..pages.len())?;
+        }
         for widget in fields.iter_mut().flat_map(|field| &mut field.widgets) {
-            let said = widget.dictionary.reference("P").and_then(|page| by_number.get(&page.number));
-            widget.page = match said {
-                Some(page) => Some(*page),
-                None => {
-                    if by_widget.is_none() {
-                        by_widget = Some(self.annotations(revision, &pages)?);
-                    }
-                    by_widget.as_ref().and_then(|all| all.get(&widget.id.number)).copied()
-                }
-            };
+            widget.page = shown.get(&widget.id.number).copied();
             let rect = self.rectangle(revision, &widget.dictionary, "Rect")?;
             let page = widget.page.and_then(|page| pages.get(page));
             widget.area = page.zip(rect).map(|(page, rect)| page.rect_from_user_space(rect));
@@ -212,13 +237,21 @@ impl<R: Read + Seek> Document<R> {
         Ok(())
     }
 
-    /// The pages of all annotations.
-    fn annotations(&mut self, revision: usize, pages: &[Page]) -> Result<HashMap<u32, usize>, Error> {
+    /// The first of some pages that has each annotation.
+    fn annotations(
+        &mut self,
+        revision: usize,
+        pages: &[Page],
+        which: impl IntoIterator<Item = usize>,
+    ) -> Result<HashMap<u32, usize>, Error> {
         let mut all = HashMap::new();
-        for (index, page) in pages.iter().enumerate() {
+        for index in which {
+            let Some(page) = pages.get(index) else { continue };
             let Object::Dictionary(page) = self.object_at(revision, page.id)? else { continue };
             let annotations = self.get_at(revision, &page, "Annots")?;
-            all.extend(references(&annotations).map(|id| (id.number, index)));
+            for id in references(&annotations) {
+                all.entry(id.number).or_insert(index);
+            }
             if all.len() > 10 * MAX_FIELDS {
                 return Err(Error::TooLarge("annotations"));
             }

@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     fn deflate(data: &[u8]) -> Vec<u8> {
-        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(data).unwrap();
         encoder.finish().unwrap()
     }
@@ -182,10 +182,10 @@ mod tests {
 
     #[test]
     fn a_bomb_is_noticed_before_it_is_in_memory() {
-        let bomb = deflate(&vec![0; 10 << 20]);
+        let bomb = deflate(&vec![0; 2 << 20]);
         assert_eq!(Filter::Flate(None).decode(bomb.as_slice(), 1 << 20), Err(TOO_LONG));
         assert_eq!(Filter::Raw.decode(bomb.as_slice(), 10), Err(TOO_LONG));
-        assert_eq!(Filter::Flate(None).decode(bomb.as_slice(), 10 << 20).unwrap().len(), 10 << 20);
+        assert_eq!(Filter::Flate(None).decode(bomb.as_slice(), 2 << 20).unwrap().len(), 2 << 20);
     }
 
     #[test]

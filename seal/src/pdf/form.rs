@@ -95,11 +95,11 @@ impl Changes {
     }
 
     /// Writes the catalogue if it changed, and says which object it is.
-    pub(super) fn finish(&mut self, update: &mut Update) -> Reference {
+    pub(super) fn finish(&mut self, update: &mut Update) -> Result<Reference, Error> {
         if core::mem::take(&mut self.changed) {
-            update.set(self.id, self.catalog.clone());
+            update.set(self.id, self.catalog.clone())?;
         }
-        self.id
+        Ok(self.id)
     }
 
     /// Says in the form that there are signatures, and puts a new field into it.
@@ -125,7 +125,8 @@ impl Changes {
             return Ok(());
         }
         match place {
-            Object::Reference(id) => update.set(id, form),
+            // A name of nothing could become that of something new.
+            Object::Reference(id) if former != Object::Null => update.set(id, form)?,
             Object::Dictionary(_) => self.set("AcroForm", form.into()),
             _ => {
                 let id = update.add(form)?;
@@ -151,35 +152,40 @@ impl Changes {
     }
 }
 
-/// Appends references to an array, which stands in a dictionary or is an object of its own. Gives that object.
+/// Appends references to an array. Whether the dictionary changed: not if the array is an object of its own.
 pub(super) fn append<R: Read + Seek>(
     document: &mut Document<R>,
     update: &mut Update,
     dictionary: &mut Dictionary,
     key: &str,
     added: &[Reference],
-) -> Result<Option<Reference>, Error> {
+) -> Result<bool, Error> {
     let added = added.iter().map(|id| Object::Reference(*id));
     let place = dictionary.get(key).cloned();
     let former = match place {
-        Some(Object::Reference(id)) => update.get(document, id)?,
+        Some(Object::Reference(id)) => document.object(id)?,
         Some(object) => object,
         None => Object::Null,
     };
+    let is_new = former == Object::Null;
     let mut array = match former {
-        Object::Array(array) => array,
+        Object::Array(array) => {
+            array.iter().filter_map(Object::as_reference).try_for_each(|id| document.check_given(id))?;
+            array
+        }
         Object::Null => Vec::new(),
         _ => return Err(Error::Malformed("an array was expected")),
     };
     array.extend(added);
-    match dictionary.reference(key) {
+    // A name of nothing could become that of something new.
+    match dictionary.reference(key).filter(|_| !is_new) {
         Some(id) => {
-            update.set(id, array);
-            Ok(Some(id))
+            update.set(id, array)?;
+            Ok(false)
         }
         None => {
             dictionary.set(key, array.into());
-            Ok(None)
+            Ok(true)
         }
     }
 }
@@ -230,7 +236,7 @@ impl<R: Read + Seek> Document<R> {
                 None => hidden(pages.first())?,
             };
             shown.entry(page_of(&widget)?).or_default().push(id);
-            update.set(id, joined(field, &widget));
+            update.set(id, joined(field, &widget))?;
         } else {
             let mut kids = Vec::with_capacity(request.stamps.len());
             for stamp in &request.stamps {
@@ -242,7 +248,7 @@ impl<R: Read + Seek> Document<R> {
                 kids.push(kid.into());
             }
             field.set("Kids", kids.into());
-            update.set(id, field);
+            update.set(id, field)?;
         }
         self.annotate(update, shown)?;
         Ok(id)
@@ -259,12 +265,11 @@ impl<R: Read + Seek> Document<R> {
             let Object::Dictionary(mut page) = update.get(self, id)? else {
                 return Err(Error::Malformed("a page is not there"));
             };
-            match append(self, update, &mut page, "Annots", &widgets)? {
-                Some(array) if !arrays.insert(array) => {
-                    return Err(Error::Unusable("pages share their annotations"));
-                }
-                Some(_) => {}
-                None => update.set(id, page),
+            if page.reference("Annots").is_some_and(|array| !arrays.insert(array)) {
+                return Err(Error::Unusable("pages share their annotations"));
+            }
+            if append(self, update, &mut page, "Annots", &widgets)? {
+                update.set(id, page)?;
             }
         }
         Ok(())
@@ -286,7 +291,7 @@ impl<R: Read + Seek> Document<R> {
             }
             let form = forms.part(update, WHOLE, page.rotate)?;
             if let Object::Dictionary(dictionary) = update.get(self, widget.id)? {
-                update.set(widget.id, with(&dictionary, "AP", normal(form)));
+                update.change(widget.id, with(&dictionary, "AP", normal(form)));
             }
         }
         Ok(())
@@ -325,14 +330,11 @@ impl<'a> Forms<'a> {
         let page = pages.get(stamp.page).ok_or(Error::Unusable("there is no such page"))?;
         let area = stamp.area;
         let whole = Rect { x: 0.0, y: 0.0, width: area.width, height: area.height };
-        let numbers = [area.x, area.y, area.width, area.height];
-        let clip = stamp.clip.map_or(Some(whole), |clip| clip.intersection(&whole));
-        let (Some(clip), true) = (clip, numbers.iter().all(|number| number.abs() < 1e6)) else {
-            return Err(Error::Unusable("a stamp that shows nothing"));
-        };
-        if area.width <= 0.0 || area.height <= 0.0 {
-            return Err(Error::Unusable("a stamp that shows nothing"));
-        }
+        let clip = stamp.clip.unwrap_or(whole);
+        let numbers = [area, clip].map(|rect| [rect.x, rect.y, rect.width, rect.height]);
+        let sensible = numbers.as_flattened().iter().all(|number| number.abs() < 1e6);
+        let clip = clip.intersection(&whole).filter(|_| sensible);
+        let clip = clip.ok_or(Error::Unusable("a stamp that shows nothing"))?;
         let part = Rect {
             x: clip.x / area.width,
             y: clip.y / area.height,

@@ -139,6 +139,11 @@ impl Dictionary {
         self.get("Type").is_none_or(|kind| kind.as_name() == Some(name.as_bytes()))
     }
 
+    /// How many bytes it takes in memory, about.
+    pub(super) fn weight(&self) -> usize {
+        self.iter().map(|(key, value)| size_of::<Entry>() + key.len() + value.weight()).sum()
+    }
+
     /// Adds an entry that a parser has read; it sees to it that names are unique.
     pub(super) fn push(&mut self, key: Vec<u8>, value: Object, span: Option<(u64, u64)>) {
         self.entries.push(Entry { key, value, span });
@@ -228,15 +233,15 @@ impl Object {
         if let Self::Stream(stream) = self { Some(stream) } else { None }
     }
 
-    /// How many objects it is made of, itself counted.
-    pub(super) fn count(&self) -> usize {
-        1 + match self {
-            Self::Array(items) => items.iter().map(Self::count).sum(),
-            Self::Dictionary(dictionary) | Self::Stream(Stream { dictionary, .. }) => {
-                dictionary.iter().map(|(_, value)| value.count()).sum()
-            }
+    /// How many bytes it takes in memory, about.
+    pub(super) fn weight(&self) -> usize {
+        let own = match self {
+            Self::Name(bytes) | Self::String(bytes) => bytes.len(),
+            Self::Array(items) => items.iter().map(Self::weight).sum(),
+            Self::Dictionary(dictionary) | Self::Stream(Stream { dictionary, .. }) => dictionary.weight(),
             _ => 0,
-        }
+        };
+        own.saturating_add(size_of::<Self>())
     }
 }
 

@@ -144,6 +144,8 @@ impl<R: Read + Seek> Document<R> {
                         let kid = kid.as_reference().ok_or(Error::Malformed("a page is not there"))?;
                         open.push((kid, depth + 1, inherited.clone()));
                     }
+                } else if !node.is_type("Page") {
+                    return Err(Error::Malformed("a page is not there"));
                 } else {
                     let page = self.page(revision, id, &node, &inherited)?;
                     known.insert(id.number, page);

@@ -167,7 +167,7 @@ impl<R: Read + Seek> Document<R> {
         if request.certification.is_some() {
             changes.certify(self, signature)?;
         }
-        let catalog = changes.finish(&mut update);
+        let catalog = changes.finish(&mut update)?;
         let (text, range_at, contents_at) = value_text(request, lock.as_ref(), catalog)?;
         let at = update.put_text(signature, &text)?;
         let base = update.base();
@@ -220,7 +220,7 @@ impl<R: Read + Seek> Document<R> {
         if demands != 0 {
             return Err(Error::Unusable("the field demands signatures of a kind"));
         }
-        update.set(field.id, form::with(&field.dictionary, "V", signature.into()));
+        update.set(field.id, form::with(&field.dictionary, "V", signature.into()))?;
         if let Some(appearance) = &request.appearance {
             self.dress(update, field, appearance)?;
         }

@@ -118,4 +118,17 @@ mod tests {
             assert_eq!(source.window(offset as u64, want).unwrap(), expected, "{offset} {want}");
         }
     }
+    #[test]
+    fn an_object_that_is_too_long_and_too_much_work_are_refused() {
+        let mut long = b"(".to_vec();
+        long.resize(9 << 20, b'a');
+        long.push(b')');
+        let mut source = Source::new(Cursor::new(&long)).unwrap();
+        let result = source.parse(0, |parser| parser.value());
+        assert_eq!(result.unwrap_err(), Error::TooLarge("length of an object"));
+        let mut source = Source::new(Cursor::new(b"(ab)")).unwrap();
+        assert_eq!(source.parse(0, |parser| parser.value()).unwrap().1, 4);
+        assert!(source.spend(MAX_WORK - 4).is_ok());
+        assert!(matches!(source.parse(0, |parser| parser.value()), Err(Error::TooLarge(_))));
+    }
 }

@@ -34,8 +34,7 @@ impl Update {
         let base = document.len();
         let kind = document.revisions().last().map_or(XrefKind::Table, |revision| revision.kind);
         let trailer = document.trailer().clone();
-        let said = trailer.integer("Size").and_then(|size| u32::try_from(size).ok()).unwrap_or(0);
-        let next = document.entries().last().map_or(1, |entry| entry.id().number + 1).max(said);
+        let next = document.unused();
         let last = document.bytes(base.saturating_sub(1)..base)?;
         let bytes = if matches!(last, b"\n" | b"\r") { Vec::new() } else { vec![b'\n'] };
         Ok(Self {
@@ -62,15 +61,23 @@ impl Update {
         Ok(id)
     }
 
-    /// Defines an object, instead of what it is so far.
-    pub(super) fn set(&mut self, id: Reference, object: impl Into<Object>) {
+    /// Defines an object, instead of what it is so far. It cannot be another part of the document as well.
+    pub(super) fn set(&mut self, id: Reference, object: impl Into<Object>) -> Result<(), Error> {
+        match self.pending.insert(id.number, (id.generation, object.into())) {
+            None => Ok(()),
+            Some(_) => Err(Error::Malformed("an object is two parts of a document")),
+        }
+    }
+
+    /// Defines an object again that may have been defined, by what [`Update::get`] gave.
+    pub(super) fn change(&mut self, id: Reference, object: impl Into<Object>) {
         self.pending.insert(id.number, (id.generation, object.into()));
     }
 
     /// Defines a new object.
     pub(super) fn add(&mut self, object: impl Into<Object>) -> Result<Reference, Error> {
         let id = self.allocate()?;
-        self.set(id, object);
+        self.set(id, object)?;
         Ok(id)
     }
 

@@ -96,3 +96,80 @@ fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::object::Stream;
+    use super::super::parser::Parser;
+    use super::*;
+
+    fn any_object() -> impl Strategy<Value = Object> {
+        let reference = (any::<u32>(), any::<u16>());
+        let leaf = prop_oneof![
+            Just(Object::Null),
+            any::<bool>().prop_map(Object::Bool),
+            any::<i64>().prop_map(Object::Integer),
+            (-1e12..1e12).prop_map(Object::Real),
+            vec(any::<u8>(), 0..12).prop_map(Object::Name),
+            vec(any::<u8>(), 0..12).prop_map(Object::String),
+            "[ -~]{0,12}".prop_map(|text| Object::String(text.into_bytes())),
+            reference.prop_map(|(number, generation)| Reference { number, generation }.into()),
+        ];
+        leaf.prop_recursive(4, 40, 6, |inner| {
+            let entries = proptest::collection::btree_map("[ -~]{0,6}", inner.clone(), 0..6);
+            prop_oneof![
+                vec(inner, 0..6).prop_map(Object::Array),
+                entries.prop_map(|entries| {
+                    let mut dictionary = Dictionary::new();
+                    for (key, value) in entries {
+                        dictionary.set(&key, value);
+                    }
+                    dictionary.into()
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(value in any_object()) {
+            let mut text = Vec::new();
+            object(&mut text, &value).unwrap();
+            let mut parser = Parser::new(&text, None);
+            prop_assert_eq!(parser.value().unwrap(), value);
+            prop_assert_eq!(parser.position(), text.len());
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(text in vec(any::<u8>(), 0..60)) {
+            let mut parser = Parser::new(&text, Some(u64::MAX - 30));
+            if let Ok(value) = parser.value() {
+                let mut written = Vec::new();
+                object(&mut written, &value).unwrap();
+                prop_assert_eq!(Parser::new(&written, None).value().unwrap(), value);
+            }
+        }
+
+        #[test]
+        fn bytes_of_objects_are_read_or_refused(text in "[<>\\[\\]()/ 0-9.R#%\\\\-]{0,40}") {
+            let mut parser = Parser::new(text.as_bytes(), None);
+            if let Ok(value) = parser.value() {
+                let mut written = Vec::new();
+                object(&mut written, &value).unwrap();
+                prop_assert_eq!(Parser::new(&written, None).value().unwrap(), value);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_and_streams_are_refused() {
+        for real in [f64::NAN, f64::INFINITY] {
+            assert!(object(&mut Vec::new(), &Object::Real(real)).is_err());
+        }
+        let stream = Object::Stream(Stream { dictionary: Dictionary::new(), start: 0 });
+        assert!(object(&mut Vec::new(), &stream).is_err());
+    }
+}

@@ -14,14 +14,14 @@ pub const MAX_ENTRIES: usize = 1_000_000;
 /// Highest number of an object. Source: ISO 32000-1:2008, annex C.
 pub const MAX_NUMBER: u32 = 8_388_607;
 
-/// Most values in a trailer, and most bytes of its strings and names.
-const MAX_TRAILER: usize = 1_000;
+/// Largest trailer, by what it takes in memory.
+const MAX_TRAILER: usize = 32 * 1024;
 
 /// Entries that are read at a time.
 const CHUNK: usize = 3_000;
 
-/// Longest cross-reference stream when decoded.
-const MAX_STREAM: usize = 32 << 20;
+/// Bytes that a cross-reference stream may have behind its entries.
+const SLACK: usize = 1024;
 
 /// Where an object stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,7 @@ enum Step {
     Trailer(Dictionary),
 }
 
+const TOO_MANY: Error = Error::TooLarge("objects");
 const BROKEN: Error = Error::Malformed("cross-reference table broken");
 
 /// Reads the section at an offset with at most `limit` entries. `shift` is added to every offset that the file names.
@@ -141,7 +142,7 @@ fn subsection<R: Read + Seek>(
     let mut number = check_numbers(first, count)?;
     let mut left = usize::try_from(count).map_err(|_| BROKEN)?;
     if left > limit.saturating_sub(rows.len()) {
-        return Err(Error::TooLarge("objects"));
+        return Err(TOO_MANY);
     }
     // Some makers end entries with one byte.
     let long = source.window(at, 20)?.get(18..).is_some_and(|end| end.iter().all(u8::is_ascii_whitespace));
@@ -206,46 +207,72 @@ fn stream<R: Read + Seek>(
     }
     let len = dictionary.integer("Length").and_then(|len| u64::try_from(len).ok()).ok_or(BROKEN)?;
     let end = stream.start.checked_add(len).filter(|end| *end <= source.len()).ok_or(BROKEN)?;
+    if !source.parse(end, |parser| Ok(parser.keyword(b"endstream")))?.0 {
+        return Err(BROKEN);
+    }
     let direct = |key| dictionary.get(key).cloned().unwrap_or(Object::Null);
     let filter = Filter::new(&direct("Filter"), &direct("DecodeParms"))?;
-    let data = filter.decode(source.part(stream.start, len)?, MAX_STREAM)?;
+    let plan = plan(&dictionary, limit)?;
+    let data = filter.decode(source.part(stream.start, len)?, plan.len().saturating_add(SLACK))?;
     source.spend(data.len() as u64)?;
-    let rows = rows(&dictionary, &data, shift, limit)?;
+    let rows = rows(&plan, &data, shift)?;
     let prev = link(&dictionary, "Prev", shift)?;
     Ok(Section { offset, end, kind: XrefKind::Stream, prev, rows, trailer: trimmed(dictionary)? })
 }
 
-/// The entries of a decoded stream.
-fn rows(dictionary: &Dictionary, data: &[u8], shift: u64, limit: usize) -> Result<Vec<Row>, Error> {
+/// Which entries a stream has.
+struct Plan {
+    widths: [usize; 3],
+    /// First number and how many.
+    parts: Vec<(u32, u32)>,
+}
+
+impl Plan {
+    fn row_len(&self) -> usize {
+        self.widths.iter().sum()
+    }
+
+    /// Bytes of all entries.
+    fn len(&self) -> usize {
+        let count: usize = self.parts.iter().filter_map(|(_, count)| usize::try_from(*count).ok()).sum();
+        count.saturating_mul(self.row_len())
+    }
+}
+
+fn plan(dictionary: &Dictionary, limit: usize) -> Result<Plan, Error> {
     let widths = dictionary.get("W").and_then(Object::as_array).ok_or(BROKEN)?;
     let width = |at: usize| match widths.get(at) {
         Some(Object::Integer(width @ 0..=8)) => usize::try_from(*width).map_err(|_| BROKEN),
         _ => Err(BROKEN),
     };
-    let widths = [width(0)?, width(1)?, width(2)?];
-    let row_len: usize = widths.iter().sum();
-    if row_len == 0 {
-        return Err(BROKEN);
-    }
     let size = dictionary.get("Size").cloned().unwrap_or(Object::Null);
     let whole = [Object::Integer(0), size];
     let index = match dictionary.get("Index") {
         None => whole.as_slice(),
         Some(index) => index.as_array().ok_or(BROKEN)?,
     };
-    let mut data = data.chunks_exact(row_len);
-    let mut rows = Vec::new();
+    let mut plan = Plan { widths: [width(0)?, width(1)?, width(2)?], parts: Vec::new() };
+    let mut left = limit;
     for pair in index.chunks(2) {
         let [Object::Integer(first), Object::Integer(count)] = pair else { return Err(BROKEN) };
         let (Ok(first), Ok(count)) = (u64::try_from(*first), u64::try_from(*count)) else {
             return Err(BROKEN);
         };
         let first = check_numbers(first, count)?;
-        for (number, _) in (first..).zip(0..count) {
-            let row = stream_entry(data.next().ok_or(BROKEN)?, widths, number, shift)?;
-            if rows.len() >= limit {
-                return Err(Error::TooLarge("objects"));
-            }
+        let count = u32::try_from(count).map_err(|_| BROKEN)?;
+        left = usize::try_from(count).ok().and_then(|count| left.checked_sub(count)).ok_or(TOO_MANY)?;
+        plan.parts.push((first, count));
+    }
+    if plan.row_len() == 0 { Err(BROKEN) } else { Ok(plan) }
+}
+
+/// The entries of a decoded stream.
+fn rows(plan: &Plan, data: &[u8], shift: u64) -> Result<Vec<Row>, Error> {
+    let mut data = data.chunks_exact(plan.row_len());
+    let mut rows = Vec::with_capacity(data.len());
+    for &(first, count) in &plan.parts {
+        for number in first..first.saturating_add(count) {
+            let row = stream_entry(data.next().ok_or(BROKEN)?, plan.widths, number, shift)?;
             if number > 0 {
                 rows.push(row);
             }
@@ -293,16 +320,5 @@ fn trimmed(mut trailer: Dictionary) -> Result<Dictionary, Error> {
     for key in ["Type", "W", "Index", "Filter", "DecodeParms", "Length", "Prev", "XRefStm"] {
         trailer.remove(key);
     }
-    let object = Object::Dictionary(trailer);
-    let mut text = Vec::new();
-    super::write::object(&mut text, &object)?;
-    match object {
-        Object::Dictionary(trailer) if object_is_small(&trailer, &text) => Ok(trailer),
-        _ => Err(Error::TooLarge("trailer")),
-    }
-}
-
-fn object_is_small(trailer: &Dictionary, text: &[u8]) -> bool {
-    let values: usize = trailer.iter().map(|(_, value)| value.count()).sum();
-    values <= MAX_TRAILER && text.len() <= 16 * MAX_TRAILER
+    if trailer.weight() > MAX_TRAILER { Err(Error::TooLarge("trailer")) } else { Ok(trailer) }
 }

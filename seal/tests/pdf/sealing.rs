@@ -211,6 +211,21 @@ fn an_empty_field_is_filled_where_it_is() {
 }
 
 #[test]
+fn a_widget_is_on_the_page_that_shows_it_whatever_it_says() {
+    let mut body = Body::new(3);
+    body.set(1, "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[9 0 R]>>>>");
+    body.set(9, "<</FT/Sig/T(a)/Kids[10 0 R 11 0 R 12 0 R]>>");
+    for widget in [10, 11, 12] {
+        body.set(widget, "<</Parent 9 0 R/Rect[0 0 9 9]/P 4 0 R>>");
+    }
+    body.set(4, &leaf("/Annots[10 0 R]")).set(6, &leaf("/Annots[11 0 R]"));
+    let file = body.write(Form::Table);
+    let fields = open(&file).unwrap().signature_fields(0).unwrap();
+    let pages: Vec<_> = fields[0].widgets.iter().map(|widget| (widget.page, widget.area.is_some())).collect();
+    assert_eq!(pages, [(Some(0), true), (Some(2), true), (None, false)]);
+}
+
+#[test]
 fn widgets_that_show_the_same_share_their_form_and_all_share_the_picture() {
     let stamps: Vec<Stamp> = (0..50).map(stamp).collect();
     let (signed, field) = sealed(&Body::new(50).write(Form::Table), &seen(stamps));
