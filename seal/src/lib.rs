@@ -22,4 +22,6 @@ pub mod report;
 pub mod ses;
 pub mod text;
 
+mod composite;
+
 pub use error::Error;

@@ -9,7 +9,7 @@ use seal::preview::scene::{
 };
 use seal::preview::{Fallback, Png};
 
-use crate::font::squares;
+use crate::font::{font, squares};
 use crate::preview::{decode, is_red};
 
 const RED: Color = Color([255, 0, 0, 255]);
@@ -314,6 +314,21 @@ fn a_scene_is_bounded() {
     let paints =
         vec![filled(vec![Segment::Move(0.0, 0.0), Segment::Line(1e9, 0.0), Segment::Line(0.0, 1e9)]); 3];
     assert!(draw(&Scene { size, items: paints }, RESOLUTION, &Fallback::none()).is_ok());
+}
+
+#[test]
+fn fonts_of_endless_glyphs_are_refused() {
+    let of = |font: Vec<u8>, id| {
+        let glyph = Glyph { x: 30.0, y: 50.0, id: Some(id), character: None };
+        render(vec![text(Some(font), vec![glyph])], &Fallback::none())
+    };
+    is_red(&decode(&of(font(&['甲'], &[vec![1, 1]]), 2).unwrap()), [30, 30, 50, 50]);
+    // Each of the glyphs is made of the one before it three times.
+    let powers: Vec<Vec<u16>> = (1..=12).map(|before| vec![before; 3]).collect();
+    let refused = Err(Error::TooLarge("glyphs of which one glyph is made"));
+    assert_eq!(of(font(&['甲'], &powers), 1), refused);
+    assert_eq!(of(font(&['甲'], &[vec![3], vec![2]]), 1), refused);
+    assert_eq!(Fallback::font(font(&['甲'], &powers)).map(|_| ()), refused.clone().map(|_| ()));
 }
 
 #[test]

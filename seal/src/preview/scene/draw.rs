@@ -146,6 +146,9 @@ impl<'a> Canvas<'a> {
     }
 
     fn text(&mut self, text: &'a Text, place: Matrix, opacity: f32) -> Result<(), Error> {
+        if let Some(font) = &text.font {
+            self.glyphs.check(font)?;
+        }
         for glyph in &text.glyphs {
             self.paint(0)?;
             let Some(outline) = self.glyphs.outline(text.font.as_ref(), glyph) else { continue };

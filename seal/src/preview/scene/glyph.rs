@@ -1,6 +1,6 @@
 //! Outlines of glyphs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ use skrifa::{GlyphId, MetadataProvider};
 use tiny_skia::PathBuilder;
 
 use super::Glyph;
+use crate::composite;
+use crate::error::Error;
 use crate::preview::Fallback;
 
 /// Outlines by font, the one that stands in being none, and number.
@@ -20,6 +22,8 @@ type Outlines = HashMap<(Option<usize>, u32), Option<Rc<tiny_skia::Path>>>;
 pub(super) struct Glyphs<'a> {
     fallback: Option<FontRef<'a>>,
     known: Outlines,
+    /// Fonts that may be drawn, by their place in memory.
+    checked: HashSet<usize>,
 }
 
 /// An outline in units of the font, upwards.
@@ -31,7 +35,15 @@ pub(super) struct Outline {
 impl<'a> Glyphs<'a> {
     pub(super) fn new(fallback: &'a Fallback) -> Self {
         let fallback = fallback.bytes().and_then(|bytes| FontRef::from_index(bytes, 0).ok());
-        Self { fallback, known: HashMap::new() }
+        Self { fallback, known: HashMap::new(), checked: HashSet::new() }
+    }
+
+    /// Looks at a font before its glyphs are drawn.
+    pub(super) fn check(&mut self, font: &Arc<[u8]>) -> Result<(), Error> {
+        if self.checked.insert(font.as_ptr().addr()) {
+            composite::check(font)?;
+        }
+        Ok(())
     }
 
     /// The outline of a glyph, if it is not empty and in one of the fonts.
