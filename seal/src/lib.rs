@@ -32,4 +32,6 @@ pub mod text;
 mod time;
 pub mod verify;
 
+mod composite;
+
 pub use error::Error;

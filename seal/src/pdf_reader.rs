@@ -18,6 +18,7 @@ use hayro_interpret::hayro_syntax::{LoadPdfError, Pdf, PdfData};
 pub(crate) use work::check;
 pub use work::{MAX_PICTURE, MAX_WORK};
 
+use crate::composite;
 use crate::error::Error;
 use crate::geometry::{POINTS_PER_MM, Size};
 
@@ -59,6 +60,11 @@ pub(crate) fn open(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Pd
         for object in pdf.objects() {
             if let Object::Stream(stream) = object {
                 inflate::filters(&stream)?;
+                if inflate::is_font(&stream)
+                    && let Ok(font) = stream.decoded_data()
+                {
+                    composite::check(&font)?;
+                }
             }
         }
         Ok(pdf)

@@ -5,6 +5,7 @@
 mod fallback;
 mod pdf;
 mod png;
+pub mod scene;
 
 pub use fallback::Fallback;
 pub use pdf::{MAX_PAGE_WORK, pdf};

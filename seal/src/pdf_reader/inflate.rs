@@ -94,6 +94,19 @@ pub(super) fn filters(stream: &Stream<'_>) -> Result<(), Error> {
     }
 }
 
+/// Whether a stream begins as files of TrueType and OpenType do.
+pub(super) fn is_font(stream: &Stream<'_>) -> bool {
+    let raw = stream.raw_data();
+    let mut first = Vec::new();
+    match stream.filters().as_slice() {
+        [] => first.extend(raw.iter().take(4)),
+        [Filter::FlateDecode] => _ = inflate(&raw, 4, &mut first),
+        // Whatever else it is, it is short.
+        _ => first.extend(stream.decoded_data().iter().flat_map(|data| data.iter().take(4))),
+    }
+    matches!(first.get(..4), Some([0, 1, 0, 0] | b"true" | b"OTTO" | b"ttcf" | b"typ1"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;

@@ -6,6 +6,7 @@ use hayro_interpret::FontResolverFn;
 use hayro_interpret::font::{FontData, FontQuery};
 use skrifa::raw::FontRef;
 
+use crate::composite;
 use crate::error::Error;
 
 /// The font for wide characters that a document names but does not contain.
@@ -24,9 +25,10 @@ impl Fallback {
     /// This font, TrueType or OpenType, whose characters are found through its map of Unicode.
     ///
     /// # Errors
-    /// [`Error::Malformed`]: not such a font.
+    /// [`Error::Malformed`]: not such a font; [`Error::TooLarge`]: one with glyphs of very many glyphs.
     pub fn font(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self, Error> {
         FontRef::new(bytes.as_ref()).map_err(|_| Error::Malformed("a font of OpenType"))?;
+        composite::check(bytes.as_ref())?;
         Ok(Self(Some(Arc::new(bytes))))
     }
 

@@ -8,6 +8,7 @@ use seal::Error;
 use seal::pdf_text::PdfText;
 use seal::text::Character;
 
+use crate::font::font;
 use crate::generator::{A4, Document, Look, one, wide};
 
 fn read(pdf: Vec<u8>) -> Result<Vec<Vec<Character>>, Error> {
@@ -213,6 +214,30 @@ fn what_becomes_long_is_refused() {
     document.stream("/Filter /LZWDecode", &[0x80; (1 << 20) + 1]);
     document.page(&A4, "");
     assert_eq!(read(document.bytes()), Err(Error::Unsupported("a long stream in filters of old")));
+}
+
+#[test]
+fn fonts_of_endless_glyphs_are_refused() {
+    let powers: Vec<Vec<u16>> = (1..=12).map(|before| vec![before; 3]).collect();
+    let font = font(&['甲'], &powers);
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&font).unwrap();
+    let compressed = encoder.finish().unwrap();
+    let in_letters = hex::encode(&font) + ">";
+    for (entries, data) in [
+        ("", font.as_slice()),
+        ("/Filter /FlateDecode", &compressed),
+        ("/Filter /ASCIIHexDecode", in_letters.as_bytes()),
+    ] {
+        let mut document = Document::new();
+        document.stream(entries, data);
+        document.page(&A4, "");
+        assert_eq!(
+            read(document.bytes()),
+            Err(Error::TooLarge("glyphs of which one glyph is made")),
+            "{entries}"
+        );
+    }
 }
 
 #[test]

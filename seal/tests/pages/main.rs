@@ -6,4 +6,5 @@ mod generator;
 mod hostile;
 mod preview;
 mod samples;
+mod scene;
 mod text;

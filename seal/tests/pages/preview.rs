@@ -29,7 +29,7 @@ fn colour(image: &RgbImage, [left, top, right, bottom]: [u32; 4]) -> [u8; 3] {
 }
 
 /// A red rectangle with these edges on white.
-fn is_red(image: &RgbImage, edges: [u32; 4]) {
+pub(crate) fn is_red(image: &RgbImage, edges: [u32; 4]) {
     let [left, top, right, bottom] = edges;
     assert_eq!(colour(image, edges), RED);
     let red = |x: u32, y: u32| image.get_pixel(x, y).0 != WHITE;
