@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{Cursor, Read as _},
+    io::{Cursor, Read as _, Write as _},
     path::Path,
 };
 
@@ -29,8 +29,11 @@ impl World {
         let config = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("public_listen = \"{address}\"\n{config}")).unwrap();
         let base = format!("http://{address}");
-        let init = ["ca", "init", "demo", "--label", "测试单位", "--subject", "C=CN", "--subject", "CN=Example CA"];
-        succeeded(&folder.admin(&[&init[..], &["--base-url", &base]].concat()));
+        let init =
+            ["ca", "init", "demo", "--label", "测试单位", "--subject", "C=CN", "--subject", "CN=Example CA"];
+        succeeded(
+            &folder.admin(&[&init[..], &["--base-url", &base, "--policy", "1.2.156.112600.1"]].concat()),
+        );
         let server = folder.start();
         let signer = Signer::new(&folder, "quic");
         let code = folder.enrolment_code();
@@ -90,7 +93,7 @@ impl World {
 }
 
 fn get(url: &str) -> Vec<u8> {
-    use std::{io::Write as _, net::TcpStream};
+    use std::net::TcpStream;
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
@@ -107,22 +110,14 @@ fn changed(package: &[u8], name: &str) -> Vec<u8> {
     let mut to = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for index in 0..from.len() {
         let mut entry = from.by_index(index).unwrap();
-        if entry.is_dir() {
-            continue;
-        }
+        let path = entry.name().unwrap().into_owned();
         let mut content = Vec::new();
         entry.read_to_end(&mut content).unwrap();
-        if entry.name() == name {
+        if path == name {
             content.push(b' ');
         }
-        std::io::Write::write_all(
-            &mut {
-                to.start_file(entry.name(), zip::write::SimpleFileOptions::default()).unwrap();
-                &mut to
-            },
-            &content,
-        )
-        .unwrap();
+        to.start_file(path, zip::write::SimpleFileOptions::default()).unwrap();
+        to.write_all(&content).unwrap();
     }
     to.finish().unwrap().into_inner()
 }
@@ -134,13 +129,20 @@ fn a_tender_is_sealed_by_two_parties_and_judged() {
     let shown = world.signer.json(&["seal", "show", "seal.esl"]);
     assert_eq!((shown["version"].as_u64(), shown["name"].as_str()), (Some(4), Some("测试单位合同专用章")));
     let (report, code) = world.verify("seal.esl", &["--roots", "root.cer"]);
-    assert_eq!((report["format"].as_str(), report["verdict"].as_str(), code), (Some("seal"), Some("valid"), 0));
+    assert_eq!(
+        (report["format"].as_str(), report["verdict"].as_str(), code),
+        (Some("seal"), Some("valid"), 0)
+    );
 
-    for (name, document) in [("tender.pdf", pdf::tender(5)), ("tender.ofd", ofd::tender(5))] {
+    for (name, document) in [("tender.ofd", ofd::tender(5)), ("tender.pdf", pdf::tender(5))] {
         let (stem, extension) = name.split_once('.').unwrap();
         fs::write(world.file(name), &document).unwrap();
         let (report, code) = world.verify(name, &["--roots", "root.cer"]);
-        assert_eq!((report["verdict"].as_str(), code), (Some("indeterminate"), 3), "nothing is signed: {report}");
+        assert_eq!(
+            (report["verdict"].as_str(), code),
+            (Some("indeterminate"), 3),
+            "nothing is signed: {report}"
+        );
 
         // One page, all pages, over the edge and at a keyword, in one signature.
         let holder = "--seal seal.esl --cert holder/sign.pem";

@@ -3,11 +3,13 @@
 //! White paper, no transparency, and always the same bytes for the same page on the same kind of machine.
 
 mod fallback;
+mod ofd;
 mod pdf;
 mod png;
 pub mod scene;
 
 pub use fallback::Fallback;
+pub use ofd::ofd;
 pub use pdf::{MAX_PAGE_WORK, pdf};
 pub use png::Png;
 

@@ -22,8 +22,8 @@ pub(crate) use certificates::{AtServer, CertApply, CertInstall, CertRevoke, Prof
 pub(crate) use envelopes::{Decrypt, Encrypt, Inspect};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
 pub(crate) use seal::{
-    AtArg, DocumentTrust, FormArg, HolderKind, InkArg, Seal, SealCut, SealDraw, SealMake, SealShow, ShapeArg, Stamp,
-    Unstamp,
+    AtArg, DocumentTrust, FormArg, HolderKind, InkArg, Seal, SealCut, SealDraw, SealMake, SealShow, ShapeArg,
+    Stamp, Unstamp,
 };
 pub(crate) use signed::{SignMessage, VerifyMessage};
 

@@ -4,11 +4,7 @@ mod item;
 
 pub(super) use item::with_suffix;
 
-use std::{
-    fs::File,
-    io::Write as _,
-    path::Path,
-};
+use std::{fs::File, io::Write as _, path::Path};
 
 use cosign_client::{
     Error,

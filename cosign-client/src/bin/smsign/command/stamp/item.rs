@@ -157,7 +157,7 @@ pub(super) fn preview(folder: Option<&Path>, item: &Item<'_>) -> Result<(), Fail
     let font = Font::bundled().as_bytes().to_vec();
     let fallback = Fallback::font(font).map_err(|error| bad_file(path, error))?;
     let pages = match format_of(&bytes) {
-        Some(Format::Ofd) => preview::ofd(bytes, &Pages::All, RESOLUTION, &fallback),
+        Some(Format::Ofd) => preview::ofd(std::io::Cursor::new(bytes), &Pages::All, RESOLUTION, &fallback),
         _ => preview::pdf(bytes, &Pages::All, RESOLUTION, &fallback),
     };
     let pages = pages.map_err(|error| bad_file(path, error))?;
