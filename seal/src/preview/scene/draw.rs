@@ -372,3 +372,27 @@ fn halved(pixels: &Pixmap, (wide, high): (bool, bool)) -> Option<Pixmap> {
     }
     Some(smaller)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_drawn_is_counted() {
+        let fallback = Fallback::none();
+        let mut canvas = Canvas {
+            paper: Pixmap::new(10, 10).unwrap(),
+            area: 100,
+            scale: Matrix::IDENTITY,
+            glyphs: Glyphs::new(&fallback),
+            mask: None,
+            painted: 0,
+            segments: 0,
+        };
+        assert_eq!(canvas.paint(MAX_PAINTED - 100), Ok(()));
+        assert_eq!(canvas.paint(0), Err(Error::TooLarge("painting on a page")));
+        let most = usize::try_from(MAX_SEGMENTS).unwrap();
+        assert_eq!(canvas.segment(most), Ok(()));
+        assert_eq!(canvas.segment(1), Err(Error::TooLarge("lines on a page")));
+    }
+}
