@@ -147,6 +147,7 @@ impl<R: Read + Seek> Document<R> {
     /// # Errors
     /// As [`Document::object`].
     pub fn object_at(&mut self, revision: usize, id: Reference) -> Result<Object, Error> {
+        self.source.spend(0)?;
         let Some(&entry) = self.entry(revision, id.number) else { return Ok(Object::Null) };
         if entry.generation != id.generation {
             return Ok(Object::Null);

@@ -9,8 +9,12 @@ use super::parser::Parser;
 /// Longest object, the bytes of streams not counted.
 pub const MAX_OBJECT_LEN: usize = 8 << 20;
 
-/// Most bytes that are looked at in all while a document is open: what a file makes work by naming the same thing often.
+/// Most bytes that are looked at in all while a document is open, streams that are only passed on not counted: what a file
+/// makes work by naming the same thing often.
 pub const MAX_WORK: u64 = 1 << 30;
+
+/// What looking at something costs at least, in bytes.
+const LEAST_WORK: u64 = 64;
 
 /// Fewest bytes that are read at a time.
 const READ_AHEAD: usize = 16 * 1024;
@@ -87,9 +91,9 @@ impl<R: Read + Seek> Source<R> {
         }
     }
 
-    /// Counts bytes that were looked at.
+    /// Counts bytes that are looked at.
     pub(super) const fn spend(&mut self, bytes: u64) -> Result<(), Error> {
-        self.work = self.work.saturating_add(bytes);
+        self.work = self.work.saturating_add(bytes).saturating_add(LEAST_WORK);
         if self.work > MAX_WORK { Err(Error::TooLarge("work that a document makes")) } else { Ok(()) }
     }
 
@@ -128,7 +132,7 @@ mod tests {
         assert_eq!(result.unwrap_err(), Error::TooLarge("length of an object"));
         let mut source = Source::new(Cursor::new(b"(ab)")).unwrap();
         assert_eq!(source.parse(0, |parser| parser.value()).unwrap().1, 4);
-        assert!(source.spend(MAX_WORK - 4).is_ok());
+        assert!(source.spend(MAX_WORK - 4 - 2 * LEAST_WORK).is_ok());
         assert!(matches!(source.parse(0, |parser| parser.value()), Err(Error::TooLarge(_))));
     }
 }
