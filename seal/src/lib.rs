@@ -5,12 +5,14 @@
 //! key may be in a file, in a security module or shared by two parties.
 //!
 //! * [`ses`]: the electronic seal and the sealed data of GB/T 38540-2020 and GM/T 0031, as bytes.
+//! * [`pdf`]: PDF files, read revision by revision and sealed by appending.
 //! * [`place`]: where the stamps of a seal go.
 //! * [`report`]: what verification found.
 #![forbid(unsafe_code)]
 
 pub mod error;
 pub mod geometry;
+pub mod pdf;
 pub mod place;
 pub mod report;
 pub mod ses;

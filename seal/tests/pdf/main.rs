@@ -1,0 +1,3 @@
+//! PDF files through the public API.
+
+mod samples;
