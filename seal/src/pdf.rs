@@ -5,6 +5,7 @@
 //! to everybody.
 //!
 //! * [`Document`] reads.
+//! * [`signatures`] finds what signatures cover and what came later.
 //!
 //! Source: ISO 32000-2:2020.
 
@@ -17,6 +18,7 @@ mod pages;
 mod parser;
 mod revisions;
 mod source;
+mod verify;
 mod write;
 mod xref;
 
@@ -28,5 +30,6 @@ pub use pages::{MAX_PAGES, Page};
 pub use parser::{MAX_DEPTH, MAX_VALUES};
 pub use revisions::MAX_REVISIONS;
 pub use source::{MAX_OBJECT_LEN, MAX_WORK};
+pub use verify::{Found, Lock, MAX_REACHED, digest, signatures, warnings};
 pub use write::object as write_object;
 pub use xref::{MAX_ENTRIES, MAX_NUMBER, Slot, XrefKind};
