@@ -13,7 +13,7 @@ use crate::pdf;
 use crate::pdf_text::PdfText;
 use crate::picture::Picture;
 use crate::place::{Finder, Hit, Place, stamps};
-use crate::report::{Code, Format, Kind, Report, SignatureReport};
+use crate::report::{Code, Format, Report, SignatureReport};
 use crate::ses::{ElectronicSeal, PictureData};
 use crate::sign::{Form, Order, UnsignedValue};
 use crate::verify::{Judging, Terms};
@@ -384,6 +384,22 @@ fn verify_ofd<R: Read + Seek>(document: &mut ofd::Document<R>, terms: &Terms<'_>
 }
 
 fn verify_pdf<R: Read + Seek>(document: &mut pdf::Document<R>, terms: &Terms<'_>) -> Result<Report, Error> {
-    let _ = (document, terms, Kind::PdfSeal);
-    Ok(Report::new(Format::Pdf))
+    let mut report = Report::new(Format::Pdf);
+    report.warnings = pdf::warnings(document)?;
+    for found in pdf::signatures(document)? {
+        let mut one = SignatureReport::new(found.field.clone(), found.kind);
+        for reason in found.reasons.iter().chain(&found.notes) {
+            one.add(reason.code, &reason.detail);
+        }
+        one.stamps.clone_from(&found.stamps);
+        let mut judging = Judging::start(&mut one, &found.value);
+        match pdf::digest(document, &found, |piece| judging.update(piece)) {
+            Ok(()) => judging.finish(&mut one, found.claimed_time, terms),
+            Err(error @ Error::Io(_)) => return Err(error),
+            // What is covered cannot be read, which is among the reasons.
+            Err(error) => one.add(Code::Coverage, error),
+        }
+        report.signatures.push(one);
+    }
+    Ok(report)
 }

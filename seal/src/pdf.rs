@@ -6,6 +6,7 @@
 //!
 //! * [`Document`] reads. [`Document::prepare`] makes what is appended to sign; [`Prepared`] gives what is to be signed and
 //!   takes the value. [`Document::append_dss`] appends evidence, [`Document::truncate_last`] takes a signature back.
+//! * [`signatures`] finds what signatures cover and what came later.
 //!
 //! Source: ISO 32000-2:2020.
 
@@ -25,6 +26,7 @@ mod prepared;
 mod revisions;
 mod source;
 mod update;
+mod verify;
 mod withdraw;
 mod write;
 mod xref;
@@ -42,5 +44,6 @@ pub use prepare::{Flavour, MAX_VALUE_LEN, Request};
 pub use prepared::Prepared;
 pub use revisions::MAX_REVISIONS;
 pub use source::{MAX_OBJECT_LEN, MAX_WORK};
+pub use verify::{Found, MAX_REACHED, digest, signatures, warnings};
 pub use write::object as write_object;
 pub use xref::{MAX_ENTRIES, MAX_NUMBER, Slot, XrefKind};

@@ -312,6 +312,20 @@ impl<R: Read + Seek> Document<R> {
         }
     }
 
+    /// Where an object stands that has an offset of its own: from there to behind its value or the bytes of its stream.
+    pub(super) fn extent(&mut self, entry: &Entry) -> Result<Option<Range<u64>>, Error> {
+        let Slot::At(offset) = entry.slot else { return Ok(None) };
+        let ((found, object), len) = self.source.parse(offset, |parser| parser.indirect())?;
+        if found != entry.id() {
+            return Err(Error::Malformed("cross-reference table broken"));
+        }
+        let end = match &object {
+            Object::Stream(stream) => self.stream_span(entry.revision(), stream)?.end,
+            _ => offset.saturating_add(len),
+        };
+        Ok(Some(offset..end))
+    }
+
     fn plain(&mut self, offset: u64, id: Reference) -> Result<Object, Error> {
         let ((found, object), _) = self.source.parse(offset, |parser| parser.indirect())?;
         if found == id { Ok(object) } else { Err(Error::Malformed("cross-reference table broken")) }

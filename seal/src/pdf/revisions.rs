@@ -104,6 +104,7 @@ fn assemble<R: Read + Seek>(
         check_unique(&rows)?;
         let is_front = linearized && index == 1;
         if is_front {
+            // What is appended names this one.
             if let Some(revision) = revisions.last_mut() {
                 (revision.xref, revision.kind, revision.trailer) = (offset, kind, trailer);
             }
