@@ -18,17 +18,17 @@ mod text;
 mod xml;
 
 pub use content::{
-    Color, Common, Drawing, Glyph, GlyphMap, Image, Layer, LayerKind, MAX_OBJECTS, Object, PageContent,
-    PathObject, Run, Segment, Text,
+    Color, Common, Drawing, Glyph, GlyphMap, Image, Layer, LayerKind, MAX_CLIPS, MAX_OBJECT_XML, MAX_OBJECTS,
+    Object, PageContent, PathObject, Run, Segment, Text,
 };
 pub use integrity::Integrity;
 pub use matrix::Matrix;
 pub use package::{
     FREE_LEN, Hash, MAX_ENTRIES, MAX_FILE, MAX_NAME, MAX_PACKAGE, MAX_RATIO, MAX_TOTAL, Package,
 };
-pub use read::{Document, MAX_BODIES, MAX_PAGES, Page};
+pub use read::{Document, MAX_BODIES, MAX_PAGES, Page, SPARE_XML};
 pub use remove::remove_last;
-pub use resources::{DrawParam, Font, Resources};
+pub use resources::{DrawParam, Font, MAX_LISTS, Resources};
 pub use seal::{Prepared, Protect, Provider, Request, prepare};
 pub use signature::{
     CheckMethod, Kind, MAX_REFERENCES, MAX_SIGNATURE_FILES, MAX_SIGNATURE_XML, MAX_SIGNATURES, MAX_VALUE,

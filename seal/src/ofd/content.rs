@@ -10,6 +10,8 @@ pub use path::Segment;
 pub(crate) use text::advance;
 pub use text::{Glyph, GlyphMap, Run, Text};
 
+use std::sync::Arc;
+
 use super::matrix::{Matrix, number};
 use super::read::rect;
 use super::resources::{DrawParam, Resources};
@@ -18,7 +20,11 @@ use crate::error::Error;
 use crate::geometry::Rect;
 
 /// Most objects of a page.
-pub const MAX_OBJECTS: usize = 500_000;
+pub const MAX_OBJECTS: usize = 200_000;
+/// Most bytes of XML that describe the objects of a page. What is drawn several times counts each time.
+pub const MAX_OBJECT_XML: usize = 16 << 20;
+/// Most paths that an object is cut off with.
+pub const MAX_CLIPS: usize = 16;
 /// Most composite units inside of each other.
 const MAX_COMPOSITES: usize = 8;
 /// Width of lines if nothing gives one, in millimetres.
@@ -93,7 +99,7 @@ pub struct Common {
     /// From 0, not to be seen, to 255.
     pub alpha: u8,
     /// The object shows in each of these areas only: a path and the map from its coordinates to the page.
-    pub clips: Vec<(Matrix, Vec<Segment>)>,
+    pub clips: Vec<(Matrix, Arc<[Segment]>)>,
 }
 
 /// How lines and areas are painted.
@@ -154,7 +160,7 @@ pub struct Image {
 struct Inherited {
     frame: Matrix,
     alpha: u8,
-    clips: Vec<(Matrix, Vec<Segment>)>,
+    clips: Vec<(Matrix, Arc<[Segment]>)>,
     param: DrawParam,
     composites: usize,
 }
@@ -164,11 +170,13 @@ pub(crate) struct Builder {
     area: Rect,
     layers: Vec<Layer>,
     count: usize,
+    /// How many more bytes of XML may be looked at.
+    left: usize,
 }
 
 impl Builder {
     pub(crate) const fn new(area: Rect) -> Self {
-        Self { area, layers: Vec::new(), count: 0 }
+        Self { area, layers: Vec::new(), count: 0, left: MAX_OBJECT_XML }
     }
 
     pub(crate) fn template(
@@ -234,10 +242,14 @@ impl Builder {
             if element.attribute("Visible") == Some("false") {
                 continue;
             }
+            if matches!(element.name(), "TextObject" | "PathObject" | "ImageObject" | "CompositeObject") {
+                let left = self.left.checked_sub(element.weight());
+                self.left = left.ok_or(Error::TooLarge("ofd: what is drawn on a page"))?;
+            }
             match element.name() {
                 "PageBlock" => self.objects(element, resources, inherited, out)?,
                 "TextObject" => {
-                    let common = common(element, inherited);
+                    let common = common(element, inherited)?;
                     let drawing = drawing(element, resources, inherited, (false, true));
                     out.push(Object::Text(text::text(element, common, drawing)));
                 }
@@ -245,7 +257,7 @@ impl Builder {
                     let data = element.first("AbbreviatedData").map_or("", |data| &data.text);
                     let dashes = element.attribute("DashPattern").unwrap_or_default();
                     out.push(Object::Path(PathObject {
-                        common: common(element, inherited),
+                        common: common(element, inherited)?,
                         segments: path::parse(data),
                         drawing: drawing(element, resources, inherited, (true, false)),
                         even_odd: element.attribute("Rule") == Some("Even-Odd"),
@@ -262,7 +274,7 @@ impl Builder {
                         element.attribute("ImageMask").and_then(|id| resources.images.get(id)).cloned();
                     let file = resources.images.get(&resource).cloned();
                     out.push(Object::Image(Image {
-                        common: common(element, inherited),
+                        common: common(element, inherited)?,
                         resource,
                         file,
                         mask,
@@ -273,7 +285,7 @@ impl Builder {
                     if let Some(content) = unit.and_then(|unit| unit.first("Content"))
                         && inherited.composites < MAX_COMPOSITES
                     {
-                        let Common { matrix, alpha, clips, .. } = common(element, inherited);
+                        let Common { matrix, alpha, clips, .. } = common(element, inherited)?;
                         let composites = inherited.composites + 1;
                         let param = inherited.param.clone();
                         let inside = Inherited { frame: matrix, alpha, clips, param, composites };
@@ -287,7 +299,7 @@ impl Builder {
     }
 }
 
-fn common(element: &Element, inherited: &Inherited) -> Common {
+fn common(element: &Element, inherited: &Inherited) -> Result<Common, Error> {
     let nothing = Rect { x: 0.0, y: 0.0, width: 0.0, height: 0.0 };
     let boundary = element.attribute("Boundary").and_then(rect).unwrap_or(nothing);
     let own = element.attribute("CTM").and_then(Matrix::parse).unwrap_or(Matrix::IDENTITY);
@@ -301,16 +313,19 @@ fn common(element: &Element, inherited: &Inherited) -> Common {
             let at = path.attribute("Boundary").and_then(rect).unwrap_or(nothing);
             let inner = inner.then(&Matrix::translation(at.x, at.y));
             let data = path.first("AbbreviatedData").map_or("", |data| &data.text);
-            clips.push((inner.then(&matrix).then(&placed), path::parse(data)));
+            if clips.len() >= MAX_CLIPS {
+                return Err(Error::TooLarge("ofd: paths that cut an object off"));
+            }
+            clips.push((inner.then(&matrix).then(&placed), path::parse(data).into()));
         }
     }
-    Common {
+    Ok(Common {
         matrix: own.then(&placed),
         boundary,
         frame: inherited.frame,
         alpha: byte(f64::from(alpha) * f64::from(inherited.alpha) / 255.0),
         clips,
-    }
+    })
 }
 
 /// How an object is painted: what it says itself, then what its drawing parameter says, then that of its layer.

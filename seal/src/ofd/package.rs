@@ -114,6 +114,11 @@ impl<R: Read + Seek> Package<R> {
         self.entries.iter().filter(|entry| !entry.is_directory()).map(|entry| entry.path.as_str())
     }
 
+    /// The length of all files in bytes, unpacked.
+    pub(crate) fn total(&self) -> u64 {
+        self.entries.iter().fold(0, |sum: u64, entry| sum.saturating_add(entry.len))
+    }
+
     /// Whether there is such a file. Case counts.
     #[must_use]
     pub fn contains(&self, path: &str) -> bool {

@@ -14,6 +14,7 @@ impl<R: Read + Seek> Document<R> {
     /// pages, templates, resources, annotations, attachments. Resources that belong to one page or template only if these
     /// are to be read.
     pub(crate) fn parts(&mut self, read_pages: bool) -> Result<HashSet<String>, Error> {
+        self.refill();
         let mut parts = HashSet::from([ROOT.to_owned()]);
         for page in self.page_list().to_vec() {
             if read_pages && self.package.contains(&page.path) {
@@ -31,7 +32,7 @@ impl<R: Read + Seek> Document<R> {
                 }
                 parts.insert(path);
             }
-            parts.extend(self.resources(index)?.files.iter().cloned());
+            parts.extend(self.shared(index)?.files.iter().cloned());
             for (list, item, place) in [
                 ("Annotations", "Page", "FileLoc"),
                 ("Attachments", "Attachment", "FileLoc"),
@@ -63,7 +64,7 @@ impl<R: Read + Seek> Document<R> {
     ) -> Result<(), Error> {
         let mut loader = Loader::default();
         for list in tree.all("PageRes") {
-            loader.add(&mut self.package, path, &list.text)?;
+            loader.add(&mut self.package, &mut self.budget, path, &list.text)?;
         }
         parts.extend(loader.finish().files);
         Ok(())

@@ -20,6 +20,10 @@ pub const MAX_BODIES: usize = 100;
 /// Most pages.
 pub const MAX_PAGES: usize = 20_000;
 
+/// How many bytes of XML are read for one question about a document, next to twice the length of all its files: a file that
+/// many pages name is read for each of them.
+pub const SPARE_XML: u64 = 512 << 20;
+
 /// The file where everything begins.
 pub(crate) const ROOT: &str = "/OFD.xml";
 /// What a page is if nothing says how large it is: A4. Width and height in millimetres.
@@ -33,6 +37,7 @@ pub struct Document<R> {
     pages: Vec<Page>,
     deviations: Vec<String>,
     other_namespace: bool,
+    pub(crate) budget: u64,
     resources: HashMap<usize, Arc<Resources>>,
     /// The template that was read last: mostly, every page has the same one.
     template: Option<(String, Arc<Element>)>,
@@ -76,9 +81,11 @@ impl<R: Read + Seek> Document<R> {
             bodies: Vec::new(),
             pages: Vec::new(),
             other_namespace: false,
+            budget: 0,
             resources: HashMap::new(),
             template: None,
         };
+        document.refill();
         if !document.package.contains(ROOT) {
             return Err(Error::Malformed("ofd: there is no OFD.xml"));
         }
@@ -156,6 +163,11 @@ impl<R: Read + Seek> Document<R> {
     /// [`Error::Unusable`]: there is no such page; [`Error::Malformed`]: it cannot be read; [`Error::TooLarge`];
     /// [`Error::Io`].
     pub fn content(&mut self, page: usize) -> Result<PageContent, Error> {
+        self.refill();
+        self.drawn(page)
+    }
+
+    fn drawn(&mut self, page: usize) -> Result<PageContent, Error> {
         let page = self.pages.get(page).ok_or(Error::Unusable("there is no such page"))?.clone();
         let tree = self.page_tree(&page.path)?;
         let body = self.bodies.get(page.body).ok_or(Error::Unusable("there is no such page"))?;
@@ -183,6 +195,11 @@ impl<R: Read + Seek> Document<R> {
     /// # Errors
     /// As [`Document::content`].
     pub fn resources(&mut self, body: usize) -> Result<Arc<Resources>, Error> {
+        self.refill();
+        self.shared(body)
+    }
+
+    pub(crate) fn shared(&mut self, body: usize) -> Result<Arc<Resources>, Error> {
         if let Some(resources) = self.resources.get(&body) {
             return Ok(Arc::clone(resources));
         }
@@ -193,7 +210,7 @@ impl<R: Read + Seek> Document<R> {
             for list in
                 common.children.iter().filter(|child| matches!(child.name(), "PublicRes" | "DocumentRes"))
             {
-                loader.add(&mut self.package, &path, &list.text)?;
+                loader.add(&mut self.package, &mut self.budget, &path, &list.text)?;
             }
         }
         let resources = Arc::new(loader.finish());
@@ -212,20 +229,25 @@ impl<R: Read + Seek> Document<R> {
 
     /// Those of the body with those of the page, which come first.
     fn resources_of(&mut self, body: usize, path: &str, tree: &Element) -> Result<Arc<Resources>, Error> {
-        let shared = self.resources(body)?;
+        let shared = self.shared(body)?;
         if tree.first("PageRes").is_none() {
             return Ok(shared);
         }
         let mut loader = Loader::default();
         for list in tree.all("PageRes") {
-            loader.add(&mut self.package, path, &list.text)?;
+            loader.add(&mut self.package, &mut self.budget, path, &list.text)?;
         }
         Ok(Arc::new(loader.finish().over(&shared)))
     }
 
+    /// Begins another question about the document.
+    pub(crate) fn refill(&mut self) {
+        self.budget = SPARE_XML.saturating_add(self.package.total().saturating_mul(2));
+    }
+
     /// A file as a tree.
     pub(crate) fn tree(&mut self, path: &str) -> Result<Tree, Error> {
-        let tree = xml::parse(&self.package.read(path, MAX_XML)?)?;
+        let tree = read_xml(&mut self.package, &mut self.budget, path)?;
         if !tree.standard && !self.other_namespace {
             // Mostly it is so in every file; one note is enough.
             self.other_namespace = true;
@@ -242,6 +264,7 @@ impl<R: Read + Seek> Document<R> {
 
 impl<R: Read + Seek> Finder for Document<R> {
     fn pages(&mut self) -> Result<Vec<Size>, Error> {
+        self.refill();
         let mut sizes = Vec::with_capacity(self.pages.len());
         for page in self.pages.clone() {
             let default = self.bodies.get(page.body).map_or(DEFAULT_BOX, |body| body.area);
@@ -252,13 +275,27 @@ impl<R: Read + Seek> Finder for Document<R> {
     }
 
     fn find(&mut self, text: &str) -> Result<Vec<Hit>, Error> {
+        self.refill();
         let mut hits = Vec::new();
         for page in 0..self.pages.len() {
-            let content = self.content(page)?;
+            let content = self.drawn(page)?;
             hits.extend(text::find(&content, text).into_iter().map(|area| Hit { page, area }));
         }
         Ok(hits)
     }
+}
+
+/// Reads and parses a file, and takes its length off the budget.
+pub(crate) fn read_xml<R: Read + Seek>(
+    package: &mut Package<R>,
+    budget: &mut u64,
+    path: &str,
+) -> Result<Tree, Error> {
+    let bytes = package.read(path, MAX_XML)?;
+    *budget = budget
+        .checked_sub(bytes.len() as u64)
+        .ok_or(Error::TooLarge("ofd: XML that is read again and again"))?;
+    xml::parse(&bytes)
 }
 
 /// The physical box of a page, or that of its document.
@@ -276,4 +313,53 @@ pub(crate) fn rect(text: &str) -> Option<Rect> {
     let numbers: [f64; 4] = numbers(text, 4)?.try_into().ok()?;
     let [x, y, width, height] = numbers;
     (width >= 0.0 && height >= 0.0).then_some(Rect { x, y, width, height })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use pki::Time;
+
+    use super::super::package::Writer;
+    use super::*;
+
+    #[test]
+    fn a_file_that_every_page_names_is_not_read_for_ever() {
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes, Time::from_unix(0).expect("a time"));
+        let pages = "<Page ID='1' BaseLoc='P.xml'/>".repeat(10);
+        let page = "<Page><Template TemplateID='2'/><PageRes>R.xml</PageRes></Page>";
+        let common =
+            "<CommonData><TemplatePage ID='2' BaseLoc='T.xml'/><PublicRes>R.xml</PublicRes></CommonData>";
+        for (path, content) in [
+            ("/OFD.xml", "<OFD><DocBody><DocRoot>D.xml</DocRoot></DocBody></OFD>"),
+            ("/D.xml", &format!("<Document>{common}<Pages>{pages}</Pages></Document>")),
+            ("/P.xml", page),
+            ("/T.xml", "<Page/>"),
+            ("/R.xml", "<Res/>"),
+        ] {
+            writer.add(path, content.as_bytes()).expect("in memory");
+        }
+        writer.finish().expect("in memory");
+        let mut document = Document::open(Cursor::new(&*bytes)).expect("a document");
+        let again = Some(Error::TooLarge("ofd: XML that is read again and again"));
+        // The page, its template, its resources, and those of the document.
+        let all = page.len() + 7 + 6 + 6;
+        for (budget, expected) in [(all, None), (page.len() + 6 - 1, again), (page.len() - 1, again)] {
+            document.budget = budget as u64;
+            assert_eq!(document.drawn(0).err(), expected, "{budget}");
+        }
+        // Each question has a budget of its own.
+        for _ in 0..3 {
+            document.budget = 0;
+            assert_eq!(document.find("x"), Ok(Vec::new()));
+            document.budget = 0;
+            assert_eq!(document.pages().map(|pages| pages.len()), Ok(10));
+            document.budget = 0;
+            assert!(document.content(0).is_ok() && document.parts(true).is_ok());
+        }
+        let full = SPARE_XML + 2 * document.package.total();
+        assert!(document.budget <= full - 10 * (page.len() as u64 + 6));
+    }
 }

@@ -8,8 +8,8 @@ use pki::Time;
 use super::package::Writer;
 use super::path::directory;
 use super::read::Document;
-use super::seal::remove_record;
-use super::signature::MAX_SIGNATURE_FILES;
+use super::seal::{existing, remove_record};
+use super::signature::Signature;
 use crate::error::Error;
 
 /// Writes the document without its last signature. The others stay as they are, byte for byte, and the highest id that was
@@ -25,22 +25,22 @@ pub fn remove_last<R: Read + Seek>(
     out: impl Write,
 ) -> Result<(), Error> {
     let list = document.signature_list(0)?.ok_or(Error::Unusable("there is no such signature"))?;
-    let (last, earlier) = list.records.split_last().ok_or(Error::Unusable("there is no such signature"))?;
+    let (last, _) = list.records.split_last().ok_or(Error::Unusable("there is no such signature"))?;
     if last.id != id {
         return Err(Error::Unusable("only the last signature can be removed"));
     }
-    let mut left = MAX_SIGNATURE_FILES;
-    let signature = document.signature(0, &list.path, last, &mut left)?;
+    let all = existing(document)?;
+    let of_it = |signature: &&Signature| signature.path == last.path;
+    let signature = all.iter().find(of_it).ok_or(Error::Unusable("there is no such signature"))?;
     let home = directory(&signature.path).to_owned();
     if home.is_empty() || home == directory(&list.path) {
         return Err(Error::Unusable("the signature has no directory of its own"));
     }
     let inside = |path: &str| directory(path) == home;
     let gone: HashSet<String> = signature.own().filter(|path| inside(path)).map(str::to_owned).collect();
-    for record in earlier {
-        let other = document.signature(0, &list.path, record, &mut left)?;
+    for other in all.iter().filter(|other| !of_it(other)) {
         let touched = gone.iter().any(|path| other.covers(path) || other.own().any(|own| own == path));
-        if touched || other.protects_signatures {
+        if touched || other.covers(&list.path) {
             return Err(Error::Unusable("another signature covers something of it"));
         }
     }

@@ -6,8 +6,12 @@ use std::io::{Read, Seek};
 use super::content::{Color, color};
 use super::package::Package;
 use super::path::{directory, resolve};
-use super::xml::{self, Element, MAX_XML};
+use super::read::read_xml;
+use super::xml::Element;
 use crate::error::Error;
+
+/// Most lists of resources of a document, and of a page.
+pub const MAX_LISTS: usize = 64;
 
 /// A font.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,6 +93,7 @@ impl Resources {
 #[derive(Default)]
 pub(crate) struct Loader {
     resources: Resources,
+    lists: usize,
 }
 
 impl Loader {
@@ -96,15 +101,20 @@ impl Loader {
     pub(crate) fn add<R: Read + Seek>(
         &mut self,
         package: &mut Package<R>,
+        budget: &mut u64,
         base: &str,
         place: &str,
     ) -> Result<(), Error> {
         let path = resolve(base, place)?;
+        self.lists += 1;
+        if self.lists > MAX_LISTS {
+            return Err(Error::TooLarge("ofd: lists of resources"));
+        }
         self.resources.files.push(path.clone());
         if !package.contains(&path) {
             return Ok(());
         }
-        let root = xml::parse(&package.read(&path, MAX_XML)?)?.root;
+        let root = read_xml(package, budget, &path)?.root;
         if root.name() != "Res" {
             return Err(Error::Malformed("ofd: a list of resources is something else"));
         }

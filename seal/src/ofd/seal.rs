@@ -18,7 +18,7 @@ use super::integrity;
 use super::package::{Hash, MAX_ENTRIES, Writer};
 use super::path::directory;
 use super::read::{Document, ROOT};
-use super::signature::{Kind, List, MAX_SIGNATURE_FILES, MAX_SIGNATURES, MAX_VALUE, Signature};
+use super::signature::{Kind, MAX_SIGNATURE_FILES, MAX_SIGNATURES, MAX_VALUE, Signature};
 use super::xml::{MAX_XML, NAMESPACE, escape, parse};
 use crate::error::Error;
 use crate::geometry::{Rect, Stamp};
@@ -89,21 +89,28 @@ pub fn prepare<'a, R: Read + Seek>(
 ) -> Result<Prepared<'a, R>, Error> {
     check(document, request)?;
     let list = document.signature_list(0)?;
-    let existing = existing(document, list.as_ref())?;
+    let existing = existing(document)?;
+    if existing.iter().any(|signature| signature.protects_signatures) {
+        return Err(Error::Unusable("a signature protects the whole document; none can follow"));
+    }
     let mut changed = Vec::new();
     let list_path = match &list {
         Some(list) => list.path.clone(),
         None => {
-            let root = document.package.read(ROOT, MAX_XML)?;
-            let path = {
-                let body = document.bodies.first().ok_or(Error::Malformed("ofd: no document in it"))?;
-                format!("{}/Signs/Signatures.xml", directory(&body.path))
-            };
-            changed.push((ROOT.to_owned(), edit::name_list(&root, &path)?));
-            path
+            let body = document.bodies.first().ok_or(Error::Malformed("ofd: no document in it"))?;
+            match &body.signatures {
+                Some(named) => named.clone(),
+                None => {
+                    let path = format!("{}/Signs/Signatures.xml", directory(&body.path));
+                    let root = document.package.read(ROOT, MAX_XML)?;
+                    changed.push((ROOT.to_owned(), edit::name_list(&root, &path)?));
+                    path
+                }
+            }
         }
     };
     let taken = taken(document);
+    // A list that is named and not there is made; nothing may be at its place in another case.
     if list.is_none() && taken.contains(&list_path.to_lowercase()) {
         return Err(Error::Unusable("a list of signatures is there that the document does not name"));
     }
@@ -175,26 +182,18 @@ fn check<R: Read + Seek>(document: &Document<R>, request: &Request<'_>) -> Resul
     Ok(())
 }
 
-/// The signatures that are there. Each must be understood, or it could not be kept whole; and none may forbid another.
-fn existing<R: Read + Seek>(
-    document: &mut Document<R>,
-    first: Option<&List>,
-) -> Result<Vec<Signature>, Error> {
+/// The signatures of all documents in the package. Each must be understood, or it could not be kept whole.
+pub(crate) fn existing<R: Read + Seek>(document: &mut Document<R>) -> Result<Vec<Signature>, Error> {
     let mut left = MAX_SIGNATURE_FILES;
     let mut found = Vec::new();
     for body in 0..document.bodies.len() {
-        let other = if body == 0 { None } else { document.signature_list(body)? };
-        let Some(list) = (if body == 0 { first } else { other.as_ref() }) else { continue };
+        let Some(list) = document.signature_list(body)? else { continue };
         for record in &list.records {
-            let signature = document.signature(body, &list.path, record, &mut left)?;
-            if signature.protects_signatures {
-                return Err(Error::Unusable("a signature protects the whole document; none can follow"));
+            found.push(document.signature(body, &list.path, record, &mut left)?);
+            if found.len() >= MAX_SIGNATURES {
+                return Err(Error::TooLarge("ofd: signatures"));
             }
-            found.push(signature);
         }
-    }
-    if found.len() >= MAX_SIGNATURES {
-        return Err(Error::TooLarge("ofd: signatures"));
     }
     Ok(found)
 }

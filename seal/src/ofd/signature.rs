@@ -172,9 +172,10 @@ pub(crate) struct List {
 }
 
 impl<R: Read + Seek> Document<R> {
-    /// The list of signatures of a body; `None` if it has none.
+    /// The list of signatures of a body; `None` if it has none, or names one that is not there.
     pub(crate) fn signature_list(&mut self, body: usize) -> Result<Option<List>, Error> {
-        let Some(path) = self.bodies.get(body).and_then(|body| body.signatures.clone()) else {
+        let named = self.bodies.get(body).and_then(|body| body.signatures.clone());
+        let Some(path) = named.filter(|path| self.package.contains(path)) else {
             return Ok(None);
         };
         let bytes = self.package.read(&path, MAX_SIGNATURE_XML)?;

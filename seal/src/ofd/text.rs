@@ -32,6 +32,10 @@ pub(crate) fn find(page: &PageContent, text: &str) -> Vec<Rect> {
     let runs = runs(page);
     let mut hits: Vec<Rect> = runs.iter().flat_map(|run| matches(run, &needle)).map(around).collect();
     let all: Vec<Placed> = runs.into_iter().flatten().collect();
+    // Sorting takes most of the time, and most pages do not even have the characters.
+    if !needle.chars().all(|char| all.iter().any(|placed| placed.char == char)) {
+        return Vec::new();
+    }
     for vertical in [false, true] {
         for line in lines(all.clone(), vertical) {
             let across = matches(&line, &needle).into_iter().filter(|hit| {

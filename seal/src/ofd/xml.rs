@@ -17,9 +17,9 @@ use crate::error::Error;
 pub(crate) const NAMESPACE: &str = "http://www.ofdspec.org/2016";
 
 /// Longest XML file, in bytes.
-pub const MAX_XML: u64 = 64 << 20;
+pub const MAX_XML: u64 = 32 << 20;
 /// Most elements and attributes of an XML file.
-pub const MAX_NODES: usize = 2_000_000;
+pub const MAX_NODES: usize = 1_000_000;
 /// Most elements inside of each other.
 pub const MAX_DEPTH: usize = 64;
 
@@ -70,6 +70,12 @@ impl Element {
 
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// How many bytes its texts and attributes have, those of everything inside of it counted.
+    pub(crate) fn weight(&self) -> usize {
+        let attributes: usize = self.attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
+        self.text.len() + attributes + self.children.iter().map(Self::weight).sum::<usize>()
     }
 
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {

@@ -7,7 +7,8 @@ use flate2::{Compression, Crc, write::DeflateEncoder};
 use proptest::prelude::*;
 use seal::Error;
 use seal::ofd::{
-    Document, MAX_ENTRIES, MAX_FILE, MAX_NAME, MAX_PACKAGE, Package, Protect, prepare, verify_structure,
+    Document, MAX_CLIPS, MAX_ENTRIES, MAX_FILE, MAX_LISTS, MAX_NAME, MAX_OBJECT_XML, MAX_PACKAGE, Package,
+    Protect, prepare, verify_structure,
 };
 use seal::place::Finder;
 
@@ -328,6 +329,10 @@ fn what_is_not_supported_says_so() {
     assert_eq!(error_of(&[Raw::stored("a", b"xy").both(|say| say.len = 3)]), length);
     let wide = Raw::stored("a", b"x").both(|say| say.len = u32::MAX);
     assert_eq!(error_of(&[wide]), Error::Malformed("package: lengths in 64 bits"));
+    let beyond = [b"\x01\0\x10\0".as_slice(), &1_u64.to_le_bytes(), &u64::MAX.to_le_bytes()].concat();
+    let wide = Raw::stored("a", b"x")
+        .both(|say| (say.len, say.packed, say.extra) = (u32::MAX, u32::MAX, beyond.clone()));
+    assert_eq!(error_of(&[wide]), Error::Malformed("package: lengths in 64 bits"));
     let extra = [b"\x01\0\x08\0".as_slice(), &1_u64.to_le_bytes()].concat();
     let wide = Raw::stored("a", b"x").both(|say| (say.len, say.extra) = (u32::MAX, extra.clone()));
     assert!(Package::open(Cursor::new(package(&[wide]))).is_ok());
@@ -437,6 +442,36 @@ fn content_that_contains_itself_ends() {
 fn sealed() -> &'static Vec<u8> {
     static SEALED: OnceLock<Vec<u8>> = OnceLock::new();
     SEALED.get_or_init(|| seal(&document(2), &request(Protect::Content)))
+}
+
+#[test]
+fn content_is_limited() {
+    let content = "Doc_0/Pages/Page_0/Content.xml";
+    let clip = "<ofd:Clip><ofd:Area><ofd:Path><ofd:AbbreviatedData>M 0 0</ofd:AbbreviatedData></ofd:Path></ofd:Area></ofd:Clip>";
+    let cut = Error::TooLarge("ofd: paths that cut an object off");
+    for (count, expected) in [(MAX_CLIPS, None), (MAX_CLIPS + 1, Some(cut))] {
+        let mut files = files(1);
+        let clips = format!(
+            "<ofd:PathObject><ofd:Clips>{}</ofd:Clips></ofd:PathObject></ofd:Layer>",
+            clip.repeat(count)
+        );
+        edit(&mut files, content, "</ofd:Layer>", &clips);
+        assert_eq!(open(&pack(&files)).content(0).err(), expected);
+    }
+    // One long description in a unit that is drawn many times.
+    let mut long = files(1);
+    let unit = format!("<ofd:ImageObject X=\"{}\"/>", "x".repeat(MAX_OBJECT_XML / 50));
+    let units = format!(
+        "<ofd:X><ofd:CompositeGraphicUnit ID=\"7\"><ofd:Content>{unit}</ofd:Content></ofd:CompositeGraphicUnit></ofd:X></ofd:Res>"
+    );
+    edit(&mut long, "Doc_0/DocumentRes.xml", "</ofd:Res>", &units);
+    let used = format!("{}</ofd:Layer>", "<ofd:CompositeObject ResourceID=\"7\"/>".repeat(51));
+    edit(&mut long, content, "</ofd:Layer>", &used);
+    assert_eq!(open(&pack(&long)).content(0).err(), Some(Error::TooLarge("ofd: what is drawn on a page")));
+    let mut lists = files(1);
+    let many = format!("{}<ofd:Content>", "<ofd:PageRes>x.xml</ofd:PageRes>".repeat(MAX_LISTS + 1));
+    edit(&mut lists, content, "<ofd:Content>", &many);
+    assert_eq!(open(&pack(&lists)).content(0).err(), Some(Error::TooLarge("ofd: lists of resources")));
 }
 
 proptest! {

@@ -230,6 +230,87 @@ fn documents_that_cannot_be_sealed_are_refused() {
 }
 
 #[test]
+fn a_list_that_is_named_and_not_there_is_made() {
+    let mut files = files(2);
+    edit(
+        &mut files,
+        "OFD.xml",
+        "</ofd:DocBody>",
+        "<ofd:Signatures>Doc_0/S.xml</ofd:Signatures></ofd:DocBody>",
+    );
+    let package = pack(&files);
+    let sealed = seal(&package, &request(Protect::Content));
+    assert_eq!(text_of(&sealed, "OFD.xml"), text_of(&package, "OFD.xml"));
+    let structure = verify_structure(&mut open(&sealed)).expect("a structure");
+    assert_eq!(structure.warnings, []);
+    assert_eq!(structure.signatures[0].reasons, []);
+    assert_eq!(structure.signatures[0].path, "/Doc_0/Signs/Sign_0/Signature.xml");
+}
+
+/// Two documents in a package, each with the place of its list of signatures.
+fn two_documents() -> Files {
+    let mut files = files(1);
+    for (path, content) in files.clone().into_iter().filter(|(path, _)| path.starts_with("Doc_0/")) {
+        files.push((path.replace("Doc_0/", "Doc_1/"), content));
+    }
+    let body = |number: usize| {
+        format!(
+            "<ofd:DocRoot>Doc_{number}/Document.xml</ofd:DocRoot><ofd:Signatures>Doc_{number}/Signs/Signatures.xml\
+             </ofd:Signatures></ofd:DocBody>"
+        )
+    };
+    let one = "<ofd:DocRoot>Doc_0/Document.xml</ofd:DocRoot></ofd:DocBody>";
+    edit(&mut files, "OFD.xml", one, &format!("{}<ofd:DocBody>{}", body(0), body(1)));
+    files
+}
+
+/// The same package with the other document first.
+fn turned(package: &[u8]) -> Vec<u8> {
+    let mut files = unpack(package);
+    let (_, root) = files.iter_mut().find(|(path, _)| path == "OFD.xml").expect("it");
+    let text = String::from_utf8(root.clone()).expect("text");
+    *root = text.replace("Doc_0", "Doc_x").replace("Doc_1", "Doc_0").replace("Doc_x", "Doc_1").into_bytes();
+    pack(&files)
+}
+
+#[test]
+fn signatures_of_other_documents_in_the_package_hold() {
+    let first = seal(&pack(&two_documents()), &sign_request(Protect::Content));
+    let second = seal(&turned(&first), &sign_request(Protect::Content));
+    let both = turned(&second);
+    let paths: Vec<String> = verify_structure(&mut open(&both))
+        .expect("a structure")
+        .signatures
+        .into_iter()
+        .map(|found| found.path)
+        .collect();
+    assert_eq!(paths, [0, 1].map(|number| format!("/Doc_{number}/Signs/Sign_0/Signature.xml")));
+    // The second one covers the list of the first document and the signature in it.
+    let error = prepare(&mut open(&both), &sign_request(Protect::Content)).err();
+    assert_eq!(error, Some(Error::Unusable("a signature covers a file that would have to change")));
+    let error = remove_last(&mut open(&both), "s001", time(), Vec::new());
+    assert_eq!(error, Err(Error::Unusable("another signature covers something of it")));
+    assert_eq!(remove_last(&mut open(&second), "s001", time(), Vec::new()), Ok(()));
+}
+
+#[test]
+fn a_place_in_the_document_that_a_signature_covers_is_not_filled_in() {
+    let mut files = unpack(&seal(&document(2), &sign_request(Protect::Content)));
+    // The list is taken away, and the name of it; OFD.xml is covered by a signature of another document.
+    let list = "<ofd:Signatures>/Doc_0/Signs/Signatures.xml</ofd:Signatures></ofd:DocBody>";
+    edit(
+        &mut files,
+        "OFD.xml",
+        list,
+        &format!("</ofd:DocBody><ofd:DocBody><ofd:DocRoot>Doc_0/Document.xml</ofd:DocRoot>{list}"),
+    );
+    let package = pack(&files);
+    // Its own list would be at the same place.
+    let error = prepare(&mut open(&package), &sign_request(Protect::Content)).err();
+    assert_eq!(error, Some(Error::Unusable("a list of signatures is there that the document does not name")));
+}
+
+#[test]
 fn a_signature_that_cannot_be_understood_forbids_another() {
     let sealed = seal(&document(2), &request(Protect::Content));
     let mut files = unpack(&sealed);

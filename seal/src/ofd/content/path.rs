@@ -52,7 +52,9 @@ pub(super) fn parse(data: &str) -> Vec<Segment> {
             _ => None,
         };
         let Some(segment) = segment else { break };
-        segments.push(segment);
+        if segment != Segment::Close || segments.last() != Some(&Segment::Close) {
+            segments.push(segment);
+        }
     }
     segments
 }
@@ -81,5 +83,6 @@ mod tests {
         assert_eq!(parse(data), all);
         assert_eq!(parse("S 1 2 L 3"), [Segment::Move([1.0, 2.0])]);
         assert_eq!(parse("M 1 x L 3 4"), []);
+        assert_eq!(parse("C C C"), [Segment::Close]);
     }
 }

@@ -198,7 +198,9 @@ fn lengths(common: &Common<'_>) -> Result<(u64, u64), Error> {
     };
     // The field has the unpacked one first.
     let (len, packed) = (widen(common.len), widen(common.packed));
-    len.zip(packed).map(|(len, packed)| (packed, len)).ok_or(Error::Malformed("package: lengths in 64 bits"))
+    let fits = |(_, packed): &(u64, u64)| *packed <= MAX_PACKAGE;
+    let both = len.zip(packed).filter(fits).map(|(len, packed)| (packed, len));
+    both.ok_or(Error::Malformed("package: lengths in 64 bits"))
 }
 
 /// The path, and whether bytes of the name had to be escaped because they are not UTF-8.
