@@ -310,8 +310,7 @@ impl World {
 }
 
 fn is_issued(subject: &Certificate, issuer: &Certificate) -> bool {
-    subject.issuer() == issuer.subject()
-        && subject.verify_signature(issuer.key()).is_ok()
+    subject.issuer() == issuer.subject() && subject.verify_signature(issuer.key()).is_ok()
 }
 
 fn shown(report: &Report) -> String {
