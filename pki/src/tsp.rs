@@ -3,7 +3,6 @@
 //! A token is a signedData whose content is a TSTInfo. The types of both may be those of GM/T 0010 or of PKCS#7 and
 //! S/MIME: tools write either. It is signed with SM2, RSA or ECDSA.
 
-mod binding;
 mod info;
 mod request;
 mod response;

@@ -8,7 +8,6 @@ use crate::certificate::{Certificate, from_text};
 use crate::cms::Message;
 use crate::error::Error;
 use crate::oid;
-use crate::tsp::binding::{Signed, is_signed_data};
 use crate::tsp::{TimeStampRequest, TstInfo};
 use crate::validate::{Purpose, Report, Revocation, Terms, Validator};
 
@@ -104,9 +103,6 @@ impl TimeStampToken {
     pub fn from_der(bytes: &[u8]) -> Result<Self, Error> {
         const MESSAGE: Error = Error::Malformed("signed message of a time stamp");
         let der = from_text(bytes)?;
-        if !is_signed_data(&der) {
-            return Err(MESSAGE);
-        }
         let (message, content) = Message::attached(&der).map_err(|_| MESSAGE)?;
         let info = TstInfo::from_der(&content)?;
         Ok(Self { der, info, message, content })
@@ -162,6 +158,9 @@ impl TimeStampToken {
     /// [`TspDefect`].
     pub fn verify_signature(&self, others: &[Certificate]) -> Result<Certificate, TspDefect> {
         let [signer] = self.message.signers() else { return Err(TspDefect::SignatureCount) };
+        let attributes = signer.attributes();
+        let attributes = attributes.filter(|has| has.content_type() == Some(oid::TST_INFO.as_bytes()));
+        let attributes = attributes.ok_or(TspDefect::ContentType)?;
         let mut digester = self.message.digester(others);
         digester.update(&self.content);
         let verified = self.message.verify(signer, others, &digester.finish());
@@ -170,13 +169,8 @@ impl TimeStampToken {
             InvalidSignature::SigningCertificate => TspDefect::CertificateBinding,
             why => TspDefect::Signature(why),
         })?;
-        let attributes = signer.attributes().ok_or(TspDefect::ContentType)?;
-        let signed = Signed::read(attributes.as_der()).map_err(|_| TspDefect::CertificateBinding)?;
-        if signed.content_type != Some(oid::TST_INFO) {
-            return Err(TspDefect::ContentType);
-        }
-        // Of both versions each must be right, and one must be there.
-        if signed.bindings.is_empty() || !signed.bindings.iter().all(|binding| binding.names(&certificate)) {
+        // Those that are there were compared with the certificate; one must be there.
+        if !attributes.names_certificate() {
             return Err(TspDefect::CertificateBinding);
         }
         Purpose::TimeStamping.permits(&certificate).map_err(TspDefect::Purpose)?;

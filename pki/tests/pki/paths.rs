@@ -1,7 +1,9 @@
 //! One defect at a time in a chain that is otherwise valid.
 
-use pki::Certificate;
+use pki::extension::GeneralName;
+use pki::issue::{Issuer, Order, Profile, ProfileKind, SerialNumber, Subject};
 use pki::validate::{Code, MAX_PATH, Purpose, Report, Terms, Validator, Verdict};
+use pki::{Certificate, Error, Name};
 
 use crate::issuer::{Party, Template, name, oid, seq, tlv};
 use crate::support::time;
@@ -339,6 +341,38 @@ fn name_constraints() {
     // Constraints of the root hold for the CA.
     let root = Template::ca(1).with("2.5.29.30", true, &seq(&[&tlv(0xa1, &[&seq(&[&directory("CA")])])]));
     assert_eq!(changed(root, ca(), leaf()), wrong);
+}
+
+/// What would be judged so is not issued.
+#[test]
+fn name_constraints_of_the_issuer() {
+    let chain = Chain::new();
+    let directory = |cn: &str| tlv(0xa4, &[&name(cn)]);
+    let dns = |text: &str| tlv(0x82, &[text.as_bytes()]);
+    let of = |cn: &str| Subject::new(Name::from_der(&name(cn)).unwrap());
+    let host = |text: &str| of("signer").with_alt_name(GeneralName::Dns(text.into()));
+    let profile = Profile::new(ProfileKind::Personal);
+    let serial = SerialNumber::from_bytes(&[1; 16]).unwrap();
+    let validity = leaf().issue(&chain.leaf, &chain.ca).validity();
+    let issue = |ca: Template, subject: &Subject| {
+        let issuer = Issuer::new(ca.issue(&chain.ca, &chain.root)).unwrap();
+        let key = *chain.leaf.key.public_key();
+        issuer.issue(&Order::new(&profile, subject, key, serial.clone(), validity)).map(drop)
+    };
+    let wrong = Err(Error::Unusable("a name that the CA may not vouch for: nameConstraints"));
+    for (ca, subject, expected) in [
+        (ca(), of("signer"), Ok(())),
+        (confined(0xa0, &directory("signer")), of("signer"), Ok(())),
+        (confined(0xa0, &directory("other")), of("signer"), wrong),
+        (confined(0xa1, &directory("signer")), of("signer"), wrong),
+        (confined(0xa1, &directory("other")), of("signer"), Ok(())),
+        (confined(0xa0, &dns("example.com")), host("a.example.com"), Ok(())),
+        (confined(0xa0, &dns("example.com")), host("a.example.org"), wrong),
+        (confined(0xa0, &dns("example.com")), of("signer"), Ok(())),
+        (confined(0xa0, &[dns("example.com"), vec![0x80, 1, 1]].concat()), host("example.com"), wrong),
+    ] {
+        assert_eq!(issue(ca, &subject), expected, "{subject:?}");
+    }
 }
 
 #[test]
