@@ -6,6 +6,8 @@
 //! * Nothing stops at the first failure: a report has every reason.
 //! * The moment of the signature is that of a valid time-stamp, else what the signer says, which is then a note.
 //! * Certificates, seal and revocation are judged at that moment, or at another one if the caller says so.
+//! * The certificate of a seal's maker is judged at the moment when the seal was made, for seals outlive it; but it must not
+//!   have been revoked by the moment that the rest is judged at.
 
 mod message;
 mod sealed;
@@ -107,10 +109,26 @@ fn certificate(
     }
 }
 
-/// The moment of a signature: that of its time-stamp if that holds, else what the signer says.
+/// Judges the certificate of a seal's maker: when the seal was made, and whether it was revoked before `at`.
+fn maker(report: &mut SignatureReport, maker: &Certificate, made: Time, at: Time, terms: &Terms<'_>) {
+    certificate(report, Whose::SealMaker, maker, &[], made.min(at), terms);
+    let then = validate::Terms::at(made.min(at)).with_revocation(terms.revocation);
+    let found = terms.validator.validate(maker, &[], then);
+    for (certificate, status) in found.path.iter().zip(&found.statuses) {
+        if let validate::Status::Revoked { since, .. } = status
+            && *since <= at
+        {
+            let text = format!("revoked: {}: revoked since {since}", certificate.subject().short());
+            report.add(Code::SealMakerInvalid, text);
+        }
+    }
+}
+
+/// The moment of a signature: that of its time-stamp if that holds, else what the signer says. `token`: with certificates that
+/// may be part of the path of who stamped.
 fn signing_time(
     report: &mut SignatureReport,
-    token: Option<&[u8]>,
+    token: Option<(&[u8], &[Certificate])>,
     signature: &[u8],
     claimed: Option<Time>,
     terms: &Terms<'_>,
@@ -130,7 +148,12 @@ fn signing_time(
 }
 
 /// What a time-stamp proves; `None` if nothing.
-fn time_stamp(report: &mut SignatureReport, token: &[u8], content: &[u8], terms: &Terms<'_>) -> Option<Time> {
+fn time_stamp(
+    report: &mut SignatureReport,
+    (token, others): (&[u8], &[Certificate]),
+    content: &[u8],
+    terms: &Terms<'_>,
+) -> Option<Time> {
     let token = match pki::tsp::TimeStampToken::from_der(token) {
         Ok(token) => token,
         Err(error) => {
@@ -142,7 +165,7 @@ fn time_stamp(report: &mut SignatureReport, token: &[u8], content: &[u8], terms:
         report.add(Code::TimeStampInvalid, defect);
         return None;
     }
-    let verified = match token.verify(terms.validator, &[], terms.revocation) {
+    let verified = match token.verify(terms.validator, others, terms.revocation) {
         Ok(verified) => verified,
         Err(defect) => {
             report.add(Code::TimeStampInvalid, defect);

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::kind::ContentType;
 use super::oid;
 use super::quirk::{Quirk, Quirks};
 use super::signing_certificate::CertificateHash;
@@ -49,6 +50,12 @@ impl Single<Vec<u8>> {
     }
 }
 
+/// Whether two identifiers mean one type of content.
+fn is_same_type(one: &[u8], other: &[u8]) -> bool {
+    let kind = |id| ContentType::of(id, &mut Quirks::default());
+    one == other || kind(one).is_some() && kind(one) == kind(other)
+}
+
 impl Attributes {
     /// When the signer says that it signed. No more than that: no time-stamping authority stands for it.
     #[must_use]
@@ -92,14 +99,17 @@ impl Attributes {
         core::iter::once(self.encoding.as_slice()).chain(self.sorted.as_deref())
     }
 
-    /// Whether the attributes are about this content. `content_type`: body of an object identifier. Source: RFC 5652, 5.3,
-    /// 5.6, 11.1 and 11.2.
+    /// Whether the attributes are about this content. `content_type`: body of an object identifier; the two of one type, of GM/T
+    /// 0010 and of PKCS#7, are the same, for some write one outside and the other here. Source: RFC 5652, 5.3, 5.6, 11.1 and
+    /// 11.2.
     ///
     /// # Errors
     /// [`InvalidSignature::Attributes`], [`InvalidSignature::ContentType`], [`InvalidSignature::ContentChanged`].
     pub fn check(&self, content_type: &[u8], digest: &[u8]) -> Result<(), InvalidSignature> {
         match (&self.content_type, &self.message_digest) {
-            (Single::One(claimed), _) if claimed != content_type => Err(InvalidSignature::ContentType),
+            (Single::One(claimed), _) if !is_same_type(claimed, content_type) => {
+                Err(InvalidSignature::ContentType)
+            }
             (Single::One(_), Single::One(claimed)) if claimed == digest => Ok(()),
             (Single::One(_), Single::One(_)) => Err(InvalidSignature::ContentChanged),
             _ => Err(InvalidSignature::Attributes),

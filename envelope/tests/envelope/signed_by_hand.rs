@@ -194,7 +194,10 @@ fn attributes_must_be_about_the_content() {
     ] {
         assert_eq!(wrong(attributes.clone()), Err(InvalidSignature::Attributes), "{attributes:02x?}");
     }
-    for dotted in ["1.2.840.113549.1.7.1", "1.2.156.10197.6.1.4.2.2", "2.5.4.3"] {
+    // The identifier of PKCS#7 for the same type is that of the same type.
+    let same = vec![content_type("1.2.840.113549.1.7.1"), digest.clone()];
+    assert_eq!(wrong(same), Ok(Rule::Attributes));
+    for dotted in ["1.2.840.113549.1.7.2", "1.2.156.10197.6.1.4.2.2", "2.5.4.3"] {
         let result = wrong(vec![content_type(dotted), digest.clone()]);
         assert_eq!(result, Err(InvalidSignature::ContentType));
     }

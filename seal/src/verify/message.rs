@@ -39,7 +39,8 @@ impl Message {
             report.add(Code::TimesDiffer, format_args!("{claimed}, {said}"));
         }
         let tokens = signer.time_stamps();
-        signing_time(report, tokens.first().copied(), signer.signature_octets(), said.or(claimed), terms);
+        let token = tokens.first().map(|token| (*token, message.certificates()));
+        signing_time(report, token, signer.signature_octets(), said.or(claimed), terms);
         match message.verify(signer, &[], &digester.finish()) {
             Ok(signer) => report.signer = Some(signer),
             Err(defect) => {

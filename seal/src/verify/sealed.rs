@@ -1,6 +1,6 @@
 //! Sealed data and the seal inside of it.
 
-use super::{Terms, Whose, certificate, signing_time};
+use super::{Terms, Whose, certificate, maker, signing_time};
 use crate::error::Error;
 use crate::report::{Code, SignatureReport};
 use crate::ses::{ElectronicSeal, SealedData};
@@ -20,7 +20,13 @@ pub fn judge_sealed(report: &mut SignatureReport, data: &SealedData, digest: &[u
     if data.signature().is_raw() {
         report.add(Code::Deviation, "the signature is r and s without a structure");
     }
-    signing_time(report, data.time_stamp(), &data.signature().value, data.time(), terms);
+    signing_time(
+        report,
+        data.time_stamp().map(|token| (token, &[][..])),
+        &data.signature().value,
+        data.time(),
+        terms,
+    );
     let at = terms.moment(report.time);
     match data.verify_signature() {
         Ok(signer) => report.signer = Some(signer),
@@ -51,7 +57,7 @@ pub fn judge_seal(report: &mut SignatureReport, seal: &ElectronicSeal, at: pki::
         report.add(Code::Unsupported, "a critical extension of the seal");
     }
     match seal.verify_signature() {
-        Ok(maker) => certificate(report, Whose::SealMaker, &maker, &[], at, terms),
+        Ok(certificate) => maker(report, &certificate, seal.created(), at, terms),
         Err(error) => report.add(signature_code(error, Code::SealSignature), error),
     }
 }

@@ -91,15 +91,46 @@ fn who_signed_is_judged() {
     assert_eq!(report.verdict, Verdict::Indeterminate);
     let codes: Vec<_> = report.reasons.iter().map(|reason| reason.code).collect();
     assert_eq!(codes, [Code::SignerUncertain, Code::SealMakerUncertain]);
-    // Judged at another moment than that of the signature, both certificates and the seal are out of date.
+    // Judged at another moment than that of the signature, certificate and seal are out of date. That of the maker is judged when
+    // the seal was made.
     for at in [At::Now, At::Moment(time("2027-02-01T00:00:00Z"))] {
         let now = if at == At::Now { time("2027-02-01T00:00:00Z") } else { later() };
         let case = Case { at, now, ..Case::new(&world) };
-        let expected = [Code::SignerInvalid, Code::SealExpired, Code::SealMakerInvalid];
-        assert_eq!(case.codes(&case.good()), expected);
+        assert_eq!(case.codes(&case.good()), [Code::SignerInvalid, Code::SealExpired]);
     }
     let case = Case { at: At::Moment(time("2026-01-15T00:00:00Z")), ..Case::new(&world) };
     assert_eq!(case.codes(&case.good()), [Code::SealNotYetValid]);
+}
+
+#[test]
+fn a_maker_counts_when_the_seal_was_made() {
+    let world = World::new();
+    let seal = |created: &str| {
+        let mut order = world.order(Holders::Certificates(vec![world.holder.as_der().to_vec()]));
+        order.created = time(created);
+        let unsigned = order.unsigned(&world.maker).unwrap();
+        let signature = dsa::sign_digest(&key("maker"), unsigned.digest(), &mut SysRng).unwrap();
+        unsigned.complete(&signature).unwrap()
+    };
+    let data = world.sealed(&seal("2026-02-01T00:00:00Z"), now(), b"content");
+    for (revoked, codes) in [
+        ("2026-01-15T00:00:00Z", &[Code::SealMakerInvalid][..]),
+        ("2026-05-01T00:00:00Z", &[Code::SealMakerInvalid]),
+        ("2026-06-15T00:00:00Z", &[]),
+    ] {
+        let validator = world.validator().with_list(world.revoked(&world.maker, time(revoked)));
+        let mut found = Case { validator, ..Case::new(&world) }.codes(&data);
+        found.dedup();
+        assert_eq!(found, codes, "{revoked}");
+    }
+    // One whose certificate had ended by then is no maker.
+    let late = Case { validator: world.validator(), now: time("2027-06-01T00:00:00Z"), ..Case::new(&world) };
+    let body = info(4, &world.holder, &[]);
+    let expired = world.issue(ProfileKind::SealMaker, "maker", 9, "2026-01-31T00:00:00Z");
+    let parts: [&[u8]; 4] =
+        [&body, &octets(expired.as_der()), &oid(&SM2_WITH_SM3), &bits(&sign("maker", &body))];
+    let seal = seal::ses::ElectronicSeal::parse(&element(0x30, &parts)).unwrap();
+    assert_eq!(late.codes(&world.sealed(&seal, now(), b"content")), [Code::SealMakerInvalid]);
 }
 
 #[test]

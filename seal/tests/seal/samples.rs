@@ -3,7 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use pki::Time;
+use pki::validate::{Validator, Verdict};
+use seal::document::Document;
+use seal::report::{Code, Language, Report};
 use seal::ses::{ElectronicSeal, SealedData, Shape, Version};
+use seal::verify::Terms;
 
 use crate::support::time;
 
@@ -83,5 +87,128 @@ fn sealed_data_of_other_makers() {
         let read = |part: &str| std::fs::read(folder.join(format!("ofd-parts/{name}__{part}"))).unwrap();
         let data = SealedData::parse(&read("SignedValue.dat")).unwrap();
         assert_eq!(data.data_hash(), sm_primitives::sm3::digest(&read("Signature.xml")), "{name}");
+    }
+}
+
+/// What a document of another maker is judged to be when nobody is trusted: the format, the verdict of the whole, and for each
+/// signature the codes that make it what it is, without those about certificates that nobody vouches for.
+const DOCUMENTS: &[(&str, Verdict, &[&[Code]])] = {
+    use Code::*;
+    use Verdict::{Indeterminate, Invalid};
+    &[
+        ("ofd/ofdrw-converter__V4RideRight.ofd", Indeterminate, &[&[]]),
+        (
+            "ofd/ofdrw-converter__n.ofd",
+            Invalid,
+            &[&[ContentChanged, BadSignature, SignerInvalid, NotAHolder, Unsupported, SealMakerInvalid]],
+        ),
+        ("ofd/ofdrw-converter__testImageNotFound.ofd", Indeterminate, &[&[], &[]]),
+        ("ofd/ofdrw-converter__testPathClip.ofd", Indeterminate, &[&[], &[]]),
+        ("ofd/ofdrw-converter__zsbk.ofd", Invalid, &[&[ContentChanged], &[ContentChanged]]),
+        ("ofd/ofdrw-reader__SESV4SignDoc.ofd", Invalid, &[&[SignerInvalid, SealExpired]]),
+        ("ofd/ofdrw-sign__DigitalSign.ofd", Indeterminate, &[&[NoSigner]]),
+        ("ofd/ofdrw-crypto__hello-integrity.ofd", Indeterminate, &[]),
+        ("ofd/ofdrw-layout__Page5.ofd", Indeterminate, &[]),
+        ("negative/ofd_page2_modified.ofd", Invalid, &[&[ContentChanged]]),
+        ("negative/ofd_unreferenced_file_added.ofd", Indeterminate, &[&[]]),
+        ("pdf/ofdrw_Test.pdf", Indeterminate, &[]),
+        ("pdf/ofdrw_ff.pdf", Indeterminate, &[]),
+        ("pdf/ofdrw_xbrl-001.pdf", Indeterminate, &[]),
+        ("pdf-signed/self_tender_1sig_adbe.pdf", Indeterminate, &[&[]]),
+        ("pdf-signed/self_tender_2sig_pades_ts.pdf", Indeterminate, &[&[], &[]]),
+        ("pdf-signed/self_tender_1sig_TAMPERED.pdf", Invalid, &[&[ContentChanged]]),
+        ("pdf-signed/pyhanko_certified-with-indirect-refs-in-dir.pdf", Indeterminate, &[&[]]),
+        ("pdf-signed/pyhanko_coverage-anomalies_base.pdf", Invalid, &[&[Unreadable, ForbiddenChange]]),
+        ("pdf-signed/pyhanko_coverage-anomalies_one-byterange.pdf", Invalid, &[&[Coverage]]),
+        ("pdf-signed/pyhanko_coverage-anomalies_signature-gap-too-big.pdf", Invalid, &[&[Coverage]]),
+        ("pdf-signed/pyhanko_coverage-anomalies_weird-byterange.pdf", Invalid, &[&[Coverage]]),
+        (
+            "pdf-signed/pyhanko_form-update-no-override-appearance-stream-ap-indirect.pdf",
+            Invalid,
+            // Both hold; the certificate had ended a year before.
+            &[&[SignerInvalid], &[SignerInvalid]],
+        ),
+        ("pdf-signed/pyhanko_pades-lta-dss-indirect-arrs-test.pdf", Indeterminate, &[&[], &[]]),
+        ("pdf-signed/pyhanko_pades-with-old-style-signing-cert-attr.pdf", Indeterminate, &[&[]]),
+        ("pdf-signed/pyhanko_sig-no-signed-attrs.pdf", Indeterminate, &[&[]]),
+        ("pdf-signed/pyhanko_sig-with-ski-sid.pdf", Indeterminate, &[&[]]),
+        ("pdf-signed/pyhanko_pdf-sig-with-econtent.pdf", Invalid, &[&[Unreadable]]),
+        ("pdf-signed/pyhanko_minimal.pdf", Indeterminate, &[]),
+        ("pdf-signed/pyhanko_minimal-with-field.pdf", Indeterminate, &[]),
+        ("pdf-signed/pyhanko_minimal-two-fields.pdf", Indeterminate, &[]),
+    ]
+};
+
+fn judged(path: &Path, validator: &Validator) -> Report {
+    let mut document = Document::open(std::fs::File::open(path).unwrap()).unwrap();
+    document.verify(&Terms::new(validator, time("2026-11-26T00:00:00Z"))).unwrap()
+}
+
+#[test]
+fn documents_of_other_makers() {
+    let Some(folder) = folder() else { return };
+    let unknown = [Code::SignerUncertain, Code::SealMakerUncertain, Code::TimeStampUncertain];
+    for (file, verdict, signatures) in DOCUMENTS {
+        let report = judged(&folder.join(file), &Validator::new());
+        let found: Vec<Vec<Code>> = report
+            .signatures
+            .iter()
+            .map(|signature| {
+                let mut codes = Vec::new();
+                for reason in signature.reasons.iter().filter(|reason| !unknown.contains(&reason.code)) {
+                    if !codes.contains(&reason.code) {
+                        codes.push(reason.code);
+                    }
+                }
+                codes
+            })
+            .collect();
+        let text = report.to_text(Language::English);
+        assert_eq!(
+            found,
+            signatures.iter().map(|codes| codes.to_vec()).collect::<Vec<_>>(),
+            "{file}\n{text}"
+        );
+        assert_eq!(report.verdict(), *verdict, "{file}\n{text}");
+        let is = |code| report.warnings.iter().any(|warning| warning.code == code);
+        assert_eq!(is(Code::NoSignatures), signatures.is_empty(), "{file}");
+        let smuggled = file.contains("unreferenced");
+        assert_eq!(is(Code::UnreferencedFile), smuggled, "{file}\n{text}");
+    }
+}
+
+#[test]
+fn every_other_document_has_no_signature() {
+    let Some(folder) = folder() else { return };
+    for kind in ["ofd", "pdf"] {
+        for entry in std::fs::read_dir(folder.join(kind)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{kind}/{}", path.file_name().unwrap().to_string_lossy());
+            if !DOCUMENTS.iter().any(|(file, _, _)| *file == name) {
+                let report = judged(&path, &Validator::new());
+                assert!(report.signatures.is_empty(), "{name}");
+                assert_eq!(report.verdict(), Verdict::Indeterminate, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn with_their_root_signatures_are_valid() {
+    let Some(folder) = folder() else { return };
+    let root = std::fs::read(folder.join("pdf-signed/self_pdf_test_root.pem")).unwrap();
+    let validator = Validator::new().with_anchor(pki::Certificate::parse(&root).unwrap());
+    for (file, verdict) in [
+        ("self_tender_1sig_adbe.pdf", Verdict::Valid),
+        ("self_tender_2sig_pades_ts.pdf", Verdict::Valid),
+        ("self_tender_1sig_TAMPERED.pdf", Verdict::Invalid),
+    ] {
+        let report = judged(&folder.join("pdf-signed").join(file), &validator);
+        assert_eq!(report.verdict(), verdict, "{file}\n{}", report.to_text(Language::English));
+        let name = report.signatures[0].signer.as_ref().unwrap().subject().short();
+        assert!(name.contains("signer-1"), "{name}");
+        if let Some(second) = report.signatures.get(1) {
+            assert!(second.time.unwrap().proven, "a time-stamp proves it");
+        }
     }
 }

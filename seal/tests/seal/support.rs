@@ -2,14 +2,15 @@
 
 use getrandom::SysRng;
 use pki::certificate::Validity;
+use pki::crl::{Entry, RevocationReason};
 use pki::csr::SubjectAttribute;
 use pki::fields::{BIT_STRING, INTEGER, OCTET_STRING, OID, SEQUENCE, UTC_TIME, constructed, element};
 use pki::issue::{
-    Issuer, NameBuilder, Order, Profile, ProfileKind, SerialNumber, StampAuthority, Subject, root,
+    Issuer, ListBuilder, NameBuilder, Order, Profile, ProfileKind, SerialNumber, StampAuthority, Subject, root,
 };
 use pki::tsp::{Imprint, TimeStampRequest};
 use pki::validate::Validator;
-use pki::{Certificate, ObjectIdentifier, Time};
+use pki::{Certificate, ObjectIdentifier, RevocationList, Time};
 use seal::ses::{ElectronicSeal, Holders, PictureData, SealOrder, SealedData, unsigned_data};
 use sm_primitives::sm2::{DistId, PrivateKey, dsa};
 use sm_primitives::sm3::{self, Sm3};
@@ -108,6 +109,23 @@ impl World {
         let unsigned = unsigned_data(seal, &self.holder, at, &sm3::digest(content), "/Doc_0").unwrap();
         let signature = dsa::sign_digest(&key("holder"), unsigned.digest(), &mut SysRng).unwrap();
         unsigned.complete(&signature, None).unwrap()
+    }
+
+    /// A list that has a certificate since a moment, made in the middle of 2026.
+    pub(crate) fn revoked(&self, certificate: &Certificate, date: Time) -> RevocationList {
+        let (made, due) = (time("2026-06-20T00:00:00Z"), time("2027-06-20T00:00:00Z"));
+        let mut builder = ListBuilder::new(&self.issuer, 1, made, due).unwrap();
+        let entry = Entry {
+            serial: certificate.serial().to_vec(),
+            date,
+            reason: RevocationReason::from_number(4).unwrap(),
+            invalidity: None,
+            has_unknown_critical: false,
+        };
+        builder.push(&entry).unwrap();
+        let unsigned = builder.build();
+        let signature = dsa::sign_digest(&key("root"), unsigned.digest(), &mut SysRng).unwrap();
+        RevocationList::from_der(&unsigned.assemble(&signature).unwrap()).unwrap()
     }
 
     /// A token over this content.
