@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a file (PNG, JPEG, GIF, BMP) | [`Picture::decode`] |
 //! | a name, as company, invoice and name seals are made | [`Template`] |
+//! | a photo or a scan of a stamped sheet | [`cut`] |
 //! | the strokes of a hand | [`strokes`] |
 //!
 //! Templates and strokes give a [`Drawing`]: outlines in millimetres, to be embedded as they are or made a [`Picture`].
@@ -20,6 +21,7 @@
 //! # Ok::<(), seal::Error>(())
 //! ```
 
+pub mod cut;
 mod drawing;
 mod font;
 mod number;

@@ -9,6 +9,15 @@ pub(super) const fn whole(x: f64) -> u32 {
     x as u32
 }
 
+/// The nearest byte; 0 for what is no number.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a cast of a float to an integer saturates, which is wanted"
+)]
+pub(super) fn byte(x: f64) -> u8 {
+    x.round() as u8
+}
+
 /// The nearest number of half the length.
 #[expect(clippy::cast_possible_truncation, reason = "fewer digits are wanted")]
 pub(super) const fn single(x: f64) -> f32 {
@@ -22,6 +31,7 @@ mod tests {
     #[test]
     fn conversions_saturate() {
         assert_eq!((whole(-1.0), whole(2.9), whole(1e12), whole(f64::NAN)), (0, 2, u32::MAX, 0));
+        assert_eq!((byte(-0.6), byte(2.5), byte(254.6), byte(300.0), byte(f64::NAN)), (0, 3, 255, 255, 0));
         assert_eq!(single(0.5), 0.5);
     }
 }

@@ -5,6 +5,8 @@
     reason = "a failure is a failed test, and tests choose their numbers"
 )]
 
+mod cut;
 mod read;
+mod scene;
 mod strokes;
 mod template;
