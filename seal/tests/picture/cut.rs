@@ -5,6 +5,7 @@ use seal::geometry::Size;
 use seal::picture::cut::{Cut, Ink, QualityReason, Wanted, cut};
 use seal::picture::{Centre, Colour, Font, MAX_PIXELS, Picture, Template};
 
+use crate::read::sample;
 use crate::scene::{DPI, Scene};
 
 const NAME: &str = "云海市青松科技有限公司";
@@ -195,6 +196,17 @@ fn what_cannot_be_made_is_refused() {
     assert!(matches!(cut(&photo, &Wanted { size, ..wanted }), Err(Error::Unusable(_))));
     assert!(matches!(cut(&photo[..photo.len() / 2], &wanted), Err(Error::Malformed(_))));
     assert!(matches!(cut(b"%PDF", &wanted), Err(Error::Unsupported(_))));
+}
+
+#[test]
+fn pictures_of_seals_of_other_makers_are_seals() {
+    use QualityReason as Q;
+    let wanted = Wanted { ink: Ink::Red, size: Size { width: 40.0, height: 40.0 }, dpi: 100.0 };
+    for (name, reasons) in [("StampImg.png", vec![]), ("seal_test_dms360.png", vec![Q::TooSmall, Q::CutOff])]
+    {
+        let Some(file) = sample(name) else { return };
+        assert_eq!(cut(&file, &wanted).unwrap().quality.reasons, reasons, "{name}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use seal::picture::{Font, MAX_BYTES, MAX_PIXELS, MAX_SIDE, Picture, Template};
 
 const SIZE: Size = Size { width: 42.0, height: 42.0 };
 
-fn sample(name: &str) -> Option<Vec<u8>> {
+pub(crate) fn sample(name: &str) -> Option<Vec<u8>> {
     let samples = std::env::var_os("COSIGN_SAMPLES").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/samples")),
         PathBuf::from,
