@@ -125,7 +125,7 @@ pub(super) fn cut(arguments: &SealCut, context: &Context) -> Result<Outcome, Fai
         dpi: f64::from(arguments.dpi),
     };
     let Cut { picture, quality } = cut::cut(&bytes, &wanted).map_err(|error| bad_file(path, error))?;
-    let reasons: Vec<_> = quality.reasons.iter().map(ToString::to_string).collect();
+    let reasons: Vec<_> = quality.reasons.iter().map(|reason| reason.name().to_owned()).collect();
     if quality.score < arguments.least {
         let reasons = reasons.join("; ");
         let what = format!("the seal in it has a score of {} only: {reasons}", quality.score);
