@@ -15,7 +15,7 @@ use super::pages::Page;
 pub const MAX_FIELDS: usize = 100_000;
 
 /// What the signature fields of a form may take in memory.
-pub const MAX_FORM: usize = 48 << 20;
+pub const MAX_FORM: usize = 64 << 20;
 
 /// Deepest tree of fields.
 const MAX_TREE: usize = 32;
@@ -74,6 +74,18 @@ impl SignatureValue {
     #[must_use]
     pub fn sub_filter(&self) -> &[u8] {
         self.dictionary.name("SubFilter").unwrap_or_default()
+    }
+
+    fn weight(&self) -> usize {
+        self.dictionary.weight().saturating_add(self.contents.len())
+    }
+}
+
+impl SignatureField {
+    /// How many bytes it takes in memory, about.
+    pub(super) fn weight(&self) -> usize {
+        let widgets: usize = self.widgets.iter().map(|widget| widget.dictionary.weight()).sum();
+        widgets + self.dictionary.weight() + self.value.as_ref().map_or(0, SignatureValue::weight)
     }
 }
 

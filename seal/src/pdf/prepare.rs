@@ -12,7 +12,7 @@ use crate::place::MAX_STAMPS;
 
 use super::appearance::Appearance;
 use super::document::Document;
-use super::fields::SignatureField;
+use super::fields::{MAX_FIELDS, MAX_FORM, SignatureField};
 use super::form::{self, Changes};
 use super::object::{Dictionary, Object, Reference};
 use super::permission::{Certification, Lock};
@@ -22,6 +22,13 @@ use super::write;
 
 /// Longest value of a signature, in bytes.
 pub const MAX_VALUE_LEN: usize = 1 << 20;
+
+/// What a new widget and a new field take in memory at most, beside the value of the signature.
+const WIDGET: usize = 2 * 1024;
+const FIELD: usize = 64 * 1024;
+
+/// Longest text of a request, in bytes.
+const MAX_TEXT: usize = 4 * 1024;
 
 /// Digits that an offset gets in a byte range.
 const RANGE_DIGITS: usize = 12;
@@ -111,6 +118,10 @@ impl Request {
         if !self.stamps.is_empty() && self.appearance.is_none() {
             return Err(Error::Unusable("stamps without a picture"));
         }
+        let texts = [&self.field, &self.name, &self.reason, &self.location, &self.contact];
+        if texts.into_iter().flatten().any(|text| text.len() > MAX_TEXT) {
+            return Err(Error::TooLarge("text of a signature"));
+        }
         let restricts = self.certification.is_some() || self.lock.is_some();
         if self.flavour == Flavour::DocTimeStamp && (restricts || !self.stamps.is_empty()) {
             return Err(Error::Unusable("a time-stamp is not seen and restricts nothing"));
@@ -143,6 +154,12 @@ impl<R: Read + Seek> Document<R> {
         }
         if request.flavour != Flavour::DocTimeStamp {
             self.check_permitted(&fields, &name, existing.is_none() && !request.stamps.is_empty())?;
+        }
+        // What is signed must be something that can be read.
+        let former: usize = fields.iter().map(SignatureField::weight).sum();
+        let added = request.stamps.len() * WIDGET + 2 * request.value_len + FIELD;
+        if former.saturating_add(added) > MAX_FORM || fields.len() >= MAX_FIELDS {
+            return Err(Error::TooLarge("signature fields"));
         }
         let mut update = Update::new(self)?;
         let mut changes = Changes::new(self)?;

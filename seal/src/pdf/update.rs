@@ -11,8 +11,9 @@ use crate::error::Error;
 
 use super::document::Document;
 use super::object::{Dictionary, Object, Reference};
+use super::revisions::MAX_REVISIONS;
 use super::write;
-use super::xref::{MAX_NUMBER, XrefKind};
+use super::xref::{MAX_ENTRIES, MAX_NUMBER, XrefKind};
 
 /// What is appended to a file. Nothing of the file itself changes.
 pub(super) struct Update {
@@ -22,6 +23,8 @@ pub(super) struct Update {
     kind: XrefKind,
     trailer: Dictionary,
     next: u32,
+    /// Entries that there are.
+    entries: usize,
     bytes: Vec<u8>,
     /// Generation and offset in the file of what stands in `bytes`.
     written: BTreeMap<u32, (u16, u64)>,
@@ -31,6 +34,10 @@ pub(super) struct Update {
 impl Update {
     /// Begins an update of the newest revision.
     pub(super) fn new<R: Read + Seek>(document: &mut Document<R>) -> Result<Self, Error> {
+        // What is written must be something that can be read.
+        if document.revisions().len() >= MAX_REVISIONS {
+            return Err(Error::TooLarge("revisions"));
+        }
         let base = document.len();
         let kind = document.revisions().last().map_or(XrefKind::Table, |revision| revision.kind);
         let trailer = document.trailer().clone();
@@ -44,6 +51,7 @@ impl Update {
             kind,
             trailer,
             next,
+            entries: document.entries().len(),
             bytes,
             written: BTreeMap::new(),
             pending: BTreeMap::new(),
@@ -132,6 +140,9 @@ impl Update {
     /// Writes the cross-reference section; gives all bytes.
     pub(super) fn finish(mut self) -> Result<Vec<u8>, Error> {
         self.flush()?;
+        if self.entries + self.written.len() >= MAX_ENTRIES {
+            return Err(Error::TooLarge("objects"));
+        }
         self.identify();
         let start = self.position()?;
         let mut trailer = core::mem::take(&mut self.trailer);

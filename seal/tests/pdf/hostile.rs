@@ -81,7 +81,10 @@ fn tables_that_go_in_a_circle_or_on_for_too_long_are_refused() {
     for _ in 1..MAX_REVISIONS {
         append(&mut long, &[(9, "null")], 10);
     }
-    assert_eq!(open(&long).unwrap().revisions().len(), MAX_REVISIONS);
+    let mut last = open(&long).unwrap();
+    assert_eq!(last.revisions().len(), MAX_REVISIONS);
+    // What could not be read is not written.
+    assert_eq!(last.prepare(&request()).unwrap_err(), Error::TooLarge("revisions"));
     append(&mut long, &[(9, "null")], 10);
     assert_eq!(error(&long), Error::TooLarge("revisions"));
 }
@@ -345,8 +348,8 @@ fn fields_that_go_in_a_circle_are_refused() {
     assert_eq!(fields("9 0 R", &[(9, "<</T(a)/FT/Sig/Kids[77 0 R]>>")]), never);
     assert_eq!(fields("8 0 R 9 0 R", &[(9, "<</T(a)/FT/Sig/Kids[7 0 R]>>")]), Ok(1), "nothing any more");
     // Small in the file, and much to remember.
-    let large = format!("<</FT/Sig/X[{}]>>", "0 ".repeat(270_000));
-    let numbers: Vec<u32> = (9..12).collect();
+    let large = format!("<</FT/Sig/X[{}]>>", "0 ".repeat(290_000));
+    let numbers: Vec<u32> = (9..13).collect();
     let list: Vec<String> = numbers.iter().map(|n| format!("{n} 0 R")).collect();
     let all: Vec<(u32, &str)> = numbers.iter().map(|n| (*n, large.as_str())).collect();
     assert_eq!(fields(&list.join(" "), &all), Err(Error::TooLarge("signature fields")));

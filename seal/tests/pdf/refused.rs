@@ -25,6 +25,8 @@ fn requests_that_contradict_themselves_are_refused() {
         assert_eq!(refusal(&file, &Request { value_len, ..request() }), length);
     }
     sealed(&file, &Request { value_len: MAX_VALUE_LEN, ..request() });
+    let long = Request { reason: Some("x".repeat(5000)), ..request() };
+    assert_eq!(refusal(&file, &long), Error::TooLarge("text of a signature"));
     let unseen = Request { stamps: vec![stamp(0)], ..request() };
     assert_eq!(refusal(&file, &unseen), Error::Unusable("stamps without a picture"));
     assert_eq!(refusal(&file, &seen(vec![stamp(2)])), Error::Unusable("there is no such page"));
@@ -188,6 +190,19 @@ fn pages_that_share_their_annotations_are_refused_and_names_of_nothing_are_not_u
     assert_eq!(refusal(&wrong, &both), Error::Malformed("an array was expected"));
     let never = body.set(4, &leaf("/Annots[77 0 R]")).write(Form::Table);
     assert_eq!(refusal(&never, &both), Error::Malformed("a name that no object was given"));
+}
+
+#[test]
+fn more_than_can_be_read_again_is_not_signed() {
+    let mut body = Body::new(1);
+    body.set(1, "<</Pages 2 0 R/AcroForm<</Fields[9 0 R 10 0 R]>>>>");
+    // About 40 MB in memory.
+    let large = format!("<</FT/Sig/T(a)/X[{}]>>", "0 ".repeat(290_000));
+    body.set(9, &large).set(10, &large);
+    let file = body.write(Form::Table);
+    assert!(sign(&file, &request()).is_ok());
+    let many = seen(vec![stamp(0); 20_000]);
+    assert_eq!(refusal(&file, &many), Error::TooLarge("signature fields"));
 }
 
 #[test]

@@ -3,7 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use seal::pdf::Document;
+use seal::Error;
+use seal::pdf::{Certification, Document};
+
+use crate::sealing::sealed;
+use crate::support::{open, request, seen, sign, stamp};
 
 /// The folder of samples, or a word that there is none.
 pub(crate) fn folder() -> Option<PathBuf> {
@@ -124,4 +128,31 @@ fn a_byte_range_that_is_odd_is_given_as_it_is() {
         let fields = document.signature_fields(document.newest()).unwrap();
         assert_eq!(fields[0].value.as_ref().unwrap().byte_range, expected, "{name}");
     }
+}
+
+#[test]
+fn samples_are_sealed_unless_they_are_certified_against_it() {
+    let Some(folder) = folder() else { return };
+    let mut sealed_files = 0;
+    for part in ["pdf", "pdf-signed"] {
+        for entry in std::fs::read_dir(folder.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "pdf") {
+                continue;
+            }
+            let file = std::fs::read(&path).unwrap();
+            let mut document = open(&file).unwrap();
+            let level = document.certification(document.newest()).unwrap();
+            if path.ends_with("pyhanko_certified-with-indirect-refs-in-dir.pdf") {
+                assert_eq!(level, Some(Certification::Nothing));
+                let refused = sign(&file, &request()).unwrap_err();
+                assert_eq!(refused, Error::Unusable("certified against changes"));
+            } else {
+                assert_eq!(level, None, "{}", path.display());
+                sealed(&file, &seen(vec![stamp(0)]));
+                sealed_files += 1;
+            }
+        }
+    }
+    assert!(sealed_files >= 19, "{sealed_files}");
 }
