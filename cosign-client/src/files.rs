@@ -117,6 +117,12 @@ impl NewFile {
         self.temporary.as_file().sync_all().map_err(|error| Error::file(&self.target, error))
     }
 
+    /// The file as it is so far.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        self.temporary.as_file()
+    }
+
     /// Gives the file its name.
     ///
     /// # Errors

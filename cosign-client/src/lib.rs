@@ -56,6 +56,7 @@ pub mod pin;
 mod store;
 #[cfg(test)]
 mod testing;
+pub mod time_stamp;
 mod tls;
 pub mod transfer;
 

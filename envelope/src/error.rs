@@ -59,6 +59,8 @@ pub enum ApiMisuse {
     EcbWritten,
     /// A signed message needs 1 to [`MAX_SIGNERS`](crate::cms::MAX_SIGNERS) signers, and one signature from each.
     SignatureCount,
+    /// A time stamp that is no message in DER, or for a signer that there is not.
+    TimeStamp,
     /// A signature is not that of the signer for this content.
     SignatureOfOtherKey,
     /// The content is not the one that was hashed for the signature.
@@ -138,8 +140,10 @@ pub enum InvalidMessage {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidSignature {
-    /// Not SM2 with SM3.
+    /// Not SM2 with SM3; where other algorithms are verified too, none of them.
     UnsupportedAlgorithm,
+    /// The key is of another algorithm and too short for its signatures to count.
+    WeakKey,
     /// Not the DER encoding of an SM2 signature.
     Encoding,
     /// The signer's certificate is neither in the message nor given.
@@ -212,6 +216,7 @@ impl fmt::Display for ApiMisuse {
             Self::SkippedTooFar => "more was to be skipped than there is content",
             Self::EcbWritten => "SM4-ECB is never written",
             Self::SignatureCount => "a signed message needs 1 to 32 signers and a signature from each",
+            Self::TimeStamp => "not a time stamp in DER, or of no signer of the message",
             Self::SignatureOfOtherKey => "the signature is not the signer's, or not of this content",
             Self::ContentChanged => "the content changed after it was signed",
             Self::SignaturesTooLarge => "certificates and signatures exceed 1 MiB",
@@ -262,7 +267,8 @@ impl fmt::Display for InvalidMessage {
 impl fmt::Display for InvalidSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::UnsupportedAlgorithm => "unsupported algorithm: not SM2 with SM3",
+            Self::UnsupportedAlgorithm => "the algorithm of the signature is not supported",
+            Self::WeakKey => "the key of the signer is too short",
             Self::Encoding => "the signature is not in the encoding of SM2",
             Self::NoCertificate => "the signer's certificate is not in the message; give it",
             Self::NoContent => "the content is not in the message; give it",

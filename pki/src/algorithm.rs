@@ -3,22 +3,26 @@
 use core::fmt;
 
 use der::asn1::ObjectIdentifier;
-use sm_primitives::sm2::{PublicKey, Signature};
+use sm_primitives::sm2::{DistId, Signature, dsa};
 use sm_primitives::sm3;
 
 use crate::error::Error;
 use crate::fields::{Fields, NULL, OID, SEQUENCE, element};
+use crate::foreign::{self, ForeignAlgorithm};
+use crate::key::SubjectKey;
 use crate::oid;
 
 /// Under which algorithm something is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignatureAlgorithm {
-    /// SM2 with SM3, the only one that is verified; Z is made with the default id.
+    /// SM2 with SM3; Z is made with the default id.
     Sm2WithSm3 {
         /// The parameters are NULL, not absent.
         null_parameters: bool,
     },
+    /// RSA or ECDSA.
+    Foreign(ForeignAlgorithm),
     /// One that is not supported.
     Other(ObjectIdentifier),
 }
@@ -28,24 +32,28 @@ impl SignatureAlgorithm {
     /// another id for Z.
     pub(crate) fn read(mut fields: Fields<'_>) -> Result<Self, Error> {
         let id = fields.oid()?;
-        let null_parameters = match fields.is_empty() {
-            true => Some(false),
-            false => {
-                let parameters = fields.next()?;
-                (parameters.tag == NULL && parameters.body.is_empty()).then_some(true)
-            }
-        };
+        let parameters = if fields.is_empty() { None } else { Some(fields.next()?) };
         fields.finish()?;
-        Ok(match (id, null_parameters) {
-            (oid::SM2_WITH_SM3, Some(null_parameters)) => Self::Sm2WithSm3 { null_parameters },
-            (id, _) => Self::Other(id),
-        })
+        if id == oid::SM2_WITH_SM3 {
+            return Ok(match parameters {
+                None => Self::Sm2WithSm3 { null_parameters: false },
+                Some(null) if null.tag == NULL && null.body.is_empty() => {
+                    Self::Sm2WithSm3 { null_parameters: true }
+                }
+                Some(_) => Self::Other(id),
+            });
+        }
+        Ok(ForeignAlgorithm::read(id, parameters.as_ref()).map_or(Self::Other(id), Self::Foreign))
     }
 
     /// Whether signatures of it can be verified.
     #[must_use]
     pub const fn is_supported(&self) -> bool {
-        matches!(self, Self::Sm2WithSm3 { .. })
+        match self {
+            Self::Sm2WithSm3 { .. } => true,
+            Self::Foreign(_) => foreign::AVAILABLE,
+            Self::Other(_) => false,
+        }
     }
 }
 
@@ -54,6 +62,7 @@ impl fmt::Display for SignatureAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sm2WithSm3 { .. } => f.write_str("SM2-with-SM3"),
+            Self::Foreign(algorithm) => algorithm.fmt(f),
             Self::Other(id) => f.write_str(&display(id)),
         }
     }
@@ -72,6 +81,10 @@ pub enum HashAlgorithm {
     Sm3,
     /// 32 bytes.
     Sha256,
+    /// 48 bytes.
+    Sha384,
+    /// 64 bytes.
+    Sha512,
     /// 20 bytes. Only where it names something that is signed otherwise: identifiers of certificates.
     Sha1,
 }
@@ -91,6 +104,8 @@ impl HashAlgorithm {
         match id {
             oid::SM3 | oid::SM3_WITHOUT_KEY => Ok(Self::Sm3),
             oid::SHA256 => Ok(Self::Sha256),
+            oid::SHA384 => Ok(Self::Sha384),
+            oid::SHA512 => Ok(Self::Sha512),
             oid::SHA1 => Ok(Self::Sha1),
             _ => Err(Error::UnsupportedAlgorithm("hash")),
         }
@@ -101,13 +116,15 @@ impl HashAlgorithm {
         element(SEQUENCE, &[&element(OID, &[self.id().as_bytes()])])
     }
 
-    /// The hash of `bytes`: 20 or 32 bytes.
+    /// The hash of `bytes`: [`HashAlgorithm::len`] bytes.
     #[must_use]
     pub fn digest(self, bytes: &[u8]) -> Vec<u8> {
         use sha2::Digest as _;
         match self {
             Self::Sm3 => sm3::digest(bytes).to_vec(),
             Self::Sha256 => sha2::Sha256::digest(bytes).to_vec(),
+            Self::Sha384 => sha2::Sha384::digest(bytes).to_vec(),
+            Self::Sha512 => sha2::Sha512::digest(bytes).to_vec(),
             Self::Sha1 => sha1::Sha1::digest(bytes).to_vec(),
         }
     }
@@ -118,6 +135,8 @@ impl HashAlgorithm {
     pub const fn len(self) -> usize {
         match self {
             Self::Sm3 | Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
             Self::Sha1 => 20,
         }
     }
@@ -128,6 +147,8 @@ impl HashAlgorithm {
         match self {
             Self::Sm3 => oid::SM3,
             Self::Sha256 => oid::SHA256,
+            Self::Sha384 => oid::SHA384,
+            Self::Sha512 => oid::SHA512,
             Self::Sha1 => oid::SHA1,
         }
     }
@@ -138,6 +159,8 @@ impl fmt::Display for HashAlgorithm {
         f.write_str(match self {
             Self::Sm3 => "SM3",
             Self::Sha256 => "SHA-256",
+            Self::Sha384 => "SHA-384",
+            Self::Sha512 => "SHA-512",
             Self::Sha1 => "SHA-1",
         })
     }
@@ -173,33 +196,52 @@ impl<'a> Signed<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct SignatureValue {
     pub(crate) algorithm: SignatureAlgorithm,
-    /// `None`: not an SM2 signature.
-    pub(crate) value: Option<Signature>,
+    value: Value,
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    Sm2(Signature),
+    Foreign(Vec<u8>),
+    /// Not what the algorithm makes, or of one that is not supported.
+    Unreadable,
 }
 
 impl SignatureValue {
     pub(crate) fn of(signed: &Signed<'_>) -> Self {
-        let value =
-            if signed.algorithm.is_supported() { Signature::from_der(signed.signature).ok() } else { None };
+        let value = match signed.algorithm {
+            SignatureAlgorithm::Sm2WithSm3 { .. } => {
+                Signature::from_der(signed.signature).map_or(Value::Unreadable, Value::Sm2)
+            }
+            SignatureAlgorithm::Foreign(_) => Value::Foreign(signed.signature.to_vec()),
+            SignatureAlgorithm::Other(_) => Value::Unreadable,
+        };
         Self { algorithm: signed.algorithm, value }
     }
 
-    /// The digest that the signature should be of and the signature.
-    ///
-    /// # Errors
-    /// [`Defect`].
-    pub(crate) fn claim(&self, key: &PublicKey, tbs: &[u8]) -> Result<([u8; 32], Signature), Defect> {
-        if !self.algorithm.is_supported() {
-            return Err(Defect::Unsupported);
+    /// The signature, if it is one of SM2.
+    pub(crate) const fn sm2(&self) -> Option<Signature> {
+        match self.value {
+            Value::Sm2(signature) => Some(signature),
+            _ => None,
         }
-        let signature = self.value.ok_or(Defect::Wrong)?;
-        Ok((sm_primitives::sm2::DistId::default().digest(key, tbs), signature))
     }
 
-    /// Verifies without a prepared key.
-    pub(crate) fn verify(&self, key: &PublicKey, tbs: &[u8]) -> Result<(), Defect> {
-        let (digest, signature) = self.claim(key, tbs)?;
-        sm_primitives::sm2::dsa::verify_digest(key, &digest, &signature).map_err(|_| Defect::Wrong)
+    /// Whether it is of these bytes by this key. A key that does not go with the algorithm has not made it.
+    pub(crate) fn verify(&self, key: &SubjectKey, tbs: &[u8]) -> Result<(), Defect> {
+        if !self.algorithm.is_supported() || matches!(key, SubjectKey::Other { .. }) {
+            return Err(Defect::Unsupported);
+        }
+        match (self.algorithm, &self.value, key) {
+            (_, Value::Sm2(signature), SubjectKey::Sm2(key)) => {
+                let digest = DistId::default().digest(key, tbs);
+                dsa::verify_digest(key, &digest, signature).map_err(|_| Defect::Wrong)
+            }
+            (SignatureAlgorithm::Foreign(algorithm), Value::Foreign(signature), SubjectKey::Foreign(key)) => {
+                algorithm.verify(key, tbs, signature)
+            }
+            _ => Err(Defect::Wrong),
+        }
     }
 }
 
@@ -209,6 +251,8 @@ impl SignatureValue {
 pub enum Defect {
     /// It does not verify.
     Wrong,
+    /// The key is too short for its signatures to count.
+    Weak,
     /// Its algorithm, or that of the key, is not supported.
     Unsupported,
 }
@@ -217,6 +261,7 @@ impl fmt::Display for Defect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Wrong => "the signature does not verify",
+            Self::Weak => "the key is too short",
             Self::Unsupported => "the algorithm is not supported",
         })
     }

@@ -7,7 +7,6 @@ use core::ops::Range;
 use std::sync::Arc;
 
 use envelope::cms::Time;
-use sm_primitives::sm2::PublicKey;
 
 use crate::algorithm::{Defect, SignatureAlgorithm, SignatureValue, Signed};
 use crate::error::Error;
@@ -221,11 +220,11 @@ impl Certificate {
         self.extensions().key_usage.is_none_or(|permitted| permitted.permits(usage))
     }
 
-    /// Whether the signature is by this key, with the default id. Nothing else is looked at. Variable time.
+    /// Whether the signature is by this key, of SM2 with the default id. Nothing else is looked at. Variable time.
     ///
     /// # Errors
     /// [`Defect`].
-    pub fn verify_signature(&self, issuer: &PublicKey) -> Result<(), Defect> {
+    pub fn verify_signature(&self, issuer: &SubjectKey) -> Result<(), Defect> {
         self.0.signature.verify(issuer, self.tbs())
     }
 

@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use der::asn1::ObjectIdentifier;
 use envelope::cms::Time;
-use sm_primitives::sm2::PublicKey;
 
 use crate::algorithm::{Defect, SignatureAlgorithm, SignatureValue, Signed};
 use crate::certificate::{from_text, range};
 use crate::error::Error;
 use crate::extension::{self, AuthorityKeyId, Extension, IssuingPoint};
 use crate::fields::{Fields, GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME, constructed};
+use crate::key::SubjectKey;
 use crate::name::{Name, hex};
 use crate::oid;
 
@@ -224,11 +224,11 @@ impl RevocationList {
         if serial_of(row) == wanted { Entry::read(row.of(&self.0.der)).ok() } else { None }
     }
 
-    /// Whether the signature is by this key, with the default id. Nothing else is looked at. Variable time.
+    /// Whether the signature is by this key, of SM2 with the default id. Nothing else is looked at. Variable time.
     ///
     /// # Errors
     /// [`Defect`].
-    pub fn verify_signature(&self, issuer: &PublicKey) -> Result<(), Defect> {
+    pub fn verify_signature(&self, issuer: &SubjectKey) -> Result<(), Defect> {
         self.0.signature.verify(issuer, self.0.der.get(self.0.tbs.clone()).unwrap_or_default())
     }
 }

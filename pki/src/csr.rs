@@ -7,8 +7,8 @@
 //! Attribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET OF ANY }
 //! ```
 //! CFCA writes an attribute's value without the SET around it, which the common readers refuse; hence the own reader here.
-//! The signature covers the bytes of the info as they came. Keys and signatures of other algorithms are named, so that a
-//! request of RSA can be shown.
+//! The signature covers the bytes of the info as they came. Requests of RSA and ECDSA are verified too, so that they can be
+//! shown; nothing is issued for them.
 //!
 //! Source: RFC 2986; GM/T 0092-2020; for CFCA there is no published document, files made by SADK show the form.
 
@@ -22,7 +22,6 @@ use envelope::{
     armor,
     der::{CONSTRUCTED, SEQUENCE, SET, context},
 };
-use sm_primitives::sm2::{DistId, Signature, dsa};
 
 pub(crate) use self::subject::is_printable;
 pub use self::{
@@ -31,7 +30,14 @@ pub use self::{
     subject::SubjectAttribute,
     write::{AttributeForm, Builder, Unsigned},
 };
-use crate::{Error, algorithm::SignatureAlgorithm, asn1::Reader, key::SubjectKey, oid};
+use crate::{
+    Error,
+    algorithm::{Defect, SignatureAlgorithm, SignatureValue, Signed},
+    asn1::Reader,
+    fields::Fields,
+    key::SubjectKey,
+    oid,
+};
 
 const WHAT: &str = "certification request";
 
@@ -61,14 +67,18 @@ impl Request {
     fn from_ber(bytes: &[u8]) -> Result<Self, Error> {
         let mut outer = Reader::whole(bytes, WHAT)?;
         let info = outer.expect(SEQUENCE)?;
-        let (algorithm, parameters) = outer.algorithm()?;
-        let algorithm = match ObjectIdentifier::from_bytes(algorithm) {
+        let whole = outer.expect(SEQUENCE)?;
+        let mut parameters = Reader::new(whole.body, WHAT);
+        let algorithm = match ObjectIdentifier::from_bytes(parameters.oid()?) {
             Ok(oid::SM2_WITH_SM3) => {
                 let null_parameters = !parameters.is_empty();
                 parameters.no_parameters()?;
                 SignatureAlgorithm::Sm2WithSm3 { null_parameters }
             }
-            Ok(other) => SignatureAlgorithm::Other(other),
+            Ok(other) => {
+                let read = SignatureAlgorithm::read(Fields::new(whole.body, WHAT));
+                read.unwrap_or(SignatureAlgorithm::Other(other))
+            }
             Err(_) => return Err(outer.malformed()),
         };
         let signature = outer.bits()?.to_vec();
@@ -127,19 +137,25 @@ impl Request {
         self.algorithm
     }
 
-    /// Verifies that the holder of the key signed the request: SM2 with SM3 and the default distinguishing identifier.
+    /// Verifies that the holder of the key signed the request; of SM2 with the default distinguishing identifier.
     ///
     /// # Errors
     /// [`Error::UnsupportedAlgorithm`] if key or signature are of another algorithm, [`Error::InvalidSignature`].
     pub fn verify(&self) -> Result<(), Error> {
-        let SubjectKey::Sm2(key) = &self.key else {
-            return Err(Error::UnsupportedAlgorithm("key of a certification request"));
+        let signed = Signed {
+            tbs: &self.info,
+            algorithm_der: &[],
+            algorithm: self.algorithm,
+            signature: &self.signature,
         };
-        if !self.algorithm.is_supported() {
-            return Err(Error::UnsupportedAlgorithm("signature of a certification request"));
-        }
-        let signature = Signature::from_der(&self.signature).map_err(|_| Error::InvalidSignature)?;
-        dsa::verify(key, &DistId::default(), &self.info, &signature).map_err(|_| Error::InvalidSignature)
+        let verified = SignatureValue::of(&signed).verify(&self.key, &self.info);
+        verified.map_err(|defect| match (defect, &self.key) {
+            (Defect::Wrong, _) => Error::InvalidSignature,
+            (Defect::Unsupported, SubjectKey::Sm2(_)) => {
+                Error::UnsupportedAlgorithm("signature of a certification request")
+            }
+            _ => Error::UnsupportedAlgorithm("key of a certification request"),
+        })
     }
 }
 

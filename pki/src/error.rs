@@ -20,6 +20,8 @@ pub enum Error {
     InvalidSignature,
     /// What the caller gave cannot be written. What is wrong with it, for people.
     Unusable(&'static str),
+    /// A signed message has content of its own where the content is elsewhere.
+    EmbeddedContent,
     /// The random source failed.
     RandomFailed,
 }
@@ -36,6 +38,7 @@ impl fmt::Display for Error {
             Self::KeyMismatch => f.write_str("the keys in it do not belong together"),
             Self::InvalidSignature => f.write_str("the signature does not verify"),
             Self::Unusable(what) => write!(f, "cannot be written: {what}"),
+            Self::EmbeddedContent => f.write_str("the signed message has a content of its own"),
             Self::RandomFailed => f.write_str("the random source failed"),
         }
     }

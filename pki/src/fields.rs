@@ -1,70 +1,94 @@
-//! Reading DER field by field, without re-encoding anything.
+//! Reading DER field by field, without re-encoding anything: for structures that are signed as they came.
 
 use der::{Header, Reader as _, SliceReader};
-pub(crate) use envelope::der::{BIT_STRING, INTEGER, NULL, OCTET_STRING, OID, SEQUENCE, SET, element};
+pub use envelope::der::{BIT_STRING, INTEGER, NULL, OCTET_STRING, OID, SEQUENCE, SET, element};
 
 use crate::error::Error;
 
-pub(crate) const BOOLEAN: u8 = 0x01;
-pub(crate) const ENUMERATED: u8 = 0x0a;
-pub(crate) const IA5: u8 = 0x16;
-pub(crate) const UTC_TIME: u8 = 0x17;
-pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+/// Tag of BOOLEAN.
+pub const BOOLEAN: u8 = 0x01;
+/// Tag of ENUMERATED.
+pub const ENUMERATED: u8 = 0x0a;
+/// Tag of IA5String.
+pub const IA5: u8 = 0x16;
+/// Tag of UTCTime.
+pub const UTC_TIME: u8 = 0x17;
+/// Tag of GeneralizedTime.
+pub const GENERALIZED_TIME: u8 = 0x18;
 
 /// Tag `[n]`, primitive.
-pub(crate) const fn primitive(n: u8) -> u8 {
+#[must_use]
+pub const fn primitive(n: u8) -> u8 {
     0x80 | n
 }
 
 /// Tag `[n]`, constructed.
-pub(crate) const fn constructed(n: u8) -> u8 {
+#[must_use]
+pub const fn constructed(n: u8) -> u8 {
     0xa0 | n
 }
 
 /// One element.
-#[derive(Clone, Copy)]
-pub(crate) struct Element<'a> {
-    pub(crate) tag: u8,
-    pub(crate) body: &'a [u8],
+#[derive(Clone, Copy, Debug)]
+pub struct Element<'a> {
+    /// The tag byte.
+    pub tag: u8,
+    /// The octets inside.
+    pub body: &'a [u8],
     /// Tag, length and body.
-    pub(crate) whole: &'a [u8],
+    pub whole: &'a [u8],
 }
 
 /// The elements of a body, one after another. `what` is said of whatever is wrong.
-pub(crate) struct Fields<'a> {
+#[derive(Clone)]
+pub struct Fields<'a> {
     reader: Option<SliceReader<'a>>,
     what: &'static str,
 }
 
 impl<'a> Fields<'a> {
     /// The elements in `body`.
-    pub(crate) fn new(body: &'a [u8], what: &'static str) -> Self {
+    #[must_use]
+    pub fn new(body: &'a [u8], what: &'static str) -> Self {
         // More than 256 MiB is nothing that can be read; the first element says so.
         Self { reader: SliceReader::new(body).ok(), what }
     }
 
     /// The elements inside an element that is all of `der`.
-    pub(crate) fn inside(der: &'a [u8], tag: u8, what: &'static str) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn inside(der: &'a [u8], tag: u8, what: &'static str) -> Result<Self, Error> {
         let mut outer = Self::new(der, what);
         let body = outer.expect(tag)?.body;
         outer.finish()?;
         Ok(Self::new(body, what))
     }
 
-    pub(crate) const fn error(&self) -> Error {
+    /// What is said of whatever is wrong.
+    #[must_use]
+    pub const fn error(&self) -> Error {
         Error::Malformed(self.what)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether nothing is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.reader.as_ref().is_some_and(der::Reader::is_finished)
     }
 
     /// The tag of the next element.
-    pub(crate) fn peek(&self) -> Option<u8> {
+    #[must_use]
+    pub fn peek(&self) -> Option<u8> {
         self.reader.as_ref().and_then(der::Reader::peek_byte)
     }
 
-    pub(crate) fn next(&mut self) -> Result<Element<'a>, Error> {
+    /// The next element, whatever it is.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    #[expect(clippy::should_implement_trait, reason = "it can fail, and there is no end to iterate to")]
+    pub fn next(&mut self) -> Result<Element<'a>, Error> {
         let error = self.error();
         let reader = self.reader.as_mut().ok_or(error)?;
         let header = Header::peek(reader).map_err(|_| error)?;
@@ -75,26 +99,44 @@ impl<'a> Fields<'a> {
         Ok(Element { tag: *whole.first().ok_or(error)?, body, whole })
     }
 
-    pub(crate) fn expect(&mut self, tag: u8) -> Result<Element<'a>, Error> {
+    /// The next element, which has this tag.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn expect(&mut self, tag: u8) -> Result<Element<'a>, Error> {
         let element = self.next()?;
         if element.tag == tag { Ok(element) } else { Err(self.error()) }
     }
 
-    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Error> {
+    /// The next element, if it has this tag.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Error> {
         if self.peek() == Some(tag) { self.next().map(Some) } else { Ok(None) }
     }
 
     /// The fields of the next element, which is a SEQUENCE.
-    pub(crate) fn sequence(&mut self) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn sequence(&mut self) -> Result<Self, Error> {
         Ok(Self::new(self.expect(SEQUENCE)?.body, self.what))
     }
 
-    pub(crate) fn finish(self) -> Result<(), Error> {
+    /// Nothing is left.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn finish(self) -> Result<(), Error> {
         if self.is_empty() { Ok(()) } else { Err(self.error()) }
     }
 
     /// Every element that is left, each of this tag.
-    pub(crate) fn all(mut self, tag: u8) -> Result<Vec<Element<'a>>, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn all(mut self, tag: u8) -> Result<Vec<Element<'a>>, Error> {
         let mut elements = Vec::new();
         while !self.is_empty() {
             elements.push(self.expect(tag)?);
@@ -103,13 +145,19 @@ impl<'a> Fields<'a> {
     }
 
     /// An object identifier.
-    pub(crate) fn oid(&mut self) -> Result<der::asn1::ObjectIdentifier, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn oid(&mut self) -> Result<der::asn1::ObjectIdentifier, Error> {
         let body = self.expect(OID)?.body;
         der::asn1::ObjectIdentifier::from_bytes(body).map_err(|_| self.error())
     }
 
     /// The octets of a BIT STRING without unused bits.
-    pub(crate) fn bit_string(&mut self) -> Result<&'a [u8], Error> {
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn bit_string(&mut self) -> Result<&'a [u8], Error> {
         match self.expect(BIT_STRING)?.body {
             [0, octets @ ..] => Ok(octets),
             _ => Err(self.error()),
@@ -117,19 +165,28 @@ impl<'a> Fields<'a> {
     }
 
     /// A time of RFC 5280.
-    pub(crate) fn time(&mut self) -> Result<envelope::cms::Time, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn time(&mut self) -> Result<envelope::cms::Time, Error> {
         let element = self.next()?;
         envelope::cms::Time::from_der(element.tag, element.body).ok_or_else(|| self.error())
     }
 
     /// A non-negative INTEGER that fits.
-    pub(crate) fn small(&mut self) -> Result<u32, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn small(&mut self) -> Result<u32, Error> {
         let body = self.expect(INTEGER)?.body;
         small(body).ok_or_else(|| self.error())
     }
 
     /// BOOLEAN DEFAULT FALSE with this tag. Any value but 0 is true, as in BER.
-    pub(crate) fn flag(&mut self, tag: u8) -> Result<bool, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn flag(&mut self, tag: u8) -> Result<bool, Error> {
         match self.optional(tag)?.map(|element| element.body) {
             None | Some([0]) => Ok(false),
             Some([_]) => Ok(true),
@@ -139,7 +196,8 @@ impl<'a> Fields<'a> {
 }
 
 /// The value of a non-negative INTEGER body of at most four octets.
-pub(crate) fn small(body: &[u8]) -> Option<u32> {
+#[must_use]
+pub fn small(body: &[u8]) -> Option<u32> {
     match body {
         [] => None,
         [first, ..] if first & 0x80 != 0 => None,

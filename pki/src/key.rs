@@ -9,14 +9,17 @@ use sm_primitives::sm2::PublicKey;
 use crate::algorithm;
 use crate::error::Error;
 use crate::fields::{BIT_STRING, Fields, INTEGER, NULL, OCTET_STRING, OID, SEQUENCE};
+use crate::foreign::ForeignKey;
 use crate::oid;
 
 /// The key of a certificate's subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubjectKey {
     /// An SM2 key.
     Sm2(PublicKey),
+    /// An RSA key, or one on another curve, with which signatures can be verified.
+    Foreign(ForeignKey),
     /// A key that nothing is verified with.
     Other {
         /// Of the key.
@@ -32,7 +35,7 @@ impl SubjectKey {
     pub const fn sm2(&self) -> Option<&PublicKey> {
         match self {
             Self::Sm2(key) => Some(key),
-            Self::Other { .. } => None,
+            _ => None,
         }
     }
 
@@ -62,7 +65,14 @@ impl SubjectKey {
             let point = PublicPoint::from_sec1(bits).ok_or(Error::Malformed("public key"))?;
             return Ok(Self::Sm2(point.into()));
         }
-        Ok(Self::Other { algorithm: id, curve })
+        let foreign = ForeignKey::read(id, parameters.as_ref(), curve, bits);
+        Ok(foreign.map_or(Self::Other { algorithm: id, curve }, Self::Foreign))
+    }
+}
+
+impl From<PublicKey> for SubjectKey {
+    fn from(key: PublicKey) -> Self {
+        Self::Sm2(key)
     }
 }
 
@@ -71,6 +81,7 @@ impl fmt::Display for SubjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sm2(_) => f.write_str("SM2"),
+            Self::Foreign(key) => key.fmt(f),
             Self::Other { algorithm, curve: None } => f.write_str(&algorithm::display(algorithm)),
             Self::Other { algorithm, curve: Some(curve) } => {
                 write!(f, "{} on {curve}", algorithm::display(algorithm))

@@ -1,4 +1,5 @@
-//! SM2 certificates: read, validated and issued; requests for them, and the files that keys are kept in.
+//! SM2 certificates: read, validated and issued; requests for them, and the files that keys are kept in. Certificates and
+//! signatures of RSA and ECDSA are verified too: see [`foreign`].
 //!
 //! Pure functions over bytes. The crate reads no clock, opens no socket and draws no randomness of its own: the moment
 //! that something is judged at and `rng` are arguments. Signatures are made by a callback that gets digests, so the key
@@ -9,11 +10,13 @@ pub mod algorithm;
 mod asn1;
 pub mod certificate;
 pub mod cfca;
+pub mod cms;
 pub mod crl;
 pub mod csr;
 pub mod error;
 pub mod extension;
-mod fields;
+pub mod fields;
+pub mod foreign;
 pub mod issue;
 pub mod key;
 pub mod key_file;

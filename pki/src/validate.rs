@@ -22,7 +22,7 @@
 mod batch;
 mod cache;
 mod check;
-mod constraints;
+pub(crate) mod constraints;
 mod pool;
 mod purpose;
 mod report;

@@ -15,6 +15,8 @@ pub enum Error {
     TooLarge(&'static str),
     /// What the caller asked for cannot be done. Why, for people.
     Unusable(&'static str),
+    /// The font has no such character.
+    MissingGlyph(char),
     /// A signature does not verify.
     InvalidSignature,
     /// A certificate cannot be used. Why.
@@ -30,6 +32,7 @@ impl fmt::Display for Error {
             Self::Unsupported(what) => write!(f, "not supported: {what}"),
             Self::TooLarge(what) => write!(f, "more than is looked at: {what}"),
             Self::Unusable(what) => write!(f, "cannot be done: {what}"),
+            Self::MissingGlyph(character) => write!(f, "not in the font: {character}"),
             Self::InvalidSignature => f.write_str("the signature does not verify"),
             Self::Certificate(error) => write!(f, "certificate: {error}"),
             Self::Io(kind) => write!(f, "reading or writing failed: {kind}"),

@@ -33,6 +33,7 @@ pub mod model;
 pub mod naive;
 #[cfg(feature = "network")]
 pub mod network;
+pub mod ofd;
 pub mod pdf;
 pub mod process;
 pub mod random;

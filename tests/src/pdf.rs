@@ -1,18 +1,55 @@
-//! A small but complete PDF: something that a user would sign.
+//! Small but complete PDFs: something that a user would sign.
+
+use std::fmt::Write as _;
 
 /// A PDF 1.4 file of `pages` A4 pages with a line of text each: plain objects, a cross-reference table, no compression.
 #[must_use]
 pub fn document(pages: usize) -> Vec<u8> {
-    // Objects 1 (catalogue), 2 (page tree), 3 (font), then a page and its content for each page.
-    let page = |index: usize| 4 + 2 * index;
+    let font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned();
+    let text = |page| format!("72 720 Td (Agreement, page {page} of {pages}) Tj");
+    file(pages, Vec::from([font]), text)
+}
+
+/// The same in Chinese: 竞争性磋商文件 and the number of the page in millimetre 30 from the left and 50 from the top, 投标人盖章 in
+/// millimetre 120 and 250 on the last page. The font is one that readers bring along.
+#[must_use]
+pub fn tender(pages: usize) -> Vec<u8> {
+    let font = "<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UCS2-H /DescendantFonts [ 4 0 R ] >>";
+    let descendant = "<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo << /Registry (Adobe) \
+         /Ordering (GB1) /Supplement 4 >> /FontDescriptor 5 0 R /DW 1000 >>";
+    let descriptor = "<< /Type /FontDescriptor /FontName /STSong-Light /Flags 6 /FontBBox [ -25 -254 1000 880 ] \
+         /ItalicAngle 0 /Ascent 880 /Descent -120 /CapHeight 880 /StemV 93 >>";
+    let hex = |text: &str| {
+        text.encode_utf16().fold(String::new(), |mut out, unit| {
+            let _ = write!(out, "{unit:04X}");
+            out
+        })
+    };
+    let text = |page| {
+        let title = hex(&format!("竞争性磋商文件第{page}页"));
+        let signed = if page == pages {
+            format!("255.1181 -566.9291 Td <{}> Tj", hex("投标人盖章"))
+        } else {
+            String::new()
+        };
+        format!("85.0394 700.1575 Td <{title}> Tj {signed}")
+    };
+    file(pages, [font, descendant, descriptor].map(str::to_owned).into(), text)
+}
+
+/// Pages of A4 with a text each, in 24 points of the first of these fonts' objects.
+fn file(pages: usize, fonts: Vec<String>, text: impl Fn(usize) -> String) -> Vec<u8> {
+    // Objects 1 (catalogue), 2 (page tree), from 3 on the fonts, then a page and its content for each page.
+    let first = 3 + fonts.len();
+    let page = |index: usize| first + 2 * index;
     let kids: String = (0..pages).map(|index| format!("{} 0 R ", page(index))).collect();
     let mut objects = vec![
         "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
         format!("<< /Type /Pages /Count {pages} /Kids [ {kids}] >>"),
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned(),
     ];
+    objects.extend(fonts);
     for index in 0..pages {
-        let text = format!("BT /F1 24 Tf 72 720 Td (Agreement, page {} of {pages}) Tj ET", index + 1);
+        let text = format!("BT /F1 24 Tf {} ET", text(index + 1));
         objects.push(format!(
             "<< /Type /Page /Parent 2 0 R /MediaBox [ 0 0 595 842 ] /Resources << /Font << /F1 3 0 R >> >> \
              /Contents {} 0 R >>",

@@ -1,6 +1,7 @@
 //! Certificates: applied for, installed, listed, given up.
 
-use cosign_core::KeyId;
+use cosign_core::{KeyId, Purpose};
+use envelope::Certificate;
 use getrandom::SysRng;
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use super::Client;
 use crate::{
     api::{Authority, CertificateRequest, CertificateStatus},
     error::Error,
+    store::StoredKey,
 };
 
 /// What is applied for.
@@ -69,6 +71,51 @@ pub struct InstalledCertificates {
     pub certificates: Vec<CertificateStatus>,
     /// The decryption key that this device does not have yet.
     pub key: Option<DeliveredKey>,
+}
+
+impl InstalledCertificates {
+    /// Whether every certificate is of a key of this device: the one for signing of one of its signing keys, the one for
+    /// decryption of one of its decryption keys. A decryption key that comes with them is compared when it is recovered:
+    /// [`InstalledCertificates::decryption_key`]. A server that puts its own key under the name of the holder is found out
+    /// here. `keys`: those of the device.
+    ///
+    /// # Errors
+    /// [`Error::BadAnswer`].
+    pub fn check(&self, keys: &[StoredKey]) -> Result<(), Error> {
+        for one in &self.certificates {
+            let purpose = match one.role.as_str() {
+                "sign" => Purpose::Sign,
+                "encrypt" if self.key.is_some() => continue,
+                "encrypt" => Purpose::Encrypt,
+                _ => return Err(Error::BadAnswer("a certificate for another use than was asked for")),
+            };
+            let certified = certified_key(one)?;
+            let is_own = |key: &&StoredKey| {
+                key.purpose() == purpose
+                    && key.public_key() == certified
+                    && one.key_id.as_ref().is_none_or(|id| *id == key.key_id().to_string())
+            };
+            if !keys.iter().any(|key| is_own(&key)) {
+                return Err(Error::BadAnswer("a certificate of a key that this device does not have"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The key in the certificate for decryption, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::BadAnswer`]: what came is no certificate of SM2.
+    pub fn decryption_key(&self) -> Result<Option<PublicKey>, Error> {
+        let one = self.certificates.iter().find(|one| one.role == "encrypt");
+        one.map(certified_key).transpose()
+    }
+}
+
+fn certified_key(one: &CertificateStatus) -> Result<PublicKey, Error> {
+    let certificate = Certificate::parse(one.certificate.as_bytes());
+    let certificate = certificate.map_err(|_| Error::BadAnswer("not a certificate"))?;
+    Ok(*certificate.public_key())
 }
 
 impl Client {
@@ -158,5 +205,93 @@ impl Client {
             None => None,
         };
         Ok(InstalledCertificates { certificates: body.certificates, key })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64ct::{Base64, Encoding as _};
+    use cosign_core::Suite;
+    use envelope::der::{BIT_STRING, INTEGER, OID, SEQUENCE, element};
+
+    use super::*;
+    use crate::{
+        store::{NewKeyInfo, Store},
+        testing::{Model, ServerIdentity, pin},
+    };
+
+    /// Enough of a certificate to have a key.
+    fn certificate(key: &PublicKey) -> String {
+        let algorithm = element(SEQUENCE, &[&element(OID, &[&[0x2a, 3]])]);
+        let name = element(SEQUENCE, &[]);
+        let date = element(0x17, &[b"260101000000Z"]);
+        let dates = element(SEQUENCE, &[&date, &date]);
+        let number = element(INTEGER, &[&[1]]);
+        let tbs = [&number[..], &algorithm, &name, &dates, &name, &key.to_spki_der()];
+        let signature = element(BIT_STRING, &[&[0, 0]]);
+        let der = element(SEQUENCE, &[&element(SEQUENCE, &tbs), &algorithm, &signature]);
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", Base64::encode_string(&der))
+    }
+
+    fn status(role: &str, key: &PublicKey, id: Option<KeyId>) -> CertificateStatus {
+        CertificateStatus {
+            authority: "demo".into(),
+            serial: "01".into(),
+            role: role.into(),
+            state: "valid".into(),
+            expiring: false,
+            subject: "CN=Example".into(),
+            key_id: id.map(|id| id.to_string()),
+            pair: None,
+            not_after_ms: 0,
+            certificate: certificate(key),
+        }
+    }
+
+    #[test]
+    fn certificates_of_other_keys_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = Store::open(&folder.path().join("store")).unwrap().device_or_new().unwrap();
+        let (server, mut model) = (ServerIdentity::new(), Model::new());
+        let mut made = |id, purpose| {
+            let (record, _) = model.keygen(id, Suite::D, purpose, &pin("271828"), &device.secret);
+            let info = NewKeyInfo {
+                label: "key",
+                server: &"localhost:8443".parse().unwrap(),
+                trust: &server.trust,
+                distid: "1234567812345678",
+                created_ms: 0,
+            };
+            StoredKey::new(record, info)
+        };
+        let keys = [made(1, Purpose::Sign), made(2, Purpose::Sign), made(3, Purpose::Encrypt)];
+        let [sign, second, encrypt] = [0, 1, 2].map(|index| keys[index].public_key());
+        let foreign = *PrivateKey::generate(&mut SysRng).unwrap().public_key();
+        let check = |certificates: Vec<CertificateStatus>, key: Option<DeliveredKey>| {
+            InstalledCertificates { certificates, key }.check(&keys)
+        };
+        let delivered = || Some(DeliveredKey { key_id: keys[2].key_id(), enveloped: None });
+        for (role, key, id, expected) in [
+            ("sign", &sign, None, true),
+            ("sign", &sign, Some(keys[0].key_id()), true),
+            ("sign", &second, Some(keys[0].key_id()), false),
+            ("sign", &encrypt, None, false),
+            ("sign", &foreign, None, false),
+            ("encrypt", &encrypt, None, true),
+            ("encrypt", &sign, None, false),
+            ("encrypt", &foreign, None, false),
+        ] {
+            let found = check(vec![status(role, key, id)], None);
+            assert_eq!(found.is_ok(), expected, "{role} {found:?}");
+        }
+        assert!(check(vec![status("sign", &sign, None), status("encrypt", &foreign, None)], None).is_err());
+        let both = vec![status("sign", &sign, None), status("encrypt", &foreign, None)];
+        assert!(check(both.clone(), delivered()).is_ok(), "compared when it is recovered");
+        let installed = InstalledCertificates { certificates: both, key: delivered() };
+        assert_eq!(installed.decryption_key().unwrap(), Some(foreign));
+        assert!(check(vec![status("sign", &foreign, None)], delivered()).is_err());
+        assert!(check(vec![status("seal", &sign, None)], None).is_err());
+        let none = CertificateStatus { certificate: "none".into(), ..status("sign", &sign, None) };
+        assert!(check(vec![none], None).is_err());
     }
 }

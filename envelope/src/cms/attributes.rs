@@ -40,6 +40,15 @@ impl<T> Single<T> {
     }
 }
 
+impl Single<Vec<u8>> {
+    fn one(&self) -> Option<&[u8]> {
+        match self {
+            Self::One(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
 impl Attributes {
     /// When the signer says that it signed. No more than that: no time-stamping authority stands for it.
     #[must_use]
@@ -53,19 +62,42 @@ impl Attributes {
         &self.encoding
     }
 
-    /// The signature was made under this certificate (DER), as far as the attributes say under which.
-    pub(super) fn fit_certificate(&self, certificate: &[u8]) -> bool {
+    /// The type of the content, if it is there once: body of its object identifier.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&[u8]> {
+        self.content_type.one()
+    }
+
+    /// The hash of the content, if it is there once.
+    #[must_use]
+    pub fn message_digest(&self) -> Option<&[u8]> {
+        self.message_digest.one()
+    }
+
+    /// Whether they say under which certificate the signature was made: by signingCertificate or its second version.
+    #[must_use]
+    pub fn names_certificate(&self) -> bool {
+        !self.signing_certificates.is_empty()
+    }
+
+    /// Whether the signature was made under this certificate (DER), as far as the attributes say under which.
+    #[must_use]
+    pub fn fits_certificate(&self, certificate: &[u8]) -> bool {
         let is_of = |hash: &CertificateHash| hash.is_of(certificate);
         self.signing_certificates.iter().all(|hash| hash.as_ref().is_some_and(is_of))
     }
 
-    /// The encodings that the signature may be of: as received, then sorted.
-    pub(super) fn encodings(&self) -> impl Iterator<Item = &[u8]> {
+    /// The encodings that the signature may be of: as received, then in the order of DER where that differs.
+    pub fn encodings(&self) -> impl Iterator<Item = &[u8]> {
         core::iter::once(self.encoding.as_slice()).chain(self.sorted.as_deref())
     }
 
-    /// The attributes are about this content. Source: RFC 5652, 5.3, 5.6, 11.1 and 11.2.
-    pub(super) fn check(&self, content_type: &[u8], digest: &[u8; 32]) -> Result<(), InvalidSignature> {
+    /// Whether the attributes are about this content. `content_type`: body of an object identifier. Source: RFC 5652, 5.3,
+    /// 5.6, 11.1 and 11.2.
+    ///
+    /// # Errors
+    /// [`InvalidSignature::Attributes`], [`InvalidSignature::ContentType`], [`InvalidSignature::ContentChanged`].
+    pub fn check(&self, content_type: &[u8], digest: &[u8]) -> Result<(), InvalidSignature> {
         match (&self.content_type, &self.message_digest) {
             (Single::One(claimed), _) if claimed != content_type => Err(InvalidSignature::ContentType),
             (Single::One(_), Single::One(claimed)) if claimed == digest => Ok(()),

@@ -7,6 +7,7 @@
 //! The content passes twice: once to be hashed, and once, unless the signature is detached, to be written. In DER the
 //! length of a message stands at its beginning, and that of a signature is known only when it is made.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -17,7 +18,7 @@ use super::dialect::Dialect;
 use super::kind::ContentType;
 use super::oid;
 use super::seal::MAX_PLAINTEXT_LEN;
-use super::signed::{SignedContent, set_of, trailer};
+use super::signed::{Info, SignedContent, set_of};
 use super::signers::{ContentId, MAX_SIGNERS};
 use super::time::Time;
 use crate::certificate::Certificate;
@@ -68,6 +69,29 @@ impl Signer {
         ]);
         attributes.extend(self.time.map(|time| attribute(oid::SIGNING_TIME, &time.to_der())));
         set_of(attributes)
+    }
+
+    /// The attributes, if the dialect has them.
+    fn attributes_in(&self, dialect: Dialect, content_type: &[u8], digest: &[u8; 32]) -> Option<Vec<u8>> {
+        dialect.has_attributes().then(|| self.attributes(dialect, content_type, digest))
+    }
+
+    /// Source: GM/T 0010 (GB/T 35275), signerInfo.
+    fn info(&self, dialect: Dialect, attributes: Option<&[u8]>, signature: Vec<u8>) -> Info {
+        // IMPLICIT: the tag of the SET is replaced.
+        let implicit = attributes.map(|set| {
+            let mut implicit = set.to_vec();
+            implicit.iter_mut().take(1).for_each(|tag| *tag = context(0) | CONSTRUCTED);
+            implicit
+        });
+        let fields = [
+            element(INTEGER, &[&[1]]),
+            self.certificate.issuer_and_serial().to_der(),
+            dialect.digest_algorithm(),
+            implicit.unwrap_or_default(),
+            dialect.signature_algorithm(),
+        ];
+        Info::new(fields.concat(), signature)
     }
 }
 
@@ -144,6 +168,25 @@ impl Signing {
         self
     }
 
+    /// The most bytes that the message will have if it is detached: where it goes into a gap of the content, the gap is made
+    /// before anything is hashed. `time_stamp_len`: length of a time stamp for each signer, see
+    /// [`SignedContent::with_time_stamp`]; 0 for none. A signature is up to a few bytes shorter than the longest.
+    ///
+    /// # Errors
+    /// As [`SignedContent::detached`]; [`ApiMisuse::SignaturesTooLarge`].
+    pub fn max_detached_len(&self, time_stamp_len: usize) -> Result<usize, Error> {
+        let Self { dialect, content_type, content_len, .. } = self;
+        let info = |signer: &Signer| {
+            let attributes = signer.attributes_in(*dialect, content_type, &[0; 32]);
+            let info = signer.info(*dialect, attributes.as_deref(), vec![0; MAX_SIGNATURE_LEN]);
+            if time_stamp_len == 0 { info } else { info.with_time_stamp(vec![0; time_stamp_len]) }
+        };
+        let infos = self.signers.iter().map(info).collect();
+        let (content_type, certificates) = (content_type.clone(), self.certificates.clone());
+        let longest = SignedContent::new(*dialect, content_type, [0; 32], *content_len, certificates, infos)?;
+        Ok(longest.detached()?.len())
+    }
+
     /// Takes the next bytes of the content.
     ///
     /// # Errors
@@ -168,7 +211,7 @@ impl Signing {
         let mut direct = direct.into_iter().map(Sm3::finalize);
         let (mut digests, mut attributes) = (Vec::new(), Vec::new());
         for signer in &signers {
-            let set = dialect.has_attributes().then(|| signer.attributes(dialect, &content_type, &digest));
+            let set = signer.attributes_in(dialect, &content_type, &digest);
             digests.push(match &set {
                 Some(set) => DistId::default().digest(signer.certificate.public_key(), set),
                 None => direct.next().unwrap_or(digest),
@@ -208,6 +251,9 @@ pub struct Unsigned {
     attributes: Vec<Option<Vec<u8>>>,
 }
 
+/// Longest DER encoding of an SM2 signature.
+const MAX_SIGNATURE_LEN: usize = 72;
+
 impl Unsigned {
     /// What each signer signs, in their order: the 32-byte e of GB/T 32918.2. Signing takes it as it is.
     #[must_use]
@@ -219,7 +265,7 @@ impl Unsigned {
     ///
     /// # Errors
     /// [`ApiMisuse::SignatureCount`], [`ApiMisuse::SignatureOfOtherKey`], [`ApiMisuse::SignaturesTooLarge`].
-    pub fn complete(mut self, signatures: &[Signature]) -> Result<SignedContent, Error> {
+    pub fn complete(self, signatures: &[Signature]) -> Result<SignedContent, Error> {
         if signatures.len() != self.signers.len() {
             return Err(ApiMisuse::SignatureCount.into());
         }
@@ -228,34 +274,9 @@ impl Unsigned {
         for (((signer, digest), attributes), signature) in parts {
             dsa::verify_digest(signer.certificate.public_key(), digest, signature)
                 .map_err(|_| ApiMisuse::SignatureOfOtherKey)?;
-            infos.push(self.signer_info(signer, attributes.as_deref(), signature));
+            infos.push(signer.info(self.dialect, attributes.as_deref(), signature.to_der()));
         }
-        let mut certificates = core::mem::take(&mut self.certificates);
-        certificates.sort_unstable();
-        certificates.dedup();
-        let trailer = trailer(certificates, infos)?;
-        let Self { dialect, content_type, digest, content_len, .. } = self;
-        Ok(SignedContent { dialect, content_type, digest, content_len, trailer })
-    }
-
-    /// Source: GM/T 0010 (GB/T 35275), signerInfo.
-    fn signer_info(&self, signer: &Signer, attributes: Option<&[u8]>, signature: &Signature) -> Vec<u8> {
-        // IMPLICIT: the tag of the SET is replaced.
-        let implicit = attributes.map(|set| {
-            let mut implicit = set.to_vec();
-            implicit.iter_mut().take(1).for_each(|tag| *tag = context(0) | CONSTRUCTED);
-            implicit
-        });
-        element(
-            SEQUENCE,
-            &[
-                &element(INTEGER, &[&[1]]),
-                &signer.certificate.issuer_and_serial().to_der(),
-                &self.dialect.digest_algorithm(),
-                &implicit.unwrap_or_default(),
-                &self.dialect.signature_algorithm(),
-                &element(OCTET_STRING, &[&signature.to_der()]),
-            ],
-        )
+        let Self { dialect, content_type, digest, content_len, certificates, .. } = self;
+        SignedContent::new(dialect, content_type, digest, content_len, certificates, infos)
     }
 }

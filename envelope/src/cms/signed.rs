@@ -8,6 +8,7 @@ use sm_primitives::sm3::Sm3;
 use super::dialect::Dialect;
 use super::frame::{Level, heads};
 use super::kind::ContentType;
+use super::oid;
 use super::quirk::Quirks;
 use super::seal::MAX_PLAINTEXT_LEN;
 use super::signers::{ContentId, MAX_CERTIFICATES};
@@ -20,15 +21,85 @@ use crate::error::{ApiMisuse, Error};
 /// ([`SignedWriter`]), or with the content encrypted ([`Sealer::start_signed`](super::Sealer::start_signed)).
 #[derive(Debug)]
 pub struct SignedContent {
-    pub(super) dialect: Dialect,
+    dialect: Dialect,
     /// Body of the object identifier.
-    pub(super) content_type: Vec<u8>,
-    pub(super) digest: [u8; 32],
-    pub(super) content_len: u64,
-    pub(super) trailer: Vec<u8>,
+    content_type: Vec<u8>,
+    digest: [u8; 32],
+    content_len: u64,
+    certificates: Vec<Vec<u8>>,
+    /// In the order of the signers.
+    infos: Vec<Info>,
+    /// certificates and signerInfos, encoded.
+    trailer: Vec<u8>,
+}
+
+/// A signerInfo that is written.
+#[derive(Debug)]
+pub(super) struct Info {
+    /// What stands before the signature.
+    fields: Vec<u8>,
+    signature: Vec<u8>,
+    time_stamp: Option<Vec<u8>>,
+}
+
+impl Info {
+    pub(super) const fn new(fields: Vec<u8>, signature: Vec<u8>) -> Self {
+        Self { fields, signature, time_stamp: None }
+    }
+
+    pub(super) fn with_time_stamp(self, token: Vec<u8>) -> Self {
+        Self { time_stamp: Some(token), ..self }
+    }
+
+    fn to_der(&self) -> Vec<u8> {
+        let stamp = self.time_stamp.as_ref().map(|token| {
+            let attribute = [&element(OID, &[oid::TIME_STAMP_TOKEN])[..], &element(SET, &[token])];
+            element(context(1) | CONSTRUCTED, &[&element(SEQUENCE, &attribute)])
+        });
+        let signature = element(OCTET_STRING, &[&self.signature]);
+        element(SEQUENCE, &[&self.fields, &signature, &stamp.unwrap_or_default()])
+    }
 }
 
 impl SignedContent {
+    pub(super) fn new(
+        dialect: Dialect,
+        content_type: Vec<u8>,
+        digest: [u8; 32],
+        content_len: u64,
+        mut certificates: Vec<Vec<u8>>,
+        infos: Vec<Info>,
+    ) -> Result<Self, Error> {
+        certificates.sort_unstable();
+        certificates.dedup();
+        let trailer = trailer(certificates.clone(), infos.iter().map(Info::to_der).collect())?;
+        Ok(Self { dialect, content_type, digest, content_len, certificates, infos, trailer })
+    }
+
+    /// The signature of a signer, by his place among those of [`Signing::start`](super::Signing::start): in DER, which is what
+    /// a time stamp of it is of.
+    #[must_use]
+    pub fn signature(&self, signer: usize) -> Option<&[u8]> {
+        self.infos.get(signer).map(|info| info.signature.as_slice())
+    }
+
+    /// Adds a time stamp (DER) of the signature of a signer, by his place; it takes the place of an earlier one. The signature
+    /// does not cover it. It is not verified here. Source: RFC 3161, appendix A.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::TimeStamp`], [`ApiMisuse::SignaturesTooLarge`].
+    pub fn with_time_stamp(self, signer: usize, token: &[u8]) -> Result<Self, Error> {
+        let Self { dialect, content_type, digest, content_len, certificates, mut infos, .. } = self;
+        let mut outer = Reader::new(token);
+        let mut quirks = Quirks::default();
+        let is_one = outer.expect(SEQUENCE, &mut quirks).is_ok() && outer.is_empty() && quirks.is_empty();
+        match infos.get_mut(signer) {
+            Some(info) if is_one => info.time_stamp = Some(token.to_vec()),
+            _ => return Err(ApiMisuse::TimeStamp.into()),
+        }
+        Self::new(dialect, content_type, digest, content_len, certificates, infos)
+    }
+
     /// signedData without the content: a whole message in DER.
     ///
     /// # Errors
@@ -78,7 +149,7 @@ impl SignedWriter {
     /// Appends what stands before the content to `out`. Output is DER.
     #[must_use]
     pub fn start(signed: SignedContent, out: &mut Vec<u8>) -> Self {
-        let SignedContent { dialect, content_type, digest, content_len, trailer } = signed;
+        let SignedContent { dialect, content_type, digest, content_len, trailer, .. } = signed;
         let outer = element(OID, &[ContentType::Signed.id(dialect.is_rfc())]);
         let fields = signed_fields(dialect, &content_type);
         let inner = element(OID, &[&content_type]);

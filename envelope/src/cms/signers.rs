@@ -13,7 +13,7 @@ use super::quirk::{Quirk, Quirks};
 use super::recipients::{recipient_id, version};
 use crate::ber::{Reader, octets};
 use crate::certificate::Certificate;
-use crate::der::{CONSTRUCTED, NULL, OCTET_STRING, OID, SEQUENCE, context, element};
+use crate::der::{CONSTRUCTED, NULL, OCTET_STRING, OID, SEQUENCE, SET, context, element};
 use crate::error::{InvalidMessage, InvalidSignature};
 use crate::recipient::RecipientId;
 
@@ -137,6 +137,12 @@ impl SignatureSet {
         self.content.content_type()
     }
 
+    /// The type of the content: body of its object identifier.
+    #[must_use]
+    pub fn content_type_id(&self) -> &[u8] {
+        self.content.type_id()
+    }
+
     /// What was tolerated in the whole message.
     #[must_use]
     pub const fn quirks(&self) -> Quirks {
@@ -157,8 +163,12 @@ impl SignatureSet {
 #[derive(Clone, Debug)]
 pub struct SignerInfo {
     id: RecipientId,
+    digest_algorithm: Vec<u8>,
     attributes: Option<Attributes>,
-    has_unsigned_attributes: bool,
+    signature_algorithm: Vec<u8>,
+    signature_octets: Vec<u8>,
+    /// Without the tag around them.
+    unsigned_attributes: Option<Vec<u8>>,
     signature: Result<Signature, InvalidSignature>,
 }
 
@@ -187,16 +197,54 @@ impl SignerInfo {
 
     /// The attributes do not name another certificate.
     pub(super) fn fits_certificate(&self, certificate: &Certificate) -> bool {
-        self.attributes.as_ref().is_none_or(|attributes| attributes.fit_certificate(certificate.as_der()))
+        self.attributes.as_ref().is_none_or(|attributes| attributes.fits_certificate(certificate.as_der()))
     }
 
     /// Whether there are attributes that the signature does not cover, for example a time stamp.
     #[must_use]
     pub const fn has_unsigned_attributes(&self) -> bool {
-        self.has_unsigned_attributes
+        self.unsigned_attributes.is_some()
     }
 
-    /// The signature.
+    /// The values of an attribute that the signature does not cover, each as it came. `id`: body of its object identifier.
+    /// What follows an attribute that is broken is not looked at.
+    #[must_use]
+    pub fn unsigned_attribute(&self, id: &[u8]) -> Vec<&[u8]> {
+        let mut values = Vec::new();
+        let mut list = Reader::new(self.unsigned_attributes.as_deref().unwrap_or_default());
+        while let Ok(attribute) = list.expect(SEQUENCE, &mut Quirks::default()) {
+            // Those that were read before a broken one count.
+            let _ = values_of(attribute.body, id, &mut values);
+        }
+        values
+    }
+
+    /// The time stamps of the signature: each a signed message, of [`SignerInfo::signature_octets`]. Nothing about them is
+    /// checked. Source: RFC 3161, appendix A.
+    #[must_use]
+    pub fn time_stamps(&self) -> Vec<&[u8]> {
+        self.unsigned_attribute(oid::TIME_STAMP_TOKEN)
+    }
+
+    /// The AlgorithmIdentifier of the hash, as it came.
+    #[must_use]
+    pub fn digest_algorithm(&self) -> &[u8] {
+        &self.digest_algorithm
+    }
+
+    /// The AlgorithmIdentifier of the signature, as it came.
+    #[must_use]
+    pub fn signature_algorithm(&self) -> &[u8] {
+        &self.signature_algorithm
+    }
+
+    /// The signature, of whatever algorithm: what is in its OCTET STRING.
+    #[must_use]
+    pub fn signature_octets(&self) -> &[u8] {
+        &self.signature_octets
+    }
+
+    /// The signature of SM2.
     ///
     /// # Errors
     /// [`InvalidSignature::UnsupportedAlgorithm`], [`InvalidSignature::Encoding`].
@@ -219,19 +267,43 @@ impl SignerInfo {
         if version != expected {
             quirks.insert(Quirk::Version);
         }
-        let digest = algorithm(&mut reader, quirks)?;
+        let digest_algorithm = reader.expect(SEQUENCE, quirks)?.whole;
+        let digest = algorithm(&mut Reader::new(digest_algorithm), quirks)?;
         let attributes = reader.optional(context(0) | CONSTRUCTED, quirks)?;
         let attributes = attributes.map(|set| Attributes::read(set.body, quirks)).transpose()?;
-        let encryption = algorithm(&mut reader, quirks)?;
-        let signature = octets(&reader.next(quirks)?, OCTET_STRING, quirks)?;
-        let has_unsigned_attributes = reader.optional(context(1) | CONSTRUCTED, quirks)?.is_some();
+        let signature_algorithm = reader.expect(SEQUENCE, quirks)?.whole;
+        let encryption = algorithm(&mut Reader::new(signature_algorithm), quirks)?;
+        let signature_octets = octets(&reader.next(quirks)?, OCTET_STRING, quirks)?;
+        let unsigned_attributes = reader.optional(context(1) | CONSTRUCTED, quirks)?;
         reader.finish()?;
         let signature = match (is_sm3(digest, quirks), is_sm2(encryption, quirks)) {
-            (true, true) => read_signature(&signature, quirks),
+            (true, true) => read_signature(&signature_octets, quirks),
             _ => Err(InvalidSignature::UnsupportedAlgorithm),
         };
-        Ok(Self { id, attributes, has_unsigned_attributes, signature })
+        Ok(Self {
+            id,
+            digest_algorithm: digest_algorithm.to_vec(),
+            attributes,
+            signature_algorithm: signature_algorithm.to_vec(),
+            signature_octets,
+            unsigned_attributes: unsigned_attributes.map(|set| set.body.to_vec()),
+            signature,
+        })
     }
+}
+
+/// Adds the values of an attribute to `values`, if it is the one that is asked for.
+fn values_of<'a>(attribute: &'a [u8], id: &[u8], values: &mut Vec<&'a [u8]>) -> Result<(), InvalidMessage> {
+    let quirks = &mut Quirks::default();
+    let mut fields = Reader::new(attribute);
+    if fields.expect(OID, quirks)?.body != id {
+        return Ok(());
+    }
+    let mut set = Reader::new(fields.expect(SET, quirks)?.body);
+    while !set.is_empty() {
+        values.push(set.next(quirks)?.whole);
+    }
+    Ok(())
 }
 
 fn read_signature(bytes: &[u8], quirks: &mut Quirks) -> Result<Signature, InvalidSignature> {

@@ -25,3 +25,4 @@ mod signed_samples;
 mod signed_types;
 mod signing_certificates;
 mod support;
+mod time_stamps;

@@ -88,16 +88,16 @@ fn elements(mut bytes: &[u8]) -> Vec<Vec<u8>> {
 
 /// A SignerInfo of alice in parts.
 pub(crate) struct Info {
-    version: Vec<u8>,
-    id: Vec<u8>,
-    digest: Vec<u8>,
+    pub(crate) version: Vec<u8>,
+    pub(crate) id: Vec<u8>,
+    pub(crate) digest: Vec<u8>,
     pub(crate) attributes: Vec<Vec<u8>>,
     /// Whether the attributes are there at all.
-    attributed: bool,
-    algorithm: Vec<u8>,
-    unsigned: Vec<u8>,
+    pub(crate) attributed: bool,
+    pub(crate) algorithm: Vec<u8>,
+    pub(crate) unsigned: Vec<u8>,
     /// What is done to the signature.
-    encode: fn(&Signature) -> Vec<u8>,
+    pub(crate) encode: fn(&Signature) -> Vec<u8>,
 }
 
 pub(crate) fn algorithm(dotted: &str) -> Vec<u8> {

@@ -64,7 +64,7 @@ impl Responder {
             return Err(Error::Unusable("certificate of an OCSP responder: another CA issued it"));
         }
         Purpose::OcspSigning.permits(&certificate).map_err(Error::Unusable)?;
-        certificate.verify_signature(issuer.key()).map_err(|_| Error::InvalidSignature)?;
+        certificate.verify_signature(issuer.certificate().key()).map_err(|_| Error::InvalidSignature)?;
         let null_parameters = issuer.algorithm() == sm2_with_sm3(true);
         let certificates = explicit(0, &[&seq(&[certificate.as_der()])]);
         let ca = issuer.certificate().clone();

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::extension::Usage;
 use crate::fields::{INTEGER, element};
 use crate::key::SubjectKey;
+use crate::validate::constraints;
 
 /// A CA: what of its certificate stands in everything that it issues.
 #[derive(Clone, Debug)]
@@ -75,7 +76,7 @@ impl Issuer {
     ///
     /// # Errors
     /// [`Error::Unusable`]: what the profile does not permit, a validity that is not within that of the CA, a CA that may
-    /// not stand below this one, a root, the CA's own key, or a CA that may issue no certificates.
+    /// not stand below this one, a name outside of the name constraints of this one, a root, the CA's own key, or a CA that may issue no certificates.
     pub fn issue(&self, order: &Order<'_>) -> Result<Unsigned, Error> {
         order.check()?;
         self.check(order)?;
@@ -131,6 +132,12 @@ impl Issuer {
         }
         if order.validity.not_before < own.not_before || order.validity.not_after > own.not_after {
             return Err(Error::Unusable("a certificate that is not within the validity of its CA"));
+        }
+        if let Some(constraints) = &self.certificate.extensions().name_constraints {
+            let names = constraints::names(order.subject.name(), order.subject.alt_names());
+            if names.iter().any(|name| constraints::violation(constraints, name).is_some()) {
+                return Err(Error::Unusable("a name that the CA may not vouch for: nameConstraints"));
+            }
         }
         let below =
             self.certificate.extensions().basic_constraints.and_then(|constraints| constraints.path_len);

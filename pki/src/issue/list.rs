@@ -1,5 +1,7 @@
 //! Revocation lists, full and delta. Source: RFC 5280, 5.
 
+use std::collections::HashSet;
+
 use envelope::cms::Time;
 
 use super::alt_name::{general_names, uri};
@@ -15,7 +17,8 @@ use crate::oid;
 /// Longest entries of a list: a reader takes no more than 256 MiB for the whole.
 const MAX_LEN: usize = 250 << 20;
 
-/// A revocation list in the making. Entries are written as they come, in linear time: memory is twice the list at most.
+/// A revocation list in the making. Entries are written as they come, in linear time: memory is that of the list twice, and some
+/// 50 bytes for an entry.
 #[derive(Clone, Debug)]
 pub struct ListBuilder<'a> {
     issuer: &'a Issuer,
@@ -25,7 +28,15 @@ pub struct ListBuilder<'a> {
     point: Vec<u8>,
     freshest: Vec<u8>,
     entries: Vec<u8>,
+    /// The serial numbers so far.
+    serials: HashSet<Serial>,
 }
+
+/// Longest serial number in octets.
+const MAX_SERIAL: usize = 20;
+
+/// A serial number, with zeros behind it up to its longest, and its length: as small as it can be kept.
+type Serial = (u8, [u8; MAX_SERIAL]);
 
 impl<'a> ListBuilder<'a> {
     /// A list made at `this_update`, its successor made at `next_update` at the latest. `number` grows with every list of the
@@ -42,7 +53,8 @@ impl<'a> ListBuilder<'a> {
         }
         let updates = (this_update, next_update);
         let (point, freshest, entries) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { issuer, number, base: None, updates, point, freshest, entries })
+        let serials = HashSet::new();
+        Ok(Self { issuer, number, base: None, updates, point, freshest, entries, serials })
     }
 
     /// Makes it a delta list: only what changed since the full list of this number.
@@ -104,11 +116,12 @@ impl<'a> ListBuilder<'a> {
         Ok(self)
     }
 
-    /// Adds a revoked certificate. Whether it comes twice is not looked at.
+    /// Adds a revoked certificate.
     ///
     /// # Errors
     /// [`Error::Unusable`]: a serial number that is none (the shortest body of an INTEGER that is not negative, 1 to 20
-    /// octets), a date after that of the list, removal from a full list, or a list that becomes too long.
+    /// octets) or that is there already, a date after that of the list, removal from a full list, or a list that becomes too
+    /// long.
     pub fn push(&mut self, entry: &Entry) -> Result<(), Error> {
         let serial = entry.serial.as_slice();
         let shortest = match serial {
@@ -116,7 +129,7 @@ impl<'a> ListBuilder<'a> {
             [first, ..] => *first < 0x80,
             [] => false,
         };
-        if !shortest || serial.len() > 20 || entry.has_unknown_critical {
+        if !shortest || serial.len() > MAX_SERIAL || entry.has_unknown_critical {
             return Err(Error::Unusable("entry of a revocation list: its serial number or its extensions"));
         }
         if entry.date > self.updates.0 {
@@ -127,6 +140,9 @@ impl<'a> ListBuilder<'a> {
         }
         if self.entries.len() > MAX_LEN {
             return Err(Error::Unusable("a revocation list of more than 250 MiB"));
+        }
+        if !self.serials.insert(padded(serial)) {
+            return Err(Error::Unusable("entry of a revocation list: its serial number stands twice"));
         }
         // Not said rather than unspecified. Source: RFC 5280, 5.3.1.
         let reason = match entry.reason {
@@ -145,8 +161,8 @@ impl<'a> ListBuilder<'a> {
     /// The list without its signature.
     #[must_use]
     pub fn build(self) -> Unsigned {
-        let Self { issuer, number: own, base, updates: (this_update, next_update), point, freshest, entries } =
-            self;
+        let Self { issuer, number: own, base, updates, point, freshest, entries, .. } = self;
+        let (this_update, next_update) = updates;
         let number = |value: u64| unsigned(&value.to_be_bytes());
         let delta = base.map_or_else(Vec::new, |base| extension(oid::DELTA_INDICATOR, true, &number(base)));
         let freshest =
@@ -170,4 +186,11 @@ impl<'a> ListBuilder<'a> {
         put_around(&mut tbs, SEQUENCE);
         Unsigned::new(tbs, issuer.algorithm().to_vec(), *issuer.key())
     }
+}
+
+/// `serial` has at most [`MAX_SERIAL`] octets.
+fn padded(serial: &[u8]) -> Serial {
+    let mut octets = [0; MAX_SERIAL];
+    octets.iter_mut().zip(serial).for_each(|(to, from)| *to = *from);
+    (u8::try_from(serial.len()).unwrap_or(u8::MAX), octets)
 }

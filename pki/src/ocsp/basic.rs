@@ -158,8 +158,7 @@ impl BasicResponse {
     }
 
     fn is_signed_by(&self, signer: &Certificate) -> Result<(), Defect> {
-        let key = signer.key().sm2().ok_or(Defect::Unsupported)?;
-        self.signature.verify(key, self.der.get(self.tbs.clone()).unwrap_or_default())
+        self.signature.verify(signer.key(), self.der.get(self.tbs.clone()).unwrap_or_default())
     }
 
     /// Source: RFC 6960, 4.2.2.2.
@@ -171,7 +170,7 @@ impl BasicResponse {
         let appointed = delegate.issuer() == issuer.subject()
             && Purpose::OcspSigning.permits(delegate).is_ok()
             && clean
-            && issuer.key().sm2().is_some_and(|key| delegate.verify_signature(key).is_ok());
+            && delegate.verify_signature(issuer.key()).is_ok();
         let validity = delegate.validity();
         match (appointed, validity.not_before <= self.produced_at && self.produced_at <= validity.not_after) {
             (false, _) => Err(OcspDefect::Responder),

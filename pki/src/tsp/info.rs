@@ -19,7 +19,7 @@ pub struct Imprint {
 }
 
 impl Imprint {
-    /// Hashes what is to be stamped. SM3 and SHA-256; SHA-1 binds nothing any more.
+    /// Hashes what is to be stamped. SM3 and SHA-2; SHA-1 binds nothing any more.
     ///
     /// # Errors
     /// [`Error::UnsupportedAlgorithm`].
@@ -27,7 +27,7 @@ impl Imprint {
         Self::from_digest(hash, hash.digest(content))
     }
 
-    /// A hash that was computed elsewhere: 32 bytes.
+    /// A hash that was computed elsewhere: [`HashAlgorithm::len`] bytes.
     ///
     /// # Errors
     /// [`Error::UnsupportedAlgorithm`], [`Error::Malformed`] for another length.
@@ -59,7 +59,7 @@ impl Imprint {
         self.hash
     }
 
-    /// The hash, 32 bytes.
+    /// The hash.
     #[must_use]
     pub fn digest(&self) -> &[u8] {
         &self.digest
@@ -114,7 +114,7 @@ impl TstInfo {
     /// Reads a TSTInfo in DER, exactly.
     ///
     /// # Errors
-    /// [`Error::Malformed`]; [`Error::UnsupportedAlgorithm`]: a hash other than SM3 and SHA-256.
+    /// [`Error::Malformed`]; [`Error::UnsupportedAlgorithm`]: a hash other than SM3, SHA-256, SHA-384 and SHA-512.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         let mut fields = Fields::inside(der, SEQUENCE, WHAT)?;
         if fields.small()? != 1 {

@@ -40,7 +40,7 @@ impl TimeStampRequest {
     /// Reads a request in DER, exactly.
     ///
     /// # Errors
-    /// [`Error::Malformed`]; [`Error::UnsupportedAlgorithm`]: a hash other than SM3 and SHA-256.
+    /// [`Error::Malformed`]; [`Error::UnsupportedAlgorithm`]: a hash other than SM3, SHA-256, SHA-384 and SHA-512.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         const WHAT: &str = "time-stamp request";
         let mut fields = Fields::inside(der, SEQUENCE, WHAT)?;

@@ -2,14 +2,12 @@
 
 use core::fmt;
 
-use envelope::cms::{Compat, SignatureSet, Verdict};
 use envelope::error::InvalidSignature;
-use envelope::simple;
 
 use crate::certificate::{Certificate, from_text};
+use crate::cms::Message;
 use crate::error::Error;
 use crate::oid;
-use crate::tsp::binding::{Signed, is_signed_data};
 use crate::tsp::{TimeStampRequest, TstInfo};
 use crate::validate::{Purpose, Report, Revocation, Terms, Validator};
 
@@ -82,8 +80,7 @@ impl core::error::Error for TspDefect {}
 pub struct TimeStampToken {
     der: Vec<u8>,
     info: TstInfo,
-    signatures: SignatureSet,
-    verdicts: Vec<Verdict>,
+    message: Message,
     content: Vec<u8>,
 }
 
@@ -102,17 +99,13 @@ impl TimeStampToken {
     /// Reads a token: DER, or PEM.
     ///
     /// # Errors
-    /// [`Error::Malformed`]; [`Error::UnsupportedAlgorithm`]: a hash other than SM3 and SHA-256.
+    /// [`Error::Malformed`]; [`Error::UnsupportedAlgorithm`]: a hash other than SM3, SHA-256, SHA-384 and SHA-512.
     pub fn from_der(bytes: &[u8]) -> Result<Self, Error> {
         const MESSAGE: Error = Error::Malformed("signed message of a time stamp");
         let der = from_text(bytes)?;
-        if !is_signed_data(&der) {
-            return Err(MESSAGE);
-        }
-        let read = simple::verify(Compat::STRICT, &der, None, &[]).map_err(|_| MESSAGE)?;
-        let content = read.content.ok_or(MESSAGE)?;
+        let (message, content) = Message::attached(&der).map_err(|_| MESSAGE)?;
         let info = TstInfo::from_der(&content)?;
-        Ok(Self { der, info, signatures: read.signatures, verdicts: read.verdicts, content })
+        Ok(Self { der, info, message, content })
     }
 
     /// The token, as it came.
@@ -129,8 +122,8 @@ impl TimeStampToken {
 
     /// The certificates that came along and can be read.
     #[must_use]
-    pub fn certificates(&self) -> Vec<Certificate> {
-        self.signatures.certificates().iter().filter_map(|der| Certificate::from_der(der).ok()).collect()
+    pub fn certificates(&self) -> &[Certificate] {
+        self.message.certificates()
     }
 
     /// Whether the stamp is of a content.
@@ -164,32 +157,20 @@ impl TimeStampToken {
     /// # Errors
     /// [`TspDefect`].
     pub fn verify_signature(&self, others: &[Certificate]) -> Result<Certificate, TspDefect> {
-        let others: Vec<envelope::Certificate> =
-            others.iter().filter_map(|other| envelope::Certificate::parse(other.as_der()).ok()).collect();
-        let [signer] = self.signatures.signers() else { return Err(TspDefect::SignatureCount) };
-        let verdict = match self.verdicts.first() {
-            Some(verdict) if verdict.certificate.is_some() => verdict.clone(),
-            _ => {
-                let mut hasher = self.signatures.hasher(&others, Compat::STRICT);
-                hasher.update(&self.content);
-                let verdicts = self.signatures.verify_all(&others, &hasher.finish());
-                verdicts.into_iter().next().ok_or(TspDefect::SignatureCount)?
-            }
-        };
-        let certificate = verdict.certificate.as_ref().ok_or(TspDefect::NoCertificate)?;
-        verdict.result.map_err(|why| match why {
+        let [signer] = self.message.signers() else { return Err(TspDefect::SignatureCount) };
+        let attributes = signer.attributes();
+        let attributes = attributes.filter(|has| has.content_type() == Some(oid::TST_INFO.as_bytes()));
+        let attributes = attributes.ok_or(TspDefect::ContentType)?;
+        let mut digester = self.message.digester(others);
+        digester.update(&self.content);
+        let verified = self.message.verify(signer, others, &digester.finish());
+        let certificate = verified.map_err(|why| match why {
+            InvalidSignature::NoCertificate => TspDefect::NoCertificate,
             InvalidSignature::SigningCertificate => TspDefect::CertificateBinding,
             why => TspDefect::Signature(why),
         })?;
-        let attributes = signer.attributes().ok_or(TspDefect::ContentType)?;
-        let signed = Signed::read(attributes.as_der()).map_err(|_| TspDefect::CertificateBinding)?;
-        if signed.content_type != Some(oid::TST_INFO) {
-            return Err(TspDefect::ContentType);
-        }
-        let certificate =
-            Certificate::from_der(certificate.as_der()).map_err(|_| TspDefect::NoCertificate)?;
-        // Of both versions each must be right, and one must be there.
-        if signed.bindings.is_empty() || !signed.bindings.iter().all(|binding| binding.names(&certificate)) {
+        // Those that are there were compared with the certificate; one must be there.
+        if !attributes.names_certificate() {
             return Err(TspDefect::CertificateBinding);
         }
         Purpose::TimeStamping.permits(&certificate).map_err(TspDefect::Purpose)?;
@@ -210,7 +191,7 @@ impl TimeStampToken {
         revocation: Revocation,
     ) -> Result<Verified, TspDefect> {
         let certificate = self.verify_signature(others)?;
-        let mut known = self.certificates();
+        let mut known = self.certificates().to_vec();
         known.extend_from_slice(others);
         let terms = Terms::at(self.info.time).for_purpose(Purpose::TimeStamping).with_revocation(revocation);
         let report = validator.validate(&certificate, &known, terms);

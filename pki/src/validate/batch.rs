@@ -31,7 +31,7 @@ fn run_piece(validator: &Validator, certificates: &[Certificate], terms: Terms) 
         let key = validator.cache.key(issuer, key, positions.len());
         let item = |position: &usize| {
             let certificate = certificates.get(*position)?;
-            Some((*position, (key.digest(certificate.tbs()), certificate.signature().value?)))
+            Some((*position, (key.digest(certificate.tbs()), certificate.signature().sm2()?)))
         };
         let (positions, items): (Vec<usize>, Vec<_>) = positions.iter().filter_map(item).unzip();
         for (position, verified) in positions.into_iter().zip(key.verify_all(&items)) {

@@ -4,6 +4,7 @@ use der::asn1::ObjectIdentifier;
 
 use crate::certificate::Certificate;
 use crate::extension::{Policy, Usage};
+use crate::key::SubjectKey;
 use crate::oid;
 use crate::validate::report::{Code, Report};
 use crate::validate::search::{Node, Search};
@@ -27,6 +28,15 @@ pub(super) fn judge(search: &mut Search<'_>, path: &[Node], complete: bool) -> R
     for (index, certificate) in certificates.iter().enumerate() {
         validity(search, certificate, &mut report);
         extensions(certificate, &mut report);
+        if let SubjectKey::Foreign(key) = certificate.key()
+            && key.is_weak()
+        {
+            report.add(
+                Code::WeakKey,
+                certificate,
+                format_args!("its key is too short: {key} with {} bits", key.bits()),
+            );
+        }
         if index > 0 {
             let is_anchor = complete && index + 1 == certificates.len();
             issuer(certificate, certificates.get(1..index).unwrap_or_default(), is_anchor, &mut report);

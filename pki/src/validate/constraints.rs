@@ -2,6 +2,7 @@
 
 use crate::certificate::Certificate;
 use crate::extension::{GeneralName, NameConstraints, Subtree};
+use crate::name::Name;
 use crate::oid;
 use crate::validate::report::{Code, Report};
 
@@ -18,6 +19,36 @@ pub(super) fn check(path: &[Certificate], report: &mut Report) {
     }
 }
 
+/// What is wrong with a name under the constraints of a CA.
+pub(crate) enum Violation {
+    /// It is of a kind that is not compared.
+    NotCompared,
+    /// It is excluded.
+    Excluded,
+    /// Others are permitted.
+    NotPermitted,
+}
+
+/// What is wrong with one name.
+pub(crate) fn violation(constraints: &NameConstraints, name: &GeneralName) -> Option<Violation> {
+    let of_kind = |subtree: &&Subtree| subtree.base.kind() == name.kind();
+    let permitted: Vec<&Subtree> = constraints.permitted.iter().filter(of_kind).collect();
+    let excluded: Vec<&Subtree> = constraints.excluded.iter().filter(of_kind).collect();
+    if permitted.is_empty() && excluded.is_empty() {
+        return None;
+    }
+    let has_bounds = permitted.iter().chain(&excluded).any(|subtree| subtree.has_bounds);
+    if has_bounds || !is_supported(name) {
+        Some(Violation::NotCompared)
+    } else if excluded.iter().any(|subtree| contains(&subtree.base, name, true)) {
+        Some(Violation::Excluded)
+    } else if !permitted.is_empty() && !permitted.iter().any(|subtree| contains(&subtree.base, name, false)) {
+        Some(Violation::NotPermitted)
+    } else {
+        None
+    }
+}
+
 fn check_one(constraints: &NameConstraints, certificate: &Certificate, report: &mut Report) {
     if certificate.extensions().malformed.contains(&oid::SUBJECT_ALT_NAME) {
         report.add(
@@ -26,35 +57,22 @@ fn check_one(constraints: &NameConstraints, certificate: &Certificate, report: &
             "a CA is confined to some names, and subjectAltName cannot be decoded",
         );
     }
-    for name in names(certificate) {
-        let of_kind = |subtree: &&Subtree| subtree.base.kind() == name.kind();
-        let permitted: Vec<&Subtree> = constraints.permitted.iter().filter(of_kind).collect();
-        let excluded: Vec<&Subtree> = constraints.excluded.iter().filter(of_kind).collect();
-        if permitted.is_empty() && excluded.is_empty() {
-            continue;
-        }
-        let has_bounds = permitted.iter().chain(&excluded).any(|subtree| subtree.has_bounds);
-        if has_bounds || !is_supported(&name) {
-            let text = format_args!("a CA is confined to names of a kind that is not compared: {name}");
-            report.add(Code::UnsupportedConstraint, certificate, text);
-        } else if excluded.iter().any(|subtree| contains(&subtree.base, &name, true)) {
-            report.add(Code::NameConstraint, certificate, format_args!("a CA may not vouch for {name}"));
-        } else if !permitted.is_empty()
-            && !permitted.iter().any(|subtree| contains(&subtree.base, &name, false))
-        {
-            report.add(
-                Code::NameConstraint,
-                certificate,
-                format_args!("a CA is confined to other names than {name}"),
-            );
-        }
+    for name in names(certificate.subject(), &certificate.extensions().subject_alt_names) {
+        let (code, what) = match violation(constraints, &name) {
+            None => continue,
+            Some(Violation::NotCompared) => {
+                (Code::UnsupportedConstraint, "a CA is confined to names of a kind that is not compared:")
+            }
+            Some(Violation::Excluded) => (Code::NameConstraint, "a CA may not vouch for"),
+            Some(Violation::NotPermitted) => (Code::NameConstraint, "a CA is confined to other names than"),
+        };
+        report.add(code, certificate, format_args!("{what} {name}"));
     }
 }
 
-/// All names of the subject. The e-mail addresses of the subject's distinguished name count only if there are no others.
-fn names(certificate: &Certificate) -> Vec<GeneralName> {
-    let mut names = certificate.extensions().subject_alt_names.clone();
-    let subject = certificate.subject();
+/// All names of a subject. The e-mail addresses of its distinguished name count only if there are no others.
+pub(crate) fn names(subject: &Name, alt_names: &[GeneralName]) -> Vec<GeneralName> {
+    let mut names = alt_names.to_vec();
     if !names.iter().any(|name| matches!(name, GeneralName::Email(_))) {
         names.extend(subject.values(&oid::EMAIL_ADDRESS).into_iter().map(GeneralName::Email));
     }

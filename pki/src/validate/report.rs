@@ -80,6 +80,7 @@ codes! {
     DuplicateExtension = "duplicate-extension", Invalid, "An extension comes twice.";
     UnknownIssuer = "unknown-issuer", Indeterminate, "There is no path to a trust anchor.";
     UnsupportedAlgorithm = "unsupported-algorithm", Indeterminate, "A signature is of a kind that is not supported.";
+    WeakKey = "weak-key", Indeterminate, "A key is too short for its signatures to count.";
     UnsupportedConstraint = "unsupported-constraint", Indeterminate, "A constraint of a kind that is not supported applies.";
     StaleCrl = "stale-crl", Indeterminate, "The newest revocation list is out of date.";
     StaleOcsp = "stale-ocsp", Indeterminate, "The newest OCSP answer is out of date.";

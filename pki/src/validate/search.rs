@@ -166,9 +166,12 @@ impl<'a> Search<'a> {
                     }
                     continue;
                 }
-                Err(Defect::Unsupported) => {
-                    let text = format!("its issuer has a key for {}", issuer.key());
-                    why.get_or_insert((Code::UnsupportedAlgorithm, text));
+                Err(defect @ (Defect::Unsupported | Defect::Weak)) => {
+                    let code = match defect {
+                        Defect::Weak => Code::WeakKey,
+                        _ => Code::UnsupportedAlgorithm,
+                    };
+                    why.get_or_insert((code, format!("its issuer has a key for {}", issuer.key())));
                     continue;
                 }
             }
@@ -225,14 +228,11 @@ impl<'a> Search<'a> {
     /// Whether one certificate is signed by the key of another.
     fn link(&self, signed: Node, issuer: Node) -> Result<(), Defect> {
         let certificate = self.certificate(signed);
-        let Node::Pool(issuer_index) = issuer else {
-            let key = self.certificate(issuer).key().sm2().ok_or(Defect::Unsupported)?;
-            return certificate.verify_signature(key);
-        };
-        let verify = || {
-            let key = self.issuer_key(issuer_index, 1).ok_or(Defect::Unsupported)?;
-            let signature = certificate.signature().value.ok_or(Defect::Wrong)?;
-            key.verify(&key.digest(certificate.tbs()), &signature)
+        let plainly = || certificate.verify_signature(self.certificate(issuer).key());
+        let Node::Pool(issuer_index) = issuer else { return plainly() };
+        let verify = || match (self.issuer_key(issuer_index, 1), certificate.signature().sm2()) {
+            (Some(key), Some(signature)) => key.verify(&key.digest(certificate.tbs()), &signature),
+            _ => plainly(),
         };
         match signed {
             Node::Judged => {
@@ -303,9 +303,8 @@ fn own_defect(certificate: &Certificate) -> Option<(Code, String)> {
         let text = format!("signed with {}", certificate.algorithm());
         return Some((Code::UnsupportedAlgorithm, text));
     }
-    let result = certificate.key().sm2().map(|key| certificate.verify_signature(key));
-    matches!(result, Some(Err(Defect::Wrong)))
-        .then(|| (Code::BadSignature, "not signed by its own key".into()))
+    let wrong = certificate.verify_signature(certificate.key()) == Err(Defect::Wrong);
+    wrong.then(|| (Code::BadSignature, "not signed by its own key".into()))
 }
 
 pub(super) fn describe(certificate: &Certificate) -> String {

@@ -31,7 +31,7 @@ fn entry(serial: &[u8], reason: RevocationReason) -> Entry {
 
 fn list(builder: ListBuilder<'_>, world: &World) -> RevocationList {
     let list = RevocationList::from_der(&sign(builder.build(), &world.ca_key)).unwrap();
-    list.verify_signature(world.ca.key()).unwrap();
+    list.verify_signature(world.ca.certificate().key()).unwrap();
     list
 }
 
@@ -190,6 +190,12 @@ fn what_is_not_written() {
     assert_eq!(push(Entry { date: time(MADE), ..plain() }), Ok(()));
     unusable(push(entry(&[1], RevocationReason::RemoveFromCrl)), "removed");
     assert_eq!(delta().push(&entry(&[1], RevocationReason::RemoveFromCrl)), Ok(()));
+    let mut twice = builder(&world.ca, 7);
+    twice.push(&plain()).unwrap();
+    unusable(twice.push(&entry(&[1], RevocationReason::Superseded)), "twice");
+    for other in [&[1, 0][..], &[2], &[0, 0x81]] {
+        assert_eq!(twice.push(&entry(other, RevocationReason::Superseded)), Ok(()), "{other:?}");
+    }
     // The signature of another key.
     let unsigned = builder(&world.ca, 7).build();
     let wrong = sm_primitives::sm2::dsa::sign_digest(&key("root"), unsigned.digest(), &mut getrandom::SysRng);

@@ -139,7 +139,7 @@ fn temporary_keys() {
     let wrapped = |version: u8, blob: &[u8]| tlv(0x30, &[&[2, 1, version], &tlv(4, &[blob])]);
     let read = |value: &[u8]| {
         let read = with(&[attribute(TEMPORARY, &[&tlv(4, &[value])])]);
-        read.map(|request| request.attributes().temporary_key)
+        read.map(|request| request.attributes().temporary_key.clone())
     };
     let good = Ok(Some(SubjectKey::Sm2(*key("temporary").public_key())));
     let behind = blob([x, &zeros, y, &zeros]);
@@ -169,6 +169,11 @@ fn signatures_that_do_not_hold() {
     assert_eq!(verdict(|parts| parts.id = DistId::new(b"").unwrap()), Err(Error::InvalidSignature));
     assert_eq!(
         verdict(|parts| parts.algorithm = tlv(0x30, &[&oid("1.2.840.10045.4.3.2")])),
+        Err(Error::InvalidSignature),
+        "ECDSA by a key of SM2"
+    );
+    assert_eq!(
+        verdict(|parts| parts.algorithm = tlv(0x30, &[&oid("1.2.840.10045.4.1")])),
         Err(Error::UnsupportedAlgorithm("signature of a certification request"))
     );
     let der = parts(|_| {});
@@ -186,9 +191,12 @@ fn other_keys_and_algorithms_are_named() {
         let spki = spki(id);
         parts(move |parts| parts.spki = spki)
     };
-    for (id, name) in
-        [("1.2.840.113549.1.1.1", "RSA"), ("1.3.101.112", "Ed25519"), ("1.2.999.5", "1.2.999.5")]
-    {
+    for (id, name) in [
+        ("1.2.840.113549.1.1.1", "RSA"),
+        ("1.2.840.113549.1.1.10", "RSASSA-PSS"),
+        ("1.3.101.112", "Ed25519"),
+        ("1.2.999.5", "1.2.999.5"),
+    ] {
         let request = Request::read(&der(id)).unwrap();
         assert_eq!((request.key().sm2(), request.key().to_string()), (None, name.into()));
         assert_eq!(request.verify(), Err(Error::UnsupportedAlgorithm("key of a certification request")));

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use pki::cms::{Message, without_padding};
 use pki::ocsp::{OcspRequest, OcspResponse};
 use pki::tsp::{TimeStampRequest, TimeStampResponse, TimeStampToken, TstInfo};
 use pki::validate::{Terms, Validator};
@@ -33,6 +34,15 @@ fn read_everything(bytes: &[u8]) {
     let _ = TimeStampResponse::from_der(bytes);
     let _ = TimeStampToken::from_der(bytes).map(|token| token.verify_signature(&[]).is_ok());
     let _ = TstInfo::from_der(bytes);
+    let message = without_padding(bytes).and_then(|message| {
+        Message::detached(message).or_else(|_| Message::attached(message).map(|(message, _)| message))
+    });
+    if let Ok(message) = message {
+        let digests = message.digester(message.certificates()).finish();
+        for signer in message.signers() {
+            let _ = (signer.time_stamps(), message.verify(signer, &[], &digests).is_ok());
+        }
+    }
 }
 
 /// A certificate with every extension that is decoded, and a list.

@@ -74,7 +74,10 @@ fn a_curve_with_one_other_number_is_another() {
         assert_eq!(read.to_string(), "EC");
     }
     let p256 = SubjectKey::from_spki_der(&spki(EC, &oid("1.2.840.10045.3.1.7"), &point)).unwrap();
-    assert_eq!(p256.to_string(), "EC on 1.2.840.10045.3.1.7");
+    assert!(matches!(p256, SubjectKey::Foreign(_)), "a foreign key is not checked before it verifies");
+    assert_eq!(p256.to_string(), "EC on P-256");
+    let p521 = SubjectKey::from_spki_der(&spki(EC, &oid("1.3.132.0.35"), &point)).unwrap();
+    assert_eq!(p521.to_string(), "EC on 1.3.132.0.35");
     let rsa = SubjectKey::from_spki_der(&spki("1.2.840.113549.1.1.1", &[5, 0], b"key")).unwrap();
     assert_eq!((rsa.to_string().as_str(), rsa.sm2()), ("RSA", None));
     let mut off = point;

@@ -1,7 +1,9 @@
 //! One defect at a time in a chain that is otherwise valid.
 
-use pki::Certificate;
+use pki::extension::GeneralName;
+use pki::issue::{Issuer, Order, Profile, ProfileKind, SerialNumber, Subject};
 use pki::validate::{Code, MAX_PATH, Purpose, Report, Terms, Validator, Verdict};
+use pki::{Certificate, Error, Name};
 
 use crate::issuer::{Party, Template, name, oid, seq, tlv};
 use crate::support::time;
@@ -160,7 +162,7 @@ fn signatures() {
     assert_eq!(judge(&leaf().issue(&chain.leaf, &chain.leaf)), [Code::UnknownIssuer]);
     let forged = leaf().issue(&Party::new("signer"), &Party::new("signer"));
     assert_eq!(judge(&forged), [Code::BadSignature], "not even by itself");
-    let other = Template { algorithm: "1.2.840.10045.4.3.2".into(), ..leaf() };
+    let other = Template { algorithm: "1.2.840.10045.4.1".into(), ..leaf() };
     assert_eq!(judge(&other.issue(&chain.leaf, &chain.ca)), [Code::UnsupportedAlgorithm]);
     // By key identifier it is not by the CA of this name that is known here.
     let elsewhere = leaf().with("2.5.29.35", false, &seq(&[&tlv(0x80, &[b"other"])]));
@@ -341,6 +343,38 @@ fn name_constraints() {
     assert_eq!(changed(root, ca(), leaf()), wrong);
 }
 
+/// What would be judged so is not issued.
+#[test]
+fn name_constraints_of_the_issuer() {
+    let chain = Chain::new();
+    let directory = |cn: &str| tlv(0xa4, &[&name(cn)]);
+    let dns = |text: &str| tlv(0x82, &[text.as_bytes()]);
+    let of = |cn: &str| Subject::new(Name::from_der(&name(cn)).unwrap());
+    let host = |text: &str| of("signer").with_alt_name(GeneralName::Dns(text.into()));
+    let profile = Profile::new(ProfileKind::Personal);
+    let serial = SerialNumber::from_bytes(&[1; 16]).unwrap();
+    let validity = leaf().issue(&chain.leaf, &chain.ca).validity();
+    let issue = |ca: Template, subject: &Subject| {
+        let issuer = Issuer::new(ca.issue(&chain.ca, &chain.root)).unwrap();
+        let key = *chain.leaf.key.public_key();
+        issuer.issue(&Order::new(&profile, subject, key, serial.clone(), validity)).map(drop)
+    };
+    let wrong = Err(Error::Unusable("a name that the CA may not vouch for: nameConstraints"));
+    for (ca, subject, expected) in [
+        (ca(), of("signer"), Ok(())),
+        (confined(0xa0, &directory("signer")), of("signer"), Ok(())),
+        (confined(0xa0, &directory("other")), of("signer"), wrong),
+        (confined(0xa1, &directory("signer")), of("signer"), wrong),
+        (confined(0xa1, &directory("other")), of("signer"), Ok(())),
+        (confined(0xa0, &dns("example.com")), host("a.example.com"), Ok(())),
+        (confined(0xa0, &dns("example.com")), host("a.example.org"), wrong),
+        (confined(0xa0, &dns("example.com")), of("signer"), Ok(())),
+        (confined(0xa0, &[dns("example.com"), vec![0x80, 1, 1]].concat()), host("example.com"), wrong),
+    ] {
+        assert_eq!(issue(ca, &subject), expected, "{subject:?}");
+    }
+}
+
 #[test]
 fn policies() {
     let policies = |template: Template, ids: &[&str]| {
@@ -404,7 +438,7 @@ fn many_at_once_are_judged_as_one_by_one() {
         leaf().issue(&chain.leaf, &namesake),
         leaf().issue(&chain.leaf, &Party::new("CA")),
         leaf().issue(&chain.leaf, &Party::new("Nobody")),
-        Template { algorithm: "1.2.840.10045.4.3.2".into(), ..leaf() }.issue(&chain.leaf, &chain.ca),
+        Template { algorithm: "1.2.840.10045.4.1".into(), ..leaf() }.issue(&chain.leaf, &chain.ca),
         leaf().valid("2025-01-01T00:00:00Z", "2025-02-01T00:00:00Z").issue(&chain.leaf, &chain.ca),
     ];
     let certificates: Vec<Certificate> = kinds.iter().cycle().take(300).cloned().collect();

@@ -6,6 +6,7 @@ mod cert;
 mod certificates;
 mod envelopes;
 mod moves;
+mod seal;
 mod signed;
 
 use std::path::PathBuf;
@@ -20,6 +21,10 @@ pub(crate) use cert::{Cert, CertChain, CertShow, CertTrust, CertVerify, Known, S
 pub(crate) use certificates::{AtServer, CertApply, CertInstall, CertRevoke, ProfileArg};
 pub(crate) use envelopes::{Decrypt, Encrypt, Inspect};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
+pub(crate) use seal::{
+    AtArg, DocumentTrust, FormArg, HolderKind, InkArg, Seal, SealCut, SealDraw, SealMake, SealShow, ShapeArg,
+    Stamp, Unstamp,
+};
 pub(crate) use signed::{SignMessage, VerifyMessage};
 
 const EXIT_CODES: &str = "\
@@ -36,7 +41,7 @@ Exit codes:
    0  done
    1  a signature (of a bid too) or an audit log does not verify, a certificate is not valid, a bid is not known to open, or something of it is lost
    2  wrong usage, or a PIN that cannot be one
-   3  wrong PIN, or the wait after wrong PINs is not over
+   3  wrong PIN, or the wait after wrong PINs is not over; of `verify`: nothing is proven wrong in a document, but something is not known
    4  the server does not serve the key: locked, frozen, revoked, not active, waiting for a PIN change, quota used up
    5  the server refused the request (not enrolled, clocks differ, busy, a time lock before its time, ...)
    6  the server was not reached, is not trusted, or did not answer
@@ -90,8 +95,15 @@ pub(crate) enum Command {
     Keygen(Keygen),
     /// Sign files; several files are one batch
     Sign(Sign),
-    /// Verify signatures of files; needs no server and no PIN
+    /// Verify signatures of files, and sealed documents (PDF, OFD, electronic seals); needs no server and no PIN
     Verify(Verify),
+    /// Draw, cut out, make and show electronic seals
+    #[command(subcommand)]
+    Seal(Seal),
+    /// Seal or sign PDF and OFD documents; several documents cost one PIN entry
+    Stamp(Stamp),
+    /// Write a document without the seal or signature that was made last, with the key that made it
+    Unstamp(Unstamp),
     /// Sign a file as a message with the signer's certificate (GM/T 0010 SignedData), with or without the content
     SignMessage(SignMessage),
     /// Verify a signed message, and write its content; needs no server and no PIN
@@ -269,8 +281,10 @@ pub(crate) struct Sign {
 #[derive(Args)]
 #[command(group = ArgGroup::new("whose").args(["key", "public"]))]
 pub(crate) struct Verify {
-    /// Files; the signature of FILE is FILE.sig. `verify FILE OTHER.sig` names it, and so does --sig
-    #[arg(required = true, value_name = "FILE")]
+    /// Files; the signature of FILE is FILE.sig. `verify FILE OTHER.sig` names it, and so does --sig. A PDF or OFD document, or an
+    /// electronic seal, without one beside it is judged by the signatures inside of it. With --json one object a line for each:
+    /// {"file", "format", "verdict": "valid" | "invalid" | "indeterminate", "signatures", "warnings"}
+    #[arg(required = true, value_name = "FILE", verbatim_doc_comment)]
     pub(crate) files: Vec<PathBuf>,
     /// Signature file, one for each FILE in the same order
     #[arg(long = "sig", value_name = "SIG", conflicts_with = "dir")]
@@ -287,6 +301,11 @@ pub(crate) struct Verify {
     /// The signer's distinguishing id, with --public
     #[arg(long, value_name = "ID", requires = "public")]
     pub(crate) distid: Option<String>,
+    #[command(flatten)]
+    pub(crate) trust: DocumentTrust,
+    /// Say what was found about a document in Chinese
+    #[arg(long)]
+    pub(crate) chinese: bool,
 }
 
 #[derive(Subcommand)]

@@ -15,11 +15,14 @@ mod opening_keys;
 mod receive;
 mod recover;
 mod refresh;
+mod seal;
 mod sign;
 mod sign_message;
 mod signer;
+mod stamp;
 mod status;
 mod streams;
+mod unstamp;
 mod verdict;
 mod verify;
 mod verify_message;
@@ -49,6 +52,9 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Keygen(arguments) => keygen::run(&arguments, context),
         Command::Sign(arguments) => sign::run(&arguments, context),
         Command::Verify(arguments) => verify::run(&arguments, context),
+        Command::Seal(command) => seal::run(command, context),
+        Command::Stamp(arguments) => stamp::run(&arguments, context),
+        Command::Unstamp(arguments) => unstamp::run(&arguments, context),
         Command::SignMessage(arguments) => sign_message::run(&arguments, context),
         Command::VerifyMessage(arguments) => verify_message::run(&arguments, context),
         Command::Encrypt(arguments) => encrypt::run(&arguments, context),

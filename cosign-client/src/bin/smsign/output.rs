@@ -54,6 +54,8 @@ pub(crate) enum Outcome {
     Done,
     /// At least one signature does not verify.
     NotVerified,
+    /// At least one document is neither proven good nor proven bad.
+    Undecided,
     /// At least one server was not reached.
     NotReached,
 }
@@ -63,6 +65,7 @@ impl Outcome {
         match self {
             Self::Done => ExitCode::SUCCESS,
             Self::NotVerified => ExitCode::from(NOT_VERIFIED),
+            Self::Undecided => ExitCode::from(UNDECIDED),
             Self::NotReached => ExitCode::from(code_of(Category::Network)),
         }
     }
@@ -70,6 +73,7 @@ impl Outcome {
 
 const NOT_VERIFIED: u8 = 1;
 const USAGE: u8 = 2;
+const UNDECIDED: u8 = 3;
 
 const fn code_of(category: Category) -> u8 {
     match category {

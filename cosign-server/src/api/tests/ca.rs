@@ -179,8 +179,7 @@ impl Scene {
             (StatusCode::OK, &"application/pkix-crl".parse().unwrap())
         );
         let list = RevocationList::from_der(&der).unwrap();
-        let key = *self.authority.certificate().unwrap().key().sm2().unwrap();
-        list.verify_signature(&key).unwrap();
+        list.verify_signature(self.authority.certificate().unwrap().key()).unwrap();
         assert!(list.is_current(Time::from_unix(self.world.now_ms() / 1000).unwrap()));
         list
     }
@@ -254,7 +253,7 @@ async fn a_pair_is_applied_for_reviewed_and_installed() {
         .collect();
     let [signing, encryption] = &certificates[..] else { panic!("{installed}") };
     assert_eq!(signing.key().sm2(), Some(scene.key.public_key()));
-    let issuer = scene.authority.certificate().unwrap().key().sm2().unwrap();
+    let issuer = scene.authority.certificate().unwrap().key();
     for certificate in &certificates {
         certificate.verify_signature(issuer).unwrap();
         assert_eq!(certificate.subject().short(), "holder");
@@ -563,7 +562,7 @@ async fn an_authority_stands_below_another() {
     let new = NewAuthority { under: Some(root.clone()), ..new_authority("below", Options::default()) };
     let below = world.sealer.new_authority(new).await.unwrap();
     assert_eq!(below.chain.len(), 2);
-    let issuer = root.certificate().unwrap().key().sm2().unwrap();
+    let issuer = root.certificate().unwrap().key();
     below.certificate().unwrap().verify_signature(issuer).unwrap();
     let found = world.authorities.authority(&id("below")).await.unwrap();
     assert_eq!(found.chain, below.chain);

@@ -81,15 +81,13 @@ fn usability(
     match verify(search, index, list, issuer) {
         Ok(()) => Ok(true),
         Err(Defect::Wrong) => Err("it is not signed by the key of the issuer"),
+        Err(Defect::Weak) => Err("it is signed with a key that is too short"),
         Err(Defect::Unsupported) => Err("it is signed with an algorithm that is not supported"),
     }
 }
 
 fn verify(search: &Search<'_>, index: usize, list: &RevocationList, issuer: Node) -> Result<(), Defect> {
-    let verify = || {
-        let key = search.certificate(issuer).key().sm2().ok_or(Defect::Unsupported)?;
-        list.verify_signature(key)
-    };
+    let verify = || list.verify_signature(search.certificate(issuer).key());
     let Node::Pool(issuer) = issuer else { return verify() };
     let (cache, link) = (&search.validator.cache, Link::List(index, issuer));
     cache.known(link).unwrap_or_else(|| {

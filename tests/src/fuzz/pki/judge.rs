@@ -248,7 +248,7 @@ impl World {
 
     /// Whether a list or an answer that counts has revoked it for good by the moment.
     fn is_revoked(&self, certificate: &Certificate, issuer: &Certificate) -> bool {
-        let Some(key) = issuer.key().sm2() else { return false };
+        let key = issuer.key();
         let at = self.terms.at;
         let counts =
             |reason| !matches!(reason, RevocationReason::CertificateHold | RevocationReason::RemoveFromCrl);
@@ -310,8 +310,7 @@ impl World {
 }
 
 fn is_issued(subject: &Certificate, issuer: &Certificate) -> bool {
-    subject.issuer() == issuer.subject()
-        && issuer.key().sm2().is_some_and(|key| subject.verify_signature(key).is_ok())
+    subject.issuer() == issuer.subject() && subject.verify_signature(issuer.key()).is_ok()
 }
 
 fn shown(report: &Report) -> String {

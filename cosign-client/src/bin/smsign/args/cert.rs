@@ -39,7 +39,7 @@ pub(crate) struct CertShow {
     pub(crate) files: Vec<PathBuf>,
 }
 
-/// What is known beside the roots, and the moment.
+/// What is known beside the roots.
 #[derive(Args)]
 pub(crate) struct Known {
     /// Certificates of further CAs, not trusted by themselves
@@ -51,9 +51,6 @@ pub(crate) struct Known {
     /// OCSP answers
     #[arg(long, value_name = "DIR|FILE", num_args = 1, requires = "roots")]
     pub(crate) ocsp: Vec<PathBuf>,
-    /// Judge certificates at this moment, whatever a signature says of its time [default: now]
-    #[arg(long, value_name = "RFC3339", requires = "roots")]
-    pub(crate) at: Option<Instant>,
     /// A certificate of which no list or answer tells whether it is revoked is not valid
     #[arg(long, requires = "roots")]
     pub(crate) require_status: bool,
@@ -67,6 +64,9 @@ pub(crate) struct CertTrust {
     pub(crate) roots: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) known: Known,
+    /// Judge certificates at this moment, whatever a signature says of its time [default: now]
+    #[arg(long, value_name = "RFC3339", requires = "roots")]
+    pub(crate) at: Option<Instant>,
     /// What the certificate is to be used for: any, digital-signature, encryption, seal-maker, document-signing,
     /// certificate-signing, crl-signing, time-stamping, ocsp-signing, tls-server, tls-client, code-signing
     #[arg(long, value_name = "PURPOSE", default_value_t = Purpose::Any)]
@@ -81,6 +81,9 @@ pub(crate) struct SignerTrust {
     pub(crate) roots: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) known: Known,
+    /// Judge certificates at this moment, whatever a signature says of its time [default: now]
+    #[arg(long, value_name = "RFC3339", requires = "roots")]
+    pub(crate) at: Option<Instant>,
 }
 
 #[derive(Args)]

@@ -1,7 +1,7 @@
 //! `smsign cert`
 
 mod judged;
-mod load;
+pub(super) mod load;
 mod server;
 mod show;
 mod signer;

@@ -18,7 +18,7 @@ use crate::{
     args::SignMessage,
     command::{
         message_error as failed,
-        signer::MessageSigner,
+        signer::CertifiedSigner,
         streams::{self, Target},
         verdict::read_certificate,
     },
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &SignMessage, context: &Context) -> Result<Outcome,
     let target = Target::new(out, arguments.force, context.output.is_json())?;
     let chain = arguments.chain.iter().map(|path| Ok(read_certificate(path)?.as_der().to_vec()));
     let chain = chain.collect::<Result<Vec<_>, Failure>>()?;
-    let signer = MessageSigner::prepare(context, arguments.key.as_deref(), &arguments.cert)?;
+    let signer = CertifiedSigner::prepare(context, arguments.key.as_deref(), &arguments.cert)?;
     let key_id = SubjectKeyId::of(&signer.public_key).to_string();
 
     let (input, length) = streams::open(&arguments.file)?;

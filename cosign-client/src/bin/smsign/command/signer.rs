@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use cosign_client::{Batch, Client, Credentials, Error, Item, Store, StoredKey, clock};
+use cosign_client::{Batch, Client, Credentials, Error, Store, StoredKey, clock};
 use cosign_core::{Digest, Purpose};
 use envelope::cms::{self, SignedContent, Unsigned};
 use getrandom::SysRng;
@@ -15,10 +15,12 @@ use crate::{
 };
 
 /// A key that is about to sign, and its certificate.
-pub(super) struct MessageSigner {
+pub(super) struct CertifiedSigner {
     key: Key,
     pub(super) public_key: PublicKey,
-    /// What goes into the message.
+    /// As it is in its file: DER or PEM.
+    pub(super) certificate: Vec<u8>,
+    /// What goes into a message.
     pub(super) signer: cms::Signer,
 }
 
@@ -35,7 +37,7 @@ struct Shared {
     credentials: Arc<Credentials>,
 }
 
-impl MessageSigner {
+impl CertifiedSigner {
     /// Finds the key, a label or id before a file of that name, or by its certificate, and asks for its PIN.
     pub(super) fn prepare(
         context: &Context,
@@ -51,6 +53,7 @@ impl MessageSigner {
         if let Some(time) = cms::Time::from_unix(clock::now_ms() / 1000) {
             signer = signer.at(time);
         }
+        let certified = |key| Self { key, public_key, certificate: content, signer };
         let known =
             |whom| context.store().is_ok_and(|store| store.find(Some(whom), Some(Purpose::Sign)).is_ok());
         if let Some(file) = whom.filter(|whom| Path::new(whom).is_file() && !known(whom)) {
@@ -58,7 +61,7 @@ impl MessageSigner {
             if *key.public_key() != public_key {
                 return Err(other_key(certificate, file));
             }
-            return Ok(Self { key: Key::Local(key), public_key, signer });
+            return Ok(certified(Key::Local(key)));
         }
         let store = context.store()?;
         let key = match whom {
@@ -77,20 +80,28 @@ impl MessageSigner {
         }
         let (client, device) = context.client_for(&store, &key)?;
         let credentials = credentials(context, &key, device)?;
-        let shared = Shared { store, client, key, credentials };
-        Ok(Self { key: Key::Shared(Box::new(shared)), public_key, signer })
+        Ok(certified(Key::Shared(Box::new(Shared { store, client, key, credentials }))))
     }
 
     /// Signs what was hashed for this signer alone.
     pub(super) fn sign(self, context: &Context, unsigned: Unsigned) -> Result<SignedContent, Failure> {
-        let digest = unsigned.digests().first().ok_or(Error::Internal("nothing to sign"))?;
-        let signature = match self.key {
+        let signatures = self.sign_digests(context, unsigned.digests())?;
+        Ok(unsigned.complete(&signatures).map_err(Error::Envelope)?)
+    }
+
+    /// Signs digests, all with one PIN entry; a signature for each, in their order.
+    pub(super) fn sign_digests(
+        self,
+        context: &Context,
+        digests: &[[u8; 32]],
+    ) -> Result<Vec<Signature>, Failure> {
+        match self.key {
             Key::Local(key) => {
-                dsa::sign_digest(&key, digest, &mut SysRng).map_err(|_| Error::RandomFailed)?
+                let sign = |digest| dsa::sign_digest(&key, digest, &mut SysRng);
+                Ok(digests.iter().map(sign).collect::<Result<_, _>>().map_err(|_| Error::RandomFailed)?)
             }
-            Key::Shared(shared) => shared.sign(context, digest)?,
-        };
-        Ok(unsigned.complete(&[signature]).map_err(Error::Envelope)?)
+            Key::Shared(shared) => shared.sign(context, digests),
+        }
     }
 }
 
@@ -99,20 +110,20 @@ fn other_key(certificate: &Path, whom: &str) -> Failure {
 }
 
 impl Shared {
-    fn sign(self, context: &Context, digest: &[u8; 32]) -> Result<Signature, Failure> {
+    fn sign(self, context: &Context, digests: &[[u8; 32]]) -> Result<Vec<Signature>, Failure> {
         let Self { store, client, key, credentials } = self;
         let unlocked = context.run(async {
             ensure_active(&store, &client, &key).await?;
             unlock(context, &store, &client, key, credentials).await
         })?;
-        let mut batch = Batch::new(vec![Digest::reduce(digest)]);
+        let mut batch = Batch::new(digests.iter().map(Digest::reduce).collect());
         let failures = context.block_on(async {
             let signed = client.sign(&unlocked.key, &mut batch, interrupted(), |_, _| ()).await;
             client.connection().close().await;
             signed
         })?;
         context.output.pin_failures(failures);
-        let signature = batch.items().first().and_then(Item::signature).copied();
-        Ok(signature.ok_or(Error::Internal("no signature"))?)
+        let signatures = batch.items().iter().map(|item| item.signature().copied()).collect::<Option<_>>();
+        Ok(signatures.ok_or(Error::Internal("no signature"))?)
     }
 }

@@ -1,5 +1,7 @@
 //! `smsign verify`
 
+mod document;
+
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
@@ -38,6 +40,9 @@ struct Verdict {
 }
 
 pub(crate) fn run(arguments: &Verify, context: &Context) -> Result<Outcome, Failure> {
+    if document::is_meant(arguments) {
+        return document::run(arguments, context);
+    }
     let pairs = pairs(&arguments.files, &arguments.signatures, arguments.dir.as_deref())?;
     let (signer, distid) = signer(arguments, context)?;
     let progress = context.progress("verifying", Unit::Items, pairs.len() as u64);

@@ -22,7 +22,7 @@ use sm_primitives::sm2::PublicKey;
 use super::{broken, holder, signature};
 use crate::{
     args::{ModelArg, SealBid},
-    command::signer::MessageSigner,
+    command::signer::CertifiedSigner,
     context::Context,
     keyfile::PublicFile,
     output::{Failure, Outcome, path_text},
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &SealBid, context: &Context) -> Result<Outcome, Fai
     }
     let mut draft = draft(arguments, context)?;
     let signer = match (&arguments.sign_with, &arguments.cert) {
-        (Some(key), Some(certificate)) => Some(MessageSigner::prepare(context, Some(key), certificate)?),
+        (Some(key), Some(certificate)) => Some(CertifiedSigner::prepare(context, Some(key), certificate)?),
         _ => None,
     };
     draft.signer = signer.as_ref().map(|signer| signer.public_key);
@@ -201,7 +201,7 @@ struct Work {
     draft: Draft,
     sources: Vec<Source>,
     target: PathBuf,
-    signer: Option<MessageSigner>,
+    signer: Option<CertifiedSigner>,
     progress: Progress,
 }
 

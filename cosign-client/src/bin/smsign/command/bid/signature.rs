@@ -14,7 +14,7 @@ use super::broken;
 use crate::{
     command::{
         cert::{SignerCertificate, SignerJudge},
-        signer::MessageSigner,
+        signer::CertifiedSigner,
     },
     context::Context,
     output::Failure,
@@ -111,7 +111,7 @@ pub(super) fn verify(
 
 /// The SignedData over what was sealed.
 pub(super) fn sign(
-    signer: MessageSigner,
+    signer: CertifiedSigner,
     context: &Context,
     statement: &Statement,
 ) -> Result<Vec<u8>, Failure> {

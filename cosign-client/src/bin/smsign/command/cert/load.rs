@@ -16,6 +16,7 @@ use pki::{
 use crate::{
     args::Known,
     context::Context,
+    instant::Instant,
     output::{Failure, path_text},
 };
 
@@ -26,15 +27,29 @@ const MAX_LIST: u64 = 256 << 20;
 /// Deepest folders that are looked into.
 const MAX_DEPTH: u8 = 8;
 
-pub(super) fn terms(known: &Known, purpose: Purpose) -> Result<Terms, Failure> {
-    let seconds = known.at.map_or_else(|| clock::now_ms() / 1000, |instant| instant.0);
-    let at = Time::from_unix(seconds).ok_or_else(|| Failure::Usage("--at is after the year 9999".into()))?;
-    let revocation = if known.require_status { Revocation::Require } else { Revocation::IfKnown };
-    Ok(Terms::at(at).for_purpose(purpose).with_revocation(revocation))
+pub(super) fn terms(known: &Known, at: Option<Instant>, purpose: Purpose) -> Result<Terms, Failure> {
+    let at = time(at.unwrap_or_else(now))?;
+    Ok(Terms::at(at).for_purpose(purpose).with_revocation(revocation(known)))
+}
+
+pub(in crate::command) const fn revocation(known: &Known) -> Revocation {
+    if known.require_status { Revocation::Require } else { Revocation::IfKnown }
+}
+
+pub(in crate::command) fn now() -> Instant {
+    Instant(clock::now_ms() / 1000)
+}
+
+pub(in crate::command) fn time(instant: Instant) -> Result<Time, Failure> {
+    Time::from_unix(instant.0).ok_or_else(|| Failure::Usage("--at is after the year 9999".into()))
 }
 
 /// Only what is named as a root is trusted, and of that only certificates of CAs.
-pub(super) fn validator(roots: &[PathBuf], known: &Known, context: &Context) -> Result<Validator, Failure> {
+pub(in crate::command) fn validator(
+    roots: &[PathBuf],
+    known: &Known,
+    context: &Context,
+) -> Result<Validator, Failure> {
     let mut validator = Validator::new();
     for (path, certificate) in read(roots, MAX_CERTIFICATES, Certificate::all, context)? {
         // Of version 1 a certificate cannot say what it is for.

@@ -185,6 +185,8 @@ pub(super) fn install(arguments: &CertInstall, context: &Context) -> Result<Outc
             pin = Some(context.pins.new_pin()?);
         }
         let installed = client.install(&arguments.request, &protection).await?;
+        installed.check(&store.keys()?)?;
+        let certified = installed.decryption_key()?;
         fs::create_dir_all(&arguments.out).map_err(|error| Error::file(&arguments.out, error))?;
         for one in &installed.certificates {
             let target = if one.role == "sign" { &targets[0] } else { &targets[1] };
@@ -205,6 +207,9 @@ pub(super) fn install(arguments: &CertInstall, context: &Context) -> Result<Outc
         let credentials = Arc::new(Credentials { pin, device: device.secret });
         let recovery = client.recovery_under(key.key_id, protection).await?;
         let recovered = recovery.open(&enveloped)?;
+        if certified.is_some_and(|key| key != *recovered.public_key()) {
+            return Err(Error::BadAnswer("a certificate of another decryption key").into());
+        }
         let info = NewKeyInfo {
             label: &arguments.label,
             server: &server,

@@ -40,8 +40,8 @@ impl SignerJudge {
             return Ok(None);
         }
         let validator = load::validator(&trust.roots, &trust.known, context)?;
-        let terms = load::terms(&trust.known, purpose)?;
-        Ok(Some(Self { validator, terms, is_now: trust.known.at.is_none() }))
+        let terms = load::terms(&trust.known, trust.at, purpose)?;
+        Ok(Some(Self { validator, terms, is_now: trust.at.is_none() }))
     }
 
     /// Judges a certificate. `others`: what came along in DER, which is not trusted.

@@ -25,9 +25,9 @@ struct Line {
 }
 
 pub(super) fn run(arguments: &CertVerify, context: &Context) -> Result<Outcome, Failure> {
-    let CertTrust { roots, known, purpose } = &arguments.trust;
+    let CertTrust { roots, known, at, purpose } = &arguments.trust;
     let validator = load::validator(roots, known, context)?;
-    let terms = load::terms(known, *purpose)?;
+    let terms = load::terms(known, *at, *purpose)?;
     let mut all_valid = true;
     for path in &arguments.files {
         let judged = match read(path) {
@@ -84,9 +84,9 @@ struct Chain {
 }
 
 pub(super) fn chain(arguments: &CertChain, context: &Context) -> Result<Outcome, Failure> {
-    let CertTrust { roots, known, purpose } = &arguments.trust;
+    let CertTrust { roots, known, at, purpose } = &arguments.trust;
     let validator = load::validator(roots, known, context)?;
-    let terms = load::terms(known, *purpose)?;
+    let terms = load::terms(known, *at, *purpose)?;
     let path = &arguments.file;
     let content = files::read_small(path, MAX_CERTIFICATES)?;
     let bad = |what: String| Error::BadFile { path: path.clone(), what };

@@ -1,0 +1,429 @@
+//! Finding signatures, what they cover, and what came after them.
+//!
+//! Only the structure is looked at. Who signed is judged from [`Found::value`] and what [`digest`] gives.
+//!
+//! A signature covers the file up to the end of the revision that it closes, but for its own value. Whoever appends to the
+//! file changes what it shows without touching what is signed, so every later revision is compared with the one before:
+//! each object that it defines or frees is looked up in the tree of the document, from the catalogue down, and the change
+//! is one of four levels.
+//!
+//! 1. Material for checking signatures (`/DSS`), time-stamps that do not show, dates and other facts about the file.
+//! 2. Filling in and signing fields; new fields for signatures, with their widgets.
+//! 3. Annotations; new fields for signatures that show something and are not signed.
+//! 4. Everything else.
+//!
+//! Decisions:
+//!
+//! * Without certification the first two are permitted. Annotations are not, because they can cover what was signed.
+//! * `/P` of a certification permits 1 (`1`), 1 and 2 (`2`) or 1 to 3 (`3`). That of an ordinary signature or of the lock of
+//!   its field only takes away. What earlier signatures forbid stays forbidden for what changes after later ones.
+//! * A field that is signed is not changed any more, whatever permits it: neither its value nor its picture.
+//! * A new object is judged by what leads to it, and an object that several things lead to by each of them.
+//! * What was there before, unused, and is put to use by a change that nothing permits is [`Code::ShadowContent`] besides.
+//!   So is the replacement of what draws: fonts, pictures, appearances, layers.
+//! * Changes of the structure tree of tagged documents are of the last level.
+//!
+//! Source: ISO 32000-2:2020, 12.8; the attacks of Mladenov, Mainka, Rohlmann and others on signed PDF files ("1 Trillion
+//! Dollar Refund", 2019; "Shadow Attacks", 2021; "Breaking the Specification: PDF Certification", 2021).
+
+mod changes;
+mod field;
+mod form;
+mod graph;
+mod layout;
+mod permission;
+mod range;
+mod same;
+
+pub use graph::MAX_REACHED;
+
+use std::collections::{HashMap, HashSet};
+use std::io::{Read, Seek};
+use std::ops::Range;
+
+use pki::Time;
+
+use crate::error::Error;
+use crate::geometry::Stamp;
+use crate::report::{Code, Kind, Reason, Verdict};
+
+use super::document::Document;
+use super::fields::{SignatureField, SignatureValue, text};
+use super::object::Object;
+use changes::{Change, Changes};
+use field::Facts;
+use graph::{Graph, Role};
+use layout::Gap;
+use permission::Terms;
+
+use super::permission::Lock;
+
+/// Most reasons of one code for one signature, and most notes.
+const MAX_REASONS: usize = 16;
+
+/// What `/SubFilter` says for a time-stamp of the document.
+const TIME_STAMP: &[u8] = b"ETSI.RFC3161";
+
+/// A signature in a document: facts, and what is wrong with them.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The whole name of the field.
+    pub field: String,
+    /// What kind it says to be.
+    pub kind: Kind,
+    /// `/SubFilter`: in which form the value is.
+    pub sub_filter: String,
+    /// The value, without the zeros behind it: DER, or as it is if it is not that.
+    pub value: Vec<u8>,
+    /// What is signed, if it can be: two ranges of the file in order. Whether they are what they should be is among the
+    /// reasons.
+    pub byte_range: Option<[Range<u64>; 2]>,
+    /// The revision that it closes, from 0; `None` if it closes none, which is among the reasons.
+    pub revision: Option<usize>,
+    /// When it was made, as the document says.
+    pub claimed_time: Option<Time>,
+    /// Who made it, as the document says.
+    pub name: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Where.
+    pub location: Option<String>,
+    /// What it permits as the certification of the document: 1 to 3 as in the standard. `None`: it is an ordinary one.
+    pub certification: Option<i64>,
+    /// Which fields may not be changed after it.
+    pub locks: Vec<Lock>,
+    /// Where it shows.
+    pub stamps: Vec<Stamp>,
+    /// Why it is not valid, as far as the structure goes.
+    pub reasons: Vec<Reason>,
+    /// What is worth knowing and no fault.
+    pub notes: Vec<Reason>,
+}
+
+impl Found {
+    fn add(&mut self, reason: Reason) {
+        let list = if reason.code.verdict() == Verdict::Valid { &mut self.notes } else { &mut self.reasons };
+        let alike = list.iter().filter(|other| other.code == reason.code).count();
+        if alike < MAX_REASONS && !list.contains(&reason) {
+            list.push(reason);
+        }
+    }
+}
+
+/// A signature while it is being looked at.
+struct Candidate {
+    field: SignatureField,
+    value: SignatureValue,
+    /// The newest revision that has it.
+    seen: usize,
+    found: Found,
+    terms: Terms,
+}
+
+/// Every signature, in the order in which they were made.
+///
+/// # Errors
+/// As [`Document::object`] and [`Document::signature_fields`]: the newest revision cannot be read. What is wrong with one
+/// signature is among its reasons.
+pub fn signatures<R: Read + Seek>(document: &mut Document<R>) -> Result<Vec<Found>, Error> {
+    let newest = document.newest();
+    let fields = document.signature_fields(newest)?;
+    let Some((base, first)) = first_signed(document)? else { return Ok(Vec::new()) };
+    let changes = Changes::after(document, base)?;
+    let (graph, signed, changes) = (changes.graph, changes.signed, changes.found);
+    let mut candidates = Vec::new();
+    collect(document, newest, fields, &mut candidates)?;
+    // Signatures that a later revision took out of the form.
+    if base < newest {
+        collect(document, base, first, &mut candidates)?;
+    }
+    for (number, revision) in signed {
+        let is_known =
+            candidates.iter().any(|candidate| key(&candidate.field, &candidate.value) == (number, false));
+        if !is_known {
+            let fields = document.signature_fields(revision).unwrap_or_default();
+            collect(document, revision, fields, &mut candidates)?;
+        }
+    }
+    check_shared(&mut candidates);
+    for candidate in &mut candidates {
+        check_place(document, &graph, candidate)?;
+    }
+    candidates.sort_by_key(|candidate| candidate.found.revision.unwrap_or(usize::MAX));
+    check_layout(document, &graph, &mut candidates)?;
+    check_changes(document, &changes, &mut candidates)?;
+    Ok(candidates.into_iter().map(|candidate| candidate.found).collect())
+}
+
+/// Gives the bytes that a signature covers to a function, in pieces.
+///
+/// # Errors
+/// [`Error::Unusable`]: there is no range that could be read; [`Error::Io`].
+pub fn digest<R: Read + Seek>(
+    document: &mut Document<R>,
+    found: &Found,
+    mut sink: impl FnMut(&[u8]),
+) -> Result<(), Error> {
+    let ranges = found.byte_range.clone().ok_or(Error::Unusable("the signature covers nothing"))?;
+    for range in ranges {
+        document.read(range, |piece| {
+            sink(piece);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// What concerns the whole document, as far as its structure goes.
+///
+/// # Errors
+/// As [`Document::signature_fields`].
+pub fn warnings<R: Read + Seek>(document: &mut Document<R>) -> Result<Vec<Reason>, Error> {
+    let mut warnings = Vec::new();
+    if document.shift() > 0 {
+        warnings.push(Reason::new(Code::Deviation, "bytes before the header"));
+    }
+    for field in document.signature_fields(document.newest())? {
+        if field.value.is_none() {
+            warnings.push(Reason::new(Code::EmptyField, field.name));
+        }
+    }
+    if let Some(len) = trailing(document)?.map(|trailing| trailing.len()) {
+        warnings.push(Reason::new(Code::TrailingData, len));
+    }
+    Ok(warnings)
+}
+
+/// The first revision that has signatures in its form, and its fields. Revisions before it may be in any state.
+fn first_signed<R: Read + Seek>(
+    document: &mut Document<R>,
+) -> Result<Option<(usize, Vec<SignatureField>)>, Error> {
+    for revision in 0..=document.newest() {
+        match document.signature_fields(revision) {
+            Ok(fields) if fields.iter().any(|field| field.value.is_some()) => {
+                return Ok(Some((revision, fields)));
+            }
+            Err(error) if graph::is_final(error) => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Adds the signatures of a revision that are not there yet.
+fn collect<R: Read + Seek>(
+    document: &mut Document<R>,
+    revision: usize,
+    fields: Vec<SignatureField>,
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), Error> {
+    let is_newest = revision == document.newest();
+    let known: HashSet<_> =
+        candidates.iter().map(|candidate| key(&candidate.field, &candidate.value)).collect();
+    for mut field in fields {
+        let Some(value) = field.value.take() else { continue };
+        if !is_newest && known.contains(&key(&field, &value)) {
+            continue;
+        }
+        let mut found = describe(document, revision, &field, &value)?;
+        if !is_newest {
+            found.add(Reason::new(Code::ForbiddenChange, "the signature was taken out of the form"));
+        }
+        candidates.push(Candidate { field, value, seen: revision, found, terms: Terms::default() });
+    }
+    Ok(())
+}
+
+/// What makes two signatures the same one.
+fn key(field: &SignatureField, value: &SignatureValue) -> (u32, bool) {
+    value.id.map_or((field.id.number, true), |id| (id.number, false))
+}
+
+fn describe<R: Read + Seek>(
+    document: &mut Document<R>,
+    revision: usize,
+    field: &SignatureField,
+    value: &SignatureValue,
+) -> Result<Found, Error> {
+    let mut string = |key: &str| -> Result<Option<String>, Error> {
+        let string = document.get_at(revision, &value.dictionary, key)?;
+        Ok(string.as_string().map(text))
+    };
+    let (name, reason) = (string("Name")?, string("Reason")?);
+    let (location, time) = (string("Location")?, string("M")?);
+    let (der, has_more) = range::unpadded(&value.contents);
+    let widgets = field.widgets.iter().filter_map(|widget| widget.page.zip(widget.area));
+    let shown = widgets.filter(|(_, area)| area.width > 0.0 && area.height > 0.0);
+    let mut found = Found {
+        field: field.name.clone(),
+        kind: kind(value.sub_filter()),
+        sub_filter: String::from_utf8_lossy(value.sub_filter()).into_owned(),
+        value: der,
+        byte_range: range::ranges(value, document.len()),
+        revision: None,
+        claimed_time: time.as_deref().and_then(crate::time::parse),
+        name,
+        reason,
+        location,
+        certification: None,
+        locks: Vec::new(),
+        stamps: shown.map(|(page, area)| Stamp { page, area, clip: None }).collect(),
+        reasons: Vec::new(),
+        notes: Vec::new(),
+    };
+    if value.contents.iter().all(|byte| *byte == 0) {
+        found.add(Reason::new(Code::Unreadable, "Contents"));
+    }
+    if has_more {
+        found.add(Reason::new(Code::Deviation, "something stands behind the value in Contents"));
+    }
+    Ok(found)
+}
+
+fn kind(sub_filter: &[u8]) -> Kind {
+    match sub_filter {
+        b"GM.sm2seal" => Kind::PdfSeal,
+        _ if sub_filter.starts_with(b"GM.SM2") => Kind::PdfSeal,
+        TIME_STAMP => Kind::PdfTimeStamp,
+        _ => Kind::PdfSignature,
+    }
+}
+
+/// Two fields with the same signature: readers would show it at both.
+fn check_shared(candidates: &mut [Candidate]) {
+    let mut first: HashMap<(u32, bool), usize> = HashMap::new();
+    for index in 0..candidates.len() {
+        let Some(candidate) = candidates.get(index) else { continue };
+        let shared = first.get(&key(&candidate.field, &candidate.value)).copied();
+        let Some(other) = shared else {
+            first.insert(key(&candidate.field, &candidate.value), index);
+            continue;
+        };
+        for at in [other, index] {
+            if let Some(candidate) = candidates.get_mut(at) {
+                candidate.found.add(Reason::new(Code::Coverage, "several fields have this signature"));
+            }
+        }
+    }
+}
+
+/// Finds the revision that a signature closes, and what it says about later ones.
+fn check_place<R: Read + Seek>(
+    document: &mut Document<R>,
+    graph: &Graph,
+    candidate: &mut Candidate,
+) -> Result<(), Error> {
+    let Candidate { field, value, found, terms, .. } = candidate;
+    let revision = match range::closes(document, value)? {
+        Ok(revision) => revision,
+        Err(reason) => {
+            found.add(reason);
+            return Ok(());
+        }
+    };
+    let id = value.id.unwrap_or(field.id);
+    let defined = document.entry(candidate.seen, id.number).map(|entry| entry.revision());
+    if defined != Some(revision) {
+        found.add(Reason::new(Code::Coverage, "the signature is not of the revision that it closes"));
+        return Ok(());
+    }
+    let is_field = graph.has(field.id.number, Role::Field, revision);
+    let then = Facts::of(document, revision, field.id.number);
+    let has_value = value.id.is_none_or(|id| then.is_ok_and(|then| then.value == Object::Reference(id)));
+    if !is_field || !has_value {
+        found.add(Reason::new(Code::Coverage, "the form did not have the signature when it was made"));
+        return Ok(());
+    }
+    found.revision = Some(revision);
+    *terms = Terms::of(document, revision, field, value)?;
+    found.certification = terms.permission.filter(|_| terms.is_certified);
+    found.locks.clone_from(&terms.locks);
+    Ok(())
+}
+
+fn check_layout<R: Read + Seek>(
+    document: &mut Document<R>,
+    graph: &Graph,
+    candidates: &mut [Candidate],
+) -> Result<(), Error> {
+    let mut gaps = HashMap::new();
+    for candidate in &*candidates {
+        if let Some((revision, span)) = candidate.found.revision.zip(candidate.value.contents_span.clone()) {
+            let number = candidate.value.id.unwrap_or(candidate.field.id).number;
+            gaps.insert(revision, Gap { span, number });
+        }
+    }
+    let wrong = layout::check(document, graph, &gaps)?;
+    for candidate in candidates {
+        let Some(revision) = candidate.found.revision else { continue };
+        let mut reasons: Vec<_> = wrong.iter().filter(|(at, _)| **at <= revision).collect();
+        reasons.sort_by_key(|(at, _)| **at);
+        for reason in reasons.into_iter().flat_map(|(_, reasons)| reasons) {
+            candidate.found.add(reason.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Judges later changes. The signatures are in their order.
+fn check_changes<R: Read + Seek>(
+    document: &mut Document<R>,
+    changes: &[Change],
+    candidates: &mut [Candidate],
+) -> Result<(), Error> {
+    let is_followed = trailing(document)?.is_some_and(|trailing| {
+        [&b"obj"[..], b"xref", b"trailer"]
+            .iter()
+            .any(|word| trailing.windows(word.len()).any(|at| at == *word))
+    });
+    let newest = document.newest();
+    for index in 0..candidates.len() {
+        let (until, _) = candidates.split_at_mut(index.saturating_add(1));
+        let Some((candidate, before)) = until.split_last_mut() else { continue };
+        if is_followed {
+            candidate.found.add(Reason::new(Code::ForbiddenChange, "objects behind the end of the file"));
+        }
+        let Some(revision) = candidate.found.revision else { continue };
+        if revision < newest {
+            let count = document.revisions().len();
+            candidate.found.add(Reason::new(Code::PartlyCovered, format!("{} / {count}", revision + 1)));
+        }
+        let earlier = before.iter().map(|candidate| &candidate.terms);
+        let level = Terms::level(earlier.clone().chain([&candidate.terms]));
+        let locks: Vec<Lock> =
+            earlier.chain([&candidate.terms]).flat_map(|terms| &terms.locks).cloned().collect();
+        let mut locked: HashMap<&str, bool> = HashMap::new();
+        let later = changes.partition_point(|change| change.revision <= revision);
+        for change in changes.iter().skip(later) {
+            let is_locked = change.field.as_deref().is_some_and(|field| {
+                *locked.entry(field).or_insert_with(|| locks.iter().any(|lock| lock.covers(field)))
+            });
+            judge(&mut candidate.found, change, change.level <= level && !is_locked);
+        }
+    }
+    Ok(())
+}
+
+fn judge(found: &mut Found, change: &Change, is_permitted: bool) {
+    let detail = match &change.field {
+        Some(field) => format!("{field}: {}", change.path),
+        None => change.path.clone(),
+    };
+    if is_permitted {
+        found.add(Reason::new(Code::LaterChange, detail));
+        return;
+    }
+    if change.is_shadow {
+        found.add(Reason::new(Code::ShadowContent, &detail));
+    }
+    found.add(Reason::new(Code::ForbiddenChange, detail));
+}
+
+/// What stands behind the last revision; `None` if it is nothing but space.
+fn trailing<R: Read + Seek>(document: &mut Document<R>) -> Result<Option<Vec<u8>>, Error> {
+    let end = document.revisions().last().map_or(0, |revision| revision.end);
+    let span = end..document.len();
+    let trailing = document.bytes(span)?;
+    let is_space = trailing.iter().all(|byte| matches!(byte, 0 | b' ' | b'\t' | b'\r' | b'\n'));
+    Ok((!is_space).then(|| trailing.to_vec()))
+}

@@ -1,0 +1,42 @@
+//! Taking back the last signature (撤章).
+
+use std::io::{Read, Seek};
+
+use crate::error::Error;
+
+use super::document::Document;
+
+impl<R: Read + Seek> Document<R> {
+    /// The length that the file is to be cut to so that its last signature is gone. What is before stays as it is, and
+    /// with it every signature in it.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`]: the last revision does not add exactly one signature, or something is behind it; others as
+    /// [`Document::signature_fields`].
+    pub fn truncate_last(&mut self) -> Result<u64, Error> {
+        let none = Error::Unusable("the last change of the file is not one signature");
+        let newest = self.newest();
+        let before = newest.checked_sub(1).ok_or(none)?;
+        let values = |document: &mut Self, revision| -> Result<Vec<_>, Error> {
+            let fields = document.signature_fields(revision)?;
+            Ok(fields.into_iter().filter_map(|field| field.value).collect())
+        };
+        let (older, newer) = (values(self, before)?, values(self, newest)?);
+        let ends =
+            [before, newest].map(|at| self.revisions().get(at).map(|revision| (revision.eof, revision.end)));
+        let [Some((eof, end)), Some((_, last_end))] = ends else { return Err(none) };
+        if newer.len() != older.len() + 1 || !older.iter().all(|value| newer.contains(value)) {
+            return Err(none);
+        }
+        if last_end != self.len() {
+            return Err(Error::Unusable("something is behind the last signature"));
+        }
+        // A signature says best where its revision ends: before or after the end of line, or farther behind.
+        let covered = older.iter().filter_map(|value| match value.byte_range.as_slice() {
+            [_, _, offset, len] => offset.checked_add(*len).and_then(|end| u64::try_from(end).ok()),
+            _ => None,
+        });
+        let end = covered.max().filter(|covered| *covered >= eof).unwrap_or(end);
+        if self.revisions().last().is_some_and(|revision| end < revision.xref) { Ok(end) } else { Err(none) }
+    }
+}
