@@ -31,8 +31,8 @@ pub use remove::remove_last;
 pub use resources::{DrawParam, Font, MAX_LISTS, Resources};
 pub use seal::{Prepared, Protect, Provider, Request, prepare};
 pub use signature::{
-    CheckMethod, Kind, MAX_REFERENCES, MAX_SIGNATURE_FILES, MAX_SIGNATURE_XML, MAX_SIGNATURES, MAX_VALUE,
-    Outcome, Reference, Signature,
+    CheckMethod, Kind, MAX_SIGNATURE_FILES, MAX_SIGNATURE_XML, MAX_SIGNATURES, MAX_VALUE, Outcome, Reference,
+    Signature,
 };
 pub use structure::{Found, Structure, verify_structure};
 pub use xml::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_NODES, MAX_XML};

@@ -16,7 +16,7 @@ use sm_primitives::sm3;
 
 use super::integrity;
 use super::package::{Hash, MAX_ENTRIES, Writer};
-use super::path::directory;
+use super::path::{directory, resolve};
 use super::read::{Document, ROOT};
 use super::signature::{Kind, MAX_SIGNATURE_FILES, MAX_SIGNATURES, MAX_VALUE, Signature};
 use super::xml::{MAX_XML, NAMESPACE, escape, parse};
@@ -334,12 +334,12 @@ impl<R: Read + Seek> Prepared<'_, R> {
         let value = escape(&self.value_path);
         xml.push_str(&format!("</ofd:SignedInfo><ofd:SignedValue>{value}</ofd:SignedValue></ofd:Signature>"));
         let xml = xml.into_bytes();
-        // What was written must be what it says: a name that XML cannot hold would be another one.
+        // What was written must be read as what it says: a name that ends with a space would be another one.
         let written = parse(&xml)?.root;
         let list = written.first("SignedInfo").and_then(|info| info.first("References"));
-        let named =
-            list.into_iter().flat_map(|list| list.all("Reference")).map(|one| one.attribute("FileRef"));
-        if !named.eq(references.iter().map(|(path, _)| Some(path.as_str()))) {
+        let named = list.into_iter().flat_map(|list| list.all("Reference"));
+        let named = named.map(|one| resolve(ROOT, one.attribute("FileRef").unwrap_or_default()).ok());
+        if !named.eq(references.iter().map(|(path, _)| Some(path.clone()))) {
             return Err(Error::Unusable("the package has a file whose name cannot be written"));
         }
         Ok(xml)

@@ -15,8 +15,6 @@ use crate::geometry::Stamp;
 
 /// Most signatures of a package.
 pub const MAX_SIGNATURES: usize = 2_000;
-/// Most references of all signatures of a package.
-pub const MAX_REFERENCES: usize = 1_000_000;
 /// Longest `Signature.xml` and `Signatures.xml`, in bytes.
 pub const MAX_SIGNATURE_XML: u64 = 16 << 20;
 /// Longest signature value and longest seal, in bytes.
@@ -302,9 +300,6 @@ impl<R: Read + Seek> Document<R> {
     ) -> Result<Vec<Reference>, Error> {
         let mut references = Vec::new();
         for element in list.all("Reference") {
-            if references.len() >= MAX_REFERENCES {
-                return Err(Error::TooLarge("ofd: references"));
-            }
             let place =
                 element.attribute("FileRef").ok_or(Error::Malformed("ofd: a reference to nothing"))?;
             let file = self.locate(base, place)?;
@@ -392,7 +387,38 @@ fn time(text: &str) -> Option<Time> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
+    use super::super::package::Writer;
     use super::*;
+
+    #[test]
+    fn the_files_of_all_signatures_are_limited_together() {
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes, Time::from_unix(0).expect("a time"));
+        let signature = "<Signature><SignedInfo><Seal><BaseLoc>l</BaseLoc></Seal></SignedInfo>\
+                         <SignedValue>v</SignedValue></Signature>";
+        for (path, content) in [
+            ("/OFD.xml", "<OFD><DocBody><DocRoot>D.xml</DocRoot></DocBody></OFD>"),
+            ("/D.xml", "<Document><CommonData/></Document>"),
+            ("/s", signature),
+            ("/v", "value"),
+            ("/l", "seal"),
+        ] {
+            writer.add(path, content.as_bytes()).expect("in memory");
+        }
+        writer.finish().expect("in memory");
+        let mut document = Document::open(Cursor::new(&*bytes)).expect("a document");
+        let record = Record { id: String::new(), kind: Kind::Seal, path: "/s".to_owned(), deviation: None };
+        let all = signature.len() as u64 + 5 + 4;
+        let mut left = all + 7;
+        assert!(document.signature(0, "/S", &record, &mut left).is_ok());
+        assert_eq!(left, 7);
+        for short in [1, 5, 9, 10] {
+            let error = document.signature(0, "/S", &record, &mut (all - short)).err();
+            assert_eq!(error, Some(Error::TooLarge("package: a file that is read as a whole")), "{short}");
+        }
+    }
 
     #[test]
     fn times_of_every_maker() {

@@ -7,8 +7,8 @@ use flate2::{Compression, Crc, write::DeflateEncoder};
 use proptest::prelude::*;
 use seal::Error;
 use seal::ofd::{
-    Document, MAX_CLIPS, MAX_ENTRIES, MAX_FILE, MAX_LISTS, MAX_NAME, MAX_OBJECT_XML, MAX_PACKAGE, Package,
-    Protect, prepare, verify_structure,
+    Document, MAX_BODIES, MAX_CLIPS, MAX_ENTRIES, MAX_FILE, MAX_LISTS, MAX_NAME, MAX_OBJECT_XML, MAX_PACKAGE,
+    MAX_PAGES, Package, Protect, prepare, verify_structure,
 };
 use seal::place::Finder;
 
@@ -415,6 +415,27 @@ fn documents_that_say_two_things_are_refused() {
     refuse(document, "<ofd:Pages>", "</ofd:Pages><ofd:Pages>", Error::Malformed("xml"));
     let bomb = "<!DOCTYPE a [<!ENTITY b 'ha'>]><ofd:Document ";
     refuse(document, "<ofd:Document ", bomb, Error::Unsupported("xml: a document type"));
+    let template = "<ofd:TemplatePage ID=\"7\" BaseLoc=\"T.xml\"/></ofd:CommonData>";
+    let two = format!("<ofd:TemplatePage ID=\"7\" BaseLoc=\"U.xml\"/>{template}");
+    let same = Error::Malformed("ofd: two template pages of the same id");
+    refuse(document, "</ofd:CommonData>", &two, same);
+    refuse(document, "ofd:CommonData>", "ofd:X>", Error::Malformed("xml"));
+    let bodies = format!("</ofd:DocBody>{}", format!("<ofd:DocBody>{root}</ofd:DocBody>").repeat(MAX_BODIES));
+    refuse("OFD.xml", "</ofd:DocBody>", &bodies, Error::TooLarge("ofd: documents in a package"));
+    let pages = format!("<ofd:Pages>{}", "<ofd:Page ID=\"1\" BaseLoc=\"x\"/>".repeat(MAX_PAGES - 1));
+    refuse(document, "<ofd:Pages>", &pages, Error::TooLarge("ofd: pages"));
+    for (path, from, to, text) in [
+        ("Doc_0/PublicRes.xml", "Res", "Xes", "ofd: a list of resources is something else"),
+        ("Doc_0/Pages/Page_0/Content.xml", "Page", "Xage", "ofd: a page is something else"),
+    ] {
+        let mut files = files(1);
+        let (_, content) = files.iter_mut().find(|(name, _)| name == path).expect("it");
+        *content = String::from_utf8(content.clone())
+            .expect("text")
+            .replace(&format!("ofd:{from}"), &format!("ofd:{to}"))
+            .into();
+        assert_eq!(open(&pack(&files)).content(0).err(), Some(Error::Malformed(text)));
+    }
     let mut none = files(1);
     none.remove(0);
     let error = Document::open(Cursor::new(pack(&none))).expect_err("refused");

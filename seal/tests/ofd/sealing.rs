@@ -2,7 +2,9 @@
 
 use seal::Error;
 use seal::geometry::{Rect, Stamp};
-use seal::ofd::{Kind, Outcome, Protect, Provider, Request, prepare, remove_last, verify_structure};
+use seal::ofd::{
+    Kind, MAX_VALUE, Outcome, Protect, Provider, Request, prepare, remove_last, verify_structure,
+};
 use seal::report::Code;
 use sm_primitives::sm3;
 
@@ -193,6 +195,13 @@ fn requests_that_do_not_fit_are_refused() {
         let mut document = open(&package);
         assert_eq!(prepare(&mut document, &request).err(), Some(Error::Unusable(text)));
     }
+    let heavy = vec![0; usize::try_from(MAX_VALUE).expect("fits") + 1];
+    let mut document = open(&package);
+    let error = prepare(&mut document, &Request { seal: Some(&heavy), ..good }).err();
+    assert_eq!(error, Some(Error::TooLarge("ofd: the seal")));
+    let mut document = open(&package);
+    let prepared = prepare(&mut document, &good).expect("prepared");
+    assert_eq!(prepared.embed(&heavy, Vec::new()), Err(Error::TooLarge("ofd: the value of a signature")));
     let many = vec![stamp(0); seal::place::MAX_STAMPS + 1];
     let mut document = open(&package);
     let error = prepare(&mut document, &Request { stamps: &many, ..good }).err();
@@ -212,6 +221,9 @@ fn documents_that_cannot_be_sealed_are_refused() {
     let mut with_list = files(2);
     with_list.push(("OFDEntries.xml".to_owned(), b"<DocEntries/>".to_vec()));
     refuse(&with_list, "the package has an integrity list, which new files would break");
+    let mut space = files(2);
+    space.push(("Doc_0/x ".to_owned(), Vec::new()));
+    refuse(&space, "the package has a file whose name cannot be written");
     let mut in_the_way = files(2);
     in_the_way.push(("Doc_0/Signs/signatures.xml".to_owned(), Vec::new()));
     refuse(&in_the_way, "a list of signatures is there that the document does not name");
@@ -387,6 +399,14 @@ fn removal_keeps_what_others_need() {
 
     let whole = seal(&document(2), &request(Protect::Whole));
     assert_eq!(remove(&whole, "s001"), Ok(()), "what it protects goes with it");
+
+    // A signature that stands where the document has something.
+    let mut files = unpack(&seal(&document(2), &sign_request(Protect::Content)));
+    edit(&mut files, "Doc_0/Document.xml", "PublicRes.xml", "Signs/Sign_0/SignedValue.dat");
+    let needed = Err(Error::Unusable("the document needs a file of the signature"));
+    let (_, value) = files.iter_mut().find(|(path, _)| path.ends_with("SignedValue.dat")).expect("it");
+    *value = b"<Res/>".to_vec();
+    assert_eq!(remove(&pack(&files), "s001"), needed);
 
     // A signature that names files of others as its own.
     let mut files = unpack(&seal(&document(2), &sign_request(Protect::Content)));

@@ -3,7 +3,8 @@
 use std::io::Cursor;
 
 use seal::Error;
-use seal::ofd::{CheckMethod, Outcome, Protect, Structure, prepare, verify_structure};
+use seal::ofd::{CheckMethod, MAX_SIGNATURES, Outcome, Protect, Structure, prepare, verify_structure};
+use seal::place::MAX_STAMPS;
 use seal::report::Kind;
 
 use crate::fixture::*;
@@ -257,6 +258,23 @@ fn the_list_says_each_signature_once() {
         let error = prepare(&mut open(&package), &request(Protect::Content)).err();
         assert_eq!(error, Some(Error::Malformed("ofd: a signature that is listed twice")));
     }
+    let mut files = sealed();
+    let many: String =
+        (0..MAX_SIGNATURES).map(|at| format!("<ofd:Signature ID=\"x{at}\" BaseLoc=\"{at}\"/>")).collect();
+    edit(&mut files, LIST, line, &format!("{many}{line}"));
+    let expected = format!("unreadable: /{LIST}: more than is looked at: ofd: signatures");
+    assert_eq!(found(&files), (vec![], vec![expected]));
+    let mut files = sealed();
+    edit(&mut files, LIST, "ofd:Signatures", "ofd:X");
+    edit(&mut files, LIST, "/ofd:Signatures", "/ofd:X");
+    let expected =
+        format!("unreadable: /{LIST}: not well-formed: ofd: the list of signatures is something else");
+    assert_eq!(found(&files), (vec![], vec![expected]));
+    let mut files = sealed();
+    let stamps = "<ofd:StampAnnot PageRef=\"100\" Boundary=\"0 0 1 1\"/>".repeat(MAX_STAMPS - 1);
+    edit(&mut files, SIGNATURE, "</ofd:References>", &format!("</ofd:References>{stamps}"));
+    let expected = format!("unreadable: /{SIGNATURE}: more than is looked at: stamps of one seal");
+    assert_eq!(found(&files).0, [expected]);
     let mut files = sealed();
     edit(&mut files, LIST, "Type=\"Seal\"", "Type=\"Other\"");
     assert_eq!(found(&files).0, ["deviation: signature s001: of the type Other"]);
