@@ -30,6 +30,6 @@ pub use pages::{MAX_PAGES, Page};
 pub use parser::{MAX_DEPTH, MAX_VALUES};
 pub use revisions::MAX_REVISIONS;
 pub use source::{MAX_OBJECT_LEN, MAX_WORK};
-pub use verify::{Found, Lock, MAX_REACHED, digest, signatures, warnings};
+pub use verify::{Found, Lock, MAX_REACHED, MAX_SIGNATURES, digest, signatures, warnings};
 pub use write::object as write_object;
 pub use xref::{MAX_ENTRIES, MAX_NUMBER, Slot, XrefKind};

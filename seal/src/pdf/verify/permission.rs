@@ -35,6 +35,16 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// How many names it has.
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::All => 0,
+            Self::Include(names) | Self::Exclude(names) => names.len(),
+        }
+    }
+}
+
 /// What one signature says about later changes.
 #[derive(Debug, Default)]
 pub(super) struct Terms {
