@@ -31,6 +31,14 @@ pub enum Lock {
 }
 
 impl Lock {
+    /// How many names it has.
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::All => 0,
+            Self::Only(names) | Self::AllBut(names) => names.len(),
+        }
+    }
+
     /// Whether a field of this name may not change any more.
     #[must_use]
     pub fn covers(&self, name: &str) -> bool {

@@ -21,7 +21,8 @@
 //! * A new object is judged by what leads to it, and an object that several things lead to by each of them.
 //! * What was there before, unused, and is put to use by a change that nothing permits is [`Code::ShadowContent`] besides.
 //!   So is the replacement of what draws: fonts, pictures, appearances, layers.
-//! * Changes of the structure tree of tagged documents are of the last level.
+//! * Changes of the structure tree of tagged documents are of the last level, and so are those of the title and author of the
+//!   document; only the date and the program may change.
 //!
 //! Source: ISO 32000-2:2020, 12.8; the attacks of Mladenov, Mainka, Rohlmann and others on signed PDF files ("1 Trillion
 //! Dollar Refund", 2019; "Shadow Attacks", 2021; "Breaking the Specification: PDF Certification", 2021).
@@ -60,6 +61,12 @@ use super::permission::Lock;
 
 /// Most reasons of one code for one signature, and most notes.
 const MAX_REASONS: usize = 16;
+
+/// Most signatures of a document.
+pub const MAX_SIGNATURES: usize = 1_000;
+
+/// Most times that a change is held against a signature, or the name of a changed field against that of a locked one.
+const MAX_JUDGED: usize = 20_000_000;
 
 /// What `/SubFilter` says for a time-stamp of the document.
 const TIME_STAMP: &[u8] = b"ETSI.RFC3161";
@@ -102,10 +109,19 @@ pub struct Found {
 
 impl Found {
     fn add(&mut self, reason: Reason) {
-        let list = if reason.code.verdict() == Verdict::Valid { &mut self.notes } else { &mut self.reasons };
-        let alike = list.iter().filter(|other| other.code == reason.code).count();
-        if alike < MAX_REASONS && !list.contains(&reason) {
-            list.push(reason);
+        if self.has_room(reason.code) && !self.list(reason.code).contains(&reason) {
+            self.list(reason.code).push(reason);
+        }
+    }
+
+    fn has_room(&mut self, code: Code) -> bool {
+        self.list(code).iter().filter(|other| other.code == code).count() < MAX_REASONS
+    }
+
+    const fn list(&mut self, code: Code) -> &mut Vec<Reason> {
+        match code.verdict() {
+            Verdict::Valid => &mut self.notes,
+            _ => &mut self.reasons,
         }
     }
 }
@@ -137,12 +153,11 @@ pub fn signatures<R: Read + Seek>(document: &mut Document<R>) -> Result<Vec<Foun
     if base < newest {
         collect(document, base, first, &mut candidates)?;
     }
+    let mut looked_at = HashSet::new();
     for (number, revision) in signed {
-        let is_known =
-            candidates.iter().any(|candidate| key(&candidate.field, &candidate.value) == (number, false));
-        if !is_known {
-            let fields = document.signature_fields(revision).unwrap_or_default();
-            collect(document, revision, fields, &mut candidates)?;
+        if !known(&candidates).contains(&(number, false)) && looked_at.insert(revision) {
+            let fields = graph::readable(document.signature_fields(revision))?;
+            collect(document, revision, fields.unwrap_or_default(), &mut candidates)?;
         }
     }
     check_shared(&mut candidates);
@@ -229,9 +244,16 @@ fn collect<R: Read + Seek>(
         if !is_newest {
             found.add(Reason::new(Code::ForbiddenChange, "the signature was taken out of the form"));
         }
+        if candidates.len() >= MAX_SIGNATURES {
+            return Err(Error::TooLarge("signatures"));
+        }
         candidates.push(Candidate { field, value, seen: revision, found, terms: Terms::default() });
     }
     Ok(())
+}
+
+fn known(candidates: &[Candidate]) -> HashSet<(u32, bool)> {
+    candidates.iter().map(|candidate| key(&candidate.field, &candidate.value)).collect()
 }
 
 /// What makes two signatures the same one.
@@ -246,8 +268,8 @@ fn describe<R: Read + Seek>(
     value: &SignatureValue,
 ) -> Result<Found, Error> {
     let mut string = |key: &str| -> Result<Option<String>, Error> {
-        let string = document.get_at(revision, &value.dictionary, key)?;
-        Ok(string.as_string().map(text))
+        let string = graph::readable(document.get_at(revision, &value.dictionary, key))?;
+        Ok(string.as_ref().and_then(Object::as_string).map(text))
     };
     let (name, reason) = (string("Name")?, string("Reason")?);
     let (location, time) = (string("Location")?, string("M")?);
@@ -328,14 +350,17 @@ fn check_place<R: Read + Seek>(
         return Ok(());
     }
     let is_field = graph.has(field.id.number, Role::Field, revision);
-    let then = Facts::of(document, revision, field.id.number);
-    let has_value = value.id.is_none_or(|id| then.is_ok_and(|then| then.value == Object::Reference(id)));
+    let then = graph::readable(Facts::of(document, revision, field.id.number))?;
+    let has_value = value.id.is_none_or(|id| then.is_some_and(|then| then.value == Object::Reference(id)));
     if !is_field || !has_value {
         found.add(Reason::new(Code::Coverage, "the form did not have the signature when it was made"));
         return Ok(());
     }
     found.revision = Some(revision);
-    *terms = Terms::of(document, revision, field, value)?;
+    match graph::readable(Terms::of(document, revision, field, value))? {
+        Some(found) => *terms = found,
+        None => found.add(Reason::new(Code::Unreadable, "Reference")),
+    }
     found.certification = terms.permission.filter(|_| terms.is_certified);
     found.locks.clone_from(&terms.locks);
     Ok(())
@@ -372,51 +397,71 @@ fn check_changes<R: Read + Seek>(
     candidates: &mut [Candidate],
 ) -> Result<(), Error> {
     let is_followed = trailing(document)?.is_some_and(|trailing| {
-        [&b"obj"[..], b"xref", b"trailer"]
-            .iter()
-            .any(|word| trailing.windows(word.len()).any(|at| at == *word))
+        let has = |word: &[u8]| trailing.windows(word.len()).any(|at| at == word);
+        has(b"obj") || has(b"xref") || has(b"trailer")
     });
-    let newest = document.newest();
+    let (newest, count) = (document.newest(), document.revisions().len());
+    let locked = locked(changes, candidates)?;
+    let mut judged: usize = 0;
     for index in 0..candidates.len() {
         let (until, _) = candidates.split_at_mut(index.saturating_add(1));
-        let Some((candidate, before)) = until.split_last_mut() else { continue };
+        let level = Terms::level(until.iter().map(|candidate| &candidate.terms));
+        let Some(candidate) = until.last_mut() else { continue };
         if is_followed {
             candidate.found.add(Reason::new(Code::ForbiddenChange, "objects behind the end of the file"));
         }
         let Some(revision) = candidate.found.revision else { continue };
         if revision < newest {
-            let count = document.revisions().len();
             candidate.found.add(Reason::new(Code::PartlyCovered, format!("{} / {count}", revision + 1)));
         }
-        let earlier = before.iter().map(|candidate| &candidate.terms);
-        let level = Terms::level(earlier.clone().chain([&candidate.terms]));
-        let locks: Vec<Lock> =
-            earlier.chain([&candidate.terms]).flat_map(|terms| &terms.locks).cloned().collect();
-        let mut locked: HashMap<&str, bool> = HashMap::new();
         let later = changes.partition_point(|change| change.revision <= revision);
+        judged = judged.saturating_add(changes.len().saturating_sub(later));
+        if judged > MAX_JUDGED {
+            return Err(Error::TooLarge("changes"));
+        }
         for change in changes.iter().skip(later) {
-            let is_locked = change.field.as_deref().is_some_and(|field| {
-                *locked.entry(field).or_insert_with(|| locks.iter().any(|lock| lock.covers(field)))
-            });
+            let field = change.field.as_deref();
+            let is_locked = field.and_then(|field| locked.get(field)).is_some_and(|from| *from <= index);
             judge(&mut candidate.found, change, change.level <= level && !is_locked);
         }
     }
     Ok(())
 }
 
+/// Fields that are changed and locked, with the first signature that locks them.
+fn locked<'a>(changes: &'a [Change], candidates: &[Candidate]) -> Result<HashMap<&'a str, usize>, Error> {
+    let fields: HashSet<&str> = changes.iter().filter_map(|change| change.field.as_deref()).collect();
+    let mut locked = HashMap::new();
+    let mut judged: usize = 0;
+    for (index, candidate) in candidates.iter().enumerate() {
+        for lock in &candidate.terms.locks {
+            judged = judged.saturating_add(fields.len().saturating_mul(lock.len().max(1)));
+            if judged > MAX_JUDGED {
+                return Err(Error::TooLarge("locked fields"));
+            }
+            for field in fields.iter().filter(|field| lock.covers(field)) {
+                locked.entry(*field).or_insert(index);
+            }
+        }
+    }
+    Ok(locked)
+}
+
 fn judge(found: &mut Found, change: &Change, is_permitted: bool) {
-    let detail = match &change.field {
-        Some(field) => format!("{field}: {}", change.path),
-        None => change.path.clone(),
+    let codes: &[Code] = match (is_permitted, change.is_shadow) {
+        (true, _) => &[Code::LaterChange],
+        (false, false) => &[Code::ForbiddenChange],
+        (false, true) => &[Code::ShadowContent, Code::ForbiddenChange],
     };
-    if is_permitted {
-        found.add(Reason::new(Code::LaterChange, detail));
-        return;
+    for &code in codes {
+        // Most are not written any more: the text is made only then.
+        if found.has_room(code) {
+            found.add(match &change.field {
+                Some(field) => Reason::new(code, format!("{field}: {}", change.path)),
+                None => Reason::new(code, &change.path),
+            });
+        }
     }
-    if change.is_shadow {
-        found.add(Reason::new(Code::ShadowContent, &detail));
-    }
-    found.add(Reason::new(Code::ForbiddenChange, detail));
 }
 
 /// What stands behind the last revision; `None` if it is nothing but space.

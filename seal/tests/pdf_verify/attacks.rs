@@ -520,3 +520,37 @@ fn a_certification_permits_what_it_says() {
         }
     }
 }
+
+#[test]
+fn widgets_that_stand_in_arrays_are_no_annotations_to_change() {
+    let widget = "<</Type/Annot/Subtype/Widget/FT/Tx/T(inline)/Rect[0 0 9 9]/AP<</N 60 0 R>>>>";
+    let mut pdf = form();
+    pdf.append(&[set(19, format!("[16 0 R{widget}]")), set(60, stream("", "old"))]);
+    let mut objects = seal_objects();
+    objects.push(set(1, format!("<<{CATALOG}/Perms<</DocMDP 30 0 R>>>>")));
+    let extra = "/Reference[<</TransformMethod/DocMDP/TransformParams<</P 3>>>>]".to_owned();
+    pdf.sign(&crate::build::Signing { extra, ..crate::build::Signing::new(30, objects) });
+    pdf.append(&[set(60, stream("", "new"))]);
+    let found = &pdf.signatures()[0];
+    assert_eq!(found.certification, Some(3));
+    assert!(
+        has(&found.reasons, Code::ForbiddenChange, "Root/Pages/Kids[1]/Annots[1]/AP/N"),
+        "{:?}",
+        found.reasons
+    );
+}
+
+#[test]
+fn an_annotation_stays_one_under_any_permission() {
+    for objects in [
+        vec![set(15, format!("<<{EMPTY}/AP<</N 12 0 R>>>>"))],
+        vec![free(15)],
+        vec![set(15, "<<>>")],
+        vec![set(19, "[16 0 R 29 0 R]")],
+    ] {
+        let mut pdf = certified("/P 3");
+        pdf.append(&objects);
+        let found = &pdf.signatures()[0];
+        assert!(found.reasons.iter().any(|reason| reason.code == Code::ForbiddenChange), "{objects:?}");
+    }
+}

@@ -313,7 +313,7 @@ impl<'a, R: Read + Seek> Changes<'a, R> {
     fn owned(&mut self, role: Role, owner: u32, pair: &Pair<'_>) -> Result<(), Error> {
         let before = self.before();
         let facts = Facts::of(self.document, before, owner)?;
-        if !facts.is_field() {
+        if !facts.is_field() && facts.is_annotation {
             self.note(Level::Annotations, pair.at, "");
             return Ok(());
         }

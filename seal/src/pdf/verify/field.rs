@@ -19,6 +19,8 @@ pub(super) struct Facts {
     /// The whole name, with points between the parts.
     pub(super) name: String,
     pub(super) is_widget: bool,
+    /// It has a `/Subtype`, as every annotation.
+    pub(super) is_annotation: bool,
     /// `/FT`; empty if there is none.
     pub(super) kind: Vec<u8>,
     /// `/V` as it stands there.
@@ -35,10 +37,17 @@ impl Facts {
     ) -> Result<Self, Error> {
         let generation = document.entry(revision, number).map_or(0, |entry| entry.id().generation);
         let object = document.object_at(revision, Reference { number, generation })?;
-        let mut facts =
-            Self { name: String::new(), is_widget: false, kind: Vec::new(), value: Object::Null, flags: 0 };
+        let mut facts = Self {
+            name: String::new(),
+            is_widget: false,
+            is_annotation: false,
+            kind: Vec::new(),
+            value: Object::Null,
+            flags: 0,
+        };
         let Object::Dictionary(mut node) = object else { return Ok(facts) };
         facts.is_widget = node.name("Subtype") == Some(b"Widget");
+        facts.is_annotation = node.get("Subtype").is_some();
         let mut has_flags = false;
         for _ in 0..MAX_TREE {
             if facts.kind.is_empty() {

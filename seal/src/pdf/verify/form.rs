@@ -188,8 +188,9 @@ impl<R: Read + Seek> Changes<'_, R> {
         let before = self.before();
         let facts = Facts::of(self.document, before, pair.number)?;
         let Some((old, new)) = self.dictionaries(pair, "") else { return Ok(()) };
-        if !facts.is_field() && old.get("Kids").is_none() && old.get("T").is_none() {
-            if Facts::of(self.document, self.revision, pair.number)?.is_field() {
+        if !facts.is_field() && facts.is_annotation {
+            let now = Facts::of(self.document, self.revision, pair.number)?;
+            if now.is_field() || !now.is_annotation {
                 self.forbid(pair.at, "", Some(pair));
             } else {
                 self.note(Level::Annotations, pair.at, "");

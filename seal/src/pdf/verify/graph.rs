@@ -189,7 +189,8 @@ impl Graph {
                 queue.push_back(Pending { role, id: *id, parent: at, label: label.clone() });
             }
             Object::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
+                let holders = items.iter().enumerate().filter(|(_, item)| holds(item));
+                for (index, item) in holders {
                     label.push_str(&format!("[{index}]"));
                     self.look(role.item(), item, at, number, label);
                     label.truncate(len);
@@ -206,7 +207,7 @@ impl Graph {
 
     fn entries(&mut self, role: Role, dictionary: &Dictionary, at: usize, number: u32, label: &mut String) {
         let len = label.len();
-        for (key, value) in dictionary.iter() {
+        for (key, value) in dictionary.iter().filter(|(_, value)| holds(value)) {
             if let Some(child) = role.child(key, number) {
                 label.push('/');
                 label.push_str(&String::from_utf8_lossy(key));
@@ -249,6 +250,20 @@ impl Graph {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether there can be a reference in an object.
+const fn holds(object: &Object) -> bool {
+    matches!(object, Object::Reference(_) | Object::Array(_) | Object::Dictionary(_) | Object::Stream(_))
+}
+
+/// A result of which an error counts as nothing if it concerns one object.
+pub(super) fn readable<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if is_final(error) => Err(error),
+        Err(_) => Ok(None),
     }
 }
 
