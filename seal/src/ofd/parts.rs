@@ -9,13 +9,27 @@ use super::resources::Loader;
 use super::xml::Element;
 use crate::error::Error;
 
+/// Every file that a reader looks at to show a document, whether it is there or not.
+pub(crate) struct Parts {
+    /// What the pages consist of: lists of pages, pages, templates, resources.
+    pub(crate) pages: HashSet<String>,
+    /// What is beside them: the index of the package, annotations, attachments, tags. Some makers leave these out of
+    /// signatures, so that they can still be added to.
+    pub(crate) beside: HashSet<String>,
+}
+
+impl Parts {
+    pub(crate) fn contains(&self, path: &str) -> bool {
+        self.pages.contains(path) || self.beside.contains(path)
+    }
+}
+
 impl<R: Read + Seek> Document<R> {
-    /// Every file that a reader looks at to show the document, whether it is there or not: the lists of bodies and pages,
-    /// pages, templates, resources, annotations, attachments. Resources that belong to one page or template only if these
-    /// are to be read.
-    pub(crate) fn parts(&mut self, read_pages: bool) -> Result<HashSet<String>, Error> {
+    /// The parts of all documents in the package. Resources that belong to one page or template only if these are to be
+    /// read.
+    pub(crate) fn parts(&mut self, read_pages: bool) -> Result<Parts, Error> {
         self.refill();
-        let mut parts = HashSet::from([ROOT.to_owned()]);
+        let (mut parts, mut beside) = (HashSet::new(), HashSet::from([ROOT.to_owned()]));
         for page in self.page_list().to_vec() {
             if read_pages && self.package.contains(&page.path) {
                 let tree = self.page_tree(&page.path)?;
@@ -44,16 +58,16 @@ impl<R: Read + Seek> Document<R> {
                         let root = self.tree(&path)?.root;
                         for item in root.all(item) {
                             if let Some(place) = item.text_of(place)? {
-                                parts.insert(resolve(&path, place)?);
+                                beside.insert(resolve(&path, place)?);
                             }
                         }
                     }
-                    parts.insert(path);
+                    beside.insert(path);
                 }
             }
             parts.insert(body.path);
         }
-        Ok(parts)
+        Ok(Parts { pages: parts, beside })
     }
 
     fn resources_into(

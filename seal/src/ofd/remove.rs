@@ -13,7 +13,7 @@ use super::signature::Signature;
 use crate::error::Error;
 
 /// Writes the document without its last signature. The others stay as they are, byte for byte, and the highest id that was
-/// ever used stays in the list, so that none is used twice. What the list loses gets the moment `time`.
+/// ever used stays in the list, so that none is used twice. The list is marked as changed at `time`.
 ///
 /// # Errors
 /// [`Error::Unusable`]: the signature `id` is not the last one of the first document of the package, or another one covers
@@ -44,7 +44,8 @@ pub fn remove_last<R: Read + Seek>(
             return Err(Error::Unusable("another signature covers something of it"));
         }
     }
-    if document.parts(true)?.intersection(&gone).next().is_some() {
+    let parts = document.parts(true)?;
+    if gone.iter().any(|path| parts.contains(path)) {
         return Err(Error::Unusable("the document needs a file of the signature"));
     }
     let edited = remove_record(&list, id)?;

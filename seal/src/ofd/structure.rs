@@ -4,8 +4,11 @@ use std::collections::HashSet;
 use std::io::{Read, Seek};
 
 use super::integrity::{self, Integrity};
+use super::parts::Parts;
 use super::read::Document;
-use super::signature::{CheckMethod, MAX_SIGNATURE_FILES, MAX_SIGNATURES, Outcome, Record, Signature};
+use super::signature::{
+    CheckMethod, Kind as Named, MAX_SIGNATURE_FILES, MAX_SIGNATURES, Outcome, Record, Signature,
+};
 use crate::error::Error;
 use crate::report::{Code, Kind, Reason};
 
@@ -37,8 +40,9 @@ pub struct Structure {
 
 /// Reads every signature, checks its references, and looks for files that it should cover and does not.
 ///
-/// A file that the document consists of is to be covered by each signature; if a later one covers it, this is a note
-/// ([`Code::PartlyCovered`]), otherwise [`Code::Coverage`]. Any other file is to be covered by some signature
+/// A file that the document consists of is to be covered by each signature. If another one covers it, this is a note
+/// ([`Code::PartlyCovered`]); otherwise it is [`Code::Coverage`] for what pages consist of, and [`Code::UncoveredPart`] for
+/// `OFD.xml`, annotations and attachments, which some makers leave out. Any other file is to be covered by some signature
 /// ([`Code::UnreferencedFile`]); the lists of signatures and the files of listed signatures are known and count as covered.
 ///
 /// # Errors
@@ -69,7 +73,11 @@ pub fn verify_structure<R: Read + Seek>(document: &mut Document<R>) -> Result<St
             }
             let found = one(document, body, &path, &record, &mut left)?;
             known.insert(record.path);
-            known.extend(found.signature.iter().flat_map(|signature| signature.own().map(str::to_owned)));
+            if let Some(signature) = &found.signature {
+                known.insert(signature.value_path.clone());
+                // Beside a signature without a seal, nobody would compare it with anything.
+                known.extend(signature.seal_path.clone().filter(|_| signature.kind == Named::Seal));
+            }
             structure.signatures.push(found);
         }
     }
@@ -102,8 +110,8 @@ fn one<R: Read + Seek>(
     left: &mut u64,
 ) -> Result<Found, Error> {
     let kind = match record.kind {
-        super::signature::Kind::Seal => Kind::OfdSeal,
-        super::signature::Kind::Sign => Kind::OfdSignature,
+        Named::Seal => Kind::OfdSeal,
+        Named::Sign => Kind::OfdSignature,
     };
     let (id, path) = (record.id.clone(), record.path.clone());
     let mut found = Found { id, kind, path, signature: None, reasons: Vec::new() };
@@ -181,7 +189,7 @@ fn coverage<R: Read + Seek>(
     };
     let value = document.integrity().ok().flatten().map(|list| list.value_path);
     // A part of the document does not become known by being named as the value of a signature.
-    let own = |path: &str, parts: &HashSet<String>| {
+    let own = |path: &str, parts: &Parts| {
         !parts.contains(path)
             && (known.contains(path) || path == integrity::PATH || Some(path) == value.as_deref())
     };
@@ -210,7 +218,11 @@ fn coverage<R: Read + Seek>(
         }
         for (found, files) in structure.signatures.iter_mut().zip(&covered) {
             if files.as_ref().is_some_and(|files| !files.contains(path)) {
-                let code = if nobody(path) { Code::Coverage } else { Code::PartlyCovered };
+                let code = match (nobody(path), parts.pages.contains(path)) {
+                    (true, true) => Code::Coverage,
+                    (true, false) => Code::UncoveredPart,
+                    (false, _) => Code::PartlyCovered,
+                };
                 found.reasons.push(Reason::new(code, path));
             }
         }

@@ -49,6 +49,7 @@ codes! {
     MissingPart = "missing-part", Invalid, "A part that was signed is not there any more.", "被签名的部分已缺失。";
     WeakDigest = "weak-digest", Invalid, "The digest of the content is of a kind that can be forged.", "内容摘要算法不安全，可被伪造。";
     Coverage = "coverage", Invalid, "The signature does not cover what it should.", "签名覆盖范围不正确。";
+    UncoveredPart = "uncovered-part", Indeterminate, "A part of the document that is not in its pages is covered by no signature.", "文档页面之外的组成部分未被任何签名覆盖。";
     ForbiddenChange = "forbidden-change", Invalid, "The document was changed after the signature in a way that it does not permit.", "签名之后文档发生了不允许的修改。";
     ShadowContent = "shadow-content", Invalid, "Content was hidden and shown, or replaced, after the signature.", "签名之后隐藏内容被显示或内容被替换。";
     WrongType = "wrong-type", Invalid, "The signature is of another kind than the document says.", "签名类型与文档声明不一致。";

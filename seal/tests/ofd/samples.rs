@@ -5,12 +5,12 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use seal::geometry::Rect;
-use seal::ofd::{Document, Kind, Outcome, Protect, prepare, verify_structure};
+use seal::ofd::{Document, Kind, Outcome, Protect, prepare, remove_last, verify_structure};
 use seal::place::Finder;
 use seal::report::{Code, Reason};
 use sm_primitives::sm3;
 
-use crate::fixture::{Files, STAMPS, pack, request, sign_request};
+use crate::fixture::{Files, STAMPS, pack, request, sign_request, time};
 
 fn samples() -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/samples");
@@ -213,6 +213,21 @@ fn documents_of_others_can_be_sealed() {
         // Those that were there are as good as they were.
         let earlier: Vec<_> = before.iter().map(|found| codes(&found.reasons)).collect();
         assert_eq!(earlier, signed.iter().map(|signed| signed.4.to_vec()).collect::<Vec<_>>(), "{name}");
+    }
+}
+
+#[test]
+fn the_last_signature_of_others_can_be_removed() {
+    let Some(folder) = samples() else { return };
+    // The maker left out what the second signature covers: without it nobody does.
+    for name in ["testPathClip", "testImageNotFound"] {
+        let bytes = fs::read(folder.join(format!("ofd/ofdrw-converter__{name}.ofd"))).expect("a sample");
+        let mut out = Vec::new();
+        remove_last(&mut open(&bytes), "2", time(), &mut out).expect("removed");
+        let structure = verify_structure(&mut open(&out)).expect("a structure");
+        let left: Vec<_> = structure.signatures.iter().map(|found| codes(&found.reasons)).collect();
+        assert_eq!(left, [[Code::UncoveredPart; 2]], "{name}");
+        assert_eq!(codes(&structure.warnings), [], "{name}");
     }
 }
 

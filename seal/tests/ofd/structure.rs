@@ -52,6 +52,13 @@ fn files_that_nobody_covers_are_named() {
         (none.clone(), expected.map(|path| format!("unreferenced-file: {path}")).to_vec())
     );
 
+    // Nor is it known by being named as the seal of a signature without one.
+    let mut named = unpack(&seal(&document(2), &sign_request(Protect::Content)));
+    add(&mut named, "Doc_0/smuggled.xml", "x");
+    let seal_of = "<ofd:Seal><ofd:BaseLoc>/Doc_0/smuggled.xml</ofd:BaseLoc></ofd:Seal></ofd:SignedInfo>";
+    edit(&mut named, SIGNATURE, "</ofd:SignedInfo>", seal_of);
+    assert_eq!(found(&named), (none.clone(), vec!["unreferenced-file: /Doc_0/smuggled.xml".to_owned()]));
+
     // A later signature covers what was added between them, and its own files are known.
     let later = seal(&pack(&files), &sign_request(Protect::Content));
     let structure = verify_structure(&mut open(&later)).expect("a structure");
@@ -130,7 +137,11 @@ fn every_kind_of_part_counts() {
     }
     let (reasons, warnings) = found(&after);
     let paths = ["A.xml", "T.xml", "P.xml", "a/1.xml", "t.bin", "C.xml", "Pages/Page_0/R.xml"];
-    assert_eq!(reasons, paths.map(|path| format!("coverage: /Doc_0/{path}")));
+    let expected = paths.map(|path| {
+        let beside = ["A.xml", "T.xml", "a/1.xml", "t.bin", "C.xml"].contains(&path);
+        format!("{}: /Doc_0/{path}", if beside { "uncovered-part" } else { "coverage" })
+    });
+    assert_eq!(reasons, expected);
     assert_eq!(warnings, ["deviation: /Doc_0/T.xml: the namespace is not that of OFD"]);
 }
 
@@ -151,7 +162,7 @@ fn references_may_be_left_out_by_the_signer() {
         "<Signature><SignedInfo/><SignedValue>SignedValue.dat</SignedValue></Signature>",
     );
     let (reasons, _) = found(&none);
-    for reason in ["weak-digest: MD5", "coverage: /OFD.xml", "coverage: /Doc_0/Document.xml"] {
+    for reason in ["weak-digest: MD5", "uncovered-part: /OFD.xml", "coverage: /Doc_0/Document.xml"] {
         assert!(reasons.iter().any(|one| one == reason), "{reason}: {reasons:?}");
     }
 }
