@@ -277,3 +277,96 @@ fn pss(parameters: &Element<'_>) -> Result<Option<ForeignAlgorithm>, Error> {
     let supported = is_mgf1 && mask_hash == hash && is_sha2(hash);
     Ok(supported.then_some(ForeignAlgorithm::RsaPss { hash, salt_len }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::{OID, element};
+
+    fn id(id: ObjectIdentifier) -> Vec<u8> {
+        element(OID, &[id.as_bytes()])
+    }
+
+    fn algorithm(hash: ObjectIdentifier) -> Vec<u8> {
+        element(SEQUENCE, &[&id(hash), &[NULL, 0]])
+    }
+
+    fn read(which: ObjectIdentifier, parameters: &[u8]) -> Option<ForeignAlgorithm> {
+        let parameters = (!parameters.is_empty()).then(|| Fields::new(parameters, "test").next().unwrap());
+        ForeignAlgorithm::read(which, parameters.as_ref())
+    }
+
+    #[test]
+    fn parameters_of_pss() {
+        let mask = |function, hash| element(SEQUENCE, &[&id(function), &algorithm(hash)]);
+        let explicit = |n, body: &[u8]| element(constructed(n), &[body]);
+        let good = [
+            explicit(0, &algorithm(oid::SHA384)),
+            explicit(1, &mask(oid::MGF1, oid::SHA384)),
+            explicit(2, &[INTEGER, 1, 48]),
+            explicit(3, &[INTEGER, 1, 1]),
+        ];
+        let pss = |parts: &[Vec<u8>]| read(oid::RSASSA_PSS, &element(SEQUENCE, &[&parts.concat()]));
+        let expected = |salt_len| Some(ForeignAlgorithm::RsaPss { hash: HashAlgorithm::Sha384, salt_len });
+        assert_eq!(pss(&good), expected(48));
+        assert_eq!(pss(&good[..3]), expected(48));
+        assert_eq!(pss(&good[..2]), expected(20), "what is meant where nothing is said");
+        assert_eq!((pss(&good[..1]), pss(&[])), (None, None), "SHA-1");
+        let with = |index: usize, part: Vec<u8>| {
+            let mut parts = good.clone();
+            parts[index] = part;
+            pss(&parts)
+        };
+        for (index, part) in [
+            (0, explicit(0, &algorithm(oid::SHA256))),
+            (0, explicit(0, &algorithm(oid::SM3))),
+            (1, explicit(1, &mask(oid::MGF1, oid::SHA1))),
+            (1, explicit(1, &mask(oid::SHA384, oid::SHA384))),
+            (1, explicit(1, &[&mask(oid::MGF1, oid::SHA384)[..], &[NULL, 0]].concat())),
+            (2, explicit(2, &[INTEGER, 3, 1, 0, 0])),
+            (2, explicit(2, &[INTEGER, 1, 0x80])),
+            (2, explicit(2, &[INTEGER, 1, 48, NULL, 0])),
+            (3, explicit(3, &[INTEGER, 1, 2])),
+            (3, vec![NULL, 0]),
+        ] {
+            assert_eq!(with(index, part.clone()), None, "{index} {part:02x?}");
+        }
+        assert_eq!(read(oid::RSASSA_PSS, &[]), None);
+    }
+
+    #[test]
+    fn parameters_of_the_others() {
+        for (which, expected) in [
+            (oid::SHA256_WITH_RSA, ForeignAlgorithm::RsaPkcs1(HashAlgorithm::Sha256)),
+            (oid::ECDSA_WITH_SHA512, ForeignAlgorithm::Ecdsa(HashAlgorithm::Sha512)),
+        ] {
+            assert_eq!(read(which, &[]), Some(expected));
+            assert_eq!(read(which, &[NULL, 0]), Some(expected));
+            assert_eq!(read(which, &[NULL, 1, 0]), None);
+            assert_eq!(read(which, &[INTEGER, 1, 1]), None);
+        }
+        assert_eq!(read(oid::RSA, &[NULL, 0]), None, "RSA without a hash, but in messages");
+        let bare = |hash| ForeignAlgorithm::in_message(oid::RSA, None, hash);
+        assert_eq!(bare(HashAlgorithm::Sha512), Some(ForeignAlgorithm::RsaPkcs1(HashAlgorithm::Sha512)));
+        assert_eq!((bare(HashAlgorithm::Sha1), bare(HashAlgorithm::Sm3)), (None, None));
+        let named = |hash| ForeignAlgorithm::in_message(oid::ECDSA_WITH_SHA256, None, hash);
+        assert!(named(HashAlgorithm::Sha256).is_some() && named(HashAlgorithm::Sha384).is_none());
+    }
+
+    #[test]
+    fn lengths_of_a_modulus() {
+        let bits = |modulus: &[u8]| {
+            let modulus = element(INTEGER, &[modulus]);
+            modulus_bits(&element(SEQUENCE, &[&modulus, &[INTEGER, 1, 3]])).ok()
+        };
+        assert_eq!(
+            (bits(&[1]), bits(&[0x7f]), bits(&[0, 0x80]), bits(&[1, 0])),
+            (Some(1), Some(7), Some(8), Some(9))
+        );
+        for broken in [&[][..], &[0], &[0x80], &[0, 0, 0x80], &[0x80, 0]] {
+            assert_eq!(bits(broken), None, "{broken:02x?}");
+        }
+        assert!(modulus_bits(&element(SEQUENCE, &[&[INTEGER, 1, 5]])).is_err());
+        assert!(modulus_bits(&element(SEQUENCE, &[&[INTEGER, 1, 5, INTEGER, 1, 3, NULL, 0]])).is_err());
+    }
+}

@@ -1,6 +1,6 @@
 //! Online certificate status: requests and answers. Source: RFC 6960; GB/T 19713.
 //!
-//! Certificates are named by hashes with SHA-1, SHA-256 or SM3, whatever whoever asks has chosen.
+//! Certificates are named by hashes with SHA-1, SHA-2 or SM3, whatever whoever asks has chosen.
 
 mod basic;
 mod cert_id;

@@ -5,6 +5,7 @@ use pki::foreign::KeyKind;
 use pki::validate::{Code, Report, Revocation, Status, Terms, Validator};
 use pki::{Certificate, RevocationList, SubjectKey, ocsp::OcspResponse};
 
+use crate::issuer::{oid, seq, tlv};
 use crate::openssl::OpenSsl;
 use crate::support::time;
 
@@ -107,6 +108,45 @@ fn keys_and_algorithms_that_do_not_go_together() {
                 assert_eq!(certificate.verify_signature(key.key()), expected, "{index} {other}");
             }
         }
+    }
+}
+
+/// The same key under what it is not for, and keys that are too long or no keys.
+#[test]
+fn what_a_key_is_for() {
+    let Some(openssl) = OpenSsl::new() else { return };
+    openssl.run(&format!("genpkey -algorithm {RSA} -out key.pem"));
+    openssl.run("req -new -x509 -sha256 -key key.pem -subj /CN=Other -out cert.pem");
+    let certificate = Certificate::parse(&openssl.read("cert.pem")).unwrap();
+    let key = |id: &str, parameters: &[u8], octets: &[u8]| {
+        let spki = seq(&[&seq(&[&oid(id), parameters]), &tlv(3, &[&[0], octets])]);
+        SubjectKey::from_spki_der(&spki).unwrap()
+    };
+    let (rsa, pss) = ("1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10");
+    let octets = certificate.key_octets();
+    let verify = |key: SubjectKey| certificate.verify_signature(&key);
+    assert_eq!(verify(key(rsa, &[5, 0], octets)), Ok(()));
+    assert_eq!(verify(key(rsa, &[], octets)), Ok(()));
+    assert_eq!(verify(key(pss, &[], octets)), Err(Defect::Wrong), "for PSS only");
+    assert_eq!(verify(key(pss, &seq(&[]), octets)), Err(Defect::Unsupported), "confined to parameters");
+    assert_eq!(verify(key(rsa, &[2, 1, 1], octets)), Err(Defect::Unsupported));
+    let of_bits = |bits: usize| {
+        let mut modulus = vec![0xff; bits.div_ceil(8)];
+        modulus[0] >>= modulus.len() * 8 - bits;
+        let sign: &[u8] = if modulus[0] >= 0x80 { &[0] } else { &[] };
+        key(rsa, &[5, 0], &seq(&[&tlv(2, &[sign, &modulus]), &[2, 1, 3]]))
+    };
+    for (bits, expected) in
+        [(2047, Defect::Weak), (2048, Defect::Wrong), (8192, Defect::Wrong), (8193, Defect::Unsupported)]
+    {
+        assert_eq!(verify(of_bits(bits)), Err(expected), "{bits}");
+    }
+    // Points that are compressed, or of another length.
+    let (ec, p256) = ("1.2.840.10045.2.1", oid("1.2.840.10045.3.1.7"));
+    for (octets, foreign) in
+        [(vec![4; 65], true), (vec![2; 33], false), (vec![3; 65], false), (vec![4; 97], false)]
+    {
+        assert_eq!(matches!(key(ec, &p256, &octets), SubjectKey::Foreign(_)), foreign, "{octets:?}");
     }
 }
 
