@@ -180,9 +180,14 @@ fn certificates_live_from_the_request_to_the_revocation() {
     succeeded(&signer.run(&["sign", "offer"]));
     succeeded(&signer.run(&["encrypt", "offer", "--to", "first/encrypt.pem", "--out", "old.p7"]));
 
+    message_signed(&signer, "offer", "first");
+
     // A renewal keeps them: what was encrypted before opens after it.
     let second = installed(&folder, &signer, "second", &["--renew", &serial(&first, 0)]);
     assert_eq!(second["certificates"].as_array().unwrap().len(), 2);
+    // The message under the old certificate still verifies, and one under the new.
+    message_verifies(&signer, "offer", "first", 0);
+    message_signed(&signer, "offer", "second");
     let opens = |signer: &Signer, out: &str| {
         signer.run(&["decrypt", "old.p7", "--cert", "first/encrypt.pem", "--out", out])
     };
@@ -238,6 +243,27 @@ fn certificates_live_from_the_request_to_the_revocation() {
     for act in ["authority", "certify", "escrow", "escrow-opened", "certificate-revoked", "revocation-list"] {
         assert!(acts.iter().any(|seen| seen == act), "{act}: {acts:?}");
     }
+}
+
+/// Signs a file by the two parties, under the certificate in a folder; the message verifies, and another content does not.
+fn message_signed(signer: &Signer, file: &str, certificate: &str) {
+    let cert = format!("{certificate}/sign.pem");
+    let out = format!("{certificate}.p7s");
+    let made = signer.json(&["sign-message", file, "--cert", &cert, "--detached", "--out", &out]);
+    assert_eq!(made["detached"], true, "{made}");
+    message_verifies(signer, file, certificate, 0);
+    let _ = signer.write("changed", b"the highest bid");
+    message_verifies(signer, "changed", certificate, 1);
+}
+
+fn message_verifies(signer: &Signer, file: &str, certificate: &str, code: i32) {
+    let message = format!("{certificate}.p7s");
+    let trust = ["--roots", "root.der", "--crls", "demo.crl", "--require-status", "--json"];
+    let output = signer.run(&[&["verify-message", &message, "--content", file], &trust[..]].concat());
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert_eq!(said["valid"], code == 0, "{said}");
+    assert!(code != 0 || said["chain_verified"] == true, "{said}");
 }
 
 /// Two custodians open the escrow for the new phone; one does not.
