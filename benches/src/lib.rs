@@ -18,6 +18,7 @@ pub mod envelope;
 pub mod foreign;
 pub mod pki;
 pub mod protocol;
+pub mod seal;
 pub mod sm2;
 pub mod sm3_sm4;
 pub mod table;
@@ -82,13 +83,14 @@ impl Operation {
 pub type Subject = (&'static str, fn() -> Vec<Operation>);
 
 /// Every subject that needs no network.
-pub const COMPUTING: [Subject; 7] = [
+pub const COMPUTING: [Subject; 8] = [
     ("sm2", sm2::operations),
     ("sm3_sm4", sm3_sm4::operations),
     ("protocol", protocol::operations),
     ("envelope", envelope::operations),
     ("bid", bid::operations),
     ("pki", pki::operations),
+    ("seal", seal::operations),
     ("table", table::ours::operations),
 ];
 

@@ -14,7 +14,7 @@ use crate::pdf_text::PdfText;
 use crate::picture::Picture;
 use crate::place::{Finder, Hit, Place, stamps};
 use crate::report::{Code, Format, Report, SignatureReport};
-use crate::ses::{ElectronicSeal, PictureData};
+use crate::ses::{ElectronicSeal, PictureData, SealedData};
 use crate::sign::{Form, Order, UnsignedValue};
 use crate::verify::{Judging, Terms};
 
@@ -371,6 +371,12 @@ fn verify_ofd<R: Read + Seek>(document: &mut ofd::Document<R>, terms: &Terms<'_>
             let mut judging = Judging::start(&mut one, &signature.value);
             judging.update(&signature.xml);
             judging.finish(&mut one, signature.time, terms);
+            let named = SealedData::parse(&signature.value).map(|data| data.property_info().to_owned());
+            if named
+                .is_ok_and(|named| named.trim_start_matches('/') != signature.path.trim_start_matches('/'))
+            {
+                one.add(Code::Deviation, "the sealed data name another description of the signature");
+            }
             let within = one.seal.as_ref().map(|seal| seal.as_der());
             if let (Some(beside), Some(within)) = (&signature.seal, within)
                 && beside != within
