@@ -136,7 +136,13 @@ struct Candidate {
     terms: Terms,
 }
 
-/// Every signature, in the order in which they were made.
+impl Candidate {
+    fn key<R: Read + Seek>(&self, document: &Document<R>) -> Key {
+        key(document, self.seen, &self.field, &self.value)
+    }
+}
+
+/// Every signature, in the order in which they were made; also those that a later revision took out of the form.
 ///
 /// # Errors
 /// As [`Document::object`] and [`Document::signature_fields`]: the newest revision cannot be read. What is wrong with one
@@ -155,12 +161,13 @@ pub fn signatures<R: Read + Seek>(document: &mut Document<R>) -> Result<Vec<Foun
     }
     let mut looked_at = HashSet::new();
     for (number, revision) in signed {
-        if !known(&candidates).contains(&(number, false)) && looked_at.insert(revision) {
+        let is_known = known(document, &candidates).contains(&(number, Some(revision)));
+        if !is_known && looked_at.insert(revision) {
             let fields = graph::readable(document.signature_fields(revision))?;
             collect(document, revision, fields.unwrap_or_default(), &mut candidates)?;
         }
     }
-    check_shared(&mut candidates);
+    check_shared(document, &mut candidates);
     for candidate in &mut candidates {
         check_place(document, &graph, candidate)?;
     }
@@ -233,11 +240,12 @@ fn collect<R: Read + Seek>(
     candidates: &mut Vec<Candidate>,
 ) -> Result<(), Error> {
     let is_newest = revision == document.newest();
-    let known: HashSet<_> =
-        candidates.iter().map(|candidate| key(&candidate.field, &candidate.value)).collect();
+    let known = known(document, candidates);
     for mut field in fields {
         let Some(value) = field.value.take() else { continue };
-        if !is_newest && known.contains(&key(&field, &value)) {
+        // What was no signature yet can be none that is missing.
+        let is_empty = value.contents.iter().all(|byte| *byte == 0) || value.byte_range.is_empty();
+        if !is_newest && (is_empty || known.contains(&key(document, revision, &field, &value))) {
             continue;
         }
         let mut found = describe(document, revision, &field, &value)?;
@@ -252,13 +260,22 @@ fn collect<R: Read + Seek>(
     Ok(())
 }
 
-fn known(candidates: &[Candidate]) -> HashSet<(u32, bool)> {
-    candidates.iter().map(|candidate| key(&candidate.field, &candidate.value)).collect()
+/// What makes two signatures the same one: the object that holds it, and the revision that defines it.
+type Key = (u32, Option<usize>);
+
+fn known<R: Read + Seek>(document: &Document<R>, candidates: &[Candidate]) -> HashSet<Key> {
+    let keys = candidates.iter().map(|candidate| candidate.key(document));
+    keys.collect()
 }
 
-/// What makes two signatures the same one.
-fn key(field: &SignatureField, value: &SignatureValue) -> (u32, bool) {
-    value.id.map_or((field.id.number, true), |id| (id.number, false))
+fn key<R: Read + Seek>(
+    document: &Document<R>,
+    revision: usize,
+    field: &SignatureField,
+    value: &SignatureValue,
+) -> Key {
+    let number = value.id.unwrap_or(field.id).number;
+    (number, document.entry(revision, number).map(super::document::Entry::revision))
 }
 
 fn describe<R: Read + Seek>(
@@ -312,15 +329,14 @@ fn kind(sub_filter: &[u8]) -> Kind {
 }
 
 /// Two fields with the same signature: readers would show it at both.
-fn check_shared(candidates: &mut [Candidate]) {
-    let mut first: HashMap<(u32, bool), usize> = HashMap::new();
+fn check_shared<R: Read + Seek>(document: &Document<R>, candidates: &mut [Candidate]) {
+    let mut first: HashMap<Key, usize> = HashMap::new();
     for index in 0..candidates.len() {
-        let Some(candidate) = candidates.get(index) else { continue };
-        let shared = first.get(&key(&candidate.field, &candidate.value)).copied();
-        let Some(other) = shared else {
-            first.insert(key(&candidate.field, &candidate.value), index);
+        let Some(key) = candidates.get(index).map(|candidate| candidate.key(document)) else { continue };
+        let other = *first.entry(key).or_insert(index);
+        if other == index {
             continue;
-        };
+        }
         for at in [other, index] {
             if let Some(candidate) = candidates.get_mut(at) {
                 candidate.found.add(Reason::new(Code::Coverage, "several fields have this signature"));
@@ -343,8 +359,7 @@ fn check_place<R: Read + Seek>(
             return Ok(());
         }
     };
-    let id = value.id.unwrap_or(field.id);
-    let defined = document.entry(candidate.seen, id.number).map(|entry| entry.revision());
+    let (_, defined) = key(document, candidate.seen, field, value);
     if defined != Some(revision) {
         found.add(Reason::new(Code::Coverage, "the signature is not of the revision that it closes"));
         return Ok(());

@@ -118,6 +118,29 @@ fn a_signature_must_be_of_the_revision_that_it_closes() {
     let found = pdf.signatures();
     let second = found.iter().find(|found| found.field == "Sig2").unwrap();
     assert!(second.reasons.iter().any(|reason| reason.code == Code::Coverage), "{second:?}");
+    // One that closes more than its own revision.
+    let mut pdf = signed();
+    pdf.append(&[set(60, "null")]);
+    let [_, b, c, d] = numbers(&pdf);
+    let behind = pdf.bytes.len() - c;
+    let padded = |len: usize| format!("{:40}", format!("[0 {b} {c} {len}]"));
+    pdf.replace(&padded(d), &padded(behind));
+    let found = pdf.signatures();
+    assert!(
+        has(&found[0].reasons, Code::Coverage, "the signature is not of the revision that it closes"),
+        "{found:?}"
+    );
+    // A field that was not in the form.
+    let mut pdf = form();
+    let mut objects = seal_objects();
+    objects.push(set(3, "<</Fields[6 0 R 8 0 R 17 0 R]/SigFlags 3>>"));
+    pdf.sign(&Signing::new(30, objects));
+    pdf.append(&[set(3, "<</Fields[6 0 R 7 0 R 8 0 R 17 0 R]/SigFlags 3>>")]);
+    let found = pdf.signatures();
+    assert!(
+        has(&found[0].reasons, Code::Coverage, "the form did not have the signature when it was made"),
+        "{found:?}"
+    );
     // A signature that only a later form shows.
     let mut pdf = form();
     pdf.sign(&Signing::new(30, Vec::new()));

@@ -75,6 +75,29 @@ fn a_stream_over_the_value_of_a_signature_is_found() {
 }
 
 #[test]
+fn a_stream_beyond_its_revision_is_found() {
+    let mut pdf = form();
+    pdf.append(&[set(9, "<</Length LLLL>>stream\nBT (a) Tj ET")]);
+    pdf.trailer += "/X(\nendstream )";
+    pdf.sign(&Signing::new(30, seal_objects()));
+    let start = crate::build::find_last(&pdf.bytes, b"LLLL>>stream\n") + "LLLL>>stream\n".len();
+    let end = crate::build::find_last(&pdf.bytes, b"\nendstream )");
+    pdf.replace("LLLL", &format!("{:4}", end - start));
+    found(&pdf, Code::Coverage, "object 9");
+}
+
+#[test]
+fn a_signature_in_the_place_of_another_one_does_not_hide_it() {
+    let mut pdf = signed();
+    pdf.sign(&Signing::new(30, vec![set(9, stream("", "other"))]));
+    let all = pdf.signatures();
+    assert_eq!(all.iter().map(|found| found.revision).collect::<Vec<_>>(), [Some(1), Some(2)]);
+    found(&pdf, Code::ForbiddenChange, "the signature was taken out of the form");
+    found(&pdf, Code::ForbiddenChange, "Root/Pages/Kids[0]/Contents");
+    assert_eq!(all[1].reasons, []);
+}
+
+#[test]
 fn an_object_whose_end_is_not_known_is_not_passed_over() {
     let mut pdf = form();
     pdf.append(&[set(60, "<</Length 9999>>stream\nx\nendstream"), set(61, "null")]);
