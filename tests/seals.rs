@@ -9,7 +9,7 @@ use std::{
 
 use cosign_tests::{
     ofd, pdf,
-    process::{ServerFolder, Signer, failed, free_address, succeeded},
+    process::{ServerFolder, Signer, failed, free_address, is_quick, run_watched, succeeded},
 };
 use serde_json::Value;
 
@@ -259,5 +259,46 @@ fn many_documents_cost_one_pin_and_fail_alone() {
     let opened = audit.iter().filter(|record| record["act"] == "sign").count();
     assert!(opened >= 1, "the signatures are on record");
     assert!(Path::new(&world.file("out/38.pdf")).exists());
+    world.server.stop();
+}
+
+/// A PDF with a stream of so many bytes that nothing draws.
+fn large_pdf(path: &Path, mib: u64) {
+    let document = pdf::tender(2);
+    let end = document.windows(9).rposition(|window| window == b"startxref").unwrap();
+    let text = String::from_utf8(document[end + 10..].to_vec()).unwrap();
+    let table: u64 = text.lines().next().unwrap().parse().unwrap();
+    let mut file = std::io::BufWriter::new(fs::File::create(path).unwrap());
+    file.write_all(&document).unwrap();
+    let (offset, length) = (document.len() as u64, mib << 20);
+    let head = format!("99 0 obj\n<< /Length {length} >>\nstream\n");
+    file.write_all(head.as_bytes()).unwrap();
+    let mut block = cosign_tests::random::Seeded::new(1).bytes(1 << 20);
+    for index in 0..mib {
+        block[..8].copy_from_slice(&index.to_be_bytes());
+        file.write_all(&block).unwrap();
+    }
+    let tail = "\nendstream\nendobj\n";
+    let own = offset + head.len() as u64 + length + tail.len() as u64;
+    let trailer = format!("<< /Size 100 /Root 1 0 R /Prev {table} >>");
+    let table = format!("xref\n99 1\n{offset:010} 00000 n \ntrailer\n{trailer}\nstartxref\n{own}\n%%EOF\n");
+    file.write_all((tail.to_owned() + &table).as_bytes()).unwrap();
+    file.flush().unwrap();
+}
+
+#[test]
+fn a_document_larger_than_the_memory_allowed_for_it() {
+    const LIMIT: u64 = 128 << 20;
+    let world = World::new();
+    world.make_seal();
+    large_pdf(&world.file("large.pdf"), if is_quick() { 192 } else { 1024 });
+    let stamp = "stamp large.pdf --seal seal.esl --cert holder/sign.pem --place 100,100 --out sealed.pdf";
+    for line in [stamp, "verify sealed.pdf --roots root.cer"] {
+        let mut command = world.signer.command(&line.split(' ').collect::<Vec<_>>());
+        let (output, peak) = run_watched(&mut command);
+        succeeded(&output);
+        println!("{line}: {} MiB", peak >> 20);
+        assert!(peak < LIMIT, "{line}: {} MiB", peak >> 20);
+    }
     world.server.stop();
 }

@@ -1,5 +1,7 @@
 //! Documents of any format: sealed, and judged.
 
+mod shown;
+
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use envelope::cms::Dialect;
@@ -13,10 +15,10 @@ use crate::pdf;
 use crate::pdf_text::PdfText;
 use crate::picture::Picture;
 use crate::place::{Finder, Hit, Place, stamps};
-use crate::report::{Code, Format, Report, SignatureReport};
+use crate::report::{Code, Format, Kind, Report, SignatureReport};
 use crate::ses::{ElectronicSeal, PictureData, SealedData};
 use crate::sign::{Form, Order, UnsignedValue};
-use crate::verify::{Judging, Terms};
+use crate::verify::{Judging, Terms, judge_seal};
 
 /// So many bytes at the beginning say what a file is.
 const MAGIC: usize = 1024;
@@ -357,10 +359,28 @@ impl<R: Read + Seek> Prepared<'_, R> {
     }
 }
 
+/// Judges an electronic seal by itself, or the one in sealed data, now or at the moment of the terms.
+///
+/// # Errors
+/// As [`ElectronicSeal::parse`]; what is wrong with the seal is in the report.
+pub fn verify_seal(bytes: &[u8], terms: &Terms<'_>) -> Result<Report, Error> {
+    let seal = ElectronicSeal::parse(bytes)
+        .or_else(|error| SealedData::parse(bytes).map(|data| data.seal().clone()).map_err(|_| error))?;
+    let mut one = SignatureReport::new(seal.id().to_owned(), Kind::SealMaker);
+    judge_seal(&mut one, &seal, terms.moment(None), terms);
+    one.signer = seal.maker().cloned();
+    one.seal = Some(Box::new(seal));
+    shown::Pictures::default().check(&mut one);
+    let mut report = Report::new(Format::Seal);
+    report.signatures.push(one);
+    Ok(report)
+}
+
 fn verify_ofd<R: Read + Seek>(document: &mut ofd::Document<R>, terms: &Terms<'_>) -> Result<Report, Error> {
     let structure = ofd::verify_structure(document)?;
     let mut report = Report::new(Format::Ofd);
     report.warnings = structure.warnings;
+    let mut pictures = shown::Pictures::default();
     for found in structure.signatures {
         let mut one = SignatureReport::new(found.id, found.kind);
         for reason in found.reasons {
@@ -371,6 +391,7 @@ fn verify_ofd<R: Read + Seek>(document: &mut ofd::Document<R>, terms: &Terms<'_>
             let mut judging = Judging::start(&mut one, &signature.value);
             judging.update(&signature.xml);
             judging.finish(&mut one, signature.time, terms);
+            pictures.check(&mut one);
             let named = SealedData::parse(&signature.value).map(|data| data.property_info().to_owned());
             if named
                 .is_ok_and(|named| named.trim_start_matches('/') != signature.path.trim_start_matches('/'))
@@ -392,6 +413,8 @@ fn verify_ofd<R: Read + Seek>(document: &mut ofd::Document<R>, terms: &Terms<'_>
 fn verify_pdf<R: Read + Seek>(document: &mut pdf::Document<R>, terms: &Terms<'_>) -> Result<Report, Error> {
     let mut report = Report::new(Format::Pdf);
     report.warnings = pdf::warnings(document)?;
+    let fields = document.signature_fields(document.newest())?;
+    let mut pictures = shown::Pictures::default();
     for found in pdf::signatures(document)? {
         let mut one = SignatureReport::new(found.field.clone(), found.kind);
         for reason in found.reasons.iter().chain(&found.notes) {
@@ -404,6 +427,10 @@ fn verify_pdf<R: Read + Seek>(document: &mut pdf::Document<R>, terms: &Terms<'_>
             Err(error @ Error::Io(_)) => return Err(error),
             // What is covered cannot be read, which is among the reasons.
             Err(error) => one.add(Code::Coverage, error),
+        }
+        let field = fields.iter().find(|field| field.name == found.field);
+        if let (Some(picture), Some(field)) = (pictures.check(&mut one), field) {
+            shown::compare(document, field, picture, &mut one)?;
         }
         report.signatures.push(one);
     }

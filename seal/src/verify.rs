@@ -55,7 +55,7 @@ impl<'a> Terms<'a> {
     }
 
     /// The moment to judge at.
-    fn moment(&self, signing: Option<SigningTime>) -> Time {
+    pub(crate) fn moment(&self, signing: Option<SigningTime>) -> Time {
         match self.at {
             At::Signing => signing.map_or(self.now, |signing| signing.time),
             At::Now => self.now,

@@ -72,6 +72,7 @@ codes! {
     NotAHolder = "not-a-holder", Invalid, "The certificate of the signer is not among those of the seal.", "签名者证书不在印章的持有者列表中。";
     SealPicture = "seal-picture", Invalid, "The picture of the seal cannot be shown.", "印章图像无法显示。";
     SealPictureDiffers = "seal-picture-differs", Invalid, "What is shown is not the picture of the seal.", "显示的图像不是印章图像。";
+    SealPictureUnchecked = "seal-picture-unchecked", Valid, "Whether what is shown is the picture of the seal was not found out.", "未能核对显示的图像是否为印章图像。";
     SealDiffers = "seal-differs", Invalid, "The seal beside the signature is not the one inside of it.", "签名旁的印章文件与签名内的印章不一致。";
     // the time
     NoTime = "no-time", Indeterminate, "When the signature was made is not known.", "签名时间未知。";

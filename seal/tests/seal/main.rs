@@ -4,4 +4,5 @@
 mod judge;
 mod samples;
 mod ses;
+mod shown;
 mod support;

@@ -6,16 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cosign_client::{
-    Error,
-    files::{self},
-};
+use cosign_client::{Error, files};
 use pki::validate::{Validator, Verdict};
 use seal::{
-    document::{Document, format_of},
-    report::{Format, Kind, Language, Report, SignatureReport},
-    ses::{ElectronicSeal, SealedData, Shape},
-    verify::{At, Terms, judge_seal},
+    document::{Document, format_of, verify_seal},
+    report::{Format, Language, Report},
+    ses::Shape,
+    verify::{At, Terms},
 };
 
 use crate::{
@@ -105,18 +102,5 @@ fn judge(path: &Path, terms: &Terms<'_>) -> Result<Report, Failure> {
     if Shape::of(&bytes) != Shape::Sealed {
         return Err(bad_file(path, "neither a PDF or OFD document nor an electronic seal"));
     }
-    let seal = ElectronicSeal::parse(&bytes)
-        .or_else(|error| SealedData::parse(&bytes).map(|data| data.seal().clone()).map_err(|_| error))
-        .map_err(|error| bad_file(path, error))?;
-    let mut one = SignatureReport::new(seal.id().to_owned(), Kind::SealMaker);
-    let at = match terms.at {
-        At::Moment(moment) => moment,
-        At::Signing | At::Now => terms.now,
-    };
-    judge_seal(&mut one, &seal, at, terms);
-    one.signer = seal.maker().cloned();
-    one.seal = Some(Box::new(seal));
-    let mut report = Report::new(Format::Seal);
-    report.signatures.push(one);
-    Ok(report)
+    verify_seal(&bytes, terms).map_err(|error| bad_file(path, error))
 }

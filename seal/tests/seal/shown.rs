@@ -1,0 +1,110 @@
+//! What a sealed document shows, and what the seal looks like.
+
+use std::io::Cursor;
+
+use getrandom::SysRng;
+use pki::validate::Verdict;
+use seal::document::{Document, Look, Sealing, SealingForm, verify_seal};
+use seal::geometry::Size;
+use seal::picture::Picture;
+use seal::place::{Pages, Place};
+use seal::report::{Code, Report};
+use seal::ses::{ElectronicSeal, Holders, PictureData};
+use seal::verify::Terms;
+use sm_primitives::sm2::dsa;
+
+use crate::support::{World, key, now, time};
+
+/// A PDF of one empty page.
+fn page() -> Vec<u8> {
+    let objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Count 1 /Kids [ 3 0 R ] >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [ 0 0 595 842 ] >>",
+    ];
+    let mut file = b"%PDF-1.4\n".to_vec();
+    let mut table = String::from("xref\n0 4\n0000000000 65535 f \n");
+    for (number, object) in (1..).zip(objects) {
+        table += &format!("{:010} 00000 n \n", file.len());
+        file.extend(format!("{number} 0 obj\n{object}\nendobj\n").bytes());
+    }
+    let start = file.len();
+    file.extend(format!("{table}trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n").bytes());
+    file
+}
+
+/// A picture of this many pixels a side, in this red, half of it transparent.
+fn png(side: u32, red: u8) -> PictureData {
+    let alpha = |index: u32| if index.is_multiple_of(2) { 0 } else { 255 };
+    let pixels = (0..side * side).flat_map(|index| [red, 0, 0, alpha(index)]).collect();
+    let size = Size { width: 40.0, height: 40.0 };
+    PictureData::new(Picture::new(size, side, side, pixels).unwrap().to_png().unwrap(), 40, 40).unwrap()
+}
+
+fn seal_with(world: &World, picture: PictureData) -> ElectronicSeal {
+    let mut order = world.order(Holders::Certificates(vec![world.holder.as_der().to_vec()]));
+    order.picture = picture;
+    let unsigned = order.unsigned(&world.maker).unwrap();
+    let signature = dsa::sign_digest(&key("maker"), unsigned.digest(), &mut SysRng).unwrap();
+    unsigned.complete(&signature).unwrap()
+}
+
+/// The page under this seal, with the look of this picture.
+fn judged(world: &World, seal: &ElectronicSeal, look: &PictureData) -> Report {
+    let look = Look::new(look).unwrap();
+    let places = [Place::At { pages: Pages::All, x: 100.0, y: 100.0 }];
+    let sealing = Sealing {
+        form: SealingForm::Seal(seal, &look),
+        signer: &world.holder,
+        time: now(),
+        time_stamp: None,
+        places: &places,
+        reason: None,
+        location: None,
+        finish: false,
+    };
+    let mut document = Document::open(Cursor::new(page())).unwrap();
+    let prepared = document.prepare(&sealing).unwrap();
+    let signature = dsa::sign_digest(&key("holder"), prepared.digest(), &mut SysRng).unwrap();
+    let mut sealed = Vec::new();
+    prepared.write(&signature, None, &mut sealed).unwrap();
+    let validator = world.validator();
+    let mut document = Document::open(Cursor::new(sealed)).unwrap();
+    document.verify(&Terms::new(&validator, time("2026-07-01T00:00:00Z"))).unwrap()
+}
+
+#[test]
+fn another_picture_than_that_of_the_seal_is_found() {
+    let world = World::new();
+    let seal = seal_with(&world, png(16, 200));
+    let same = judged(&world, &seal, &png(16, 200));
+    assert_eq!(same.verdict(), Verdict::Valid, "{:?}", same.signatures[0].reasons);
+    assert!(!same.signatures[0].has(Code::SealPictureUnchecked));
+    let other = judged(&world, &seal, &png(16, 201));
+    assert_eq!(other.verdict(), Verdict::Invalid);
+    assert!(other.signatures[0].has(Code::SealPictureDiffers));
+    // Of another size it may be the same one, drawn by another program.
+    let scaled = judged(&world, &seal, &png(17, 200));
+    assert_eq!(scaled.verdict(), Verdict::Valid);
+    assert!(scaled.signatures[0].has(Code::SealPictureUnchecked));
+}
+
+#[test]
+fn a_picture_that_cannot_be_shown_is_found() {
+    let world = World::new();
+    let mut broken = png(16, 200);
+    broken.data.truncate(40);
+    let seal = seal_with(&world, broken);
+    let report = judged(&world, &seal, &png(16, 200));
+    assert!(report.signatures[0].has(Code::SealPicture));
+    assert_eq!(report.verdict(), Verdict::Invalid);
+    let validator = world.validator();
+    let terms = Terms::new(&validator, now());
+    let alone = |seal: &ElectronicSeal| verify_seal(seal.as_der(), &terms).unwrap();
+    assert!(alone(&seal).signatures[0].has(Code::SealPicture));
+    assert_eq!(alone(&seal_with(&world, png(16, 200))).verdict(), Verdict::Valid);
+    // A picture that is a document is for others to draw.
+    let mut document = png(16, 200);
+    document.format = "ofd".into();
+    assert_eq!(alone(&seal_with(&world, document)).verdict(), Verdict::Valid);
+}
