@@ -264,3 +264,16 @@ fn locked_fields_stay_as_they_are() {
     pdf.append(&fill());
     assert!(!pdf.signatures()[0].reasons.is_empty());
 }
+
+#[test]
+fn a_lock_holds_for_later_signatures_too() {
+    let mut pdf = signed_with("/Reference[<</TransformMethod/FieldMDP/TransformParams<</Action/All>>>>]");
+    pdf.sign(&Signing { sub_filter: "ETSI.RFC3161", ..Signing::new(51, stamp_objects()) });
+    pdf.append(&fill());
+    let found = pdf.signatures();
+    assert_eq!(found.len(), 2);
+    for found in found {
+        let detail = "text: Root/AcroForm/Fields[0]/V";
+        assert!(has(&found.reasons, Code::ForbiddenChange, detail), "{:?}", found.reasons);
+    }
+}
