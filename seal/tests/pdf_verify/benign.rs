@@ -60,7 +60,7 @@ fn table() -> Vec<(&'static str, Vec<Definition>, Option<&'static str>)> {
             ],
             Some("Root/AcroForm/DR/Font/New"),
         ),
-        ("second signature", second_objects_unsigned(), Some("Sig2: Root/AcroForm/Fields")),
+        ("second signature", second_objects_unsigned(), Some("Root/AcroForm/Fields (Sig2)")),
         (
             "material for checking",
             vec![
@@ -269,6 +269,8 @@ fn locked_fields_stay_as_they_are() {
 fn a_lock_holds_for_later_signatures_too() {
     let mut pdf = signed_with("/Reference[<</TransformMethod/FieldMDP/TransformParams<</Action/All>>>>]");
     pdf.sign(&Signing { sub_filter: "ETSI.RFC3161", ..Signing::new(51, stamp_objects()) });
+    // A new field is none of those that are locked.
+    assert!(pdf.signatures().iter().all(|found| found.reasons.is_empty()), "{:?}", pdf.signatures());
     pdf.append(&fill());
     let found = pdf.signatures();
     assert_eq!(found.len(), 2);
