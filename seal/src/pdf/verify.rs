@@ -18,6 +18,7 @@
 //! * `/P` of a certification permits 1 (`1`), 1 and 2 (`2`) or 1 to 3 (`3`). That of an ordinary signature or of the lock of
 //!   its field only takes away. What earlier signatures forbid stays forbidden for what changes after later ones.
 //! * A field that is signed is not changed any more, whatever permits it: neither its value nor its picture.
+//! * Locks are about the fields that there were: a new one for a signature is permitted under a lock of all.
 //! * A new object is judged by what leads to it, and an object that several things lead to by each of them.
 //! * What was there before, unused, and is put to use by a change that nothing permits is [`Code::ShadowContent`] besides.
 //!   So is the replacement of what draws: fonts, pictures, appearances, layers.

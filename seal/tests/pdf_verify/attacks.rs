@@ -406,7 +406,7 @@ fn table() -> Vec<(&'static str, Vec<Definition>, &'static str, bool)> {
                 set(3, format!("<<{FIELDS} 60 0 R]{FORM}>>")),
                 set(60, format!("<<{EMPTY}/AP<</N 14 0 R>>>>").replace("[0 0 0 0]", "[0 0 9 9]")),
             ],
-            "New: Root/AcroForm/Fields",
+            "Root/AcroForm/Fields (New)",
             false,
         ),
         // facts about the file

@@ -60,7 +60,7 @@ fn table() -> Vec<(&'static str, Vec<Definition>, Option<&'static str>)> {
             ],
             Some("Root/AcroForm/DR/Font/New"),
         ),
-        ("second signature", second_objects_unsigned(), Some("Sig2: Root/AcroForm/Fields")),
+        ("second signature", second_objects_unsigned(), Some("Root/AcroForm/Fields (Sig2)")),
         (
             "material for checking",
             vec![
@@ -263,4 +263,19 @@ fn locked_fields_stay_as_they_are() {
     let mut pdf = by_field("/Action/Include/Fields[]/P 1");
     pdf.append(&fill());
     assert!(!pdf.signatures()[0].reasons.is_empty());
+}
+
+#[test]
+fn a_lock_holds_for_later_signatures_too() {
+    let mut pdf = signed_with("/Reference[<</TransformMethod/FieldMDP/TransformParams<</Action/All>>>>]");
+    pdf.sign(&Signing { sub_filter: "ETSI.RFC3161", ..Signing::new(51, stamp_objects()) });
+    // A new field is none of those that are locked.
+    assert!(pdf.signatures().iter().all(|found| found.reasons.is_empty()), "{:?}", pdf.signatures());
+    pdf.append(&fill());
+    let found = pdf.signatures();
+    assert_eq!(found.len(), 2);
+    for found in found {
+        let detail = "text: Root/AcroForm/Fields[0]/V";
+        assert!(has(&found.reasons, Code::ForbiddenChange, detail), "{:?}", found.reasons);
+    }
 }

@@ -93,13 +93,9 @@ impl<R: Read + Seek> Changes<'_, R> {
             if children.is_empty() || !self.is_new(id) {
                 let facts = Facts::of(self.document, self.revision, id.number)?;
                 let level = self.new_level(id, &dictionary, &facts)?;
-                if level == Level::Other {
-                    let is_shadow = !self.is_new(id);
-                    let path = format!("{}{path} ({})", self.graph.path(at), facts.name);
-                    self.record(level, path, is_shadow);
-                } else {
-                    self.note_field(level, facts.name, at, path);
-                }
+                // A lock is about the fields that there were.
+                let path = format!("{}{path} ({})", self.graph.path(at), facts.name);
+                self.record(level, path, level == Level::Other && !self.is_new(id));
             } else {
                 open.extend(children);
             }
@@ -267,7 +263,7 @@ impl<R: Read + Seek> Changes<'_, R> {
                     if level == Level::Other {
                         self.forbid_value(pair.at, path, None, Some(&added));
                     } else {
-                        self.note_field(level, facts.name, pair.at, path);
+                        self.note(level, pair.at, &format!("{path} ({})", facts.name));
                     }
                 }
                 _ => self.forbid_value(pair.at, path, None, Some(&added)),
