@@ -275,11 +275,14 @@ impl<R: Read + Seek> Finder for Document<R> {
     }
 
     fn find(&mut self, text: &str) -> Result<Vec<Hit>, Error> {
-        self.refill();
         let mut hits = Vec::new();
         for page in 0..self.pages.len() {
-            let content = self.drawn(page)?;
-            hits.extend(text::find(&content, text).into_iter().map(|area| Hit { page, area }));
+            let characters = text::characters(&self.content(page)?);
+            let found = crate::text::find([characters.as_slice()], text)?;
+            hits.extend(found.into_iter().map(|hit| Hit { page, ..hit }));
+            if hits.len() > crate::text::MAX_HITS {
+                return Err(Error::TooLarge("hits of a keyword"));
+            }
         }
         Ok(hits)
     }
