@@ -6,7 +6,8 @@ use pki::crl::{Entry, RevocationReason};
 use pki::csr::SubjectAttribute;
 use pki::fields::{BIT_STRING, INTEGER, OCTET_STRING, OID, SEQUENCE, UTC_TIME, constructed, element};
 use pki::issue::{
-    Issuer, ListBuilder, NameBuilder, Order, Profile, ProfileKind, SerialNumber, StampAuthority, Subject, root,
+    Issuer, ListBuilder, NameBuilder, Order, Profile, ProfileKind, SerialNumber, StampAuthority, Subject,
+    root,
 };
 use pki::tsp::{Imprint, TimeStampRequest};
 use pki::validate::Validator;
