@@ -17,6 +17,8 @@
 
 pub mod document;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod geometry;
 pub mod ofd;
 pub mod pdf;

@@ -3,6 +3,7 @@
 //! Source: GB/T 33190-2016, clause 18 for signatures; GM/T 0099-2020.
 
 mod content;
+pub(crate) mod fuzzing;
 mod integrity;
 mod matrix;
 mod package;

@@ -10,6 +10,7 @@ mod decode;
 mod fixture;
 mod pki;
 mod script;
+mod seal;
 mod sealed;
 mod server;
 
@@ -38,6 +39,12 @@ pub const TARGETS: &[Target] = &[
     ("pki_request", pki::request),
     ("pki_tsp", pki::tsp),
     ("records", decode::records),
+    ("seal_ofd", seal::ofd),
+    ("seal_pdf", seal::pdf),
+    ("seal_picture", seal::picture),
+    ("seal_ses", seal::ses),
+    ("seal_text", seal::text),
+    ("seal_xml", seal::xml),
     ("server", server::script),
     ("sm2", decode::sm2),
 ];
@@ -55,5 +62,6 @@ pub use fixture::{
 };
 pub use pki::{JUNE, codes};
 pub(crate) use pki::{cfca, ids, pkcs8};
+pub(crate) use seal::{base, seal_v1, seed_script, unpack, world};
 pub(crate) use sealed::{kept_key, protection_key};
 pub use server::answers;

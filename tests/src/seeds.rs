@@ -21,6 +21,7 @@ mod bids;
 mod messages;
 mod pki;
 mod scripts;
+mod seals;
 mod shares;
 
 pub(crate) use shares::enveloped_key;
@@ -42,6 +43,7 @@ pub fn all() -> Vec<Seed> {
     bids::bids(&mut seeds);
     messages::messages(&mut seeds);
     pki::all(&mut seeds);
+    seals::all(&mut seeds);
     shares::shares(&mut seeds);
     shares::enveloped_keys(&mut seeds);
     exports(&mut seeds);
