@@ -54,7 +54,8 @@ impl World {
             let name = NameBuilder::new().with(SubjectAttribute::Country, "CN");
             Subject::new(name.with(SubjectAttribute::CommonName, cn).build().unwrap())
         };
-        let serial = |number: u8| SerialNumber::from_bytes(&[[0x51; 15].as_slice(), &[number]].concat()).unwrap();
+        let serial =
+            |number: u8| SerialNumber::from_bytes(&[[0x51; 15].as_slice(), &[number]].concat()).unwrap();
         let validity = Validity { not_before: at(0), not_after: at(300_000_000) };
         let ca = subject("Example Root");
         let profile = Profile::new(ProfileKind::Root { path_len: None });

@@ -234,6 +234,7 @@ impl<R: Read + Seek> Pdf<R> {
     }
 
     fn prepare(&mut self, sealing: &Sealing<'_>, stamps: Vec<Stamp>) -> Result<Prepared<'_, R>, Error> {
+        pdf::check_order(&mut self.document)?;
         let (form, flavour) = match sealing.form {
             SealingForm::Seal(seal, _) => (Form::Seal(seal), pdf::Flavour::Seal),
             SealingForm::Message { chain, .. } => {

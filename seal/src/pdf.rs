@@ -44,6 +44,6 @@ pub use prepare::{Flavour, MAX_VALUE_LEN, Request};
 pub use prepared::Prepared;
 pub use revisions::MAX_REVISIONS;
 pub use source::{MAX_OBJECT_LEN, MAX_WORK};
-pub use verify::{Found, MAX_REACHED, MAX_SIGNATURES, digest, signatures, warnings};
+pub use verify::{Found, MAX_REACHED, MAX_SIGNATURES, check_order, digest, signatures, warnings};
 pub use write::object as write_object;
 pub use xref::{MAX_ENTRIES, MAX_NUMBER, Slot, XrefKind};

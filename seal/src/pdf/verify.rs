@@ -197,6 +197,22 @@ pub fn digest<R: Read + Seek>(
     Ok(())
 }
 
+/// Refuses a document in which something is not in order that a signature would be judged by: what is signed there would not
+/// be valid.
+///
+/// # Errors
+/// [`Error::Malformed`]: an object that cannot be read, or that goes beyond the revision that it is of; [`Error::Io`].
+pub fn check_order<R: Read + Seek>(document: &mut Document<R>) -> Result<(), Error> {
+    let newest = document.newest();
+    let graph = Graph::new(document, newest)?;
+    let none = Gap { span: 0..0, number: u32::MAX };
+    let wrong = layout::check(document, &graph, &HashMap::from([(newest, none)]))?;
+    match graph.unreadable.is_empty() && wrong.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Malformed("objects of a PDF that cannot be read as every program would")),
+    }
+}
+
 /// What concerns the whole document, as far as its structure goes.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use getrandom::SysRng;
 use pki::validate::Verdict;
+use seal::Error;
 use seal::document::{Document, Look, Sealing, SealingForm, verify_seal};
 use seal::geometry::Size;
 use seal::picture::Picture;
@@ -17,19 +18,25 @@ use crate::support::{World, key, now, time};
 
 /// A PDF of one empty page.
 fn page() -> Vec<u8> {
+    page_with("<< >>")
+}
+
+/// The same, with an object that the page names.
+fn page_with(object: &str) -> Vec<u8> {
     let objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
         "<< /Type /Pages /Count 1 /Kids [ 3 0 R ] >>",
-        "<< /Type /Page /Parent 2 0 R /MediaBox [ 0 0 595 842 ] >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [ 0 0 595 842 ] /PieceInfo 4 0 R >>",
+        object,
     ];
     let mut file = b"%PDF-1.4\n".to_vec();
-    let mut table = String::from("xref\n0 4\n0000000000 65535 f \n");
+    let mut table = String::from("xref\n0 5\n0000000000 65535 f \n");
     for (number, object) in (1..).zip(objects) {
         table += &format!("{:010} 00000 n \n", file.len());
         file.extend(format!("{number} 0 obj\n{object}\nendobj\n").bytes());
     }
     let start = file.len();
-    file.extend(format!("{table}trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n").bytes());
+    file.extend(format!("{table}trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n").bytes());
     file
 }
 
@@ -49,20 +56,29 @@ fn seal_with(world: &World, picture: PictureData) -> ElectronicSeal {
     unsigned.complete(&signature).unwrap()
 }
 
+fn sealing<'a>(
+    world: &'a World,
+    seal: &'a ElectronicSeal,
+    look: &'a Look,
+    places: &'a [Place],
+) -> Sealing<'a> {
+    Sealing {
+        form: SealingForm::Seal(seal, look),
+        signer: &world.holder,
+        time: now(),
+        time_stamp: None,
+        places,
+        reason: None,
+        location: None,
+        finish: false,
+    }
+}
+
 /// The page under this seal, with the look of this picture.
 fn judged(world: &World, seal: &ElectronicSeal, look: &PictureData) -> Report {
     let look = Look::new(look).unwrap();
     let places = [Place::At { pages: Pages::All, x: 100.0, y: 100.0 }];
-    let sealing = Sealing {
-        form: SealingForm::Seal(seal, &look),
-        signer: &world.holder,
-        time: now(),
-        time_stamp: None,
-        places: &places,
-        reason: None,
-        location: None,
-        finish: false,
-    };
+    let sealing = sealing(world, seal, &look, &places);
     let mut document = Document::open(Cursor::new(page())).unwrap();
     let prepared = document.prepare(&sealing).unwrap();
     let signature = dsa::sign_digest(&key("holder"), prepared.digest(), &mut SysRng).unwrap();
@@ -107,4 +123,21 @@ fn a_picture_that_cannot_be_shown_is_found() {
     let mut document = png(16, 200);
     document.format = "ofd".into();
     assert_eq!(alone(&seal_with(&world, document)).verdict(), Verdict::Valid);
+}
+
+#[test]
+fn what_would_not_be_valid_is_not_sealed() {
+    let world = World::new();
+    let seal = seal_with(&world, png(16, 200));
+    let look = Look::new(seal.picture()).unwrap();
+    let places = [Place::At { pages: Pages::All, x: 100.0, y: 100.0 }];
+    let prepared = |document: Vec<u8>| {
+        let mut document = Document::open(Cursor::new(document)).unwrap();
+        document.prepare(&sealing(&world, &seal, &look, &places)).map(|prepared| *prepared.digest())
+    };
+    assert!(prepared(page_with("<< /A 1 >>")).is_ok());
+    let order = Error::Malformed("objects of a PDF that cannot be read as every program would");
+    for broken in ["<< /A", "<< /A 1 /A 2 >>", "<< /Length 99999 >>\nstream\nx\nendstream"] {
+        assert_eq!(prepared(page_with(broken)), Err(order), "{broken}");
+    }
 }
