@@ -38,16 +38,17 @@ fn changed(package: &[u8], name: &str) -> Vec<u8> {
 
 /// How much of an area of a page, in millimetres, is the red of a seal: from 0 to 1.
 fn redness(page: &Picture, area: Rect) -> f64 {
-    let dots = |length: f64| (length * 96.0 / 25.4).max(0.0) as usize;
-    let (width, height) = (page.width() as usize, page.height() as usize);
-    let columns = dots(area.x)..dots(area.x + area.width).min(width);
-    let rows = dots(area.y)..dots(area.y + area.height).min(height);
-    let is_red = |at: usize| {
-        let [red, green, blue, _] = page.rgba()[4 * at..4 * at + 4] else { unreachable!() };
-        red > 150 && green < 150 && blue < 150
-    };
-    let red = rows.clone().flat_map(|row| columns.clone().map(move |column| row * width + column));
-    red.filter(|at| is_red(*at)).count() as f64 / (rows.len() * columns.len()) as f64
+    let millimetres = |dots: u32| f64::from(dots) * 25.4 / 96.0;
+    let columns = || (0..page.width()).map(millimetres);
+    let places = (0..page.height()).map(millimetres).flat_map(|y| columns().map(move |x| (x, y)));
+    let (mut all, mut red) = (0_u32, 0_u32);
+    for ((x, y), dot) in places.zip(page.rgba().chunks_exact(4)) {
+        if x >= area.x && x < area.x + area.width && y >= area.y && y < area.y + area.height {
+            all += 1;
+            red += u32::from(dot[0] > 150 && dot[1] < 150 && dot[2] < 150);
+        }
+    }
+    f64::from(red) / f64::from(all)
 }
 
 /// Five pages with a seal at millimetre 150, 250, at the words in millimetre 30, 50, and a fifth of one at the right edge, half
@@ -63,8 +64,8 @@ fn assert_pages_are_stamped(world: &World, folder: &str, name: &str) {
         assert!(red(201.6, 127.5, 8.4, 42.0) > 0.03, "{folder} {number}: the edge");
         assert!(red(43.0, 30.0, 40.0, 40.0) > 0.05, "{folder} {number}: the keyword");
         // Between them is nothing.
-        assert_eq!(red(0.0, 80.0, 195.0, 140.0), 0.0, "{folder} {number}");
-        assert_eq!(red(0.0, 229.0, 128.0, 42.0), 0.0, "{folder} {number}");
+        assert!(red(0.0, 80.0, 195.0, 140.0) < 1e-9, "{folder} {number}");
+        assert!(red(0.0, 229.0, 128.0, 42.0) < 1e-9, "{folder} {number}");
     }
 }
 

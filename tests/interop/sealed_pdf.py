@@ -10,7 +10,7 @@ from pyhanko.pdf_utils.generic import parse_pdf_date
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
-from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
+from pyhanko.sign.fields import FieldMDPAction, MDPPerm, enumerate_sig_fields
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature, read_certification_data
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
@@ -61,7 +61,7 @@ def check(data, case, root):
         holds(len(found) == len(kinds), f"pyHanko finds {len(found)} signatures")
         for index, (one, kind, stamps) in enumerate(zip(found, kinds, case["stamps"])):
             last = index + 1 == len(found)
-            _check_place(one, last, last and case["finished"])
+            _check_place(one, index == 0, last, last and case["finished"])
             widgets = len(one.sig_field["/Kids"]) if "/Kids" in one.sig_field else 1
             holds(widgets == stamps, f"{widgets} widgets for {stamps} stamps")
             if strict:
@@ -73,7 +73,7 @@ def check(data, case, root):
         holds(certified is None or certified.permission == MDPPerm.NO_CHANGES, "certified for something else")
 
 
-def _check_place(one, last, finished):
+def _check_place(one, first, last, finished):
     one.compute_integrity_info()
     wanted = SignatureCoverageLevel.ENTIRE_FILE if last else SignatureCoverageLevel.ENTIRE_REVISION
     holds(one.coverage == wanted, f"{one.fq_name} covers {one.coverage}")
@@ -82,7 +82,11 @@ def _check_place(one, last, finished):
     level = one.diff_result.modification_level
     holds(level <= allowed, f"after {one.fq_name} came {level}")
     holds(one.summarise_integrity_info()["docmdp_ok"], f"after {one.fq_name} came what it forbids")
-    holds((one.docmdp_level == MDPPerm.NO_CHANGES) == finished, f"{one.fq_name} permits {one.docmdp_level}")
+    # The first signature certifies; a later one that finishes locks all fields.
+    wanted = MDPPerm.NO_CHANGES if finished and first else None
+    holds(one.docmdp_level == wanted, f"{one.fq_name} permits {one.docmdp_level}")
+    locks = one.fieldmdp is not None and one.fieldmdp.action == FieldMDPAction.ALL
+    holds(locks == (finished and not first), f"{one.fq_name} locks {one.fieldmdp}")
     holds(parse_pdf_date(one.sig_object["/M"]) is not None, "there is no time")
 
 

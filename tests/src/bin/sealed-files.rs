@@ -53,8 +53,8 @@ impl Files {
         let plain = format!("{stem}.{extension}");
         fs::write(self.world.file(&plain), content).unwrap();
         let tsa = format!("--tsa {}/tsa/demo", self.world.authority);
-        // One page, all pages, over the edge and at a keyword, in one run.
-        let places = format!("--place 150,250 --pages all --across right{keyword}");
+        // On all pages, those that lie on their side too, over the edge and at a keyword, in one run.
+        let places = format!("--place 150,180 --pages all --across right{keyword}");
         self.stamp(&plain, &file("seal"), &format!("{SEAL} {places}"), &["seal"]);
         let again = format!("{SEAL} --place 60,200 {tsa}");
         self.stamp(&file("seal"), &file("seal-seal"), &again, &["seal", "seal+time"]);
