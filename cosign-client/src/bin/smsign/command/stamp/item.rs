@@ -6,10 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cosign_client::{
-    Error,
-    files::{check_free, read_small},
-};
+use cosign_client::files::{check_free, read_small};
 use seal::{
     document::format_of,
     picture::Font,
