@@ -9,100 +9,14 @@ use std::{
 
 use cosign_tests::{
     ofd, pdf,
-    process::{ServerFolder, Signer, failed, free_address, is_quick, run_watched, succeeded},
+    process::{is_quick, run_watched, succeeded},
+    seals::{World, get},
+};
+use seal::{
+    geometry::{Rect, Size},
+    picture::Picture,
 };
 use serde_json::Value;
-
-/// A server with an authority, a device with a key for each of the roles, and a seal.
-struct World {
-    folder: ServerFolder,
-    server: cosign_tests::process::Server,
-    signer: Signer,
-    authority: String,
-}
-
-impl World {
-    fn new() -> Self {
-        let folder = ServerFolder::new();
-        let address = free_address();
-        let path = folder.file("cosign.toml");
-        let config = fs::read_to_string(&path).unwrap();
-        fs::write(&path, format!("public_listen = \"{address}\"\n{config}")).unwrap();
-        let base = format!("http://{address}");
-        let init =
-            ["ca", "init", "demo", "--label", "测试单位", "--subject", "C=CN", "--subject", "CN=Example CA"];
-        succeeded(
-            &folder.admin(&[&init[..], &["--base-url", &base, "--policy", "1.2.156.112600.1"]].concat()),
-        );
-        let server = folder.start();
-        let signer = Signer::new(&folder, "quic");
-        let code = folder.enrolment_code();
-        for (label, more) in [("holder", &["--enrol-code", &code][..]), ("maker", &[]), ("other", &[])] {
-            let purpose = ["--purpose", "sign", "--label", label];
-            succeeded(&signer.keygen(&[&purpose[..], more].concat()).output().unwrap());
-        }
-        let world = Self { folder, server, signer, authority: base };
-        for (label, profile) in [("holder", "enterprise"), ("maker", "seal-maker"), ("other", "enterprise")] {
-            world.certify(label, profile);
-        }
-        let root = format!("{}/ca/demo.cer", world.authority);
-        fs::write(world.file("root.cer"), get(&root)).unwrap();
-        world
-    }
-
-    fn file(&self, name: &str) -> std::path::PathBuf {
-        self.signer.folder().join(name)
-    }
-
-    fn certify(&self, label: &str, profile: &str) {
-        let subject = format!("CN={label}");
-        let apply = ["cert", "apply", "demo", "--key", label, "--subject", "C=CN", "--subject", &subject];
-        let asked = self.signer.json(&[&apply[..], &["--profile", profile]].concat());
-        let request = asked["request"].as_str().unwrap();
-        succeeded(&self.folder.admin(&["ca", "review", request, "--pass", "--reviewer", "one"]));
-        succeeded(&self.signer.run(&["cert", "install", request, "--out", label]));
-    }
-
-    fn run(&self, line: &str) -> String {
-        succeeded(&self.signer.run(&line.split(' ').collect::<Vec<_>>()))
-    }
-
-    fn fails(&self, line: &str, code: i32) -> String {
-        failed(&self.signer.run(&line.split(' ').collect::<Vec<_>>()), code)
-    }
-
-    /// What `smsign verify` says, and with which exit code.
-    fn verify(&self, file: &str, more: &[&str]) -> (Value, i32) {
-        let output = self.signer.run(&[&["verify", "--json", file], more].concat());
-        let text = String::from_utf8(output.stdout).unwrap();
-        (serde_json::from_str(&text).unwrap_or(Value::Null), output.status.code().unwrap())
-    }
-
-    /// The verdict of the whole, and of each signature.
-    fn verdicts(&self, file: &str) -> (String, Vec<String>) {
-        let (report, _) = self.verify(file, &["--roots", "root.cer"]);
-        let word = |value: &Value| value["verdict"].as_str().unwrap_or_default().to_owned();
-        (word(&report), report["signatures"].as_array().into_iter().flatten().map(word).collect())
-    }
-
-    fn make_seal(&self) {
-        self.run("seal draw round 测试单位股份有限公司 --line 合同专用章 --code 1101000000001 --out round.png --dpi 200");
-        let make = "seal make 测试单位合同专用章 --picture round.png --size 42x42 --holder holder/sign.pem";
-        self.run(&format!("{make} --maker maker/sign.pem --out seal.esl"));
-    }
-}
-
-fn get(url: &str) -> Vec<u8> {
-    use std::net::TcpStream;
-    let rest = url.strip_prefix("http://").unwrap();
-    let (host, path) = rest.split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    write!(stream, "GET /{path} HTTP/1.1\r\nHost: ca\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
-    answer.split_off(end + 4)
-}
 
 /// Every file of an OFD package with one byte changed, as a package again.
 fn changed(package: &[u8], name: &str) -> Vec<u8> {
@@ -120,6 +34,39 @@ fn changed(package: &[u8], name: &str) -> Vec<u8> {
         to.write_all(&content).unwrap();
     }
     to.finish().unwrap().into_inner()
+}
+
+/// How much of an area of a page, in millimetres, is the red of a seal: from 0 to 1.
+fn redness(page: &Picture, area: Rect) -> f64 {
+    let millimetres = |dots: u32| f64::from(dots) * 25.4 / 96.0;
+    let columns = || (0..page.width()).map(millimetres);
+    let places = (0..page.height()).map(millimetres).flat_map(|y| columns().map(move |x| (x, y)));
+    let (mut all, mut red) = (0_u32, 0_u32);
+    for ((x, y), dot) in places.zip(page.rgba().chunks_exact(4)) {
+        if x >= area.x && x < area.x + area.width && y >= area.y && y < area.y + area.height {
+            all += 1;
+            red += u32::from(dot[0] > 150 && dot[1] < 150 && dot[2] < 150);
+        }
+    }
+    f64::from(red) / f64::from(all)
+}
+
+/// Five pages with a seal at millimetre 150, 250, at the words in millimetre 30, 50, and a fifth of one at the right edge, half
+/// way down.
+fn assert_pages_are_stamped(world: &World, folder: &str, name: &str) {
+    let a4 = Size { width: 210.0, height: 297.0 };
+    assert_eq!(fs::read_dir(world.file(folder)).unwrap().count(), 5);
+    for number in 1..=5 {
+        let page = fs::read(world.file(&format!("{folder}/{name}-{number}.png"))).unwrap();
+        let page = Picture::decode(&page, a4).unwrap();
+        let red = |x, y, width, height| redness(&page, Rect { x, y, width, height });
+        assert!(red(129.0, 229.0, 42.0, 42.0) > 0.1, "{folder} {number}: the place");
+        assert!(red(201.6, 127.5, 8.4, 42.0) > 0.03, "{folder} {number}: the edge");
+        assert!(red(43.0, 30.0, 40.0, 40.0) > 0.05, "{folder} {number}: the keyword");
+        // Between them is nothing.
+        assert!(red(0.0, 80.0, 195.0, 140.0) < 1e-9, "{folder} {number}");
+        assert!(red(0.0, 229.0, 128.0, 42.0) < 1e-9, "{folder} {number}");
+    }
 }
 
 #[test]
@@ -147,8 +94,10 @@ fn a_tender_is_sealed_by_two_parties_and_judged() {
         // One page, all pages, over the edge and at a keyword, in one signature.
         let holder = "--seal seal.esl --cert holder/sign.pem";
         let places = "--place 150,250 --pages all --across right --keyword 磋商";
-        world.run(&format!("stamp {name} {holder} {places} --out first.{extension} --reason 投标"));
         let first = format!("first.{extension}");
+        let more = format!("--out first.{extension} --reason 投标 --preview {extension}-pages");
+        world.run(&format!("stamp {name} {holder} {places} {more}"));
+        assert_pages_are_stamped(&world, &format!("{extension}-pages"), &first);
         let (report, code) = world.verify(&first, &["--roots", "root.cer"]);
         assert_eq!((report["verdict"].as_str(), code), (Some("valid"), 0), "{report}");
         assert_eq!(report["format"], extension);

@@ -163,6 +163,10 @@ impl<R: Read + Seek> Document<R> {
         };
         match self {
             Self::Pdf(pdf) => pdf.prepare(sealing, places),
+            // Nothing but a seal shows in OFD, and what was asked for is not left out in silence.
+            Self::Ofd(_) if !places.is_empty() && matches!(sealing.form, SealingForm::Message { .. }) => {
+                Err(Error::Unusable("a place for a signature without a seal, in an OFD"))
+            }
             Self::Ofd(document) => prepare_ofd(document, sealing, &places),
         }
     }
@@ -295,7 +299,6 @@ fn prepare_ofd<'a, R: Read + Seek>(
             (Form::Message { chain, dialect: Dialect::Standard, timed: true }, ofd::Kind::Sign, None)
         }
     };
-    let stamps = if kind == ofd::Kind::Seal { stamps } else { &[] };
     let request = ofd::Request {
         kind,
         stamps,

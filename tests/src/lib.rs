@@ -14,6 +14,7 @@
 //! | [`random`] | a random source that repeats itself |
 //! | [`relay`] | a way to a server that gets slow or breaks off |
 //! | [`samples`] | sample files of others, where they are present |
+//! | [`seals`] | a server with an authority, and who seals there |
 //! | [`seeds`] | the first inputs of every fuzz target |
 //! | [`source`] | the project's own files, for the tests of its structure |
 //! | `tender` | bidders on a server, and the opening of what is sealed to them (feature `network`) |
@@ -39,6 +40,7 @@ pub mod process;
 pub mod random;
 pub mod relay;
 pub mod samples;
+pub mod seals;
 pub mod seeds;
 pub mod source;
 #[cfg(feature = "network")]

@@ -7,13 +7,20 @@ use std::fmt::Write as _;
 pub fn document(pages: usize) -> Vec<u8> {
     let font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned();
     let text = |page| format!("72 720 Td (Agreement, page {page} of {pages}) Tj");
-    file(pages, Vec::from([font]), text)
+    file(pages, Vec::from([font]), text, |_| 0)
 }
 
 /// The same in Chinese: 竞争性磋商文件 and the number of the page in millimetre 30 from the left and 50 from the top, 投标人盖章 in
 /// millimetre 120 and 250 on the last page. The font is one that readers bring along.
 #[must_use]
 pub fn tender(pages: usize) -> Vec<u8> {
+    tender_turned(pages, |_| 0)
+}
+
+/// The same with pages that are shown turned by so many degrees, a multiple of 90, which depend on the page, from 0. The text
+/// turns with its page.
+#[must_use]
+pub fn tender_turned(pages: usize, turn: impl Fn(usize) -> u16) -> Vec<u8> {
     let font = "<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UCS2-H /DescendantFonts [ 4 0 R ] >>";
     let descendant = "<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo << /Registry (Adobe) \
          /Ordering (GB1) /Supplement 4 >> /FontDescriptor 5 0 R /DW 1000 >>";
@@ -34,11 +41,16 @@ pub fn tender(pages: usize) -> Vec<u8> {
         };
         format!("85.0394 700.1575 Td <{title}> Tj {signed}")
     };
-    file(pages, [font, descendant, descriptor].map(str::to_owned).into(), text)
+    file(pages, [font, descendant, descriptor].map(str::to_owned).into(), text, turn)
 }
 
 /// Pages of A4 with a text each, in 24 points of the first of these fonts' objects.
-fn file(pages: usize, fonts: Vec<String>, text: impl Fn(usize) -> String) -> Vec<u8> {
+fn file(
+    pages: usize,
+    fonts: Vec<String>,
+    text: impl Fn(usize) -> String,
+    turn: impl Fn(usize) -> u16,
+) -> Vec<u8> {
     // Objects 1 (catalogue), 2 (page tree), from 3 on the fonts, then a page and its content for each page.
     let first = 3 + fonts.len();
     let page = |index: usize| first + 2 * index;
@@ -50,8 +62,12 @@ fn file(pages: usize, fonts: Vec<String>, text: impl Fn(usize) -> String) -> Vec
     objects.extend(fonts);
     for index in 0..pages {
         let text = format!("BT /F1 24 Tf {} ET", text(index + 1));
+        let turn = match turn(index) {
+            0 => String::new(),
+            degrees => format!("/Rotate {degrees} "),
+        };
         objects.push(format!(
-            "<< /Type /Page /Parent 2 0 R /MediaBox [ 0 0 595 842 ] /Resources << /Font << /F1 3 0 R >> >> \
+            "<< /Type /Page /Parent 2 0 R {turn}/MediaBox [ 0 0 595 842 ] /Resources << /Font << /F1 3 0 R >> >> \
              /Contents {} 0 R >>",
             page(index) + 1
         ));

@@ -77,6 +77,10 @@ pub(super) fn run(arguments: &Stamp, context: &Context) -> Result<Outcome, Failu
     let targets = targets(arguments)?;
     let mut common = common(arguments)?;
     if let Some(authority) = &arguments.tsa {
+        if !authority.starts_with("http://") {
+            let said = format!("{authority:?} is no address such as http://ca.example.com/tsa/demo");
+            return Err(Failure::Usage(said));
+        }
         // How long a token is, the authority shows beforehand.
         let token = context.run(token(authority, b"the length of a token"))?;
         common.time_stamp = Some(token.len() + TOKENS_DIFFER);
@@ -99,7 +103,7 @@ pub(super) fn run(arguments: &Stamp, context: &Context) -> Result<Outcome, Failu
     // Whatever is wrong with a document is known before a PIN is asked for.
     let signer = CertifiedSigner::prepare(context, arguments.key.as_deref(), &arguments.cert)?;
     let mut signatures = signer.sign_digests(context, &digests)?.into_iter();
-    if let Some(folder) = &arguments.dir {
+    for folder in arguments.dir.iter().chain(&arguments.preview) {
         std::fs::create_dir_all(folder).map_err(|error| Error::file(folder, error))?;
     }
     let progress = context.progress("sealing", Unit::Items, digests.len() as u64);

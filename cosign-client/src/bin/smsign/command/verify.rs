@@ -44,7 +44,9 @@ pub(crate) fn run(arguments: &Verify, context: &Context) -> Result<Outcome, Fail
         return document::run(arguments, context);
     }
     let pairs = pairs(&arguments.files, &arguments.signatures, arguments.dir.as_deref())?;
-    let (signer, distid) = signer(arguments, context)?;
+    // Which file is not there helps more than that no key was named for it.
+    let (signer, distid) =
+        signer(arguments, context).map_err(|failure| missing(&pairs).unwrap_or(failure))?;
     let progress = context.progress("verifying", Unit::Items, pairs.len() as u64);
     let parallel = thread::available_parallelism().map_or(1, usize::from);
     let verify = |(file, signature_file): (PathBuf, PathBuf)| {
@@ -76,6 +78,12 @@ fn line(verdict: &Verdict) -> String {
         None => format!("valid    {}", verdict.file),
         Some(reason) => format!("INVALID  {}: {reason}", verdict.file),
     }
+}
+
+/// What is not there of the first files that are not.
+fn missing(pairs: &[(PathBuf, PathBuf)]) -> Option<Failure> {
+    let mut paths = pairs.iter().flat_map(|(file, signature_file)| [file, signature_file]);
+    paths.find_map(|path| Some(Error::file(path, path.metadata().err()?).into()))
 }
 
 /// Whose signatures they should be.

@@ -39,7 +39,15 @@ struct Report {
 }
 
 pub(super) fn run(arguments: &SealMake, context: &Context) -> Result<Outcome, Failure> {
-    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}.esl", arguments.name)));
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None if arguments.name.contains(std::path::is_separator) => {
+            return Err(Failure::Usage(
+                "the name of the seal is no name of a file; give one with --out".into(),
+            ));
+        }
+        None => PathBuf::from(format!("{}.esl", arguments.name)),
+    };
     check_free(&out, arguments.force)?;
     let holders: Vec<_> = arguments.holders.iter().map(|path| certificate(path)).collect::<Result<_, _>>()?;
     let maker = certificate(&arguments.maker)?;

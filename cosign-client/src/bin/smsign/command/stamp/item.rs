@@ -3,14 +3,10 @@
 use std::{
     collections::BTreeSet,
     ffi::OsString,
-    fs,
     path::{Path, PathBuf},
 };
 
-use cosign_client::{
-    Error,
-    files::{check_free, read_small},
-};
+use cosign_client::files::{check_free, read_small};
 use seal::{
     document::format_of,
     picture::Font,
@@ -94,6 +90,8 @@ pub(super) fn finish(items: Vec<Item<'_>>, context: &Context) -> Result<Outcome,
     let shown = report.documents.iter().filter(|line| few || line.error.is_some());
     let mut lines: Vec<_> = shown
         .map(|line| match (&line.out, &line.error) {
+            // Most errors begin with the file.
+            (_, Some(error)) if error.starts_with(&line.file) => format!("FAILED  {error}"),
             (_, Some(error)) => format!("FAILED  {}: {error}", line.file),
             (out, None) => out.clone().unwrap_or_default(),
         })
@@ -161,10 +159,10 @@ pub(super) fn preview(folder: Option<&Path>, item: &Item<'_>) -> Result<(), Fail
         _ => preview::pdf(bytes, &Pages::All, RESOLUTION, &fallback),
     };
     let pages = pages.map_err(|error| bad_file(path, error))?;
-    fs::create_dir_all(folder).map_err(|error| Error::file(folder, error))?;
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    // With its extension: a.pdf and a.ofd are two documents.
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     for (page, picture) in (1..).zip(pages) {
-        write(&folder.join(format!("{stem}-{page}.png")), true, &picture.bytes)?;
+        write(&folder.join(format!("{name}-{page}.png")), true, &picture.bytes)?;
     }
     Ok(())
 }
