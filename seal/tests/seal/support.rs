@@ -13,7 +13,8 @@ use pki::tsp::{Imprint, TimeStampRequest};
 use pki::validate::Validator;
 use pki::{Certificate, ObjectIdentifier, RevocationList, Time};
 use seal::ses::{ElectronicSeal, Holders, PictureData, SealOrder, SealedData, unsigned_data};
-use sm_primitives::sm2::{DistId, PrivateKey, dsa};
+use sm_primitives::SecretScalar;
+use sm_primitives::sm2::{DistId, PrivateKey, Signature, dsa, hazmat::sign_digest_with_nonce};
 use sm_primitives::sm3::{self, Sm3};
 
 pub(crate) const SM2_WITH_SM3: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.156.10197.1.501");
@@ -21,6 +22,12 @@ pub(crate) const SM2_WITH_SM3: ObjectIdentifier = ObjectIdentifier::new_unwrap("
 /// The private key whose bytes are SM3(name).
 pub(crate) fn key(name: &str) -> PrivateKey {
     PrivateKey::from_bytes(&Sm3::new().chain(name.as_bytes()).finalize()).unwrap()
+}
+
+/// The signature of this digest by the key of a name. It is always the same: the nonce depends on both, and on nothing else.
+pub(crate) fn signed(by: &str, digest: &[u8; 32]) -> Signature {
+    let nonce = Sm3::new().chain(b"nonce").chain(by.as_bytes()).chain(digest).finalize();
+    sign_digest_with_nonce(&key(by), digest, SecretScalar::from_bytes(&nonce).unwrap()).unwrap()
 }
 
 /// `2026-01-31T23:59:59Z`.
@@ -53,7 +60,7 @@ impl World {
         let subject = name("Example Root");
         let order = Order::new(&profile, &subject, *key("root").public_key(), serial(1), validity);
         let unsigned = root(&order, false).unwrap();
-        let signature = dsa::sign_digest(&key("root"), unsigned.digest(), &mut SysRng).unwrap();
+        let signature = signed("root", unsigned.digest());
         let root = Certificate::from_der(&unsigned.assemble(&signature).unwrap()).unwrap();
         let issuer = Issuer::new(root.clone()).unwrap();
         let mut world = Self {
@@ -84,7 +91,7 @@ impl World {
     /// A seal of V4 for these holders.
     pub(crate) fn seal_for(&self, holders: Holders) -> ElectronicSeal {
         let unsigned = self.order(holders).unsigned(&self.maker).unwrap();
-        let signature = dsa::sign_digest(&key("maker"), unsigned.digest(), &mut SysRng).unwrap();
+        let signature = signed("maker", unsigned.digest());
         unsigned.complete(&signature).unwrap()
     }
 
@@ -108,7 +115,7 @@ impl World {
     /// Sealed data over this content.
     pub(crate) fn sealed(&self, seal: &ElectronicSeal, at: Time, content: &[u8]) -> SealedData {
         let unsigned = unsigned_data(seal, &self.holder, at, &sm3::digest(content), "/Doc_0").unwrap();
-        let signature = dsa::sign_digest(&key("holder"), unsigned.digest(), &mut SysRng).unwrap();
+        let signature = signed("holder", unsigned.digest());
         unsigned.complete(&signature, None).unwrap()
     }
 
@@ -125,7 +132,7 @@ impl World {
         };
         builder.push(&entry).unwrap();
         let unsigned = builder.build();
-        let signature = dsa::sign_digest(&key("root"), unsigned.digest(), &mut SysRng).unwrap();
+        let signature = signed("root", unsigned.digest());
         RevocationList::from_der(&unsigned.assemble(&signature).unwrap()).unwrap()
     }
 
@@ -134,7 +141,7 @@ impl World {
         let imprint = Imprint::of(pki::algorithm::HashAlgorithm::Sm3, content).unwrap();
         let request = TimeStampRequest::new(imprint, None);
         let unsigned = self.authority.stamp(&request, &serial(9), at, 0).unwrap();
-        let signature = dsa::sign_digest(&key("stamps"), unsigned.digest(), &mut SysRng).unwrap();
+        let signature = signed("stamps", unsigned.digest());
         let response = unsigned.assemble(&signature).unwrap();
         let response = pki::tsp::TimeStampResponse::from_der(&response).unwrap();
         response.token.unwrap().as_der().to_vec()
@@ -152,7 +159,7 @@ fn issue(issuer: &Issuer, kind: ProfileKind, name: &str, number: u8, until: &str
     let profile = Profile::new(kind);
     let order = Order::new(&profile, &subject, *key(name).public_key(), serial(number), validity);
     let unsigned = issuer.issue(&order).unwrap();
-    let signature = dsa::sign_digest(&key("root"), unsigned.digest(), &mut SysRng).unwrap();
+    let signature = signed("root", unsigned.digest());
     Certificate::from_der(&unsigned.assemble(&signature).unwrap()).unwrap()
 }
 
