@@ -246,7 +246,7 @@ fn a_document_larger_than_the_memory_allowed_for_it() {
         let mut command = world.signer.command(&line.split(' ').collect::<Vec<_>>());
         let (output, peak) = run_watched(&mut command);
         succeeded(&output);
-        println!("{line}: {} MiB", peak >> 20);
+        eprintln!("{line}: {} MiB", peak >> 20);
         assert!(peak < LIMIT, "{line}: {} MiB", peak >> 20);
     }
     world.server.stop();

@@ -313,8 +313,8 @@ fn drawn() -> Vec<u8> {
     let mut file = String::from("%PDF-1.7\n");
     let mut table = String::from("0000000000 65535 f \n");
     for (number, object) in (1..).zip(objects) {
-        let _ = write!(table, "{:010} 00000 n \n", file.len());
-        let _ = write!(file, "{number} 0 obj{object}endobj\n");
+        let _ = writeln!(table, "{:010} 00000 n ", file.len());
+        let _ = writeln!(file, "{number} 0 obj{object}endobj");
     }
     let start = file.len();
     let _ = write!(file, "xref\n0 7\n{table}trailer<</Size 7/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n");
