@@ -278,7 +278,7 @@ fn pictures(seeds: &mut Vec<Seed>) {
     add_kind(seeds, "seal_picture", b'c', "photo", &[&[0][..], &photo()].concat());
     let mut strokes = vec![60, 120, 80, 50];
     for step in 0..20_u8 {
-        strokes.extend([40 + 4 * step, 60 + step * step / 8, 90, step]);
+        strokes.extend([40 + 4 * step, 60 + step / 2 * step / 8, 90, step]);
     }
     strokes.push(0xf0);
     strokes.extend([60, 60, 0, 0]);
