@@ -76,11 +76,15 @@ pub(crate) fn place(data: &[u8]) -> bool {
     }
     assert!(matrix::number(text).is_none_or(f64::is_finite), "a number that is none");
     let (base, place) = text.split_once('\n').unwrap_or(("/OFD.xml", text));
-    let Ok(path) = resolve(base, place) else { return false };
+    // A base is a path that was resolved before.
+    let Ok(base) = resolve("/", base) else { return false };
+    let Ok(path) = resolve(&base, place) else { return false };
     assert!(path.starts_with('/') && !path.ends_with('/'), "no path of a file");
     let parts = || path.split('/').skip(1);
     assert!(parts().all(|part| !matches!(part, "" | "." | "..")), "a way out of the package");
     assert!(path.starts_with(directory(&path)), "a directory of its own");
-    assert_eq!(resolve("/other/base", &path), Ok(path.clone()), "a path resolves to itself");
+    // White space at the end of a place does not count.
+    let own = path.trim_end() == path;
+    assert!(!own || resolve("/other/base", &path) == Ok(path.clone()), "a path resolves to itself");
     true
 }

@@ -8,7 +8,7 @@ use std::{
 
 use pki::validate::Validator;
 use seal::{
-    document,
+    Error, document,
     ofd::{Document, Outcome, Structure, verify_structure},
     place::Finder as _,
     report::Verdict,
@@ -169,7 +169,12 @@ fn check(package: &[u8], before: &Structure, sealed: &[u8]) {
     assert!(judged.verdict == Verdict::Valid, "{:?}", judged.reasons);
 
     let mut removed = Vec::new();
-    document.remove_last(&own.id, now(), &mut removed).unwrap();
+    match document.remove_last(&own.id, now(), &mut removed) {
+        Ok(()) => {}
+        // What the pages need is looked at only here, and may be unreadable.
+        Err(Error::Malformed(_) | Error::Unsupported(_) | Error::TooLarge(_)) => return,
+        Err(error) => panic!("{error}"),
+    }
     let left = contents(&removed);
     for entry in &old {
         assert!(left.get(entry.0) == Some(entry.1) || changed.contains(&entry), "{}", entry.0);

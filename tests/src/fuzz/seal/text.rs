@@ -15,6 +15,8 @@ use seal::{
 const MAX_LEN: usize = 64 * 1024;
 /// Pixels per inch of the pictures.
 const DPI: f64 = 20.0;
+/// Most pixels of a picture that is read again.
+const MAX_PIXELS: u64 = 1 << 20;
 /// How long a text is that is looked for.
 const WORD: usize = 6;
 
@@ -37,6 +39,9 @@ fn fallback() -> &'static Fallback {
 /// A page is one picture that can be read.
 fn one(pictures: &[Png]) -> bool {
     let [png] = pictures else { panic!("{} pictures of one page", pictures.len()) };
+    if u64::from(png.width) * u64::from(png.height) > MAX_PIXELS {
+        return true;
+    }
     let picture = Picture::decode(&png.bytes, Size { width: 1.0, height: 1.0 }).unwrap();
     assert_eq!((picture.width(), picture.height()), (png.width, png.height));
     assert!(picture.rgba().iter().skip(3).step_by(4).all(|opacity| *opacity == 0xff), "white paper");
