@@ -87,8 +87,6 @@ fn check(data: &[u8], sealed: &[u8], count: Option<usize>) {
     let mut document = document::Document::open(Cursor::new(sealed)).unwrap();
     let report = document.verify(&world().terms()).unwrap();
     let own = &report.signatures[last];
-    // A damaged file may have something that is not supported, but what was signed is what is there.
     assert!(own.has(Code::TimeClaimed));
-    let changed = [Code::ContentChanged, Code::BadSignature, Code::SignerInvalid, Code::SealSignature];
-    assert!(changed.iter().all(|code| !own.has(*code)), "{:?}", own.reasons);
+    assert_eq!(own.verdict, Verdict::Valid, "{:?}", own.reasons);
 }
