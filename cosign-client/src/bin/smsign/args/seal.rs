@@ -260,7 +260,7 @@ pub(crate) struct Stamp {
     /// Nothing can be signed in the document any more
     #[arg(long)]
     pub(crate) finish: bool,
-    /// Have the time of the signature proven by this time-stamp authority, such as http://ca.example.com/tsa/demo
+    /// Have the time of the signature proven by this time-stamp authority, such as `http://ca.example.com/tsa/demo`
     #[arg(long, value_name = "URL")]
     pub(crate) tsa: Option<String>,
     /// Why, for the document
