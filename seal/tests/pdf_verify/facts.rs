@@ -71,10 +71,14 @@ fn every_widget_of_a_field_is_a_stamp() {
     pdf.sign(&Signing::new(
         30,
         vec![
-            set(7, "<</FT/Sig/T(Sig1)/V 30 0 R/Kids[60 0 R 61 0 R 62 0 R]>>"),
+            set(7, "<</FT/Sig/T(Sig1)/V 30 0 R/Kids[60 0 R 61 0 R 62 0 R 63 0 R]>>"),
             set(60, format!("<<{widget}[0 0 9 9]/P 4 0 R>>")),
             set(61, format!("<<{widget}[0 0 9 9]/P 5 0 R>>")),
             set(62, format!("<<{widget}[0 0 0 0]/P 5 0 R>>")),
+            // What says to be on a page and is not in its list is not seen.
+            set(63, format!("<<{widget}[0 0 9 9]/P 5 0 R>>")),
+            set(4, "<</Type/Page/Parent 2 0 R/Contents 9 0 R/Annots[60 0 R]>>"),
+            set(5, "<</Type/Page/Parent 2 0 R/Contents[10 0 R]/Annots[61 0 R 62 0 R]>>"),
         ],
     ));
     let found = pdf.signatures();
