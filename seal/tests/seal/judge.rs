@@ -7,7 +7,7 @@ use pki::issue::ProfileKind;
 use pki::validate::{Validator, Verdict};
 use seal::report::{Code, Format, Kind, Language, Report, SignatureReport};
 use seal::ses::{Holders, SealedData, unsigned_data};
-use seal::verify::{At, Terms, judge_sealed};
+use seal::verify::{At, Judging, Terms, judge_sealed};
 use sm_primitives::sm2::dsa;
 use sm_primitives::sm3;
 
@@ -241,6 +241,31 @@ fn a_time_is_known_and_not_in_the_future() {
     let case = Case::new(&world);
     let data = SealedData::parse(&sealed_v1(&world, b"yesterday", b"content")).unwrap();
     assert_eq!(case.codes(&data), [Code::NoTime]);
+}
+
+#[test]
+fn the_document_and_the_value_say_the_same() {
+    let world = World::new();
+    let validator = world.validator();
+    let terms = Terms::new(&validator, later());
+    let value = sealed_v1(&world, b"20260601120000Z", b"content");
+    let judged = |kind, claimed: Time| {
+        let mut report = SignatureReport::new("1".into(), kind);
+        let mut judging = Judging::start(&mut report, &value);
+        judging.update(b"con");
+        judging.update(b"tent");
+        judging.finish(&mut report, Some(claimed), &terms);
+        report
+    };
+    let same = judged(Kind::OfdSeal, now());
+    assert_eq!(same.verdict, Verdict::Valid, "{:?}", same.reasons);
+    assert!(!same.has(Code::TimesDiffer));
+    assert!(judged(Kind::OfdSeal, later()).has(Code::TimesDiffer));
+    for kind in [Kind::OfdSignature, Kind::PdfSignature] {
+        let other = judged(kind, now());
+        assert_eq!(other.verdict, Verdict::Invalid);
+        assert!(other.has(Code::WrongType));
+    }
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn write(
     Ok(file.commit()?)
 }
 
-/// A token over these octets, which is not verified here: who judges the document does that.
+/// A token over these octets, signed by somebody. Whether he is to be relied on is for who judges the document.
 async fn token(authority: &str, content: &[u8]) -> Result<Vec<u8>, Failure> {
     let imprint = Imprint::of(HashAlgorithm::Sm3, content).map_err(|_| Error::Internal("no imprint"))?;
     let mut nonce = [0; 8];
