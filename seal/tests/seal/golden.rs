@@ -9,6 +9,7 @@ use seal::document::{Document, Look, Sealing, SealingForm};
 use seal::geometry::{Rect, Stamp};
 use seal::ofd;
 use seal::place::{CrossPage, Edge, Pages, Place};
+use seal::report::Code;
 use seal::ses::{ElectronicSeal, Holders, PictureData};
 use seal::sign::{Form, Order};
 use seal::verify::Terms;
@@ -134,11 +135,9 @@ fn a_sealed_pdf_is_always_the_same() {
     }
 }
 
-/// Without the version of this program, which stands in what it seals.
-#[test]
-fn a_sealed_ofd_is_always_the_same() {
-    let world = World::new();
-    let seal = seal(&world);
+/// An OFD document under the seal `within` its value, with `beside` as the file of the seal. Without the version of this program,
+/// which stands in what it seals.
+fn sealed_ofd(world: &World, within: &ElectronicSeal, beside: &ElectronicSeal) -> Vec<u8> {
     let area = Rect { x: 100.0, y: 150.0, width: 42.0, height: 42.0 };
     let half = Rect { x: 0.0, y: 0.0, width: 21.0, height: 42.0 };
     let stamps = [
@@ -148,7 +147,7 @@ fn a_sealed_ofd_is_always_the_same() {
     let request = ofd::Request {
         kind: ofd::Kind::Seal,
         stamps: &stamps,
-        seal: Some(seal.as_der()),
+        seal: Some(beside.as_der()),
         provider: ofd::Provider { name: "cosign", version: "1", company: "cosign" },
         method: "1.2.156.10197.1.501",
         time: now(),
@@ -156,7 +155,7 @@ fn a_sealed_ofd_is_always_the_same() {
     };
     let mut document = ofd::Document::open(Cursor::new(package())).unwrap();
     let prepared = ofd::prepare(&mut document, &request).unwrap();
-    let order = Order { form: Form::Seal(&seal), signer: &world.holder, time: now(), time_stamp: None };
+    let order = Order { form: Form::Seal(within), signer: &world.holder, time: now(), time_stamp: None };
     let mut hasher = order.start(prepared.signature_xml().len() as u64).unwrap();
     hasher.update(prepared.signature_xml()).unwrap();
     let unsigned = hasher.finish(prepared.property_info()).unwrap();
@@ -164,7 +163,14 @@ fn a_sealed_ofd_is_always_the_same() {
     let value = unsigned.complete(&signature, None).unwrap();
     let mut sealed = Cursor::new(Vec::new());
     prepared.embed(&value, &mut sealed).unwrap();
-    let sealed = sealed.into_inner();
+    sealed.into_inner()
+}
+
+#[test]
+fn a_sealed_ofd_is_always_the_same() {
+    let world = World::new();
+    let seal = seal(&world);
+    let sealed = sealed_ofd(&world, &seal, &seal);
     assert_valid(&world, Cursor::new(&sealed));
     assert_eq!(
         hex(&sealed),
@@ -172,4 +178,14 @@ fn a_sealed_ofd_is_always_the_same() {
         "{} bytes",
         sealed.len()
     );
+}
+
+#[test]
+fn another_seal_beside_the_signature_is_found() {
+    let world = World::new();
+    let sealed = sealed_ofd(&world, &seal(&world), &world.seal());
+    let validator = world.validator();
+    let report = Document::open(Cursor::new(sealed)).unwrap().verify(&Terms::new(&validator, now())).unwrap();
+    let codes: Vec<_> = report.signatures[0].reasons.iter().map(|reason| reason.code).collect();
+    assert_eq!(codes, [Code::SealDiffers]);
 }
