@@ -54,7 +54,7 @@ impl Parts<'_> {
         }
         let mut count: u64 = 1;
         for part in glyph.components() {
-            count += self.of(part.glyph.into(), depth + 1)?;
+            count += self.of(part.glyph, depth + 1)?;
             if count > MAX_PARTS {
                 return Err(much);
             }
