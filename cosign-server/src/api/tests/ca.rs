@@ -281,8 +281,8 @@ async fn a_pair_is_applied_for_reviewed_and_installed() {
     let count = |act: Act| log.iter().filter(|record| record.event.act == act).count();
     assert_eq!(count(Act::CERTIFICATE_REQUEST), 2);
     assert_eq!(count(Act::CERTIFICATE_REVIEW), 4);
-    // Three custodians and a pair.
-    assert_eq!((count(Act::CERTIFY), count(Act::ESCROW), count(Act::AUTHORITY)), (5, 1, 2));
+    // Three custodians, a pair, and who answers for each of the two authorities.
+    assert_eq!((count(Act::CERTIFY), count(Act::ESCROW), count(Act::AUTHORITY)), (7, 1, 4));
 }
 
 impl Scene {

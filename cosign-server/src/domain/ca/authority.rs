@@ -171,18 +171,21 @@ impl Authority {
 /// What a key of an authority is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duty {
-    /// Signs certificates, revocation lists, and OCSP answers.
+    /// Signs certificates and revocation lists.
     Certify,
+    /// Signs OCSP answers.
+    Answer,
     /// Signs time stamps.
     Stamp,
 }
 
 impl Duty {
-    /// `certify` or `stamp`.
+    /// `certify`, `answer` or `stamp`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Certify => "certify",
+            Self::Answer => "answer",
             Self::Stamp => "stamp",
         }
     }
@@ -190,7 +193,7 @@ impl Duty {
     /// From its name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Certify, Self::Stamp].into_iter().find(|duty| duty.as_str() == name)
+        [Self::Certify, Self::Answer, Self::Stamp].into_iter().find(|duty| duty.as_str() == name)
     }
 }
 

@@ -223,6 +223,8 @@ pub struct AnswerOrder {
     pub this_update_ms: u64,
     /// Until when, unix milliseconds.
     pub next_update_ms: u64,
+    /// Signed by whom the authority has appointed, not by itself.
+    pub delegated: bool,
 }
 
 /// Who signs in the name of authorities: the keys in the database, or an institution outside.

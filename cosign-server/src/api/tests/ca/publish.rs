@@ -14,7 +14,7 @@ use pki::{
 use super::{POLICY, Scene, authority, base64, fetch, id};
 use crate::{
     api::tests::{request, respond},
-    domain::ca::{CertEvent, Options, Reason, ports::Which},
+    domain::ca::{CertEvent, Certificate as StoredCertificate, Options, Reason, Serial, ports::Which},
     testing::World,
 };
 
@@ -99,6 +99,35 @@ async fn ocsp_answers_are_kept_without_nonce_and_fresh_with_one() {
     assert_eq!(&fetch(&scene.world, Method::POST, "/ocsp/demo", body).await.2[..], [0x30, 3, 0x0a, 1, 6]);
 }
 
+/// The serial number of a certificate that an authority has issued to itself.
+async fn own(world: &World, name: &str) -> Serial {
+    let all = world.authorities.certificates(Which { limit: 100, ..Which::default() }).await.unwrap();
+    let named = |row: &&StoredCertificate| {
+        Certificate::from_der(&row.der).unwrap().subject().to_string().contains(name)
+    };
+    all.iter().find(named).unwrap().serial.clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ocsp_answers_are_signed_by_whom_the_authority_has_appointed() {
+    let scene = Scene::new(Options::default()).await;
+    let (certificates, ..) = scene.pair().await;
+    let authority = scene.authority.certificate().unwrap();
+    let signer = async || {
+        let (_, _, der) = scene.ocsp(&certificates[0], Some(&[7; 16])).await;
+        let answer = OcspResponse::from_der(&der).unwrap().basic.unwrap();
+        answer.verify_signature(authority).unwrap().clone()
+    };
+    let appointed = signer().await;
+    assert_ne!(appointed, *authority);
+    assert!(appointed.subject().to_string().contains("demo status"), "{}", appointed.subject());
+    // A revoked one answers nothing more.
+    let revoke = CertEvent::Revoke(Reason::KeyCompromise);
+    let serial = own(&scene.world, "demo status").await;
+    scene.world.authorities.change(&id("demo"), &serial, revoke, None).await.unwrap();
+    assert_eq!(signer().await, *authority);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn time_is_stamped_under_the_policy() {
     let world = World::new().await;
@@ -116,13 +145,13 @@ async fn time_is_stamped_under_the_policy() {
     let token = response.token.unwrap();
     assert_eq!(token.info().policy, ObjectIdentifier::new(POLICY).unwrap());
     assert_eq!(token.info().time.as_unix(), world.now_ms() / 1000);
-    let own = world.authorities.certificates(Which { limit: 1, ..Which::default() }).await.unwrap();
+    let own = own(&world, "demo time stamps").await;
     drop(stamping);
     authority(&world, "other", Options::default()).await;
     assert_eq!(fetch(&world, Method::POST, "/tsa/other", body.clone()).await.0, StatusCode::NOT_FOUND);
     // A revoked stamp key stamps nothing more.
     let revoke = CertEvent::Revoke(Reason::KeyCompromise);
-    world.authorities.change(&id("demo"), &own[0].serial, revoke, None).await.unwrap();
+    world.authorities.change(&id("demo"), &own, revoke, None).await.unwrap();
     assert_eq!(fetch(&world, Method::POST, "/tsa/demo", body).await.0, StatusCode::NOT_FOUND);
 }
 

@@ -199,7 +199,8 @@ impl Authorities {
         let this_update_ms = now_ms - now_ms % 1000;
         let validity_ms = u64::from(authority.options.ocsp_validity_s).saturating_mul(1000);
         let next_update_ms = this_update_ms.saturating_add(validity_ms);
-        let order = AnswerOrder { request, standings, this_update_ms, next_update_ms };
+        let delegated = self.serves(&authority.id, Duty::Answer).await?;
+        let order = AnswerOrder { request, standings, this_update_ms, next_update_ms, delegated };
         let der = self.certifier.answer(authority, order).await?;
         let valid_ms = (!has_nonce).then_some((this_update_ms, next_update_ms));
         let answer = Answer { der, valid_ms };
@@ -223,6 +224,17 @@ impl Authorities {
         })
     }
 
+    /// Whether an authority has a key for this, whose certificate stands.
+    async fn serves(&self, id: &AuthorityId, duty: Duty) -> Result<bool, Error> {
+        let keys = self.store.authority_keys().await?;
+        let Some(key) = keys.iter().find(|key| key.authority == *id && key.duty == duty) else {
+            return Ok(false);
+        };
+        let public_key = Some(key.public_key.as_point().to_bytes());
+        let own = self.registry.certificates(Which { public_key, limit: 1, ..Which::default() }).await?;
+        Ok(own.iter().all(|own| own.state == CertState::Valid))
+    }
+
     /// Answers a time-stamp request.
     ///
     /// # Errors
@@ -230,11 +242,7 @@ impl Authorities {
     /// storage faults.
     pub async fn stamp(&self, id: &AuthorityId, request: Vec<u8>) -> Result<Vec<u8>, Error> {
         let authority = self.authority(id).await?;
-        let keys = self.store.authority_keys().await?;
-        let key = keys.iter().find(|key| key.authority == *id && key.duty == Duty::Stamp);
-        let key = key.ok_or(Error::NotFound)?.public_key.as_point().to_bytes();
-        let which = Which { public_key: Some(key), limit: 1, ..Which::default() };
-        if self.registry.certificates(which).await?.iter().any(|own| own.state != CertState::Valid) {
+        if !self.serves(id, Duty::Stamp).await? {
             return Err(Error::NotFound);
         }
         self.certifier.stamp(&authority, request).await
