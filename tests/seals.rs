@@ -165,6 +165,8 @@ fn a_tender_is_sealed_by_two_parties_and_judged() {
         assert!(report["signatures"][0]["reasons"].to_string().contains(name), "{report}");
     }
 
+    assert_provable_later(&world);
+
     // The certificate is revoked: what was sealed before stays valid, and the key seals no more.
     let listed = world.signer.json(&["cert", "list"]);
     let of_holder = |one: &&Value| one["subject"].as_str().is_some_and(|subject| subject.contains("holder"));
@@ -178,6 +180,31 @@ fn a_tender_is_sealed_by_two_parties_and_judged() {
     assert_eq!((report["verdict"].as_str(), code), (Some("invalid"), 1), "{report}");
     world.fails("stamp tender.ofd --seal seal.esl --cert holder/sign.pem --place 60,250 --out late.ofd", 4);
     world.server.stop();
+}
+
+/// What is known of its certificates goes into a document, which is stamped, and needs nothing but the root from then on.
+fn assert_provable_later(world: &World) {
+    let strict = ["--roots", "root.cer", "--require-status"];
+    assert_eq!(world.verify("second.pdf", &strict).1, 3, "nothing says whether they were revoked");
+    fs::write(world.file("early.crl"), get(&format!("{}/ca/demo.crl", world.authority))).unwrap();
+    let preserve = "preserve second.pdf --roots root.cer --crls early.crl --out kept.pdf";
+    world.run(&format!("{preserve} --tsa {}/tsa/demo", world.authority));
+    let (report, code) = world.verify("kept.pdf", &strict);
+    assert_eq!((report["verdict"].as_str(), code), (Some("valid"), 0), "{report}");
+    let signatures = report["signatures"].as_array().unwrap();
+    assert_eq!((signatures.len(), signatures[2]["kind"].as_str()), (3, Some("pdf-time-stamp")), "{report}");
+    let kept = fs::read(world.file("kept.pdf")).unwrap();
+    assert!(kept.starts_with(&fs::read(world.file("second.pdf")).unwrap()));
+    world.fails(preserve, 8);
+    let refused = [
+        ("second.pdf --roots holder/sign.pem", "cannot be proven later"),
+        ("second.ofd --roots root.cer", "OFD"),
+    ];
+    for (line, why) in refused {
+        let said = world.fails(&format!("preserve {line} --out none"), 9);
+        assert!(said.contains(why), "{said}");
+        assert!(!world.file("none").exists());
+    }
 }
 
 #[test]

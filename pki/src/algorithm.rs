@@ -1,16 +1,21 @@
 //! Algorithms of signatures and hashes.
 
+mod hasher;
+
 use core::fmt;
 
 use der::asn1::ObjectIdentifier;
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use sm_primitives::sm2::{DistId, Signature, dsa};
-use sm_primitives::sm3;
+use sm_primitives::sm3::{self, Sm3};
 
 use crate::error::Error;
 use crate::fields::{Fields, NULL, OID, SEQUENCE, element};
 use crate::foreign::{self, ForeignAlgorithm};
 use crate::key::SubjectKey;
 use crate::oid;
+
+pub use hasher::Hasher;
 
 /// Under which algorithm something is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,14 +124,25 @@ impl HashAlgorithm {
     /// The hash of `bytes`: [`HashAlgorithm::len`] bytes.
     #[must_use]
     pub fn digest(self, bytes: &[u8]) -> Vec<u8> {
-        use sha2::Digest as _;
         match self {
             Self::Sm3 => sm3::digest(bytes).to_vec(),
-            Self::Sha256 => sha2::Sha256::digest(bytes).to_vec(),
-            Self::Sha384 => sha2::Sha384::digest(bytes).to_vec(),
-            Self::Sha512 => sha2::Sha512::digest(bytes).to_vec(),
+            Self::Sha256 => Sha256::digest(bytes).to_vec(),
+            Self::Sha384 => Sha384::digest(bytes).to_vec(),
+            Self::Sha512 => Sha512::digest(bytes).to_vec(),
             Self::Sha1 => sha1::Sha1::digest(bytes).to_vec(),
         }
+    }
+
+    /// Hashes what comes in pieces; `None`: what this algorithm says of a content counts for nothing.
+    #[must_use]
+    pub fn hasher(self) -> Option<Hasher> {
+        Some(match self {
+            Self::Sm3 => Hasher::Sm3(Sm3::new()),
+            Self::Sha256 => Hasher::Sha256(Sha256::new()),
+            Self::Sha384 => Hasher::Sha384(Sha384::new()),
+            Self::Sha512 => Hasher::Sha512(Sha512::new()),
+            Self::Sha1 => return None,
+        })
     }
 
     /// Bytes of a hash.

@@ -50,6 +50,7 @@ mod serial;
 mod stamp;
 mod unsigned;
 
+pub(crate) use answer::successful;
 pub use answer::{AnswerTimes, Responder, refusal};
 pub use applicant::Applicant;
 pub use delivery::Delivery;

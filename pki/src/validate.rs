@@ -97,8 +97,8 @@ impl Terms {
 /// What is trusted and what is known.
 ///
 /// Keys that verify often are prepared, and what was verified of the certificates and lists in here stays verified: use one
-/// `Validator` for many certificates, from as many threads as wanted.
-#[derive(Debug, Default)]
+/// `Validator` for many certificates, from as many threads as wanted. A clone knows the same, but has verified nothing yet.
+#[derive(Clone, Debug, Default)]
 pub struct Validator {
     pool: Pool,
     evidence: Evidence,
@@ -144,9 +144,42 @@ impl Validator {
         self
     }
 
+    /// Knows what came along with something that is judged, of which nothing is trusted. Lists and answers of it count beside
+    /// the others if they say something for the moment; they never take the place of what is known here.
+    #[must_use]
+    pub fn supplemented(
+        &self,
+        certificates: Vec<Certificate>,
+        lists: Vec<RevocationList>,
+        answers: Vec<BasicResponse>,
+    ) -> Self {
+        let mut supplemented = self.clone();
+        for certificate in certificates {
+            supplemented.pool.add(certificate, false);
+        }
+        supplemented.evidence.supplement();
+        for list in lists {
+            supplemented.evidence.add_list(list);
+        }
+        for answer in answers {
+            supplemented.evidence.add_answer(answer);
+        }
+        supplemented
+    }
+
     /// The trust anchors.
     pub fn anchors(&self) -> impl Iterator<Item = &Certificate> {
         self.pool.anchors()
+    }
+
+    /// The revocation lists that it knows.
+    pub fn lists(&self) -> impl Iterator<Item = &RevocationList> {
+        self.evidence.lists()
+    }
+
+    /// The OCSP answers that it knows.
+    pub fn answers(&self) -> impl Iterator<Item = &BasicResponse> {
+        self.evidence.answers()
     }
 
     /// Judges a certificate. `others`: certificates that came with it and may be part of the path; they are not trusted.

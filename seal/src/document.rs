@@ -1,5 +1,8 @@
 //! Documents of any format: sealed, and judged.
 
+mod covered;
+mod judge;
+mod preserve;
 mod shown;
 
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -15,10 +18,13 @@ use crate::pdf;
 use crate::pdf_text::PdfText;
 use crate::picture::Picture;
 use crate::place::{Finder, Hit, Place, stamps};
-use crate::report::{Code, Format, Kind, Report, SignatureReport};
-use crate::ses::{ElectronicSeal, PictureData, SealedData};
+use crate::report::{Code, Format, Report};
+use crate::ses::{ElectronicSeal, PictureData};
 use crate::sign::{Form, Order, UnsignedValue};
-use crate::verify::{Judging, Terms, judge_seal};
+use crate::verify::Terms;
+
+pub use judge::verify_seal;
+pub use preserve::{PreparedStamp, Preserved};
 
 /// So many bytes at the beginning say what a file is.
 const MAGIC: usize = 1024;
@@ -177,8 +183,8 @@ impl<R: Read + Seek> Document<R> {
     /// Only what makes a document unreadable altogether; what is wrong with a signature is in the report.
     pub fn verify(&mut self, terms: &Terms<'_>) -> Result<Report, Error> {
         let mut report = match self {
-            Self::Pdf(pdf) => verify_pdf(&mut pdf.document, terms)?,
-            Self::Ofd(document) => verify_ofd(document, terms)?,
+            Self::Pdf(pdf) => judge::pdf(&mut pdf.document, terms)?,
+            Self::Ofd(document) => judge::ofd(document, terms)?,
         };
         if report.signatures.is_empty() {
             report.warn(Code::NoSignatures, "");
@@ -361,82 +367,4 @@ impl<R: Read + Seek> Prepared<'_, R> {
             Where::Ofd(prepared) => prepared.embed(&value, out),
         }
     }
-}
-
-/// Judges an electronic seal by itself, or the one in sealed data, now or at the moment of the terms.
-///
-/// # Errors
-/// As [`ElectronicSeal::parse`]; what is wrong with the seal is in the report.
-pub fn verify_seal(bytes: &[u8], terms: &Terms<'_>) -> Result<Report, Error> {
-    let seal = ElectronicSeal::parse(bytes)
-        .or_else(|error| SealedData::parse(bytes).map(|data| data.seal().clone()).map_err(|_| error))?;
-    let mut one = SignatureReport::new(seal.id().to_owned(), Kind::SealMaker);
-    judge_seal(&mut one, &seal, terms.moment(None), terms);
-    one.signer = seal.maker().cloned();
-    one.seal = Some(Box::new(seal));
-    shown::Pictures::default().check(&mut one);
-    let mut report = Report::new(Format::Seal);
-    report.signatures.push(one);
-    Ok(report)
-}
-
-fn verify_ofd<R: Read + Seek>(document: &mut ofd::Document<R>, terms: &Terms<'_>) -> Result<Report, Error> {
-    let structure = ofd::verify_structure(document)?;
-    let mut report = Report::new(Format::Ofd);
-    report.warnings = structure.warnings;
-    let mut pictures = shown::Pictures::default();
-    for found in structure.signatures {
-        let mut one = SignatureReport::new(found.id, found.kind);
-        for reason in found.reasons {
-            one.add(reason.code, reason.detail);
-        }
-        if let Some(signature) = found.signature {
-            one.stamps.clone_from(&signature.stamps);
-            let mut judging = Judging::start(&mut one, &signature.value);
-            judging.update(&signature.xml);
-            judging.finish(&mut one, signature.time, terms);
-            pictures.check(&mut one);
-            let named = SealedData::parse(&signature.value).map(|data| data.property_info().to_owned());
-            if named
-                .is_ok_and(|named| named.trim_start_matches('/') != signature.path.trim_start_matches('/'))
-            {
-                one.add(Code::Deviation, "the sealed data name another description of the signature");
-            }
-            let within = one.seal.as_ref().map(|seal| seal.as_der());
-            if let (Some(beside), Some(within)) = (&signature.seal, within)
-                && beside != within
-            {
-                one.add(Code::SealDiffers, signature.seal_path.unwrap_or_default());
-            }
-        }
-        report.signatures.push(one);
-    }
-    Ok(report)
-}
-
-fn verify_pdf<R: Read + Seek>(document: &mut pdf::Document<R>, terms: &Terms<'_>) -> Result<Report, Error> {
-    let mut report = Report::new(Format::Pdf);
-    report.warnings = pdf::warnings(document)?;
-    let fields = document.signature_fields(document.newest())?;
-    let mut pictures = shown::Pictures::default();
-    for found in pdf::signatures(document)? {
-        let mut one = SignatureReport::new(found.field.clone(), found.kind);
-        for reason in found.reasons.iter().chain(&found.notes) {
-            one.add(reason.code, &reason.detail);
-        }
-        one.stamps.clone_from(&found.stamps);
-        let mut judging = Judging::start(&mut one, &found.value);
-        match pdf::digest(document, &found, |piece| judging.update(piece)) {
-            Ok(()) => judging.finish(&mut one, found.claimed_time, terms),
-            Err(error @ Error::Io(_)) => return Err(error),
-            // What is covered cannot be read, which is among the reasons.
-            Err(error) => one.add(Code::Coverage, error),
-        }
-        let field = fields.iter().find(|field| field.name == found.field);
-        if let (Some(picture), Some(field)) = (pictures.check(&mut one), field) {
-            shown::compare(document, field, picture, &mut one)?;
-        }
-        report.signatures.push(one);
-    }
-    Ok(report)
 }

@@ -5,7 +5,7 @@
 //! to everybody.
 //!
 //! * [`Document`] reads. [`Document::prepare`] makes what is appended to sign; [`Prepared`] gives what is to be signed and
-//!   takes the value. [`Document::append_dss`] appends evidence, [`Document::truncate_last`] takes a signature back.
+//!   takes the value. [`Document::append_dss`] appends evidence and [`Document::stored_evidence`] reads it, [`Document::truncate_last`] takes a signature back.
 //! * [`signatures`] finds what signatures cover and what came later.
 //!
 //! Source: ISO 32000-2:2020.
@@ -33,7 +33,7 @@ mod xref;
 
 pub use appearance::{Appearance, MAX_PIXELS, MAX_SEGMENTS, Paint, Path, Raster, Segment};
 pub use document::{Document, Entry, Revision};
-pub use evidence::Evidence;
+pub use evidence::{Evidence, StoredEvidence};
 pub use fields::{MAX_FIELDS, MAX_FORM, SignatureField, SignatureValue, Widget};
 pub use object::{Dictionary, Object, Reference, Stream};
 pub use object_stream::{MAX_LEN as MAX_OBJECT_STREAM_LEN, MAX_OBJECTS as MAX_OBJECT_STREAM_OBJECTS};

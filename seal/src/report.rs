@@ -123,6 +123,8 @@ pub struct SignatureReport {
     pub notes: Vec<Reason>,
     /// Where it shows.
     pub stamps: Vec<Stamp>,
+    /// The certificates that it was judged by: the paths of who signed, who stamped the time and who made the seal.
+    pub paths: Vec<Certificate>,
 }
 
 impl SignatureReport {
@@ -139,6 +141,16 @@ impl SignatureReport {
             reasons: Vec::new(),
             notes: Vec::new(),
             stamps: Vec::new(),
+            paths: Vec::new(),
+        }
+    }
+
+    /// Notes a path that it was judged by.
+    pub(crate) fn relies_on(&mut self, path: &[Certificate]) {
+        for certificate in path {
+            if !self.paths.contains(certificate) {
+                self.paths.push(certificate.clone());
+            }
         }
     }
 

@@ -104,6 +104,7 @@ fn certificate(
     };
     let terms_there = validate::Terms::at(at).for_purpose(purpose).with_revocation(terms.revocation);
     let found = terms.validator.validate(certificate, others, terms_there);
+    report.relies_on(&found.path);
     for reason in found.reasons.iter().chain(&found.notes) {
         report.add(whose.code(reason.code.verdict()), reason);
     }
@@ -172,6 +173,7 @@ fn time_stamp(
             return None;
         }
     };
+    report.relies_on(&verified.report.path);
     for reason in &verified.report.reasons {
         report.add(Whose::TimeStamp.code(reason.code.verdict()), reason);
     }

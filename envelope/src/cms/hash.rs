@@ -51,6 +51,18 @@ impl ContentHasher {
         self
     }
 
+    /// Whether SM3 of the content by itself is all that is computed.
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        self.plain.is_some() && self.with_z.is_empty() && self.content_info.is_none()
+    }
+
+    /// Goes on from a hash that has absorbed the beginning of the content; of use only if it [is all](Self::is_plain). To be
+    /// called before any content.
+    pub fn resume(&mut self, begun: &Sm3) {
+        self.plain = Some(begun.clone());
+    }
+
     /// Takes the next bytes of the content.
     pub fn update(&mut self, content: &[u8]) {
         if let Some(hash) = &mut self.plain {

@@ -3,25 +3,22 @@
 use core::fmt;
 
 use envelope::cms::{self, Compat, ContentHasher};
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::{Message, algorithm_of};
-use crate::algorithm::HashAlgorithm;
+use crate::algorithm::{HashAlgorithm, Hasher};
 use crate::certificate::Certificate;
 
 /// Computes the digests that the signatures of a message need, while the content passes once.
 pub struct ContentDigester {
     /// SM3 of the content, and with Z of each signer in front.
     sm2: Option<ContentHasher>,
-    sha256: Option<Sha256>,
-    sha384: Option<Sha384>,
-    sha512: Option<Sha512>,
+    /// One of each other algorithm.
+    others: Vec<Hasher>,
 }
 
 impl ContentDigester {
     pub(super) fn new(message: &Message, others: &[Certificate]) -> Self {
         let algorithms: Vec<_> = message.signers().iter().map(algorithm_of).collect();
-        let wanted = |wanted| algorithms.iter().flatten().any(|algorithm| algorithm.hash() == wanted);
         let sm2 = algorithms.iter().any(Option::is_none).then(|| {
             let mut hasher = message.signatures().hasher(&[], Compat::STRICT);
             for signer in message.signers().iter().filter(|signer| signer.attributes().is_none()) {
@@ -32,12 +29,37 @@ impl ContentDigester {
             }
             hasher
         });
-        Self {
-            sm2,
-            sha256: wanted(HashAlgorithm::Sha256).then(Sha256::new),
-            sha384: wanted(HashAlgorithm::Sha384).then(Sha384::new),
-            sha512: wanted(HashAlgorithm::Sha512).then(Sha512::new),
+        let mut others: Vec<Hasher> = Vec::new();
+        for algorithm in algorithms.iter().flatten() {
+            if others.iter().all(|hasher| hasher.algorithm() != algorithm.hash()) {
+                others.extend(algorithm.hash().hasher());
+            }
         }
+        Self { sm2, others }
+    }
+
+    /// The hash of the content by itself, if that is all that the signatures need of it.
+    #[must_use]
+    pub fn only(&self) -> Option<HashAlgorithm> {
+        match (&self.sm2, self.others.as_slice()) {
+            (Some(sm2), []) => sm2.is_plain().then_some(HashAlgorithm::Sm3),
+            (None, [one]) => Some(one.algorithm()),
+            _ => None,
+        }
+    }
+
+    /// Goes on from a hash that has absorbed the beginning of the content, if that is [all that is needed](Self::only) of it;
+    /// else says `false` and stays as it is. To be called before any content.
+    #[must_use]
+    pub fn resume(&mut self, begun: &Hasher) -> bool {
+        if self.only() != Some(begun.algorithm()) {
+            return false;
+        }
+        match (&mut self.sm2, begun) {
+            (Some(sm2), Hasher::Sm3(begun)) => sm2.resume(begun),
+            _ => self.others = vec![begun.clone()],
+        }
+        true
     }
 
     /// Takes the next bytes of the content.
@@ -45,26 +67,16 @@ impl ContentDigester {
         if let Some(hash) = &mut self.sm2 {
             hash.update(content);
         }
-        if let Some(hash) = &mut self.sha256 {
-            hash.update(content);
-        }
-        if let Some(hash) = &mut self.sha384 {
-            hash.update(content);
-        }
-        if let Some(hash) = &mut self.sha512 {
-            hash.update(content);
+        for hasher in &mut self.others {
+            hasher.update(content);
         }
     }
 
     /// The digests.
     #[must_use]
     pub fn finish(self) -> ContentDigests {
-        let sha2 = [
-            (HashAlgorithm::Sha256, self.sha256.map(|hash| hash.finalize().to_vec())),
-            (HashAlgorithm::Sha384, self.sha384.map(|hash| hash.finalize().to_vec())),
-            (HashAlgorithm::Sha512, self.sha512.map(|hash| hash.finalize().to_vec())),
-        ];
-        ContentDigests { sm2: self.sm2.map(ContentHasher::finish), sha2 }
+        let others = self.others.into_iter().map(|hasher| (hasher.algorithm(), hasher.finalize()));
+        ContentDigests { sm2: self.sm2.map(ContentHasher::finish), others: others.collect() }
     }
 }
 
@@ -78,7 +90,7 @@ impl fmt::Debug for ContentDigester {
 #[derive(Clone, Debug)]
 pub struct ContentDigests {
     sm2: Option<cms::ContentDigests>,
-    sha2: [(HashAlgorithm, Option<Vec<u8>>); 3],
+    others: Vec<(HashAlgorithm, Vec<u8>)>,
 }
 
 impl ContentDigests {
@@ -91,6 +103,6 @@ impl ContentDigests {
     /// The hash of the content; `None`: no signature needs it. SM3 is in [`ContentDigests::sm2`].
     #[must_use]
     pub fn of(&self, hash: HashAlgorithm) -> Option<&[u8]> {
-        self.sha2.iter().find(|(known, _)| *known == hash).and_then(|(_, digest)| digest.as_deref())
+        self.others.iter().find(|(known, _)| *known == hash).map(|(_, digest)| digest.as_slice())
     }
 }

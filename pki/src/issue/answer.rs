@@ -186,7 +186,7 @@ pub fn refusal(why: ResponseStatus) -> Vec<u8> {
 }
 
 /// OCSPResponse around a BasicOCSPResponse.
-pub(super) fn successful(basic: &[u8]) -> Vec<u8> {
+pub(crate) fn successful(basic: &[u8]) -> Vec<u8> {
     let bytes = seq(&[&id(oid::OCSP_BASIC), &octets(basic)]);
     seq(&[&status(ResponseStatus::Successful), &explicit(0, &[&bytes])])
 }

@@ -85,6 +85,12 @@ impl BasicResponse {
         Ok(Self { der, tbs, responder, produced_at, singles, extensions, certificates, signature })
     }
 
+    /// As a responder sends it: OCSPResponse, DER.
+    #[must_use]
+    pub fn to_response(&self) -> Vec<u8> {
+        crate::issue::successful(&self.der)
+    }
+
     /// Who answers.
     #[must_use]
     pub const fn responder(&self) -> &ResponderId {

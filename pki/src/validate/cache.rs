@@ -118,6 +118,13 @@ impl Cache {
     }
 }
 
+impl Clone for Cache {
+    /// Empty: the pool of another owner gets other indices.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
 impl core::fmt::Debug for Cache {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Cache").field("prepared", &self.lock().prepared).finish_non_exhaustive()

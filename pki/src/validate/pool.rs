@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::certificate::Certificate;
 
 /// The certificates of a validator.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pool {
     certificates: Vec<(Certificate, bool)>,
     by_subject: HashMap<Vec<u8>, Vec<usize>>,

@@ -16,16 +16,39 @@ use crate::validate::report::{Code, Report, Status};
 use crate::validate::search::{Node, Search};
 
 /// The lists and answers of a validator.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Evidence {
     lists: Vec<RevocationList>,
     answers: Vec<BasicResponse>,
     /// By the serial number that an answer is about: those of other issuers are told apart by their hashes.
     answers_by_serial: HashMap<Vec<u8>, Vec<usize>>,
     lists_by_issuer: HashMap<Vec<u8>, Vec<usize>>,
+    /// From the lists and answers with these indices on, they came along with what is judged.
+    came_along: Option<(usize, usize)>,
 }
 
 impl Evidence {
+    /// What is added from here on came along with what is judged.
+    pub(super) fn supplement(&mut self) {
+        self.came_along.get_or_insert((self.lists.len(), self.answers.len()));
+    }
+
+    fn list_came_along(&self, index: usize) -> bool {
+        self.came_along.is_some_and(|(lists, _)| index >= lists)
+    }
+
+    fn answer_came_along(&self, index: usize) -> bool {
+        self.came_along.is_some_and(|(_, answers)| index >= answers)
+    }
+
+    pub(super) fn lists(&self) -> impl Iterator<Item = &RevocationList> {
+        self.lists.iter()
+    }
+
+    pub(super) fn answers(&self) -> impl Iterator<Item = &BasicResponse> {
+        self.answers.iter()
+    }
+
     pub(super) fn add_list(&mut self, list: RevocationList) {
         self.lists_by_issuer.entry(list.issuer().key()).or_default().push(self.lists.len());
         self.lists.push(list);
@@ -48,6 +71,13 @@ struct Finding {
     made: Time,
     source: Source,
     outcome: Outcome,
+}
+
+impl Finding {
+    /// What came along and says nothing for the moment is as if it were not there: who brings it along must not lose by it.
+    const fn counts((came_along, finding): &(bool, Self)) -> bool {
+        !*came_along || matches!(finding.outcome, Outcome::Good | Outcome::Revoked { .. })
+    }
 }
 
 #[derive(Clone, Copy)]

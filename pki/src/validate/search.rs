@@ -31,7 +31,8 @@ pub(super) struct Search<'a> {
     /// Whether the judged certificate is signed by the key of one in the pool, where that is known already.
     preset: Vec<(usize, Result<(), Defect>)>,
     checks: u32,
-    evidence_checks: u32,
+    /// Of what is known, and of what came along.
+    evidence_checks: [u32; 2],
     best: Option<Report>,
     dead_end: Option<DeadEnd>,
 }
@@ -57,7 +58,7 @@ impl<'a> Search<'a> {
             others,
             preset: Vec::new(),
             checks: 0,
-            evidence_checks: 0,
+            evidence_checks: [0; 2],
             best: None,
             dead_end: None,
         }
@@ -119,10 +120,12 @@ impl<'a> Search<'a> {
         may
     }
 
-    /// The same for the signature of a list or an answer.
-    pub(super) fn take_evidence_check(&mut self) -> bool {
-        let may = self.evidence_checks < MAX_EVIDENCE_CHECKS;
-        self.evidence_checks = self.evidence_checks.saturating_add(1);
+    /// The same for the signature of a list or an answer. What came along takes nothing away from what is known.
+    pub(super) const fn take_evidence_check(&mut self, came_along: bool) -> bool {
+        let [known, other] = &mut self.evidence_checks;
+        let checks = if came_along { other } else { known };
+        let may = *checks < MAX_EVIDENCE_CHECKS;
+        *checks = checks.saturating_add(1);
         may
     }
 

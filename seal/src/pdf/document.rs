@@ -247,6 +247,29 @@ impl<R: Read + Seek> Document<R> {
         Ok(data)
     }
 
+    /// Gives the bytes of a stream, not decoded, to a function: at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`Document::stream_span`]; [`Error::TooLarge`].
+    pub fn stream_bytes(
+        &mut self,
+        revision: usize,
+        stream: &Stream,
+        limit: u64,
+        mut sink: impl FnMut(&[u8]),
+    ) -> Result<(), Error> {
+        let span = self.stream_span(revision, stream)?;
+        let len = span.end - span.start;
+        if len > limit {
+            return Err(Error::TooLarge("bytes of a stream"));
+        }
+        self.source.spend(len)?;
+        self.read(span, |piece| {
+            sink(piece);
+            Ok(())
+        })
+    }
+
     /// Bytes of the file as they are: at most 8 MiB.
     ///
     /// # Errors

@@ -15,8 +15,12 @@ use super::form::{Changes, with};
 use super::object::{Dictionary, Object, Reference};
 use super::update::Update;
 
-/// Longest certificate, list or answer that is compared with new ones.
+/// Longest certificate, list or answer that is read.
 const MAX_LEN: usize = 8 << 20;
+
+/// Most certificates, lists or answers that are read, and what they may take together.
+const MAX_STORED: usize = 4_096;
+const MAX_STORED_LEN: usize = 64 << 20;
 
 /// What proves later that a signature was good.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +35,64 @@ pub struct Evidence<'a> {
     pub signature: Option<&'a [u8]>,
 }
 
+/// What the document security store of a document has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredEvidence {
+    /// Certificates, DER if they are in order.
+    pub certificates: Vec<Vec<u8>>,
+    /// Revocation lists.
+    pub lists: Vec<Vec<u8>>,
+    /// OCSP responses.
+    pub answers: Vec<Vec<u8>>,
+    /// So many could not be read.
+    pub unreadable: usize,
+}
+
 impl<R: Read + Seek> Document<R> {
+    /// Reads the document security store of the newest revision. Nothing in it is to be trusted.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`]: more than 4,096 items or 64 MiB; [`Error::Io`].
+    pub fn stored_evidence(&mut self) -> Result<StoredEvidence, Error> {
+        let newest = self.newest();
+        let mut stored = StoredEvidence::default();
+        let mut len = 0_usize;
+        let (_, catalog) = self.catalog_at(newest)?;
+        let store = self.get_at(newest, &catalog, "DSS")?;
+        let Some(store) = store.as_dictionary() else { return Ok(stored) };
+        for key in ["Certs", "CRLs", "OCSPs"] {
+            let list = self.get_at(newest, store, key)?;
+            let mut all = Vec::new();
+            for id in references(&list) {
+                if all.len() + stored.unreadable >= MAX_STORED {
+                    return Err(Error::TooLarge("evidence in a PDF"));
+                }
+                let data = match self.object_at(newest, id) {
+                    Ok(Object::Stream(stream)) => self.stream_data(newest, &stream, MAX_LEN),
+                    Ok(_) => Err(Error::Malformed("evidence in a PDF")),
+                    Err(error) => Err(error),
+                };
+                match data {
+                    Ok(data) => {
+                        len = len.saturating_add(data.len());
+                        all.push(data);
+                    }
+                    Err(error @ Error::Io(_)) => return Err(error),
+                    Err(_) => stored.unreadable += 1,
+                }
+                if len > MAX_STORED_LEN {
+                    return Err(Error::TooLarge("evidence in a PDF"));
+                }
+            }
+            match key {
+                "Certs" => stored.certificates = all,
+                "CRLs" => stored.lists = all,
+                _ => stored.answers = all,
+            }
+        }
+        Ok(stored)
+    }
+
     /// Makes an incremental update that puts evidence into the document security store: what is to be written behind the
     /// file. Evidence that is there already is not written again.
     ///

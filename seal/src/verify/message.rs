@@ -11,7 +11,7 @@ use crate::report::{Code, SignatureReport};
 /// A message while its content passes.
 pub(super) struct Message {
     message: cms::Message,
-    digester: ContentDigester,
+    pub(super) digester: ContentDigester,
 }
 
 impl Message {
@@ -23,10 +23,6 @@ impl Message {
         }
         let digester = message.digester(&[]);
         Ok(Self { message, digester })
-    }
-
-    pub(super) fn update(&mut self, content: &[u8]) {
-        self.digester.update(content);
     }
 
     pub(super) fn judge(self, report: &mut SignatureReport, claimed: Option<Time>, terms: &Terms<'_>) {

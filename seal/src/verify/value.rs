@@ -1,6 +1,7 @@
 //! The value of a signature, whatever it is, while what it covers passes.
 
 use pki::Time;
+use pki::algorithm::{HashAlgorithm, Hasher};
 use sm_primitives::sm3::Sm3;
 
 use super::message::Message;
@@ -54,12 +55,38 @@ impl Judging {
         Self(State::Nothing)
     }
 
+    /// The hash of what the signature covers, if nothing else is needed of it.
+    #[must_use]
+    pub fn only(&self) -> Option<HashAlgorithm> {
+        match &self.0 {
+            State::Sealed(..) => Some(HashAlgorithm::Sm3),
+            State::Message(message) => message.digester.only(),
+            State::Stamp(stamped) => Some(stamped.hasher.algorithm()),
+            State::Nothing => None,
+        }
+    }
+
+    /// Goes on from a hash that has absorbed the beginning of what is covered, if it is [the one](Self::only); else says
+    /// `false` and stays as it is. To be called before any piece.
+    #[must_use]
+    pub fn resume(&mut self, begun: &Hasher) -> bool {
+        match (&mut self.0, begun) {
+            (State::Sealed(_, hasher), Hasher::Sm3(begun)) => hasher.clone_from(begun),
+            (State::Message(message), _) => return message.digester.resume(begun),
+            (State::Stamp(stamped), _) if stamped.hasher.algorithm() == begun.algorithm() => {
+                stamped.hasher = begun.clone();
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// The next piece of what the signature covers.
     pub fn update(&mut self, covered: &[u8]) {
         match &mut self.0 {
             State::Sealed(_, hasher) => hasher.update(covered),
-            State::Message(message) => message.update(covered),
-            State::Stamp(stamped) => stamped.update(covered),
+            State::Message(message) => message.digester.update(covered),
+            State::Stamp(stamped) => stamped.hasher.update(covered),
             State::Nothing => {}
         }
     }

@@ -56,7 +56,7 @@ fn pdf() -> Vec<u8> {
     file
 }
 
-fn package() -> Vec<u8> {
+pub(crate) fn package() -> Vec<u8> {
     let space = "xmlns:ofd=\"http://www.ofdspec.org/2016\"";
     let files = [
         (

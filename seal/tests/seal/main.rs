@@ -5,5 +5,6 @@ mod golden;
 mod judge;
 mod samples;
 mod ses;
+mod several;
 mod shown;
 mod support;

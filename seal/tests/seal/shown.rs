@@ -17,7 +17,7 @@ use sm_primitives::sm2::dsa;
 use crate::support::{World, key, now, time};
 
 /// A PDF of one empty page.
-fn page() -> Vec<u8> {
+pub(crate) fn page() -> Vec<u8> {
     page_with("<< >>")
 }
 
@@ -41,14 +41,14 @@ fn page_with(object: &str) -> Vec<u8> {
 }
 
 /// A picture of this many pixels a side, in this red, half of it transparent.
-fn png(side: u32, red: u8) -> PictureData {
+pub(crate) fn png(side: u32, red: u8) -> PictureData {
     let alpha = |index: u32| if index.is_multiple_of(2) { 0 } else { 255 };
     let pixels = (0..side * side).flat_map(|index| [red, 0, 0, alpha(index)]).collect();
     let size = Size { width: 40.0, height: 40.0 };
     PictureData::new(Picture::new(size, side, side, pixels).unwrap().to_png().unwrap(), 40, 40).unwrap()
 }
 
-fn seal_with(world: &World, picture: PictureData) -> ElectronicSeal {
+pub(crate) fn seal_with(world: &World, picture: PictureData) -> ElectronicSeal {
     let mut order = world.order(Holders::Certificates(vec![world.holder.as_der().to_vec()]));
     order.picture = picture;
     let unsigned = order.unsigned(&world.maker).unwrap();
@@ -56,7 +56,7 @@ fn seal_with(world: &World, picture: PictureData) -> ElectronicSeal {
     unsigned.complete(&signature).unwrap()
 }
 
-fn sealing<'a>(
+pub(crate) fn sealing<'a>(
     world: &'a World,
     seal: &'a ElectronicSeal,
     look: &'a Look,
@@ -74,19 +74,59 @@ fn sealing<'a>(
     }
 }
 
-/// The page under this seal, with the look of this picture.
-fn judged(world: &World, seal: &ElectronicSeal, look: &PictureData) -> Report {
+/// A document under this seal, with the look of this picture.
+pub(crate) fn sealed(world: &World, document: Vec<u8>, seal: &ElectronicSeal, look: &PictureData) -> Vec<u8> {
     let look = Look::new(look).unwrap();
     let places = [Place::At { pages: Pages::All, x: 100.0, y: 100.0 }];
     let sealing = sealing(world, seal, &look, &places);
-    let mut document = Document::open(Cursor::new(page())).unwrap();
+    let mut document = Document::open(Cursor::new(document)).unwrap();
     let prepared = document.prepare(&sealing).unwrap();
     let signature = dsa::sign_digest(&key("holder"), prepared.digest(), &mut SysRng).unwrap();
     let mut sealed = Vec::new();
     prepared.write(&signature, None, &mut sealed).unwrap();
+    sealed
+}
+
+fn verified(world: &World, document: Vec<u8>) -> Report {
     let validator = world.validator();
-    let mut document = Document::open(Cursor::new(sealed)).unwrap();
+    let mut document = Document::open(Cursor::new(document)).unwrap();
     document.verify(&Terms::new(&validator, time("2026-07-01T00:00:00Z"))).unwrap()
+}
+
+/// The page under this seal, with the look of this picture.
+fn judged(world: &World, seal: &ElectronicSeal, look: &PictureData) -> Report {
+    verified(world, sealed(world, page(), seal, look))
+}
+
+#[test]
+fn pictures_are_compared_for_each_signature() {
+    let world = World::new();
+    let seal = seal_with(&world, png(16, 200));
+    let looks = [png(16, 200), png(16, 201), png(16, 200), png(16, 201)];
+    let document = looks.iter().fold(page(), |document, look| sealed(&world, document, &seal, look));
+    let report = verified(&world, document);
+    let differs = report.signatures.iter().map(|signature| signature.has(Code::SealPictureDiffers));
+    assert_eq!(differs.collect::<Vec<_>>(), [false, true, false, true]);
+}
+
+#[test]
+fn an_image_that_says_more_than_its_samples_is_not_compared() {
+    let world = World::new();
+    let seal = seal_with(&world, png(16, 200));
+    let document = sealed(&world, page(), &seal, &png(16, 200));
+    // The colours upside down, in as many bytes. The signature does not count any more; the picture is looked at all the same.
+    let find = |from: usize, text: &[u8]| {
+        from + document[from..].windows(text.len()).position(|bytes| bytes == text).unwrap()
+    };
+    let image = find(0, b"/Subtype /Image");
+    let start = document[..image].windows(3).rposition(|bytes| bytes == b"obj").unwrap();
+    let at = find(start, b"/Type /XObject");
+    assert!(at < find(image, b"stream"));
+    let mut changed = document.clone();
+    changed[at..at + 14].copy_from_slice(b"/Decode [1 0] ");
+    let report = verified(&world, changed);
+    assert!(report.signatures[0].has(Code::ContentChanged));
+    assert!(report.signatures[0].has(Code::SealPictureUnchecked));
 }
 
 #[test]

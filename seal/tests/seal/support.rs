@@ -121,16 +121,27 @@ impl World {
 
     /// A list that has a certificate since a moment, made in the middle of 2026.
     pub(crate) fn revoked(&self, certificate: &Certificate, date: Time) -> RevocationList {
-        let (made, due) = (time("2026-06-20T00:00:00Z"), time("2027-06-20T00:00:00Z"));
+        let made = (time("2026-06-20T00:00:00Z"), time("2027-06-20T00:00:00Z"));
+        self.list(made, Some((certificate, date)))
+    }
+
+    /// A list of this time and the next one, with an entry or none.
+    pub(crate) fn list(
+        &self,
+        (made, due): (Time, Time),
+        entry: Option<(&Certificate, Time)>,
+    ) -> RevocationList {
         let mut builder = ListBuilder::new(&self.issuer, 1, made, due).unwrap();
-        let entry = Entry {
-            serial: certificate.serial().to_vec(),
-            date,
-            reason: RevocationReason::from_number(4).unwrap(),
-            invalidity: None,
-            has_unknown_critical: false,
-        };
-        builder.push(&entry).unwrap();
+        if let Some((certificate, date)) = entry {
+            let entry = Entry {
+                serial: certificate.serial().to_vec(),
+                date,
+                reason: RevocationReason::from_number(4).unwrap(),
+                invalidity: None,
+                has_unknown_critical: false,
+            };
+            builder.push(&entry).unwrap();
+        }
         let unsigned = builder.build();
         let signature = signed("root", unsigned.digest());
         RevocationList::from_der(&unsigned.assemble(&signature).unwrap()).unwrap()
@@ -138,7 +149,12 @@ impl World {
 
     /// A token over this content.
     pub(crate) fn stamp(&self, content: &[u8], at: Time) -> Vec<u8> {
-        let imprint = Imprint::of(pki::algorithm::HashAlgorithm::Sm3, content).unwrap();
+        self.stamp_digest(&sm3::digest(content), at)
+    }
+
+    /// A token over a content with this hash.
+    pub(crate) fn stamp_digest(&self, digest: &[u8; 32], at: Time) -> Vec<u8> {
+        let imprint = Imprint::from_digest(pki::algorithm::HashAlgorithm::Sm3, digest.to_vec()).unwrap();
         let request = TimeStampRequest::new(imprint, None);
         let unsigned = self.authority.stamp(&request, &serial(9), at, 0).unwrap();
         let signature = signed("stamps", unsigned.digest());

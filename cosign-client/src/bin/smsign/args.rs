@@ -22,8 +22,8 @@ pub(crate) use certificates::{AtServer, CertApply, CertInstall, CertRevoke, Prof
 pub(crate) use envelopes::{Decrypt, Encrypt, Inspect};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
 pub(crate) use seal::{
-    AtArg, DocumentTrust, FormArg, HolderKind, InkArg, Seal, SealCut, SealDraw, SealMake, SealShow, ShapeArg,
-    Stamp, Unstamp,
+    AtArg, DocumentTrust, FormArg, HolderKind, InkArg, Preserve, Seal, SealCut, SealDraw, SealMake, SealShow,
+    ShapeArg, Stamp, Unstamp,
 };
 pub(crate) use signed::{SignMessage, VerifyMessage};
 
@@ -102,6 +102,8 @@ pub(crate) enum Command {
     Seal(Seal),
     /// Seal or sign PDF and OFD documents; several documents cost one PIN entry
     Stamp(Stamp),
+    /// Put into a sealed PDF what proves later that it was valid: certificates, revocation lists, a time-stamp
+    Preserve(Preserve),
     /// Write a document without the seal or signature that was made last, with the key that made it
     Unstamp(Unstamp),
     /// Sign a file as a message with the signer's certificate (GM/T 0010 SignedData), with or without the content

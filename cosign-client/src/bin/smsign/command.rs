@@ -12,6 +12,7 @@ mod inspect;
 mod keygen;
 mod keys;
 mod opening_keys;
+mod preserve;
 mod receive;
 mod recover;
 mod refresh;
@@ -22,6 +23,7 @@ mod signer;
 mod stamp;
 mod status;
 mod streams;
+mod time_stamp;
 mod unstamp;
 mod verdict;
 mod verify;
@@ -54,6 +56,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Seal(command) => seal::run(command, context),
         Command::Stamp(arguments) => stamp::run(&arguments, context),
+        Command::Preserve(arguments) => preserve::run(&arguments, context),
         Command::Unstamp(arguments) => unstamp::run(&arguments, context),
         Command::SignMessage(arguments) => sign_message::run(&arguments, context),
         Command::VerifyMessage(arguments) => verify_message::run(&arguments, context),

@@ -17,9 +17,10 @@ pub(super) fn findings(
     let evidence = &search.validator.evidence;
     let indices = evidence.answers_by_serial.get(certificate.serial()).map_or(&[][..], Vec::as_slice);
     let mut findings = Vec::new();
-    for answer in indices.iter().filter_map(|index| evidence.answers.get(*index)) {
+    for (index, answer) in indices.iter().filter_map(|index| Some((*index, evidence.answers.get(*index)?))) {
         let Some(single) = answer.find(certificate, issuer) else { continue };
-        let verified = match search.take_evidence_check() {
+        let came_along = evidence.answer_came_along(index);
+        let verified = match search.take_evidence_check(came_along) {
             true if single.has_unknown_critical => {
                 Err("it has a critical extension that is not known".into())
             }
@@ -27,14 +28,14 @@ pub(super) fn findings(
             false => Err(TOO_MANY.into()),
         };
         match verified {
-            Ok(_) => findings.push(answered(search.terms.at, certificate, single)),
+            Ok(_) => findings.push((came_along, answered(search.terms.at, certificate, single))),
             Err(why) => {
                 let text = format_args!("the OCSP answer of {} does not count: {why}", answer.produced_at());
                 report.add(Code::UnusedEvidence, certificate, text);
             }
         }
     }
-    findings
+    findings.into_iter().filter(Finding::counts).map(|(_, finding)| finding).collect()
 }
 
 fn answered(at: Time, certificate: &Certificate, single: &SingleResponse) -> Finding {

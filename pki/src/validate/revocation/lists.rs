@@ -24,12 +24,12 @@ pub(super) fn findings(
     let indices = evidence.lists_by_issuer.get(&key).map_or(&[][..], Vec::as_slice);
     let mut lists: Vec<(usize, &RevocationList)> =
         indices.iter().filter_map(|index| Some((*index, evidence.lists.get(*index)?))).collect();
-    // So that the newest count, if there are too many.
-    lists.sort_by_key(|(_, list)| Reverse(list.this_update()));
-    let mut usable: Vec<&RevocationList> = Vec::new();
+    // So that the newest count, if there are too many, and what is known before what came along.
+    lists.sort_by_key(|(index, list)| (evidence.list_came_along(*index), Reverse(list.this_update())));
+    let mut usable: Vec<(bool, &RevocationList)> = Vec::new();
     for (index, list) in lists {
         match usability(search, index, list, certificate, issuer) {
-            Ok(true) => usable.push(list),
+            Ok(true) => usable.push((evidence.list_came_along(index), list)),
             Ok(false) => {}
             Err(why) => {
                 let text =
@@ -41,13 +41,15 @@ pub(super) fn findings(
             }
         }
     }
-    let full = usable.iter().filter(|list| !list.is_delta());
-    full.map(|list| {
-        let deltas = usable.iter().filter(|delta| delta.is_delta() && delta.adds_to(list));
-        let newest = deltas.max_by_key(|delta| delta.this_update());
-        finding(search.terms.at, certificate, list, newest.copied())
-    })
-    .collect()
+    let full = usable.iter().filter(|(_, list)| !list.is_delta());
+    let findings = full.map(|(came_along, list)| {
+        let deltas = usable.iter().map(|(_, list)| *list);
+        let newest = deltas
+            .filter(|delta| delta.is_delta() && delta.adds_to(list))
+            .max_by_key(|delta| delta.this_update());
+        (*came_along, finding(search.terms.at, certificate, list, newest))
+    });
+    findings.filter(Finding::counts).map(|(_, finding)| finding).collect()
 }
 
 /// `false`: the list is about other certificates.
@@ -75,7 +77,7 @@ fn usability(
     if !search.certificate(issuer).permits(Usage::CrlSign) {
         return Err("keyUsage does not permit the issuer to sign lists");
     }
-    if !search.take_evidence_check() {
+    if !search.take_evidence_check(search.validator.evidence.list_came_along(index)) {
         return Err(TOO_MANY);
     }
     match verify(search, index, list, issuer) {

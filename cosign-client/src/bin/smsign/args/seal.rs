@@ -326,6 +326,27 @@ pub(crate) struct Unstamp {
     pub(crate) force: bool,
 }
 
+#[derive(Args)]
+pub(crate) struct Preserve {
+    /// PDF document that is valid
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// CA certificates that are trusted, files or folders of files
+    #[arg(long, required = true, value_name = "DIR|FILE", num_args = 1)]
+    pub(crate) roots: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) known: Known,
+    /// Have the whole document stamped by this time-stamp authority, such as `http://ca.example.com/tsa/demo`
+    #[arg(long, value_name = "URL")]
+    pub(crate) tsa: Option<String>,
+    /// Output [default: FILE with -preserved before its extension]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Overwrite the output if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
 /// At which moment the certificates and seals of a document are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AtArg {

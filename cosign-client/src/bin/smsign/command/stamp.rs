@@ -9,13 +9,8 @@ use std::{fs::File, io::Write as _, path::Path};
 use cosign_client::{
     Error,
     files::{self, Access, NewFile},
-    time_stamp,
 };
-use pki::{
-    Certificate,
-    algorithm::HashAlgorithm,
-    tsp::{Imprint, TimeStampRequest, TimeStampResponse},
-};
+use pki::{Certificate, algorithm::HashAlgorithm};
 use seal::{
     document::{Document, Look, Sealing, SealingForm},
     place::{CrossPage, Pages, Place, Which},
@@ -28,6 +23,7 @@ use super::{
     cert::load::{now, time},
     seal::{MAX_SEAL, bad_file},
     signer::CertifiedSigner,
+    time_stamp,
 };
 use crate::{
     args::{FormArg, Stamp},
@@ -38,8 +34,6 @@ use crate::{
 
 /// No certificate is longer.
 const MAX_CERTIFICATE: u64 = 256 * 1024;
-/// By so many bytes a token may be longer than the one before it: serial numbers, fractions of seconds.
-const TOKENS_DIFFER: usize = 256;
 
 /// What all documents have in common.
 struct Common {
@@ -77,13 +71,7 @@ pub(super) fn run(arguments: &Stamp, context: &Context) -> Result<Outcome, Failu
     let targets = targets(arguments)?;
     let mut common = common(arguments)?;
     if let Some(authority) = &arguments.tsa {
-        if !authority.starts_with("http://") {
-            let said = format!("{authority:?} is no address such as http://ca.example.com/tsa/demo");
-            return Err(Failure::Usage(said));
-        }
-        // How long a token is, the authority shows beforehand.
-        let token = context.run(token(authority, b"the length of a token"))?;
-        common.time_stamp = Some(token.len() + TOKENS_DIFFER);
+        common.time_stamp = Some(time_stamp::max_len(authority, context)?);
     }
     let sealing = common.sealing(arguments)?;
 
@@ -111,7 +99,10 @@ pub(super) fn run(arguments: &Stamp, context: &Context) -> Result<Outcome, Failu
         let Some(digest) = item.digest() else { continue };
         let signature = signatures.next().ok_or(Error::Internal("no signature"))?;
         let token = match &arguments.tsa {
-            Some(authority) => context.run(token(authority, &signature.to_der())).map(Some),
+            Some(authority) => {
+                let imprint = HashAlgorithm::Sm3.digest(&signature.to_der());
+                time_stamp::token(authority, imprint, context).map(Some)
+            }
             None => Ok(None),
         };
         let written = token.and_then(|token| {
@@ -201,19 +192,4 @@ fn write(
     file.flush().map_err(|error| Error::file(item.target(), error))?;
     file.sync()?;
     Ok(file.commit()?)
-}
-
-/// A token over these octets, signed by somebody. Whether he is to be relied on is for who judges the document.
-async fn token(authority: &str, content: &[u8]) -> Result<Vec<u8>, Failure> {
-    let imprint = Imprint::of(HashAlgorithm::Sm3, content).map_err(|_| Error::Internal("no imprint"))?;
-    let mut nonce = [0; 8];
-    getrandom::rand_core::TryRng::try_fill_bytes(&mut getrandom::SysRng, &mut nonce)
-        .map_err(|_| Error::RandomFailed)?;
-    let request = TimeStampRequest::new(imprint, Some(nonce));
-    let answer = time_stamp::fetch(authority, request.to_der()).await?;
-    let answer = TimeStampResponse::from_der(&answer).map_err(|_| Error::BadAnswer("no time-stamp"))?;
-    let token = answer.token.ok_or(Error::BadAnswer("the authority gave no time-stamp"))?;
-    token.check_request(&request).map_err(|_| Error::BadAnswer("a time-stamp of something else"))?;
-    token.verify_signature(&[]).map_err(|_| Error::BadAnswer("a time-stamp that is not signed"))?;
-    Ok(token.as_der().to_vec())
 }
