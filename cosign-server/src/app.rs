@@ -1,5 +1,6 @@
 //! Wiring: configuration, the data folder, the clock, logs, start and stop. Holds no rule.
 
+mod backup;
 mod clock;
 mod config;
 mod entropy;
@@ -16,6 +17,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
+pub use backup::{BackupError, Checked, restore};
 pub use clock::SystemClock;
 pub use config::{AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, LogFormat, SignerConfig};
 pub use entropy::OsEntropy;

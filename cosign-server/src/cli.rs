@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod backup;
 mod ca;
 mod commands;
 mod duration;
@@ -17,7 +18,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::{
-    app::{ConfigError, FolderError, MasterKeyError, MasterKeySource, StartError},
+    app::{BackupError, ConfigError, FolderError, MasterKeyError, MasterKeySource, StartError},
     dev::{DevError, DevOptions},
     domain::{Error as DomainError, device::Name},
     signer::{EscrowError, LogError, SealerError},
@@ -64,6 +65,12 @@ enum Command {
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Write a copy of the database, beside a running server.
+    Backup(backup::Backup),
+    /// Put a backup in the place of the database, or try whether it could be.
+    Restore(backup::Restore),
+    /// Check that the database is whole: pages, what is sealed, the audit log.
+    Check(backup::Check),
     /// Print the version.
     Version(Output),
 }
@@ -254,6 +261,8 @@ enum Failure {
     Dev(#[from] DevError),
     #[error(transparent)]
     Escrow(#[from] EscrowError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error("{path}: {what}")]
     Content { path: PathBuf, what: String },
     #[error("{path}: {error}")]
@@ -268,6 +277,7 @@ impl Failure {
     fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Audit(_)
+            | Self::Backup(BackupError::Audit(_))
             | Self::Start(StartError::Log(
                 LogError::Shorter { .. } | LogError::Rewritten { .. } | LogError::Forged,
             )) => 3,
@@ -314,6 +324,9 @@ fn execute(command: Command) -> Result<(), Failure> {
             Command::OpeningKey(command) => opening_key::run(command).await,
             Command::Ca(command) => ca::run(command).await,
             Command::Audit(audit) => audit::run(audit).await,
+            Command::Backup(command) => backup::back_up(command).await,
+            Command::Restore(command) => backup::put_back(command).await,
+            Command::Check(command) => backup::check(command).await,
             Command::Version(output) => {
                 commands::version(output.json);
                 Ok(())

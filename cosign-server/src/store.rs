@@ -4,6 +4,7 @@
 
 mod apply;
 mod audit;
+mod backup;
 mod keys;
 mod opening;
 mod read;

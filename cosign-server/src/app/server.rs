@@ -39,6 +39,8 @@ use crate::{
 
 const MAINTENANCE: Duration = Duration::from_secs(10);
 const READY: Duration = Duration::from_secs(2);
+/// A request is good for so long after it was answered at the latest: two minutes, of a client that is two minutes ahead.
+const FRAMES_LAST_MS: u64 = 240_000;
 
 /// Why the server does not start.
 #[derive(Debug, Error)]
@@ -100,6 +102,7 @@ impl Server {
         let lock = lock(&config.database)?;
         let telemetry = Arc::new(Telemetry::new());
         let store = Arc::new(open_store(config, access, Arc::clone(&telemetry)).await?);
+        await_restored(&store, &*clock).await?;
         let port: Arc<dyn Store> = Arc::clone(&store) as _;
         let sealer = sealer(config, &store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
         let heads = start_heads(config, sealer.keys(), &port, &clock, &entropy).await?;
@@ -189,6 +192,21 @@ impl Server {
     }
 }
 
+/// What a backup does not know of was answered before it was restored: no request of that time is still good when the server
+/// begins.
+async fn await_restored(store: &SqliteStore, clock: &dyn Clock) -> Result<(), StartError> {
+    let Some(restored_ms) = store.restored_ms().await? else { return Ok(()) };
+    let left_ms = restored_ms.saturating_add(FRAMES_LAST_MS).saturating_sub(clock.now_ms());
+    if left_ms > 0 {
+        tracing::warn!(
+            seconds = left_ms.div_ceil(1000),
+            "waits until no request from before the backup was restored is good"
+        );
+        tokio::time::sleep(Duration::from_millis(left_ms.min(FRAMES_LAST_MS))).await;
+    }
+    Ok(())
+}
+
 async fn start_heads(
     config: &Config,
     keys: &WrappingKeys,
@@ -261,6 +279,10 @@ impl Offline {
     #[must_use]
     pub fn authorities(&self, sealer: &Arc<Sealer>) -> Authorities {
         authorities(&self.store, sealer, &self.clock, &self.entropy)
+    }
+
+    pub(super) fn store(&self) -> &SqliteStore {
+        &self.store
     }
 
     /// The source of chance.
@@ -336,10 +358,39 @@ fn tls(certificate: &Path, private_key: &Path) -> Result<ServerTls, StartError> 
     Ok(ServerTls::new(chain, key).map_err(BindError::from)?)
 }
 
-fn lock(database: &Path) -> Result<File, StartError> {
+pub(super) fn lock(database: &Path) -> Result<File, StartError> {
     let path = database.with_extension("lock");
     let file =
         File::options().append(true).create(true).mode(0o600).open(&path).map_err(FileError::io(&path))?;
     file.try_lock().map_err(|_| StartError::Locked(path))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ports::testing::FakeClock;
+
+    #[tokio::test]
+    async fn a_restored_database_is_not_served_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let (database, tombstones) = (file("cosign.db"), file("tombstones"));
+        let telemetry = Arc::new(Telemetry::new());
+        let store = SqliteStore::open(&database, &tombstones, Access::Create, telemetry).await.unwrap();
+        let waits = async |now_ms: u64| {
+            let clock = FakeClock::at(now_ms);
+            tokio::time::timeout(Duration::from_millis(20), await_restored(&store, &clock)).await.is_err()
+        };
+        assert!(!waits(1_000_000).await, "it was never restored");
+        store.mark_restored(1_000_000).await.unwrap();
+        assert!(waits(1_000_000).await);
+        assert!(waits(1_000_000 + FRAMES_LAST_MS - 1_000).await);
+        assert!(!waits(1_000_000 + FRAMES_LAST_MS).await);
+        // A clock that was set back keeps nobody waiting for ever.
+        assert!(waits(0).await);
+        store.mark_restored(2_000_000).await.unwrap();
+        assert_eq!(store.restored_ms().await.unwrap(), Some(2_000_000));
+        store.close().await;
+    }
 }

@@ -23,8 +23,12 @@ pub(super) async fn serve(path: &Path) -> Result<(), Failure> {
     #[cfg(target_os = "linux")]
     crate::app::protect();
     let stop = until_signal()?;
-    let server =
-        Server::start(&config, Access::Existing, Arc::new(SystemClock::new()), Arc::new(OsEntropy)).await?;
+    let mut stopped = stop.clone();
+    let (clock, entropy) = (Arc::new(SystemClock::new()), Arc::new(OsEntropy));
+    let server = tokio::select! {
+        server = Server::start(&config, Access::Existing, clock, entropy) => server?,
+        _ = stopped.wait_for(|stop| *stop) => return Ok(()),
+    };
     tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
     server.run(stop).await;
     tracing::info!("stopped");

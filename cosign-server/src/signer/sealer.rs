@@ -3,6 +3,8 @@
 //! At every moment each record names a wrapping key that the database holds: the database refuses records and deletions
 //! that would break it. So a rotation may stop anywhere, and other processes may serve meanwhile.
 
+mod check;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -35,6 +37,14 @@ pub enum SealerError {
     Seal {
         /// Its version.
         version: u32,
+        /// Why.
+        error: SealError,
+    },
+    /// A record does not open.
+    #[error("{what} does not open: {error}")]
+    Record {
+        /// Which.
+        what: String,
         /// Why.
         error: SealError,
     },

@@ -80,6 +80,17 @@ pub enum OpenError {
     /// A revocation in it could not be applied.
     #[error("a revocation that is on record could not be applied to the database: {0:?}")]
     Revocation(StoreError),
+    /// It cannot be copied.
+    #[error("{path}: {error}")]
+    Copy {
+        /// To where.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It is not whole.
+    #[error("the database is damaged: {0}; restore a backup")]
+    Damaged(String),
     /// It belongs to another master key.
     #[error(
         "the database belongs to another master key (it names {stored}, the configuration gives {given})"
