@@ -1,6 +1,7 @@
 //! Wiring: configuration, the data folder, the clock, logs, start and stop. Holds no rule.
 
 mod backup;
+mod channel;
 mod clock;
 mod config;
 mod entropy;

@@ -56,7 +56,7 @@ pub struct Config {
     pub tombstones: PathBuf,
     /// Where the master key is: a file (`file:PATH` or a path), `env:NAME`, or `pkcs11:...`.
     pub master_key: MasterKeySource,
-    /// TLS certificate chain, PEM, leaf first.
+    /// TLS certificate chain, PEM, leaf first. What is put there while the server runs is in use within ten seconds.
     pub certificate: PathBuf,
     /// Its private key, PEM (PKCS#8), mode 0600.
     pub private_key: PathBuf,

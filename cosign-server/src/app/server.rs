@@ -11,15 +11,11 @@ use std::{
 
 use axum::Router;
 use futures_util::future::BoxFuture;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use thiserror::Error;
 use tokio::sync::watch;
 
 use super::{
-    config::Config,
-    exchange::Exchange,
-    files::{FileError, read_secret},
-    master::MasterKeyError,
+    channel::ChannelCertificate, config::Config, exchange::Exchange, files::FileError, master::MasterKeyError,
 };
 use crate::{
     api::{self, Api},
@@ -34,7 +30,7 @@ use crate::{
     },
     store::{Access, OpenError, SqliteStore},
     telemetry::Telemetry,
-    transport::{BindError, Limits, Sockets, tls::ServerTls},
+    transport::{BindError, Limits, Sockets},
 };
 
 const MAINTENANCE: Duration = Duration::from_secs(10);
@@ -74,6 +70,7 @@ pub enum StartError {
 /// A server with its sockets bound, not yet serving.
 pub struct Server {
     sockets: Sockets,
+    channel: ChannelCertificate,
     router: Router,
     public: Router,
     authorities: Arc<Authorities>,
@@ -98,7 +95,7 @@ impl Server {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StartError> {
-        let tls = tls(&config.certificate, &config.private_key)?;
+        let channel = ChannelCertificate::open(&config.certificate, &config.private_key)?;
         let lock = lock(&config.database)?;
         let telemetry = Arc::new(Telemetry::new());
         let store = Arc::new(open_store(config, access, Arc::clone(&telemetry)).await?);
@@ -133,12 +130,13 @@ impl Server {
             timeout: limits.request_timeout,
         };
         let (router, public) = (api::router(api.clone()), api::public_router(api));
-        let mut sockets = Sockets::bind(config.listen, tls).await?;
+        let mut sockets = Sockets::bind(config.listen, channel.tls()).await?;
         if let Some(address) = config.public_listen {
             sockets = sockets.with_public(address).await?;
         }
         Ok(Self {
             sockets,
+            channel,
             router,
             public,
             authorities,
@@ -165,7 +163,7 @@ impl Server {
     }
 
     /// Serves until `stop` turns true (or its sender is gone); then finishes what was begun, commits and closes.
-    pub async fn run(self, stop: watch::Receiver<bool>) {
+    pub async fn run(mut self, stop: watch::Receiver<bool>) {
         let signer: Arc<dyn Signer> = Arc::new(self.signer.clone());
         let serving = self.sockets.serve(self.router, self.public, signer, self.limits, self.telemetry, stop);
         {
@@ -178,6 +176,7 @@ impl Server {
                     () = &mut serving => break,
                     () = &mut signing_heads => {}
                     _ = maintenance.tick() => {
+                        self.channel.follow();
                         self.signer.maintain().await;
                         self.authorities.maintain().await;
                     }
@@ -344,18 +343,6 @@ async fn sealer(
     let master = config.master_key.open(Access::Existing, &*entropy)?;
     store.bind_master_key(&master.name()).await?;
     Ok(Sealer::open(master, Arc::clone(store) as _, clock, entropy).await?)
-}
-
-fn tls(certificate: &Path, private_key: &Path) -> Result<ServerTls, StartError> {
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| FileError::content(certificate, error))?;
-    if chain.is_empty() {
-        return Err(FileError::content(certificate, "no certificate in it").into());
-    }
-    let key = read_secret(private_key)?;
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| FileError::content(private_key, error))?;
-    Ok(ServerTls::new(chain, key).map_err(BindError::from)?)
 }
 
 pub(super) fn lock(database: &Path) -> Result<File, StartError> {

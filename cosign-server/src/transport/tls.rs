@@ -3,7 +3,10 @@
 //! A client certificate is not demanded and not validated against any authority: it stands for its public key only.
 //! The handshake proves that the peer holds the private key; **device id = SM3(SubjectPublicKeyInfo DER)**.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use cosign_core::{DeviceId, sm_primitives::sm3};
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicServerConfig};
@@ -12,9 +15,10 @@ use rustls::{
     client::danger::HandshakeSignatureValid,
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls13_signature},
     server::{
-        NoServerSessionStorage, ParsedCertificate,
+        ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert,
         danger::{ClientCertVerified, ClientCertVerifier},
     },
+    sign::CertifiedKey,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use thiserror::Error as ThisError;
@@ -50,6 +54,23 @@ pub enum TlsError {
 pub struct ServerTls {
     quic: quinn::ServerConfig,
     tcp: Arc<rustls::ServerConfig>,
+    own: Arc<Own>,
+}
+
+/// Who the server is, for handshakes from now on.
+#[derive(Debug)]
+struct Own(RwLock<Arc<CertifiedKey>>);
+
+impl Own {
+    fn get(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ResolvesServerCert for Own {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.get())
+    }
 }
 
 /// The cryptography of the channel: AES-128 first, which is the fastest suite on every server of today.
@@ -69,11 +90,12 @@ impl ServerTls {
     /// [`TlsError`].
     pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, TlsError> {
         let provider = provider();
+        let own = Arc::new(Own(RwLock::new(Arc::new(CertifiedKey::from_der(chain, key, &provider)?))));
         let verifier = Arc::new(AnyKey { algorithms: provider.signature_verification_algorithms });
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(verifier)
-            .with_single_cert(chain, key)?;
+            .with_cert_resolver(Arc::clone(&own) as _);
         // No resumption and no early data: a ticket on a phone would open recorded traffic, and frames must not replay.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
@@ -86,7 +108,27 @@ impl ServerTls {
             quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(Arc::new(config))?));
         quic.transport_config(Arc::new(transport()?));
         quic.max_incoming(1024);
-        Ok(Self { quic, tcp: Arc::new(tcp) })
+        Ok(Self { quic, tcp: Arc::new(tcp), own })
+    }
+
+    /// Takes another certificate and key for handshakes from now on; connections that are open stay.
+    ///
+    /// # Errors
+    /// [`TlsError`]; then nothing changes.
+    pub fn replace(
+        &self,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<(), TlsError> {
+        let new = Arc::new(CertifiedKey::from_der(chain, key, &provider())?);
+        *self.own.0.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    /// The certificate that handshakes show now.
+    #[must_use]
+    pub fn certificate(&self) -> Option<CertificateDer<'static>> {
+        self.own.get().cert.first().cloned()
     }
 
     pub(super) fn quic(&self) -> quinn::ServerConfig {
