@@ -44,6 +44,26 @@ const fn hex_digit(byte: u8) -> Option<u8> {
     }
 }
 
+/// Values of hexadecimal digits; of what is none, more than 15.
+static DIGITS: [u8; 256] = {
+    let mut digits = [0xff; 256];
+    let mut byte = 0_u8;
+    while byte < 0xff {
+        if let Some(digit) = hex_digit(byte) {
+            digits[byte as usize] = digit;
+        }
+        byte += 1;
+    }
+    digits
+};
+
+/// The byte that two hexadecimal digits say.
+fn hex_pair([high, low]: [u8; 2]) -> Option<u8> {
+    let value = |byte: u8| DIGITS.get(usize::from(byte)).copied().unwrap_or(0xff);
+    let (high, low) = (value(high), value(low));
+    ((high | low) < 16).then_some(high << 4 | low)
+}
+
 impl<'a> Parser<'a> {
     pub(super) const fn new(data: &'a [u8], base: Option<u64>) -> Self {
         Self { data, at: 0, base, values: 0, starved: false }
@@ -222,6 +242,13 @@ impl<'a> Parser<'a> {
         let mut string = Vec::new();
         let mut high = None;
         loop {
+            if high.is_none() {
+                // Values of signatures are long and nothing but pairs of digits.
+                let (pairs, _) = self.data.get(self.at..).unwrap_or_default().as_chunks();
+                let len = string.len();
+                string.extend(pairs.iter().copied().map_while(hex_pair));
+                self.at += 2 * (string.len() - len);
+            }
             let byte = self.next().ok_or(Error::Malformed("a string without end"))?;
             if byte == b'>' {
                 string.extend(high.map(|high: u8| high << 4));
@@ -401,6 +428,9 @@ mod tests {
             (b"()", string("")),
             (b"<61 6\n2 7>", string("abp")),
             (b"<>", string("")),
+            (b"<6162636>", string("abc`")),
+            (b"<6\t162 6364>", string("abcd")),
+            (b"<Ff00fF>", Object::String(vec![0xff, 0, 0xff])),
             (b"12 0 R", Object::Reference(Reference { number: 12, generation: 0 })),
             (b"12 65535 R/", Object::Reference(Reference { number: 12, generation: 65535 })),
             (b"12 65536 R", Object::Integer(12)),
@@ -451,6 +481,8 @@ mod tests {
             b"(a\\",
             b"<6",
             b"<6g>",
+            b"<61626g63>",
+            b"<616",
             b"--5",
             b"1.2.3",
             b"12abc",
