@@ -16,6 +16,7 @@ use criterion::{Criterion, Throughput};
 pub mod bid;
 pub mod envelope;
 pub mod foreign;
+pub mod load;
 pub mod pki;
 pub mod protocol;
 pub mod seal;

@@ -100,6 +100,15 @@ pub fn free_address() -> SocketAddr {
     }
 }
 
+/// A program, to be run on one processor only, if one is given.
+#[must_use]
+pub fn on_cpu(cpu: Option<usize>, program: &Path) -> Command {
+    let Some(cpu) = cpu else { return Command::new(program) };
+    let mut command = Command::new("taskset");
+    command.arg("-c").arg(cpu.to_string()).arg(program);
+    command
+}
+
 /// A data folder of a server on a free port of this machine. Removed on drop.
 pub struct ServerFolder {
     folder: TempDir,
@@ -175,9 +184,15 @@ impl ServerFolder {
     /// Starts the server and waits until it accepts connections.
     #[must_use]
     pub fn start(&self) -> Server {
+        self.start_on(None)
+    }
+
+    /// The same, on one processor.
+    #[must_use]
+    pub fn start_on(&self, cpu: Option<usize>) -> Server {
         let log = self.folder.path().join("log");
         let log_file = File::options().create(true).append(true).open(&log).unwrap();
-        let child = Command::new(program("cosign-server"))
+        let child = on_cpu(cpu, &program("cosign-server"))
             .args(["serve", "--config"])
             .arg(self.file("cosign.toml"))
             .stdin(Stdio::null())
