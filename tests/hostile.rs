@@ -63,7 +63,7 @@ impl Scene {
     /// It answers, the key signs, and no PIN failure was counted.
     async fn assert_well(&mut self) {
         self.server.assert_alive();
-        assert_eq!(self.peer.http("GET /healthz HTTP/1.1", b"").await.unwrap().status, 200);
+        assert_eq!(self.peer.http("GET /livez HTTP/1.1", b"").await.unwrap().status, 200);
         let mut stream = self.peer.frames().await.unwrap();
         let answer = stream.exchange(&self.frame(now_ms())).await.unwrap();
         assert_eq!((answer[2], answer[3]), (0, 0), "status and failures");
@@ -235,7 +235,7 @@ async fn devices_that_the_server_does_not_know() {
             Ok(answer) => assert_eq!(answer[2], E_KEY),
             Err(refused) => assert_eq!(refused.kind(), io::ErrorKind::Other, "{refused}"),
         }
-        assert_eq!(peer.http("GET /healthz HTTP/1.1", b"").await.unwrap().status, 200);
+        assert_eq!(peer.http("GET /livez HTTP/1.1", b"").await.unwrap().status, 200);
     }
     scene.assert_well().await;
 }

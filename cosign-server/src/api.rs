@@ -82,7 +82,7 @@ pub fn public_router(api: Api) -> Router {
 /// extensions of every request.
 pub fn router(api: Api) -> Router {
     public_routes()
-        .route("/healthz", get(health::alive))
+        .route("/livez", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/version", get(health::version))
         .route("/metrics", get(health::metrics))

@@ -145,7 +145,8 @@ impl Validator {
     }
 
     /// Knows what came along with something that is judged, of which nothing is trusted. Lists and answers of it count beside
-    /// the others if they say something for the moment; they never take the place of what is known here.
+    /// the others if they say something for the moment; they never take the place of what is known here. So does what is
+    /// added to it later.
     #[must_use]
     pub fn supplemented(
         &self,

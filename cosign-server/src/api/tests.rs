@@ -76,7 +76,7 @@ fn problem(answer: (StatusCode, Value)) -> (u16, String) {
 #[tokio::test]
 async fn health_version_server_and_metrics() {
     let world = World::new().await;
-    assert_eq!(get(&world, "/healthz", None).await, (StatusCode::OK, json!({ "status": "ok" })));
+    assert_eq!(get(&world, "/livez", None).await, (StatusCode::OK, json!({ "status": "ok" })));
     assert_eq!(get(&world, "/readyz", None).await, (StatusCode::OK, json!({ "status": "ok" })));
     assert_eq!(get(&world, "/version", None).await.1["version"], env!("CARGO_PKG_VERSION"));
     let (_, server) = get(&world, "/v1/server", None).await;
@@ -95,7 +95,7 @@ async fn a_server_that_stops_is_not_ready() {
     let world = World::new().await;
     world.sqlite.close().await;
     assert_eq!(problem(get(&world, "/readyz", None).await), (503, "unavailable".to_owned()));
-    assert_eq!(get(&world, "/healthz", None).await.0, StatusCode::OK);
+    assert_eq!(get(&world, "/livez", None).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn paths_and_methods_that_do_not_exist() {
     assert_eq!(problem(get(&world, "/v1/keys/nonsense", Some(DEVICE)).await), missing);
     assert_eq!(problem(get(&world, &format!("/v1/keys/{}", "0".repeat(32)), Some(DEVICE)).await), missing);
     let wrong = (405, "method_not_allowed".to_owned());
-    assert_eq!(problem(post(&world, "/healthz", None, &json!({})).await), wrong);
+    assert_eq!(problem(post(&world, "/livez", None, &json!({})).await), wrong);
     assert_eq!(problem(get(&world, "/v1/devices", None).await), wrong);
 }
 

@@ -242,4 +242,19 @@ mod tests {
         assert!(matches!(Config::read(&path), Err(ConfigError::Parse { .. })));
         assert!(matches!(Config::read(&folder.path().join("none")), Err(ConfigError::Read { .. })));
     }
+
+    #[test]
+    fn the_documented_defaults_are_those() {
+        let text = include_str!("../../../packaging/cosign.toml");
+        let documented: toml::Table = text.parse().unwrap();
+        let needed = ["listen", "database", "master_key", "certificate", "private_key"];
+        let short: toml::Table =
+            needed.iter().map(|name| ((*name).to_owned(), documented[*name].clone())).collect();
+        let config: Config = short.try_into().unwrap();
+        // Written out it has everything that has a default, and what is a comment has none.
+        assert_eq!(toml::Table::try_from(&config).unwrap(), documented);
+        for name in ["public_listen", "filter"] {
+            assert!(text.contains(&format!("# {name} = ")), "{name}");
+        }
+    }
 }

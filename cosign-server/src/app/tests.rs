@@ -227,7 +227,7 @@ async fn a_client_that_dawdles_is_cut_off() {
     let mut silent = TcpStream::connect(server.address).await.unwrap();
     // Never ends its headers.
     let mut slow = server.tls(b"http/1.1", None).await;
-    slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    slow.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n").await.unwrap();
     let mut rest = Vec::new();
     for (name, read) in [
         ("silent", tokio::time::timeout(Duration::from_secs(5), silent.read_to_end(&mut rest)).await.is_ok()),

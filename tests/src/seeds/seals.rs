@@ -37,6 +37,7 @@ fn pdfs(seeds: &mut Vec<Seed>) {
         ("tender", pdf::tender(1)),
         ("two-pages", plain),
         ("sealed-twice", sealed(&once, true)),
+        ("sealed-with-evidence", with_evidence(&once)),
         ("sealed-and-signed", sealed(&once, false)),
         ("sealed", once),
         ("form", objects(false)),
@@ -46,6 +47,19 @@ fn pdfs(seeds: &mut Vec<Seed>) {
     ] {
         add(seeds, "seal_pdf", name, file);
     }
+}
+
+/// A document that brings along a certificate, and what is neither a list nor an answer.
+fn with_evidence(file: &[u8]) -> Vec<u8> {
+    let mut document = seal::pdf::Document::open(std::io::Cursor::new(file)).unwrap();
+    let holder = world::world().holder.as_der();
+    let evidence = seal::pdf::Evidence {
+        certificates: &[holder],
+        lists: &[b"list"],
+        answers: &[b"answer"],
+        signature: None,
+    };
+    [file, &document.append_dss(&evidence).unwrap()].concat()
 }
 
 /// A page with a form: an empty field for a signature with a widget, and one of text; with a table or a stream of references.
