@@ -411,7 +411,7 @@ mod tests {
     #[test]
     fn objects_are_read() {
         let string = |text: &str| Object::String(text.as_bytes().to_vec());
-        let cases: [(&[u8], Object); 26] = [
+        let cases: [(&[u8], Object); 29] = [
             (b" % x\r null ", Object::Null),
             (b"true", Object::Bool(true)),
             (b"false]", Object::Bool(false)),
@@ -464,7 +464,7 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_refused() {
-        let cases: [&[u8]; 24] = [
+        let cases: [&[u8]; 26] = [
             b"",
             b" ",
             b"% no end",
