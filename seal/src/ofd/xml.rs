@@ -110,6 +110,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Tree, Error> {
         return Err(Error::TooLarge("xml: its length"));
     }
     let body = bytes.strip_prefix(BOM).unwrap_or(bytes);
+    // The parser would take another one off and count from there.
+    if body.starts_with(BOM) {
+        return Err(Error::Malformed("xml"));
+    }
     let text = str::from_utf8(body).map_err(|_| Error::Unsupported("xml: another encoding than UTF-8"))?;
     Builder::new(bytes.len() - body.len(), MAX_NODES).run(text)
 }
@@ -334,6 +338,7 @@ mod tests {
     fn what_two_readers_could_read_in_two_ways_is_refused() {
         let bomb = "<!DOCTYPE a [<!ENTITY b 'ha'><!ENTITY c '&b;&b;'>]><a>&c;</a>";
         assert_eq!(error(bomb), Error::Unsupported("xml: a document type"));
+        assert_eq!(error("\u{feff}\u{feff}<a/>"), Error::Malformed("xml"));
         assert_eq!(error("<a>&b;</a>"), Error::Malformed("xml: an unknown entity"));
         assert_eq!(error("<a b='&c;'/>"), Error::Malformed("xml: an attribute"));
         assert_eq!(error("<a b='<'/>"), Error::Malformed("xml: an attribute"));
