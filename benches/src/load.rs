@@ -37,7 +37,7 @@ use work::Keys;
 use crate::protocol;
 
 /// Keys that are signed with: a server has the requests of many.
-const KEYS: usize = 8;
+const KEYS: usize = 4;
 /// How much of what a server carries is asked of it while latency is measured.
 const LOAD: f64 = 0.7;
 
