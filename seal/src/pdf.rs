@@ -5,7 +5,8 @@
 //! to everybody.
 //!
 //! * [`Document`] reads. [`Document::prepare`] makes what is appended to sign; [`Prepared`] gives what is to be signed and
-//!   takes the value. [`Document::append_dss`] appends evidence and [`Document::stored_evidence`] reads it, [`Document::truncate_last`] takes a signature back.
+//!   takes the value. [`Document::append_dss`] appends evidence and [`Document::stored_evidence`] reads it,
+//!   [`Document::truncate_last`] takes a signature back.
 //! * [`signatures`] finds what signatures cover and what came later.
 //!
 //! Source: ISO 32000-2:2020.

@@ -110,3 +110,22 @@ impl ContentDigests {
         self.with_z.iter().find(|(known, _)| known == key).map(|(_, digest)| digest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sm_primitives::sm2::PrivateKey;
+
+    use super::*;
+
+    #[test]
+    fn a_hash_with_z_cannot_be_carried_on() {
+        assert!(ContentHasher::detached(Compat::STRICT).is_plain());
+        let key = PrivateKey::from_bytes(&[1; 32]).unwrap();
+        assert!(!ContentHasher::detached(Compat::STRICT).with_key(key.public_key()).is_plain());
+        assert!(!ContentHasher::detached(Compat::STRICT).without_plain().is_plain());
+        let mut hasher = ContentHasher::detached(Compat::STRICT);
+        hasher.resume(&Sm3::new().chain(b"con"));
+        hasher.update(b"tent");
+        assert_eq!(hasher.finish().plain(), Some(&Sm3::new().chain(b"content").finalize()));
+    }
+}

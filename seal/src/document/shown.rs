@@ -33,6 +33,9 @@ const PLAIN: [&[u8]; 10] = [
     b"Interpolate",
 ];
 
+/// What differs between images that look the same.
+const PASSED_OVER: [&[u8]; 2] = [b"Length", b"SMask"];
+
 /// The pictures of seals, read once for all signatures that have the same.
 #[derive(Default)]
 pub(super) struct Pictures {
@@ -124,7 +127,8 @@ fn identify<R: Read + Seek>(
     picture: &Picture,
     key: &mut Sm3,
 ) -> Result<(), Error> {
-    for (name, value) in stream.dictionary.iter().filter(|(name, _)| PLAIN.contains(name)) {
+    // Also what is not plain: an image that is not compared must not pass for one that was.
+    for (name, value) in stream.dictionary.iter().filter(|(name, _)| !PASSED_OVER.contains(name)) {
         key.update(format!("{name:?} {value:?}\n").as_bytes());
     }
     let limit = (picture.rgba().len() as u64).saturating_add(MAX_OVERHEAD);
@@ -209,7 +213,7 @@ fn samples<R: Read + Seek>(
     channels: usize,
 ) -> Result<Option<Vec<u8>>, Error> {
     let number = |key| image.dictionary.integer(key).and_then(|number| u32::try_from(number).ok());
-    let is_plain = |(name, _): (&[u8], _)| PLAIN.contains(&name) || matches!(name, b"Length" | b"SMask");
+    let is_plain = |(name, _): (&[u8], _)| PLAIN.contains(&name) || PASSED_OVER.contains(&name);
     let fits = image.dictionary.iter().all(is_plain)
         && number("Width") == Some(picture.width())
         && number("Height") == Some(picture.height())

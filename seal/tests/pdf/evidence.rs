@@ -91,6 +91,31 @@ fn a_store_of_another_maker_is_extended() {
 }
 
 #[test]
+fn what_is_stored_is_read_within_bounds() {
+    let file = Body::new(1).write(Form::Table);
+    let stored = |all: &[Vec<u8>]| {
+        let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+        let evidence = Evidence { lists: &all, ..Evidence::default() };
+        let file = [file.clone(), open(&file).unwrap().append_dss(&evidence).unwrap()].concat();
+        open(&file).unwrap().stored_evidence().map(|stored| (stored.lists.len(), stored.unreadable))
+    };
+    let small = |count: u32| (0..count).map(|number| number.to_be_bytes().to_vec()).collect::<Vec<_>>();
+    let large = |count: u8, len: usize| (0..count).map(|number| vec![number; len]).collect::<Vec<_>>();
+    let too_large = Err(Error::TooLarge("evidence in a PDF"));
+    assert_eq!(stored(&small(4_096)), Ok((4_096, 0)));
+    assert_eq!(stored(&small(4_097)), too_large);
+    assert_eq!(stored(&large(8, 8 << 20)), Ok((8, 0)));
+    assert_eq!(stored(&large(9, 8 << 20)), too_large);
+    assert_eq!(stored(&large(1, (8 << 20) + 1)), Ok((0, 1)));
+    // What is no stream, and what is not there.
+    let mut body = Body::new(1);
+    body.set(1, "<</Type/Catalog/Pages 2 0 R/DSS<</CRLs[10 0 R 11 0 R 77 0 R]>>>>");
+    body.set(10, &stream("", "one")).set(11, "(no stream)");
+    let stored = open(&body.write(Form::Table)).unwrap().stored_evidence().unwrap();
+    assert_eq!((stored.lists, stored.unreadable), (vec![b"one".to_vec()], 2));
+}
+
+#[test]
 fn no_evidence_is_not_appended() {
     let file = Body::new(1).write(Form::Table);
     let evidence = Evidence { signature: Some(b"x"), ..Evidence::default() };

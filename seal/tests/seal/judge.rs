@@ -269,6 +269,36 @@ fn the_document_and_the_value_say_the_same() {
 }
 
 #[test]
+fn a_hash_is_carried_on_only_where_it_is_the_one() {
+    use pki::algorithm::HashAlgorithm;
+    let world = World::new();
+    let validator = world.validator();
+    let value = sealed_v1(&world, b"20260601120000Z", b"content");
+    let begun = |algorithm: HashAlgorithm| {
+        let mut hasher = algorithm.hasher().unwrap();
+        hasher.update(b"con");
+        hasher
+    };
+    let judged = |carried: HashAlgorithm| {
+        let mut report = SignatureReport::new("1".into(), Kind::OfdSeal);
+        let mut judging = Judging::start(&mut report, &value);
+        assert_eq!(judging.only(), Some(HashAlgorithm::Sm3));
+        let resumed = judging.resume(&begun(carried));
+        if !resumed {
+            judging.update(b"con");
+        }
+        judging.update(b"tent");
+        judging.finish(&mut report, Some(now()), &Terms::new(&validator, later()));
+        (resumed, report.verdict)
+    };
+    assert_eq!(judged(HashAlgorithm::Sm3), (true, Verdict::Valid));
+    assert_eq!(judged(HashAlgorithm::Sha256), (false, Verdict::Valid));
+    let mut report = SignatureReport::new("1".into(), Kind::OfdSeal);
+    let mut nothing = Judging::start(&mut report, b"");
+    assert_eq!((nothing.only(), nothing.resume(&begun(HashAlgorithm::Sm3))), (None, false));
+}
+
+#[test]
 fn reports_are_data_and_text() {
     let world = World::new();
     let case = Case { content: b"other content", ..Case::new(&world) };
