@@ -1,7 +1,7 @@
 //! Backups of the database: made beside a running server, tried, and put back.
 //!
-//! The master key and the file of tombstones are not in a backup, and must not lie beside it: who has all three has the shares of
-//! all keys, and tombstones that are restored along with a database let revoked keys come back.
+//! The master key and the file of tombstones are not in a backup, and must not lie beside it: who has the first two has the
+//! shares of all keys, and tombstones that are restored along with a database let revoked keys come back.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -89,7 +89,8 @@ impl Offline {
 /// The revocations on record are applied to it. No server may be running.
 ///
 /// # Errors
-/// [`BackupError`]; then the database is as it was.
+/// [`BackupError`]: nothing was put in its place. If the system fails while files are renamed, what was there is beside it
+/// under its other name.
 pub async fn restore(
     config: &Config,
     backup: &Path,

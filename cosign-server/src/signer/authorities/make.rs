@@ -47,7 +47,8 @@ pub struct NewAuthority {
 }
 
 impl Sealer {
-    /// Makes an authority with its key, and one that answers about revocation; with a policy also a key for time stamps. All of it is on record before it is used.
+    /// Makes an authority with its key, and one that answers about revocation; with a policy also a key for time stamps. All
+    /// of it is on record before it is used.
     ///
     /// # Errors
     /// [`SealerError`].

@@ -1,9 +1,6 @@
 //! `smsign preserve`
 
-use std::{
-    fs::File,
-    io::{BufWriter, Seek as _, SeekFrom, Write as _},
-};
+use std::io::{BufWriter, Seek as _, SeekFrom, Write as _};
 
 use cosign_client::{
     Error,
@@ -19,7 +16,7 @@ use serde::Serialize;
 use super::{
     cert::load::{self, now, time},
     seal::bad_file,
-    stamp::with_suffix,
+    stamp::{open, with_suffix},
     time_stamp,
 };
 use crate::{
@@ -46,8 +43,7 @@ pub(super) fn run(arguments: &Preserve, context: &Context) -> Result<Outcome, Fa
     let failed = |error| Failure::from(Error::file(&out, error));
     let validator = load::validator(&arguments.roots, &arguments.known, context)?;
     let moment = time(now())?;
-    let file = File::open(path).map_err(|error| Error::file(path, error))?;
-    let mut document = Document::open(file).map_err(bad)?;
+    let mut document = open(path)?;
     let terms = Terms { revocation: load::revocation(&arguments.known), ..Terms::new(&validator, moment) };
     let report = document.verify(&terms).map_err(bad)?;
     if report.verdict() != Verdict::Valid {

@@ -161,7 +161,7 @@ fn places(arguments: &Stamp) -> Result<Vec<Place>, Failure> {
     Ok(places)
 }
 
-fn open(path: &Path) -> Result<Document<File>, Failure> {
+pub(super) fn open(path: &Path) -> Result<Document<File>, Failure> {
     let file = File::open(path).map_err(|error| Error::file(path, error))?;
     Document::open(file).map_err(|error| bad_file(path, error))
 }

@@ -15,7 +15,7 @@ use super::{
     cert::load::{now, time},
     seal::bad_file,
     signer::CertifiedSigner,
-    stamp::with_suffix,
+    stamp::{open, with_suffix},
 };
 use crate::{
     args::Unstamp,
@@ -45,8 +45,7 @@ pub(super) fn run(arguments: &Unstamp, context: &Context) -> Result<Outcome, Fai
     let out = arguments.out.clone().unwrap_or_else(|| with_suffix(path, "-unsealed"));
     check_free(&out, arguments.force)?;
     let bad = |error: seal::Error| bad_file(path, error);
-    let file = File::open(path).map_err(|error| Error::file(path, error))?;
-    let mut document = Document::open(file).map_err(bad)?;
+    let mut document = open(path)?;
     let moment = time(now())?;
     let validator = Validator::new();
     let report = document.verify(&Terms::new(&validator, moment)).map_err(bad)?;
