@@ -1,6 +1,7 @@
 //! `smsign stamp`
 
 mod item;
+mod ready;
 
 pub(super) use item::with_suffix;
 
@@ -18,7 +19,10 @@ use seal::{
 };
 use sm_primitives::sm2::Signature;
 
-use self::item::{Item, preview, targets};
+use self::{
+    item::{Item, preview, targets},
+    ready::Ready,
+};
 use super::{
     cert::load::{now, time},
     seal::{MAX_SEAL, bad_file},
@@ -34,6 +38,9 @@ use crate::{
 
 /// No certificate is longer.
 const MAX_CERTIFICATE: u64 = 256 * 1024;
+
+/// So many documents stay open while their digests are signed, and are read once; more are closed and read again.
+const MAX_OPEN: usize = 64;
 
 /// What all documents have in common.
 struct Common {
@@ -77,9 +84,13 @@ pub(super) fn run(arguments: &Stamp, context: &Context) -> Result<Outcome, Failu
 
     let total = arguments.files.len() as u64;
     let progress = context.progress("hashing", Unit::Items, total);
+    let mut documents: Vec<_> = targets.iter().map(|_| None).collect();
+    let stay_open = documents.len() <= MAX_OPEN;
     let mut items = Vec::with_capacity(targets.len());
-    for (file, target) in arguments.files.iter().zip(targets) {
-        items.push(Item::new(file, target, digest(file, &sealing)));
+    for ((file, target), document) in arguments.files.iter().zip(targets).zip(&mut documents) {
+        let ready =
+            if stay_open { Ready::open(file, document, &sealing) } else { Ready::closed(file, &sealing) };
+        items.push(Item::new(file, target, ready));
         progress.advance(1)?;
     }
     progress.finish();
@@ -96,7 +107,7 @@ pub(super) fn run(arguments: &Stamp, context: &Context) -> Result<Outcome, Failu
     }
     let progress = context.progress("sealing", Unit::Items, digests.len() as u64);
     for item in &mut items {
-        let Some(digest) = item.digest() else { continue };
+        let Some(ready) = item.take() else { continue };
         let signature = signatures.next().ok_or(Error::Internal("no signature"))?;
         let token = match &arguments.tsa {
             Some(authority) => {
@@ -106,7 +117,7 @@ pub(super) fn run(arguments: &Stamp, context: &Context) -> Result<Outcome, Failu
             None => Ok(None),
         };
         let written = token.and_then(|token| {
-            write(item, &digest, &sealing, &signature, token.as_deref(), arguments.force)?;
+            write(item, ready, &sealing, &signature, token.as_deref(), arguments.force)?;
             preview(arguments.preview.as_deref(), item)
         });
         item.done(written);
@@ -166,29 +177,16 @@ pub(super) fn open(path: &Path) -> Result<Document<File>, Failure> {
     Document::open(file).map_err(|error| bad_file(path, error))
 }
 
-fn digest(path: &Path, sealing: &Sealing<'_>) -> Result<[u8; 32], Failure> {
-    let mut document = open(path)?;
-    let prepared = document.prepare(sealing).map_err(|error| bad_file(path, error))?;
-    Ok(*prepared.digest())
-}
-
-/// The same again, with the signature.
 fn write(
     item: &Item<'_>,
-    digest: &[u8; 32],
+    ready: Ready<'_>,
     sealing: &Sealing<'_>,
     signature: &Signature,
     token: Option<&[u8]>,
     force: bool,
 ) -> Result<(), Failure> {
-    let bad = |error: seal::Error| bad_file(item.file(), error);
-    let mut document = open(item.file())?;
-    let prepared = document.prepare(sealing).map_err(bad)?;
-    if prepared.digest() != digest {
-        return Err(bad_file(item.file(), "it was changed while it was sealed"));
-    }
     let mut file = NewFile::create(item.target(), force, Access::Usual)?;
-    prepared.write(signature, token, std::io::BufWriter::new(&mut file)).map_err(bad)?;
+    ready.write(item.file(), sealing, signature, token, std::io::BufWriter::new(&mut file))?;
     file.flush().map_err(|error| Error::file(item.target(), error))?;
     file.sync()?;
     Ok(file.commit()?)

@@ -16,6 +16,7 @@ use seal::{
 };
 use serde::Serialize;
 
+use super::ready::Ready;
 use crate::{
     args::Stamp,
     command::seal::{bad_file, write},
@@ -34,17 +35,22 @@ const LISTED: usize = 20;
 pub(super) struct Item<'a> {
     file: &'a Path,
     target: PathBuf,
-    /// What is to be signed, until it is known how that went.
-    outcome: Result<Option<[u8; 32]>, Failure>,
+    /// What waits for its signature, until it is known how that went.
+    outcome: Result<Option<Ready<'a>>, Failure>,
 }
 
 impl<'a> Item<'a> {
-    pub(super) fn new(file: &'a Path, target: PathBuf, digest: Result<[u8; 32], Failure>) -> Self {
-        Self { file, target, outcome: digest.map(Some) }
+    pub(super) fn new(file: &'a Path, target: PathBuf, ready: Result<Ready<'a>, Failure>) -> Self {
+        Self { file, target, outcome: ready.map(Some) }
     }
 
     pub(super) fn digest(&self) -> Option<[u8; 32]> {
-        self.outcome.as_ref().ok().copied().flatten()
+        self.outcome.as_ref().ok()?.as_ref().map(Ready::digest)
+    }
+
+    /// Takes it out.
+    pub(super) fn take(&mut self) -> Option<Ready<'a>> {
+        self.outcome.as_mut().ok()?.take()
     }
 
     pub(super) const fn file(&self) -> &Path {
