@@ -38,7 +38,7 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>) -> Result<Layout, Err
     let header =
         find(source.window(0, HEADER_LEN)?, b"%PDF-").ok_or(Error::Malformed("this is no PDF"))? as u64;
     let start = start(source)?;
-    let shift = if header > 0 && !is_section(source, start)? { header } else { 0 };
+    let shift = shift(source, header, start)?;
     let newest = start.checked_add(shift).ok_or(BROKEN)?;
     let mut sections = chain(source, newest, shift)?;
     sections.reverse();
@@ -56,7 +56,26 @@ fn start<R: Read + Seek>(source: &mut Source<R>) -> Result<u64, Error> {
     Ok(offset)
 }
 
-/// Whether a cross-reference section seems to begin at an offset.
+/// What is to be added to the offsets of a file with `header` bytes before its header: they count from the header, or from
+/// the first byte. Where both could be, a section that begins exactly where `start` says decides.
+fn shift<R: Read + Seek>(source: &mut Source<R>, header: u64, start: u64) -> Result<u64, Error> {
+    let from_header = start.checked_add(header).ok_or(BROKEN)?;
+    if header == 0 || begins_exactly(source, start)? {
+        return Ok(0);
+    }
+    if begins_exactly(source, from_header)? {
+        return Ok(header);
+    }
+    Ok(if is_section(source, start)? { 0 } else { header })
+}
+
+/// Whether a section begins at an offset, without white space before it.
+fn begins_exactly<R: Read + Seek>(source: &mut Source<R>, offset: u64) -> Result<bool, Error> {
+    let begins = matches!(source.window(offset, 1)?, [b'x' | b'0'..=b'9', ..]);
+    Ok(begins && is_section(source, offset)?)
+}
+
+/// Whether a cross-reference section seems to begin at an offset, or behind white space there.
 fn is_section<R: Read + Seek>(source: &mut Source<R>, offset: u64) -> Result<bool, Error> {
     let (found, _) = source.parse(offset, |parser| {
         Ok(parser.keyword(b"xref")

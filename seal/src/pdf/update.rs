@@ -144,6 +144,8 @@ impl Update {
             return Err(Error::TooLarge("objects"));
         }
         self.identify();
+        // Whoever counts from the first byte finds nothing that looks like a section.
+        self.bytes.extend((0..self.shift).map(|_| b'\n'));
         let start = self.position()?;
         let mut trailer = core::mem::take(&mut self.trailer);
         trailer.set("Prev", Object::Integer(i64::try_from(self.start).map_err(|_| Error::TooLarge("file"))?));

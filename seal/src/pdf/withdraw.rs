@@ -5,6 +5,7 @@ use std::io::{Read, Seek};
 use crate::error::Error;
 
 use super::document::Document;
+use super::xref::Slot;
 
 impl<R: Read + Seek> Document<R> {
     /// The length that the file is to be cut to so that its last signature is gone. What is before stays as it is, and
@@ -36,7 +37,15 @@ impl<R: Read + Seek> Document<R> {
             [_, _, offset, len] => offset.checked_add(*len).and_then(|end| u64::try_from(end).ok()),
             _ => None,
         });
-        let end = covered.max().filter(|covered| *covered >= eof).unwrap_or(end);
+        let covered = covered.max().filter(|covered| *covered >= eof);
+        // Otherwise it is where what was appended begins: something that is no revision may stand in between.
+        let appended = self.entries().iter().filter(|entry| usize::from(entry.revision) == newest);
+        let offsets = appended.filter_map(|entry| match entry.slot {
+            Slot::At(offset) => Some(offset),
+            _ => None,
+        });
+        let begin = offsets.filter(|offset| *offset >= end).min();
+        let end = covered.or(begin).unwrap_or(end);
         if self.revisions().last().is_some_and(|revision| end < revision.xref) { Ok(end) } else { Err(none) }
     }
 }

@@ -298,6 +298,10 @@ fn what_a_signature_covers_is_never_cut() {
     let second = sealed(&first, &seen(vec![stamp(0)])).0;
     assert_eq!(open(&second).unwrap().truncate_last().unwrap(), first.len() as u64);
     assert_eq!(open(&first).unwrap().truncate_last().unwrap(), file.len() as u64 - 3);
+    // What stands there and is no revision was there before the signature.
+    let file = [Body::new(1).write(Form::Table), b"% a line\n%%EOF\n".to_vec()].concat();
+    let signed = sealed(&file, &request()).0;
+    assert_eq!(open(&signed).unwrap().truncate_last().unwrap(), file.len() as u64);
     // A signature that claims to cover what comes after it is not believed.
     let field = "<</FT/Sig/T(a)/V<</Type/Sig/Contents<00>/ByteRange[0 1 2 999999]>>>>";
     let mut body = Body::new(1);
