@@ -15,4 +15,5 @@ mod oprf;
 mod script;
 mod split;
 mod suites;
+mod together;
 mod transcripts;

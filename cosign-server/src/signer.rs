@@ -13,6 +13,7 @@ mod opening;
 mod operate;
 mod pending;
 mod pool;
+mod queue;
 mod replay;
 mod rng;
 mod seal;

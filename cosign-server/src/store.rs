@@ -1,15 +1,22 @@
-//! Storage on embedded SQLite: one writer that commits in groups, a few readers.
+//! Storage, on embedded SQLite or on a PostgreSQL server: one writer that commits in groups, a few readers.
 //!
 //! **Invariant:** no SQL outside of this layer; no protocol and no HTTP inside of it.
 
 mod apply;
 mod audit;
 mod backup;
+mod database;
+mod error;
+mod hot;
 mod keys;
+mod link;
 mod opening;
+mod postgres;
+mod query;
 mod read;
 mod registry;
 mod rows;
+mod source;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -17,4 +24,11 @@ mod tombstones;
 mod wrapping;
 mod writer;
 
-pub use sqlite::{Access, OpenError, SqliteStore};
+use std::time::Duration;
+
+pub use database::Database;
+pub use error::{Access, OpenError};
+pub use source::{ServerUrl, Source};
+
+/// Longest time for a connection to a database server.
+const CONNECT: Duration = Duration::from_secs(5);

@@ -4,7 +4,10 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,6 +18,7 @@ use cosign_core::{
     sm_primitives::sm2::{DistId, Signature},
 };
 use http_body_util::BodyExt as _;
+use sqlx::Connection as _;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 use zeroize::Zeroizing;
@@ -35,7 +39,7 @@ use crate::{
         AuthoritySigner, EntropyRng, HeadSettings, MasterKey as _, PoolSettings, SealedCentre, Sealer,
         SignerService, SignerSettings, SoftwareKey, TreeHeads,
     },
-    store::{Access, SqliteStore},
+    store::{Access, Database, Source},
     telemetry::Telemetry,
 };
 
@@ -50,12 +54,27 @@ pub(crate) fn name(text: &str) -> Name {
     Name::try_from(text.to_owned()).unwrap()
 }
 
+/// A database that nobody else has: this file, or one on the PostgreSQL server that `COSIGN_TEST_POSTGRES` names
+/// (the address of a database there, with a user who may make others).
+pub(crate) async fn new_database(file: PathBuf) -> Source {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let Ok(server) = std::env::var("COSIGN_TEST_POSTGRES") else { return Source::File(file) };
+    let name = format!("cosign_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();
+    let made = sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")));
+    made.execute(&mut connection).await.unwrap();
+    let (address, options) = server.split_once('?').unwrap_or((&server, ""));
+    let (address, _) = address.rsplit_once('/').unwrap();
+    format!("{address}/{name}?{options}").parse().unwrap()
+}
+
 /// Everything but the sockets.
 pub(crate) struct World {
     pub(crate) folder: TempDir,
+    pub(crate) source: Source,
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) entropy: Arc<CountingEntropy>,
-    pub(crate) sqlite: Arc<SqliteStore>,
+    pub(crate) database: Arc<Database>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) signer: SignerService,
     pub(crate) heads: TreeHeads,
@@ -68,14 +87,29 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let clock = Arc::new(FakeClock::at(NOW_MS));
-        Self::open(tempfile::tempdir().unwrap(), clock, Arc::default(), |store| store).await
+        Self::with_store(|store| store).await
+    }
+
+    /// On a file of SQLite, whatever the others are on.
+    pub(crate) async fn on_file() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Source::File(database(folder.path()));
+        Self::open(folder, source, Arc::new(FakeClock::at(NOW_MS)), Arc::default(), |store| store).await
     }
 
     /// With something between the signer and its storage.
     pub(crate) async fn with_store(wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
-        let clock = Arc::new(FakeClock::at(NOW_MS));
-        Self::open(tempfile::tempdir().unwrap(), clock, Arc::default(), wrap).await
+        let folder = tempfile::tempdir().unwrap();
+        let source = new_database(database(folder.path())).await;
+        Self::open(folder, source, Arc::new(FakeClock::at(NOW_MS)), Arc::default(), wrap).await
+    }
+
+    /// Another node on the same database, with a file of tombstones of its own.
+    pub(crate) async fn beside(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(tombstones(folder.path()), []).unwrap();
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+        Self::open(folder, self.source.clone(), clock, entropy, |store| store).await
     }
 
     /// Stops and starts again on the same files.
@@ -86,13 +120,14 @@ impl World {
     /// Stops, lets something happen to the folder, and starts again.
     pub(crate) async fn restart_after(self, happens: impl FnOnce(&Path)) -> Self {
         self.signer.drain().await;
-        self.sqlite.close().await;
+        self.database.close().await;
         happens(self.folder.path());
-        Self::open(self.folder, self.clock, self.entropy, |store| store).await
+        Self::open(self.folder, self.source, self.clock, self.entropy, |store| store).await
     }
 
-    pub(crate) fn database(&self) -> PathBuf {
-        database(self.folder.path())
+    /// The file that the database is.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.source.file().expect("a world on a file").to_owned()
     }
 
     pub(crate) fn tombstones(&self) -> PathBuf {
@@ -101,16 +136,16 @@ impl World {
 
     async fn open(
         folder: TempDir,
+        source: Source,
         clock: Arc<FakeClock>,
         entropy: Arc<CountingEntropy>,
         wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Self {
         let telemetry = Arc::new(Telemetry::new());
-        let path = database(folder.path());
         let revoked = tombstones(folder.path());
-        let sqlite = SqliteStore::open(&path, &revoked, Access::Create, Arc::clone(&telemetry)).await;
-        let sqlite = Arc::new(sqlite.unwrap());
-        let store = wrap(Arc::clone(&sqlite) as _);
+        let database = Database::open(&source, &revoked, Access::Create, Arc::clone(&telemetry)).await;
+        let database = Arc::new(database.unwrap());
+        let store = wrap(Arc::clone(&database) as _);
         let time: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let chance: Arc<dyn Entropy> = Arc::clone(&entropy) as _;
         let settings = SignerSettings {
@@ -121,9 +156,13 @@ impl World {
             replay_bytes: 1 << 24,
         };
         let master = SoftwareKey::new(Zeroizing::new(MASTER));
-        sqlite.bind_master_key(&master.name()).await.unwrap();
-        let sealer =
-            Sealer::open(Box::new(master), Arc::clone(&sqlite) as _, Arc::clone(&time), Arc::clone(&chance));
+        database.bind_master_key(&master.name()).await.unwrap();
+        let sealer = Sealer::open(
+            Box::new(master),
+            Arc::clone(&database) as _,
+            Arc::clone(&time),
+            Arc::clone(&chance),
+        );
         let sealer = Arc::new(sealer.await.unwrap());
         let heads = TreeHeads::start(
             HeadSettings { interval: Duration::from_secs(1), records: 1000 },
@@ -147,7 +186,7 @@ impl World {
         let operator = Operator::new(Arc::clone(&store), Arc::clone(&time), Arc::clone(&chance));
         let authorities = Arc::new(Authorities::new(AuthorityPorts {
             store: Arc::clone(&store),
-            registry: Arc::clone(&sqlite) as _,
+            registry: Arc::clone(&database) as _,
             certifier: Arc::new(AuthoritySigner::new(Arc::clone(&sealer))),
             centre: Arc::new(SealedCentre::new(Arc::clone(&time), Arc::clone(&chance))),
             clock: Arc::clone(&time),
@@ -168,9 +207,10 @@ impl World {
         });
         Self {
             folder,
+            source,
             clock,
             entropy,
-            sqlite,
+            database,
             sealer,
             signer,
             heads,
@@ -215,7 +255,7 @@ pub(crate) fn caller(device: Option<DeviceId>) -> Caller {
 pub(crate) struct Phone {
     pub(crate) device: Device,
     device_key: DeviceKey,
-    counter: std::sync::atomic::AtomicU64,
+    counter: AtomicU64,
 }
 
 impl Phone {
@@ -296,7 +336,7 @@ impl Phone {
         key: &'k ClientKey,
         digests: &[Digest],
     ) -> (Vec<u8>, sign::AwaitingSignatures<'k>) {
-        let counter = self.counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let counter = self.counter.fetch_add(1, Ordering::Relaxed);
         sign::start(key, digests, world.now_ms(), counter, &mut world.rng()).unwrap()
     }
 
@@ -332,7 +372,7 @@ pub(crate) fn status(answer: &[u8]) -> Option<Code> {
 
 /// The stored key.
 pub(crate) async fn row(world: &World, key_id: &KeyId) -> crate::domain::key::StoredKey {
-    world.sqlite.key(key_id).await.unwrap().unwrap()
+    world.database.key(key_id).await.unwrap().unwrap()
 }
 
 /// All records of the audit log.

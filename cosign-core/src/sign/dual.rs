@@ -111,35 +111,78 @@ impl Item {
     }
 }
 
-/// The server's step for all items of a request.
+/// A request that the server answers.
+pub(crate) struct Asked<'a> {
+    pub(crate) share: &'a ServerShare,
+    pub(crate) h_req: &'a [u8; 32],
+    pub(crate) items: &'a [Item],
+}
+
+/// The server's step for all items of some requests, which may be of different keys: their points are computed together.
 ///
-/// Timing: independent of the share and the nonces. `E_INTERNAL` if the random source fails or the self-check finds
-/// a fault; then nothing of the request may leave.
+/// Timing: independent of the shares and the nonces. `E_INTERNAL` for a request if the random source fails or the
+/// self-check finds a fault; then nothing of it may leave.
 pub(crate) fn respond(
-    share: &ServerShare,
-    h_req: &[u8; 32],
-    items: &[Item],
+    requests: &[Asked<'_>],
     nonce_key: &[u8; 32],
     rng: &mut (impl TryCryptoRng + ?Sized),
-) -> Result<Respond, Code> {
-    let count = u16::try_from(items.len()).map_err(|_| Code::Internal)?;
-    let nonces = nonce::server(nonce_key, h_req, 0..count, 0, rng).map_err(|_| Code::Internal)?;
-    let sums = sums(h_req, 0, items, &batch::mul_base(&nonces));
-    let totals = batch::nonce_sums_vartime(&sums);
-
-    let mut out =
-        Respond { body: Vec::with_capacity(items.len() * ANSWER_ITEM), log: Vec::with_capacity(items.len()) };
-    for (index, (((item, nonce), sum), total)) in (0..).zip(items.iter().zip(&nonces).zip(&sums).zip(totals))
-    {
-        let (point, part) = match answer(share, item, nonce, sum, total)? {
-            Some(part) => (sum.k2, part),
-            None => redraw(share, h_req, index, item, nonce_key, rng)?,
-        };
-        out.body.extend(point.to_bytes());
-        out.body.extend(part.s2.to_bytes());
-        out.log.push((item.digest, part.r.to_bytes()));
+) -> Vec<Result<Respond, Code>> {
+    let mut nonces = Vec::new();
+    let drawn: Vec<_> = requests.iter().map(|asked| asked.draw(nonce_key, rng, &mut nonces)).collect();
+    let k2s = batch::mul_base(&nonces);
+    let mut rest = k2s.as_slice();
+    let mut all_sums = Vec::with_capacity(nonces.len());
+    for (asked, drawn) in requests.iter().zip(&drawn) {
+        let (own, after) = rest.split_at_checked(*drawn.as_ref().unwrap_or(&0)).unwrap_or_default();
+        all_sums.extend(sums(asked.h_req, 0, asked.items, own));
+        rest = after;
     }
-    Ok(out)
+    let totals = batch::nonce_sums_vartime(&all_sums);
+    let mut parts = nonces.iter().zip(&all_sums).zip(totals);
+    let answer = |(asked, drawn): (&Asked<'_>, Result<usize, Code>)| {
+        // Taken whatever becomes of the request, so that the next one gets its own.
+        let own: Vec<_> = parts.by_ref().take(drawn?).collect();
+        asked.answer(own, nonce_key, rng)
+    };
+    requests.iter().zip(drawn).map(answer).collect()
+}
+
+impl Asked<'_> {
+    /// Draws a nonce for each item; how many.
+    fn draw(
+        &self,
+        nonce_key: &[u8; 32],
+        rng: &mut (impl TryCryptoRng + ?Sized),
+        nonces: &mut Vec<SecretScalar>,
+    ) -> Result<usize, Code> {
+        let count = u16::try_from(self.items.len()).map_err(|_| Code::Internal)?;
+        let own = nonce::server(nonce_key, self.h_req, 0..count, 0, rng).map_err(|_| Code::Internal)?;
+        nonces.extend(own);
+        Ok(self.items.len())
+    }
+
+    fn answer(
+        &self,
+        parts: Vec<((&SecretScalar, &batch::NonceSum), Option<PublicPoint>)>,
+        nonce_key: &[u8; 32],
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Respond, Code> {
+        let Self { share, h_req, items } = *self;
+        let mut out = Respond {
+            body: Vec::with_capacity(items.len() * ANSWER_ITEM),
+            log: Vec::with_capacity(items.len()),
+        };
+        for (index, (item, ((nonce, sum), total))) in (0..).zip(items.iter().zip(parts)) {
+            let (point, part) = match answer(share, item, nonce, sum, total)? {
+                Some(part) => (sum.k2, part),
+                None => redraw(share, h_req, index, item, nonce_key, rng)?,
+            };
+            out.body.extend(point.to_bytes());
+            out.body.extend(part.s2.to_bytes());
+            out.log.push((item.digest, part.r.to_bytes()));
+        }
+        Ok(out)
+    }
 }
 
 /// The sums `R` of `items`, the first of which is item `first` of the request.

@@ -93,7 +93,7 @@ async fn a_server_that_stops_is_not_ready() {
     world.signer.drain().await;
     assert_eq!(problem(get(&world, "/readyz", None).await), (503, "unavailable".to_owned()));
     let world = World::new().await;
-    world.sqlite.close().await;
+    world.database.close().await;
     assert_eq!(problem(get(&world, "/readyz", None).await), (503, "unavailable".to_owned()));
     assert_eq!(get(&world, "/livez", None).await.0, StatusCode::OK);
 }

@@ -98,9 +98,10 @@ pub async fn restore(
     entropy: Arc<dyn Entropy>,
     only_try: bool,
 ) -> Result<Checked, BackupError> {
-    let _lock = if only_try { None } else { Some(lock(&config.database)?) };
+    let database = config.database.file().ok_or(OpenError::OnServer)?;
+    let _lock = if only_try { None } else { Some(lock(database)?) };
     let now_ms = clock.now_ms();
-    let staged = Staged::new(config, backup, only_try)?;
+    let staged = Staged::new(config, database, backup, only_try)?;
     let offline = Offline::open(&staged.config, Access::Existing, clock, entropy).await?;
     let checked = async {
         let checked = offline.check(&staged.config).await?;
@@ -111,7 +112,7 @@ pub async fn restore(
     offline.close().await;
     let checked = checked?;
     if !only_try {
-        staged.put_in_place(&config.database, now_ms)?;
+        staged.put_in_place(database, now_ms)?;
     }
     Ok(checked)
 }
@@ -122,19 +123,21 @@ const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
 /// A copy of a backup beside the database; removed on drop.
 struct Staged {
     config: Config,
+    copy: PathBuf,
     tombstones: Option<PathBuf>,
 }
 
 impl Staged {
-    fn new(config: &Config, backup: &Path, only_try: bool) -> Result<Self, BackupError> {
+    fn new(config: &Config, database: &Path, backup: &Path, only_try: bool) -> Result<Self, BackupError> {
         let name = if only_try { "trying" } else { "restoring" };
-        let mut staged = Self { config: config.clone(), tombstones: None };
-        staged.config.database = config.database.with_extension(name);
+        let mut staged =
+            Self { config: config.clone(), copy: database.with_extension(name), tombstones: None };
+        staged.config.database = staged.copy.clone().into();
         staged.remove();
-        copy(backup, &staged.config.database)?;
+        copy(backup, &staged.copy)?;
         if only_try {
             // What is tried leaves no trace in those that count.
-            let tombstones = config.database.with_extension("tombstones-trying");
+            let tombstones = database.with_extension("tombstones-trying");
             drop(fs::remove_file(&tombstones));
             copy(&config.tombstones, &tombstones)?;
             staged.config.tombstones.clone_from(&tombstones);
@@ -150,12 +153,12 @@ impl Staged {
                 rename(&from, &beside(&before(database, now_ms), ending))?;
             }
         }
-        rename(&self.config.database, database)
+        rename(&self.copy, database)
     }
 
     fn remove(&self) {
         for ending in BESIDE {
-            drop(fs::remove_file(beside(&self.config.database, ending)));
+            drop(fs::remove_file(beside(&self.copy, ending)));
         }
     }
 }

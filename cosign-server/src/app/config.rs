@@ -14,6 +14,7 @@ use thiserror::Error;
 use super::master::MasterKeySource;
 use crate::{
     signer::{HeadSettings, PoolSettings, SignerSettings},
+    store::Source,
     transport::Limits,
 };
 
@@ -48,8 +49,8 @@ pub struct Config {
     /// it they are at `listen` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_listen: Option<SocketAddr>,
-    /// SQLite file.
-    pub database: PathBuf,
+    /// A file of SQLite, or `postgres://USER@HOST:PORT/NAME` for a database that several nodes share.
+    pub database: Source,
     /// File of revocations, which no restored backup of the database undoes. Keep it on another disk, out of the backups
     /// that the database is restored from.
     #[serde(default = "default_tombstones")]
@@ -185,11 +186,10 @@ impl Config {
         let mut config: Self = toml::from_str(&text)
             .map_err(|error| ConfigError::Parse { path: path.to_owned(), error: Box::new(error) })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        for file in
-            [&mut config.database, &mut config.tombstones, &mut config.certificate, &mut config.private_key]
-        {
+        for file in [&mut config.tombstones, &mut config.certificate, &mut config.private_key] {
             *file = folder.join(&*file);
         }
+        config.database.relative_to(folder);
         config.master_key.relative_to(folder);
         Ok(config)
     }
@@ -234,7 +234,7 @@ mod tests {
                     certificate = 'c.pem'\nprivate_key = 'k.pem'\n";
         fs::write(&path, text).unwrap();
         let config = Config::read(&path).unwrap();
-        assert_eq!(config.database, folder.path().join("a.db"));
+        assert_eq!(config.database.file(), Some(&*folder.path().join("a.db")));
         assert_eq!(config.master_key, MasterKeySource::File("/elsewhere/m".into()));
         assert_eq!(config.tombstones, folder.path().join("tombstones"));
         assert_eq!(config.limits.in_flight, 64);

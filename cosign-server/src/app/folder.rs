@@ -14,9 +14,12 @@ use super::{
     master::MasterKeySource,
     pki,
 };
-use crate::domain::{
-    Error as DomainError,
-    ports::{Clock, Entropy},
+use crate::{
+    domain::{
+        Error as DomainError,
+        ports::{Clock, Entropy},
+    },
+    store::Source,
 };
 
 const CONFIG: &str = "cosign.toml";
@@ -107,7 +110,7 @@ impl Folder {
         let config = Config {
             listen,
             public_listen: None,
-            database: "cosign.db".into(),
+            database: Source::File("cosign.db".into()),
             tombstones: "tombstones".into(),
             master_key: MasterKeySource::File("master.key".into()),
             certificate: "server.pem".into(),

@@ -28,7 +28,7 @@ use crate::{
     signer::{
         AuthoritySigner, LogError, SealedCentre, Sealer, SealerError, SignerService, TreeHeads, WrappingKeys,
     },
-    store::{Access, OpenError, SqliteStore},
+    store::{Access, Database, OpenError},
     telemetry::Telemetry,
     transport::{BindError, Limits, Sockets},
 };
@@ -76,12 +76,12 @@ pub struct Server {
     authorities: Arc<Authorities>,
     signer: SignerService,
     heads: TreeHeads,
-    store: Arc<SqliteStore>,
+    store: Arc<Database>,
     telemetry: Arc<Telemetry>,
     limits: Limits,
     operator: Arc<Operator>,
     // Held as long as the server lives.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl Server {
@@ -96,7 +96,7 @@ impl Server {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StartError> {
         let channel = ChannelCertificate::open(&config.certificate, &config.private_key)?;
-        let lock = lock(&config.database)?;
+        let lock = config.database.file().map(lock).transpose()?;
         let telemetry = Arc::new(Telemetry::new());
         let store = Arc::new(open_store(config, access, Arc::clone(&telemetry)).await?);
         await_restored(&store, &*clock).await?;
@@ -193,7 +193,7 @@ impl Server {
 
 /// What a backup does not know of was answered before it was restored: no request of that time is still good when the server
 /// begins.
-async fn await_restored(store: &SqliteStore, clock: &dyn Clock) -> Result<(), StartError> {
+async fn await_restored(store: &Database, clock: &dyn Clock) -> Result<(), StartError> {
     let Some(restored_ms) = store.restored_ms().await? else { return Ok(()) };
     let left_ms = restored_ms.saturating_add(FRAMES_LAST_MS).saturating_sub(clock.now_ms());
     if left_ms > 0 {
@@ -242,7 +242,7 @@ impl Readiness for Health {
 
 /// The database without a server: for the operator's commands, also while a server runs.
 pub struct Offline {
-    store: Arc<SqliteStore>,
+    store: Arc<Database>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     /// The operator's acts.
@@ -280,7 +280,7 @@ impl Offline {
         authorities(&self.store, sealer, &self.clock, &self.entropy)
     }
 
-    pub(super) fn store(&self) -> &SqliteStore {
+    pub(super) fn store(&self) -> &Database {
         &self.store
     }
 
@@ -310,7 +310,7 @@ impl Offline {
 }
 
 fn authorities(
-    store: &Arc<SqliteStore>,
+    store: &Arc<Database>,
     sealer: &Arc<Sealer>,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
@@ -330,13 +330,13 @@ async fn open_store(
     config: &Config,
     access: Access,
     telemetry: Arc<Telemetry>,
-) -> Result<SqliteStore, OpenError> {
-    SqliteStore::open(&config.database, &config.tombstones, access, telemetry).await
+) -> Result<Database, OpenError> {
+    Database::open(&config.database, &config.tombstones, access, telemetry).await
 }
 
 async fn sealer(
     config: &Config,
-    store: &Arc<SqliteStore>,
+    store: &Arc<Database>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Sealer, StartError> {
@@ -364,7 +364,7 @@ mod tests {
         let file = |name: &str| folder.path().join(name);
         let (database, tombstones) = (file("cosign.db"), file("tombstones"));
         let telemetry = Arc::new(Telemetry::new());
-        let store = SqliteStore::open(&database, &tombstones, Access::Create, telemetry).await.unwrap();
+        let store = Database::open(&database.into(), &tombstones, Access::Create, telemetry).await.unwrap();
         let waits = async |now_ms: u64| {
             let clock = FakeClock::at(now_ms);
             tokio::time::timeout(Duration::from_millis(20), await_restored(&store, &clock)).await.is_err()

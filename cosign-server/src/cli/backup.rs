@@ -1,9 +1,6 @@
 //! `backup`, `restore`, `check`
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt::Display, path::PathBuf, sync::Arc};
 
 use clap::Args;
 use serde_json::json;
@@ -72,7 +69,7 @@ pub(super) async fn put_back(arguments: Restore) -> Result<(), Failure> {
     let (clock, entropy) = (Arc::new(SystemClock::new()), Arc::new(OsEntropy));
     let checked = restore(&config, &backup, clock, entropy, only_try).await?;
     let done = if only_try { "would be whole" } else { "is in place" };
-    told(&backup, done, &checked, output);
+    told(&backup.display(), done, &checked, output);
     if !only_try && !output.json {
         say(
             "A server that is started now waits until four minutes are over, so that nothing is answered twice.",
@@ -93,14 +90,13 @@ pub(super) async fn check(arguments: Check) -> Result<(), Failure> {
     Ok(())
 }
 
-fn told(path: &Path, how: &str, checked: &Checked, output: Output) {
+fn told(database: &impl Display, how: &str, checked: &Checked, output: Output) {
     let Checked { sealed, records } = checked;
     if output.json {
-        say(json!({ "database": path.display().to_string(), "sealed": sealed, "audit_records": records }));
+        say(json!({ "database": database.to_string(), "sealed": sealed, "audit_records": records }));
     } else {
         say(format_args!(
-            "{} {how}: {sealed} sealed records open, {records} records of the audit log hang together.",
-            path.display()
+            "{database} {how}: {sealed} sealed records open, {records} records of the audit log hang together."
         ));
     }
 }

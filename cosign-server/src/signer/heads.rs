@@ -139,6 +139,14 @@ impl TreeHeads {
 
     async fn sign(&self, again: bool) -> Result<(), LogError> {
         let mut newest = self.newest.lock().await;
+        // Another node may have signed meanwhile.
+        let stored = self.store.tree_head(None).await?;
+        if let Some(stored) = stored
+            && newest.is_none_or(|known| stored.head().size > known.head().size)
+        {
+            stored.verify(self.key.public_key()).map_err(|_| LogError::Forged)?;
+            *newest = Some(stored);
+        }
         let signed = newest.map_or(0, |newest| newest.head().size);
         let tree = self.store.audit_tree().await.map_err(|error| damaged(error, signed))?;
         if let Some(before) = newest.as_ref().map(SignedTreeHead::head) {
@@ -154,8 +162,12 @@ impl TreeHeads {
         let at_ms = self.clock.now_ms().max(newest.map_or(0, |newest| newest.head().at_ms));
         let head = TreeHead::of(self.log_id, &tree, at_ms).sign(&self.key, &mut self.rng.clone());
         let head = head.map_err(|_| Error::Internal)?;
-        self.store.commit([Write::AddHead(head)].into()).await?;
-        *newest = Some(head);
+        match self.store.commit([Write::AddHead(head)].into()).await {
+            Ok(()) => *newest = Some(head),
+            // Another node has just signed one of more records.
+            Err(StoreError::Stale) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(())
     }
 

@@ -5,8 +5,6 @@
 //! is gone, nothing of the operation happened, and it is judged again on the new row. An answer without a commit
 //! looks the version up before it leaves.
 
-use std::sync::Arc;
-
 use cosign_core::{
     Code, DeviceId, KeyId, Op, SessionId, Suite,
     server::{
@@ -243,15 +241,17 @@ impl Core {
         } else {
             None
         };
-        let first = match &row {
-            Some(row) => Write::SaveKey(Box::new(row.clone())),
-            None => Write::Expect { key_id: hot.stored.key_id, version: hot.stored.version },
-        };
-        let mut unit = vec![first];
+        let (key_id, version) = (hot.stored.key_id, hot.stored.version);
+        let mut unit = Vec::with_capacity(more.len() + 1);
+        if row.is_none() {
+            unit.push(Write::Expect { key_id, version });
+        }
         unit.extend(more);
+        // Last: it is another version then.
+        unit.extend(row.iter().map(|row| Write::SaveKey(Box::new(row.clone()))));
         self.store.commit(Unit(unit)).await?;
         if let Some(row) = row {
-            hot.stored = row;
+            hot.stored = StoredKey { version: version + 1, ..row };
         }
         Ok(())
     }
@@ -280,9 +280,7 @@ impl Core {
         let decrypts = job.decrypts();
         self.vault.release(&scene.key_id, locked);
 
-        let (nonce_key, mut rng) = (Arc::clone(&self.nonce_key), self.rng());
-        let executed = self.pool.run(slot, move || job.run(&nonce_key, &mut rng)).await;
-        let outcome = match executed {
+        let outcome = match self.pool.compute(slot, scene.key_id, job).await {
             Some(executed) => self.commit(scene, version, decrypts, &executed).await.map(|()| executed),
             None => Err(Failed::Refused(Code::Internal)),
         };

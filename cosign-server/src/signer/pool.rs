@@ -2,8 +2,13 @@
 
 use std::{num::NonZeroUsize, sync::Arc};
 
+use cosign_core::{
+    KeyId,
+    server::{Executed, Job},
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::queue::Queue;
 use crate::telemetry::Telemetry;
 
 /// How many threads compute, and how much may wait for them.
@@ -18,6 +23,7 @@ pub struct PoolSettings {
 /// The computing threads.
 pub(super) struct Pool {
     threads: rayon::ThreadPool,
+    queue: Arc<Queue>,
     slots: Arc<Semaphore>,
     capacity: usize,
     telemetry: Arc<Telemetry>,
@@ -30,6 +36,7 @@ impl Pool {
     /// Starts the threads.
     pub(super) fn new(
         settings: PoolSettings,
+        queue: Queue,
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, rayon::ThreadPoolBuildError> {
         let threads = rayon::ThreadPoolBuilder::new()
@@ -38,7 +45,8 @@ impl Pool {
             .panic_handler(|_| tracing::error!("a computation ended abnormally"))
             .build()?;
         let capacity = settings.queue.get();
-        Ok(Self { threads, slots: Arc::new(Semaphore::new(capacity)), capacity, telemetry })
+        let queue = Arc::new(queue);
+        Ok(Self { threads, queue, slots: Arc::new(Semaphore::new(capacity)), capacity, telemetry })
     }
 
     /// Takes a place in the queue; `None` when all are taken.
@@ -46,6 +54,14 @@ impl Pool {
         let slot = Arc::clone(&self.slots).try_acquire_owned().ok().map(Slot);
         self.telemetry.pool_queue(self.capacity - self.slots.available_permits());
         slot
+    }
+
+    /// Computes a job, with others if they wait, and gives the slot back. `None` when the computation ended abnormally.
+    pub(super) async fn compute(&self, slot: Slot, key_id: KeyId, job: Job) -> Option<Executed> {
+        let outcome = self.queue.push(key_id, job, slot);
+        let queue = Arc::clone(&self.queue);
+        self.threads.spawn_fifo(move || queue.compute());
+        outcome.await.ok()
     }
 
     /// Computes in the slot and gives it back. `None` when the computation ended abnormally.
@@ -67,12 +83,16 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
+    use crate::{domain::ports::testing::CountingEntropy, signer::rng::EntropyRng};
 
     fn pool(queue: usize) -> Pool {
         let settings =
             PoolSettings { threads: NonZeroUsize::new(1), queue: NonZeroUsize::new(queue).unwrap() };
-        Pool::new(settings, Arc::new(Telemetry::new())).unwrap()
+        let rng = EntropyRng::new(Arc::new(CountingEntropy::default()));
+        Pool::new(settings, Queue::new(Zeroizing::new([1; 32]), rng), Arc::new(Telemetry::new())).unwrap()
     }
 
     #[tokio::test]

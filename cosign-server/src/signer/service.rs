@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     pending::Pending,
     pool::{Pool, PoolSettings},
+    queue::Queue,
     replay::Replays,
     rng::EntropyRng,
     seal::{Content, Place},
@@ -72,7 +73,6 @@ pub(super) struct Core {
     pub(super) replays: Replays,
     pub(super) pending: Pending,
     pub(super) pool: Pool,
-    pub(super) nonce_key: Arc<Zeroizing<[u8; 32]>>,
     pub(super) telemetry: Arc<Telemetry>,
     refusals: Throttle<DeviceId>,
 }
@@ -90,12 +90,13 @@ impl SignerService {
         entropy: Arc<dyn Entropy>,
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, Error> {
-        let pool = Pool::new(settings.pool, Arc::clone(&telemetry)).map_err(|error| {
+        let mut nonce_key = Zeroizing::new([0; 32]);
+        entropy.fill(nonce_key.as_mut())?;
+        let queue = Queue::new(nonce_key, EntropyRng::new(Arc::clone(&entropy)));
+        let pool = Pool::new(settings.pool, queue, Arc::clone(&telemetry)).map_err(|error| {
             tracing::error!(%error, "the computing threads did not start");
             Error::Internal
         })?;
-        let mut nonce_key = Zeroizing::new([0; 32]);
-        entropy.fill(nonce_key.as_mut())?;
         let replays = Replays::new(settings.replay_entries, settings.replay_bytes, MAX_OPEN_NONCES);
         for session in store.live_sessions(clock.now_ms()).await? {
             replays.of(&session.key_id).restore(session.key_id, session.sid, session.fp, session.until_ms);
@@ -109,7 +110,6 @@ impl SignerService {
             replays,
             pending: Pending::default(),
             pool,
-            nonce_key: Arc::new(nonce_key),
             telemetry,
             refusals: Throttle::new(MAX_REFUSALS, REFUSAL_WINDOW_MS, REFUSED_DEVICES),
         };

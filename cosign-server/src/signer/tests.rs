@@ -7,6 +7,7 @@ mod gate;
 mod heads;
 mod keygen;
 mod moves;
+mod nodes;
 mod oblivious;
 mod opening;
 mod operator;

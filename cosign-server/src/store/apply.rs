@@ -1,9 +1,8 @@
 //! One write of a unit into statements. A statement that changes no row tells that its supposition does not hold.
 
 use cosign_core::{KeyId, audit::Frontier};
-use sqlx::SqliteConnection;
 
-use super::{audit, keys, opening, registry, wrapping};
+use super::{audit, keys, opening, query::Connection, registry, wrapping};
 use crate::domain::{
     audit::{SealedAuditKey, SignedTreeHead},
     key::{PENDING_TTL_MS, Status},
@@ -23,8 +22,8 @@ pub(super) fn id(key_id: &KeyId) -> Vec<u8> {
 
 /// Runs a statement; how many rows it changed.
 macro_rules! run {
-    ($connection:expr, $sql:literal $(, $value:expr)* $(,)?) => {
-        sqlx::query($sql)$(.bind($value))*.execute(&mut *$connection).await?.rows_affected()
+    ($connection:expr, $sql:expr $(, $value:expr)* $(,)?) => {
+        $crate::store::query::query($sql)$(.bind($value))*.execute(&mut *$connection).await?
     };
 }
 
@@ -35,12 +34,12 @@ pub(super) fn changed(rows: u64) -> Result<(), StoreError> {
 }
 
 /// Applies one write; `tree` grows with the audit log.
-pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write, tree: &mut Frontier) -> Applied {
+pub(super) async fn apply(connection: &mut Connection, write: &Write, tree: &mut Frontier) -> Applied {
     match write {
         Write::AddCode { code, uses, created_ms, expires_ms } => {
             run!(
                 connection,
-                "INSERT INTO enrolment_codes (code_hash, uses_left, created_ms, expires_ms) VALUES (?, ?, ?, ?)",
+                "INSERT INTO enrolment_codes (code_hash, uses_left, created_ms, expires_ms) VALUES ($1, $2, $3, $4)",
                 &code.0[..],
                 *uses,
                 stored(*created_ms),
@@ -51,14 +50,14 @@ pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write, tree
         Write::SpendCode { code, now_ms } => Ok(changed(run!(
             connection,
             "UPDATE enrolment_codes SET uses_left = uses_left - 1 \
-             WHERE code_hash = ? AND uses_left > 0 AND expires_ms > ?",
+             WHERE code_hash = $1 AND uses_left > 0 AND expires_ms > $2",
             &code.0[..],
             stored(*now_ms),
         ))),
         Write::AddDevice(device) => {
             run!(
                 connection,
-                "INSERT INTO devices (device_id, name, enrolled_ms) VALUES (?, ?, ?)",
+                "INSERT INTO devices (device_id, name, enrolled_ms) VALUES ($1, $2, $3)",
                 &device.id.as_bytes()[..],
                 device.name.as_str(),
                 stored(device.enrolled_ms),
@@ -102,38 +101,39 @@ pub(super) async fn apply(connection: &mut SqliteConnection, write: &Write, tree
     }
 }
 
-async fn add_head(connection: &mut SqliteConnection, head: &SignedTreeHead) -> Applied {
+async fn add_head(connection: &mut Connection, head: &SignedTreeHead) -> Applied {
     Ok(changed(run!(
         connection,
-        "INSERT INTO tree_heads (size, head) SELECT ?1, ?2 \
-         WHERE NOT EXISTS (SELECT 1 FROM tree_heads WHERE size > ?1)",
+        "INSERT INTO tree_heads (number, size, head) \
+         SELECT COALESCE((SELECT MAX(number) FROM tree_heads), 0) + 1, $1, $2 \
+         WHERE NOT EXISTS (SELECT 1 FROM tree_heads WHERE size > $1)",
         stored(head.head().size),
         head.encode(),
     )))
 }
 
-async fn set_audit_key(connection: &mut SqliteConnection, key: &SealedAuditKey) -> Applied {
+async fn set_audit_key(connection: &mut Connection, key: &SealedAuditKey) -> Applied {
     run!(
         connection,
-        "INSERT INTO audit_key (number, public_key, sealed) VALUES (1, ?, ?)",
+        "INSERT INTO audit_key (number, public_key, sealed) VALUES (1, $1, $2)",
         &key.public_key[..],
         &key.sealed[..],
     );
     Ok(Ok(()))
 }
 
-async fn remember(connection: &mut SqliteConnection, outcome: &Outcome) -> Applied {
+async fn remember(connection: &mut Connection, outcome: &Outcome) -> Applied {
     run!(
         connection,
-        "DELETE FROM outcomes WHERE device_id = ? AND once_key = ? AND created_ms <= ?",
+        "DELETE FROM outcomes WHERE device_id = $1 AND once_key = $2 AND created_ms <= $3",
         &outcome.device.as_bytes()[..],
         outcome.key.as_str(),
         stored(outcome.created_ms.saturating_sub(once::KEPT_MS)),
     );
     let rows = run!(
         connection,
-        "INSERT INTO outcomes (device_id, once_key, fingerprint, outcome, created_ms) SELECT ?1, ?2, ?3, ?4, ?5 \
-         WHERE (SELECT COUNT(*) FROM outcomes WHERE device_id = ?1) < ?6",
+        "INSERT INTO outcomes (device_id, once_key, fingerprint, outcome, created_ms) SELECT $1, $2, $3, $4, $5 \
+         WHERE (SELECT COUNT(*) FROM outcomes WHERE device_id = $1) < $6",
         &outcome.device.as_bytes()[..],
         outcome.key.as_str(),
         &outcome.fingerprint[..],
@@ -144,20 +144,21 @@ async fn remember(connection: &mut SqliteConnection, outcome: &Outcome) -> Appli
     Ok(if rows == 0 { Err(StoreError::Busy) } else { Ok(()) })
 }
 
-async fn purge(connection: &mut SqliteConnection, now_ms: u64) -> Applied {
-    run!(connection, "DELETE FROM spent_sessions WHERE until_ms < ?", stored(now_ms));
+async fn purge(connection: &mut Connection, now_ms: u64) -> Applied {
+    run!(connection, "DELETE FROM spent_sessions WHERE until_ms < $1", stored(now_ms));
     run!(
         connection,
-        "DELETE FROM outcomes WHERE created_ms <= ?",
+        "DELETE FROM outcomes WHERE created_ms <= $1",
         stored(now_ms.saturating_sub(once::KEPT_MS)),
     );
-    run!(connection, "DELETE FROM enrolment_codes WHERE expires_ms <= ? OR uses_left = 0", stored(now_ms));
-    run!(connection, "DELETE FROM key_ids WHERE used_ms IS NULL AND expires_ms <= ?", stored(now_ms));
+    run!(connection, "DELETE FROM enrolment_codes WHERE expires_ms <= $1 OR uses_left = 0", stored(now_ms));
+    run!(connection, "DELETE FROM key_ids WHERE used_ms IS NULL AND expires_ms <= $1", stored(now_ms));
     run!(
         connection,
-        "UPDATE keys SET status = 'revoked', share = x'', pending = NULL, version = version + 1 \
-         WHERE status IN ('pending', 'arriving') AND created_ms < ?",
+        "UPDATE keys SET status = 'revoked', share = $2, pending = NULL, version = version + 1 \
+         WHERE status IN ('pending', 'arriving') AND created_ms < $1",
         stored(now_ms.saturating_sub(PENDING_TTL_MS)),
+        &[][..],
     );
     Ok(Ok(()))
 }

@@ -1,12 +1,9 @@
-//! Opening the database, and the `Store` port on top of it.
+//! The `Store` port on a database.
 
 use std::{
     collections::{HashMap, HashSet},
-    fs::File,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
-    time::Duration,
 };
 
 use cosign_core::{
@@ -14,14 +11,18 @@ use cosign_core::{
     audit::{Frontier, Hash, Node},
 };
 use futures_util::future::BoxFuture;
-use sqlx::{
-    Connection, SqliteConnection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
-use thiserror::Error;
 use tokio::sync::watch;
 
-use super::{read, registry, tombstones::Tombstones, writer::Writer};
+use super::{
+    error::{Access, OpenError},
+    postgres,
+    query::{Pool, query},
+    read, registry,
+    source::Source,
+    sqlite,
+    tombstones::Tombstones,
+    writer::Writer,
+};
 use crate::{
     domain::{
         audit::{Act, Entry, Event, SealedAuditKey, SignedTreeHead},
@@ -35,123 +36,32 @@ use crate::{
     telemetry::Telemetry,
 };
 
-const READERS: u32 = 4;
-/// `PRAGMA synchronous` as SQLite reports FULL.
-const FULL: i64 = 2;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Whether opening may make a new database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Make it if it is not there.
-    Create,
-    /// It must be there.
-    Existing,
-}
-
-/// Why the database cannot be used.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// It cannot be opened or read.
-    #[error("the database cannot be opened: {0}")]
-    Database(#[from] sqlx::Error),
-    /// Its tables cannot be brought to this version.
-    #[error("the database cannot be brought to this version: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
-    /// There is none.
-    #[error("{0} does not exist; `cosign-server init --data DIR` makes a data folder with a database")]
-    Missing(PathBuf),
-    /// The file system does not do what commits rely on.
-    #[error(
-        "{0}: the file system does not allow a write-ahead log with full synchronisation; use a local disk"
-    )]
-    NotDurable(PathBuf),
-    /// The file of tombstones cannot be used.
-    #[error(
-        "{path}: {error}; bring it back, because without it a restored backup brings revoked keys back (if it is lost \
-         for good, make an empty one: those that the database knows are put on record again)"
-    )]
-    Tombstones {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// A revocation in it could not be applied.
-    #[error("a revocation that is on record could not be applied to the database: {0:?}")]
-    Revocation(StoreError),
-    /// It cannot be copied.
-    #[error("{path}: {error}")]
-    Copy {
-        /// To where.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// It is not whole.
-    #[error("the database is damaged: {0}; restore a backup")]
-    Damaged(String),
-    /// It belongs to another master key.
-    #[error(
-        "the database belongs to another master key (it names {stored}, the configuration gives {given})"
-    )]
-    OtherMasterKey {
-        /// Name of the key that the database was made with.
-        stored: String,
-        /// Name of the key that was given.
-        given: String,
-    },
-}
-
-/// The database: write-ahead log, full synchronisation, foreign keys, deleted bytes overwritten.
-pub struct SqliteStore {
-    readers: SqlitePool,
+/// The database: one writer that commits in groups, and connections that read.
+pub struct Database {
+    readers: Pool,
     writer: Writer,
     tombstones: Arc<Tombstones>,
 }
 
-impl SqliteStore {
-    /// Opens the database file, brings its tables to this version, starts its writer, and applies the revocations on
-    /// record in the file `tombstones` to it.
+impl Database {
+    /// Opens the database, brings its tables to this version, starts its writer, and applies the revocations on record in the
+    /// file `tombstones` to it.
     ///
     /// # Errors
     /// [`OpenError`].
     pub async fn open(
-        path: &Path,
+        source: &Source,
         tombstones: &Path,
         access: Access,
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, OpenError> {
-        if access == Access::Existing && !path.exists() {
-            return Err(OpenError::Missing(path.to_owned()));
-        }
-        if access == Access::Create {
-            // For its owner only; SQLite gives the files beside it the same mode.
-            let made = File::options().append(true).create(true).mode(0o600).open(path);
-            made.map_err(sqlx::Error::Io)?;
-        }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
-            .pragma("secure_delete", "ON")
-            // Journals of savepoints hold pages as they were before, destroyed shares among them: not on the disk.
-            .pragma("temp_store", "MEMORY")
-            .pragma("wal_autocheckpoint", "4000");
-        let mut connection = SqliteConnection::connect_with(&options).await?;
-        let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await?;
-        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await?;
-        if mode != "wal" || synchronous != FULL {
-            return Err(OpenError::NotDurable(path.to_owned()));
-        }
-        sqlx::migrate!().run(&mut connection).await?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
-        let on_record = open_tombstones(&mut connection, tombstones).await?;
+        let (link, readers) = match source {
+            Source::File(path) => sqlite::open(path, access).await?,
+            Source::Server(url) => postgres::open(url, access).await?,
+        };
+        let on_record = open_tombstones(&readers, tombstones).await?;
         let on_record = Arc::new(on_record);
-        let writer = Writer::start(connection, Arc::clone(&on_record), telemetry);
+        let writer = Writer::start(link, Arc::clone(&on_record), telemetry);
         let store = Self { readers, writer, tombstones: on_record };
         let revoked = store.revoke_again().await.map_err(OpenError::Revocation)?;
         // Those that are not on record: the file is new, or the key was never activated in time.
@@ -205,20 +115,19 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError::OtherMasterKey`]; database faults.
     pub async fn bind_master_key(&self, name: &[u8; 4]) -> Result<(), OpenError> {
-        sqlx::query("INSERT INTO meta (name, value) VALUES ('master_key', ?) ON CONFLICT DO NOTHING")
+        query("INSERT INTO meta (name, value) VALUES ('master_key', $1) ON CONFLICT DO NOTHING")
             .bind(&name[..])
             .execute(&self.readers)
             .await?;
-        let stored: Vec<u8> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'master_key'")
-            .fetch_one(&self.readers)
-            .await?;
+        let stored = query("SELECT value FROM meta WHERE name = 'master_key'").one(&self.readers).await?;
+        let stored: Vec<u8> = stored.get(0)?;
         if stored == name {
             return Ok(());
         }
         Err(OpenError::OtherMasterKey { stored: hex::encode(stored), given: hex::encode(name) })
     }
 
-    pub(super) const fn readers(&self) -> &SqlitePool {
+    pub(super) const fn readers(&self) -> &Pool {
         &self.readers
     }
 
@@ -229,23 +138,23 @@ impl SqliteStore {
     }
 }
 
-/// A database that has had a file of tombstones is not opened without it: its disk may just not be there.
-async fn open_tombstones(connection: &mut SqliteConnection, path: &Path) -> Result<Tombstones, OpenError> {
+/// A database that has had a file of tombstones is not opened without it: its disk may just not be there. Each node on a
+/// database server has a file of its own, and a new one begins with what the database says.
+async fn open_tombstones(pool: &Pool, path: &Path) -> Result<Tombstones, OpenError> {
     let failed = |error| OpenError::Tombstones { path: path.to_owned(), error };
-    let had: Option<i64> = sqlx::query_scalar("SELECT 1 FROM meta WHERE name = 'tombstones'")
-        .fetch_optional(&mut *connection)
-        .await?;
-    if had.is_some() && !path.exists() {
+    let had = query("SELECT name FROM meta WHERE name = 'tombstones'").optional(pool).await?;
+    if had.is_some() && matches!(pool, Pool::Sqlite(_)) && !path.exists() {
         return Err(failed(std::io::ErrorKind::NotFound.into()));
     }
     let tombstones = Tombstones::open(path).map_err(failed)?;
-    sqlx::query("INSERT INTO meta (name, value) VALUES ('tombstones', x'') ON CONFLICT DO NOTHING")
-        .execute(connection)
+    query("INSERT INTO meta (name, value) VALUES ('tombstones', $1) ON CONFLICT DO NOTHING")
+        .bind(&[][..])
+        .execute(pool)
         .await?;
     Ok(tombstones)
 }
 
-impl Store for SqliteStore {
+impl Store for Database {
     fn commit(&self, unit: Unit) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.writer.commit(unit))
     }

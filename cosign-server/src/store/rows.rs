@@ -5,8 +5,9 @@ use cosign_core::{
     audit::Hash,
     sm_primitives::{point::PublicPoint, sm2::PublicKey},
 };
-use sqlx::{Row, error::ErrorKind, sqlite::SqliteRow};
+use sqlx::error::ErrorKind;
 
+use super::query::Row;
 use crate::domain::{
     audit::{Entry, SealedAuditKey, SignedTreeHead},
     device::{Device, Name},
@@ -48,51 +49,48 @@ pub(super) fn unsigned<T: TryFrom<i64>>(value: i64) -> Result<T, sqlx::Error> {
     T::try_from(value).map_err(|_| malformed("a number is out of range"))
 }
 
-pub(super) fn number<T: TryFrom<i64>>(row: &SqliteRow, column: &str) -> Result<T, sqlx::Error> {
-    unsigned(row.try_get(column)?)
+pub(super) fn number<T: TryFrom<i64>>(row: &Row, column: &str) -> Result<T, sqlx::Error> {
+    unsigned(row.get(column)?)
 }
 
-pub(super) fn bytes<const N: usize>(row: &SqliteRow, column: &str) -> Result<[u8; N], sqlx::Error> {
-    row.try_get::<&[u8], _>(column)?.try_into().map_err(|_| malformed("a value has the wrong length"))
+pub(super) fn bytes<const N: usize>(row: &Row, column: &str) -> Result<[u8; N], sqlx::Error> {
+    row.get::<&[u8]>(column)?.try_into().map_err(|_| malformed("a value has the wrong length"))
 }
 
-pub(super) fn optional<const N: usize>(
-    row: &SqliteRow,
-    column: &str,
-) -> Result<Option<[u8; N]>, sqlx::Error> {
-    let value: Option<&[u8]> = row.try_get(column)?;
+pub(super) fn optional<const N: usize>(row: &Row, column: &str) -> Result<Option<[u8; N]>, sqlx::Error> {
+    let value: Option<&[u8]> = row.get(column)?;
     value.map(|value| value.try_into().map_err(|_| malformed("a value has the wrong length"))).transpose()
 }
 
-pub(super) fn name(row: &SqliteRow, column: &str) -> Result<Name, sqlx::Error> {
-    Name::try_from(row.try_get::<String, _>(column)?).map_err(|_| malformed("a name is malformed"))
+pub(super) fn name(row: &Row, column: &str) -> Result<Name, sqlx::Error> {
+    Name::try_from(row.get::<String>(column)?).map_err(|_| malformed("a name is malformed"))
 }
 
-fn purpose(row: &SqliteRow) -> Result<Purpose, sqlx::Error> {
+fn purpose(row: &Row) -> Result<Purpose, sqlx::Error> {
     Purpose::from_byte(number(row, "purpose")?).ok_or_else(|| malformed("unknown purpose"))
 }
 
-fn suite(row: &SqliteRow) -> Result<Suite, sqlx::Error> {
+fn suite(row: &Row) -> Result<Suite, sqlx::Error> {
     Suite::from_byte(number(row, "suite")?).ok_or_else(|| malformed("unknown suite"))
 }
 
-fn mode(row: &SqliteRow) -> Result<PinMode, sqlx::Error> {
-    PinMode::from_name(row.try_get("mode")?).ok_or_else(|| malformed("unknown PIN mode"))
+fn mode(row: &Row) -> Result<PinMode, sqlx::Error> {
+    PinMode::from_name(row.get("mode")?).ok_or_else(|| malformed("unknown PIN mode"))
 }
 
-fn charge(row: &SqliteRow) -> Result<Option<Charge>, sqlx::Error> {
+fn charge(row: &Row) -> Result<Option<Charge>, sqlx::Error> {
     let Some(session) = optional(row, "charge")? else { return Ok(None) };
     let (fails, total) = (number(row, "charge_fails")?, number(row, "charge_total")?);
     Ok(Some(Charge { session: SessionId::from_bytes(session), fails, total }))
 }
 
-fn parent(row: &SqliteRow) -> Result<Option<Parent>, sqlx::Error> {
+fn parent(row: &Row) -> Result<Option<Parent>, sqlx::Error> {
     let Some(key_id) = optional(row, "parent")? else { return Ok(None) };
     let kind = Kind::from_byte(number(row, "parent_kind")?).ok_or_else(|| malformed("unknown kind"))?;
     Ok(Some(Parent { key_id: KeyId::from_bytes(key_id), kind, active: false }))
 }
 
-fn origin(row: &SqliteRow) -> Result<Origin, sqlx::Error> {
+fn origin(row: &Row) -> Result<Origin, sqlx::Error> {
     if let Some(of) = optional(row, "split_of")? {
         return Ok(Origin::Split(KeyId::from_bytes(of)));
     }
@@ -101,7 +99,7 @@ fn origin(row: &SqliteRow) -> Result<Origin, sqlx::Error> {
     Ok(Origin::Recovered(PublicKey::from(point)))
 }
 
-pub(super) fn key(row: &SqliteRow) -> Result<StoredKey, sqlx::Error> {
+pub(super) fn key(row: &Row) -> Result<StoredKey, sqlx::Error> {
     Ok(StoredKey {
         key_id: KeyId::from_bytes(bytes(row, "key_id")?),
         device: DeviceId::from_bytes(bytes(row, "device_id")?),
@@ -109,7 +107,7 @@ pub(super) fn key(row: &SqliteRow) -> Result<StoredKey, sqlx::Error> {
         suite: suite(row)?,
         purpose: purpose(row)?,
         mode: mode(row)?,
-        status: Status::from_name(row.try_get("status")?).ok_or_else(|| malformed("unknown status"))?,
+        status: Status::from_name(row.get("status")?).ok_or_else(|| malformed("unknown status"))?,
         epoch: number(row, "epoch")?,
         rid: RefreshId::from_bytes(bytes(row, "rid")?),
         public_key: bytes(row, "public_key")?,
@@ -118,34 +116,34 @@ pub(super) fn key(row: &SqliteRow) -> Result<StoredKey, sqlx::Error> {
             fails: number(row, "fails")?,
             total: number(row, "total")?,
             unlock_at_ms: number(row, "unlock_at_ms")?,
-            refresh_required: row.try_get("refresh_required")?,
+            refresh_required: row.get("refresh_required")?,
             charge: charge(row)?,
         },
         decrypts: number(row, "all_decrypts")?,
         pending_sign: optional(row, "pending_sign")?,
-        share: row.try_get("share")?,
-        pending: row.try_get("pending")?,
+        share: row.get("share")?,
+        pending: row.get("pending")?,
         parent: parent(row)?,
-        seat: row.try_get("seat")?,
+        seat: row.get("seat")?,
         seats: Seats { max: number(row, "max_seats")?, taken: number(row, "seats")? },
-        logged_epoch: unsigned(row.try_get::<Option<i64>, _>("logged_epoch")?.unwrap_or(0))?,
-        version: row.try_get("version")?,
+        logged_epoch: unsigned(row.get::<Option<i64>>("logged_epoch")?.unwrap_or(0))?,
+        version: row.get("version")?,
     })
 }
 
-pub(super) fn key_id(row: &SqliteRow) -> Result<KeyId, sqlx::Error> {
+pub(super) fn key_id(row: &Row) -> Result<KeyId, sqlx::Error> {
     bytes(row, "key_id").map(KeyId::from_bytes)
 }
 
-pub(super) fn wrapped_key(row: &SqliteRow) -> Result<WrappedKey, sqlx::Error> {
+pub(super) fn wrapped_key(row: &Row) -> Result<WrappedKey, sqlx::Error> {
     Ok(WrappedKey {
         version: u32::from_be_bytes(bytes(row, "version")?),
-        wrapped: row.try_get("wrapped")?,
+        wrapped: row.get("wrapped")?,
         created_ms: number(row, "created_ms")?,
     })
 }
 
-pub(super) fn issued(row: &SqliteRow) -> Result<IssuedKey, sqlx::Error> {
+pub(super) fn issued(row: &Row) -> Result<IssuedKey, sqlx::Error> {
     Ok(IssuedKey {
         key_id: KeyId::from_bytes(bytes(row, "key_id")?),
         device: DeviceId::from_bytes(bytes(row, "device_id")?),
@@ -156,11 +154,11 @@ pub(super) fn issued(row: &SqliteRow) -> Result<IssuedKey, sqlx::Error> {
         label: name(row, "label")?,
         issued_ms: number(row, "issued_ms")?,
         expires_ms: number(row, "expires_ms")?,
-        used_ms: row.try_get::<Option<i64>, _>("used_ms")?.map(unsigned).transpose()?,
+        used_ms: row.get::<Option<i64>>("used_ms")?.map(unsigned).transpose()?,
     })
 }
 
-pub(super) fn device(row: &SqliteRow) -> Result<Device, sqlx::Error> {
+pub(super) fn device(row: &Row) -> Result<Device, sqlx::Error> {
     Ok(Device {
         id: DeviceId::from_bytes(bytes(row, "device_id")?),
         name: name(row, "name")?,
@@ -168,17 +166,17 @@ pub(super) fn device(row: &SqliteRow) -> Result<Device, sqlx::Error> {
     })
 }
 
-pub(super) fn outcome(row: &SqliteRow) -> Result<Outcome, sqlx::Error> {
+pub(super) fn outcome(row: &Row) -> Result<Outcome, sqlx::Error> {
     Ok(Outcome {
         device: DeviceId::from_bytes(bytes(row, "device_id")?),
-        key: row.try_get("once_key")?,
+        key: row.get("once_key")?,
         fingerprint: bytes(row, "fingerprint")?,
-        outcome: row.try_get("outcome")?,
+        outcome: row.get("outcome")?,
         created_ms: number(row, "created_ms")?,
     })
 }
 
-pub(super) fn live_session(row: &SqliteRow) -> Result<LiveSession, sqlx::Error> {
+pub(super) fn live_session(row: &Row) -> Result<LiveSession, sqlx::Error> {
     Ok(LiveSession {
         key_id: KeyId::from_bytes(bytes(row, "key_id")?),
         sid: SessionId::from_bytes(bytes(row, "sid")?),
@@ -187,38 +185,38 @@ pub(super) fn live_session(row: &SqliteRow) -> Result<LiveSession, sqlx::Error> 
     })
 }
 
-pub(super) fn hashes(row: &SqliteRow) -> Result<Vec<Hash>, sqlx::Error> {
-    let (hashes, _) = row.try_get::<&[u8], _>("hashes")?.as_chunks();
+pub(super) fn hashes(row: &Row) -> Result<Vec<Hash>, sqlx::Error> {
+    let (hashes, _) = row.get::<&[u8]>("hashes")?.as_chunks();
     Ok(hashes.to_vec())
 }
 
-pub(super) fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
+pub(super) fn entry(row: &Row) -> Result<Entry, sqlx::Error> {
     Ok(Entry {
         seq: number(row, "seq")?,
-        record: row.try_get("record")?,
+        record: row.get("record")?,
         hashes: hashes(row)?,
         key_id: optional(row, "key_id")?.map(KeyId::from_bytes),
         sid: optional(row, "sid")?.map(SessionId::from_bytes),
-        activated: row.try_get::<Option<i64>, _>("activated")?.map(unsigned).transpose()?,
+        activated: row.get::<Option<i64>>("activated")?.map(unsigned).transpose()?,
     })
 }
 
-pub(super) fn tree_head(row: &SqliteRow) -> Result<SignedTreeHead, sqlx::Error> {
-    SignedTreeHead::decode(row.try_get("head")?).map_err(|_| malformed("a tree head is malformed"))
+pub(super) fn tree_head(row: &Row) -> Result<SignedTreeHead, sqlx::Error> {
+    SignedTreeHead::decode(row.get("head")?).map_err(|_| malformed("a tree head is malformed"))
 }
 
-pub(super) fn opening_key(row: &SqliteRow) -> Result<OpeningKey, sqlx::Error> {
+pub(super) fn opening_key(row: &Row) -> Result<OpeningKey, sqlx::Error> {
     let public_key =
         PublicPoint::from_bytes(&bytes(row, "public_key")?).ok_or_else(|| malformed("not a public key"))?;
     Ok(OpeningKey {
         public_key: public_key.into(),
         label: name(row, "label")?,
         created_ms: number(row, "created_ms")?,
-        retired_ms: row.try_get::<Option<i64>, _>("retired_ms")?.map(unsigned).transpose()?,
-        sealed: row.try_get("sealed")?,
+        retired_ms: row.get::<Option<i64>>("retired_ms")?.map(unsigned).transpose()?,
+        sealed: row.get("sealed")?,
     })
 }
 
-pub(super) fn audit_key(row: &SqliteRow) -> Result<SealedAuditKey, sqlx::Error> {
-    Ok(SealedAuditKey { public_key: bytes(row, "public_key")?, sealed: row.try_get("sealed")? })
+pub(super) fn audit_key(row: &Row) -> Result<SealedAuditKey, sqlx::Error> {
+    Ok(SealedAuditKey { public_key: bytes(row, "public_key")?, sealed: row.get("sealed")? })
 }

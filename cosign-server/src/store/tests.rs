@@ -15,7 +15,7 @@ use cosign_core::{
 use futures_util::future::join_all;
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{Access, OpenError, SqliteStore};
+use super::{Access, Database, OpenError, Source};
 use crate::{
     domain::{
         audit::{Act, Event, Record, SealedAuditKey, SignedTreeHead, Walk},
@@ -29,21 +29,31 @@ use crate::{
         ports::{RecordsOfKey, Spend, Store as _, StoreError, Unit, Write},
     },
     telemetry::Telemetry,
-    testing::name,
+    testing::{name, new_database},
 };
 
 const DEVICE: DeviceId = DeviceId::from_bytes([1; 32]);
 const KEY: KeyId = KeyId::from_bytes([2; 16]);
 
-async fn open(path: &Path) -> SqliteStore {
-    SqliteStore::open(path, &path.with_extension("tombstones"), Access::Create, Arc::new(Telemetry::new()))
-        .await
-        .unwrap()
+/// A file of SQLite.
+async fn open(path: &Path) -> Database {
+    open_at(&path.to_owned().into(), &path.with_extension("tombstones")).await
 }
 
-async fn fresh() -> (tempfile::TempDir, SqliteStore) {
+async fn open_at(source: &Source, tombstones: &Path) -> Database {
+    Database::open(source, tombstones, Access::Create, Arc::new(Telemetry::new())).await.unwrap()
+}
+
+async fn fresh_file() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("a.db")).await;
+    (folder, store)
+}
+
+async fn fresh() -> (tempfile::TempDir, Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let source = new_database(folder.path().join("a.db")).await;
+    let store = open_at(&source, &folder.path().join("a.tombstones")).await;
     (folder, store)
 }
 
@@ -111,14 +121,14 @@ fn wrapping_key(version: u8) -> Write {
     Write::AddWrappingKey { master: *b"aaaa", key }
 }
 
-async fn with_key(store: &SqliteStore) {
+async fn with_key(store: &Database) {
     store.bind_master_key(b"aaaa").await.unwrap();
     store.commit([wrapping_key(1)].into()).await.unwrap();
     store.commit([device(), issue(KEY), Write::AddKey(Box::new(key(KEY, 1)))].into()).await.unwrap();
 }
 
 /// Checks the whole log; its size.
-async fn walk(store: &SqliteStore) -> u64 {
+async fn walk(store: &Database) -> u64 {
     let mut walk = Walk::new(*log_key().public_key(), None);
     for entry in store.audit(0, 1000).await.unwrap() {
         walk.record(&entry).unwrap();
@@ -133,7 +143,7 @@ fn log_key() -> PrivateKey {
     PrivateKey::from_bytes(&[1; 32]).unwrap()
 }
 
-async fn audit_notes(store: &SqliteStore) -> Vec<String> {
+async fn audit_notes(store: &Database) -> Vec<String> {
     let entries = store.audit(0, 1000).await.unwrap();
     entries.iter().map(|entry| Record::decode(&entry.record).unwrap().event.note).collect()
 }
@@ -142,9 +152,13 @@ async fn audit_notes(store: &SqliteStore) -> Vec<String> {
 async fn a_database_opens_again_and_keeps_what_was_committed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let missing =
-        SqliteStore::open(&path, &folder.path().join("t"), Access::Existing, Arc::new(Telemetry::new()))
-            .await;
+    let missing = Database::open(
+        &path.clone().into(),
+        &folder.path().join("t"),
+        Access::Existing,
+        Arc::new(Telemetry::new()),
+    )
+    .await;
     assert!(matches!(missing, Err(OpenError::Missing(_))));
     let store = open(&path).await;
     with_key(&store).await;
@@ -160,13 +174,13 @@ async fn a_database_opens_again_and_keeps_what_was_committed() {
 
 #[tokio::test]
 async fn a_database_is_not_opened_without_its_tombstones() {
-    let (folder, store) = fresh().await;
+    let (folder, store) = fresh_file().await;
     store.close().await;
     let tombstones = folder.path().join("a.tombstones");
     std::fs::remove_file(&tombstones).unwrap();
     let again = async || {
         let telemetry = Arc::new(Telemetry::new());
-        SqliteStore::open(&folder.path().join("a.db"), &tombstones, Access::Existing, telemetry).await
+        Database::open(&folder.path().join("a.db").into(), &tombstones, Access::Existing, telemetry).await
     };
     assert!(matches!(again().await, Err(OpenError::Tombstones { .. })));
     std::fs::write(&tombstones, []).unwrap();
@@ -335,7 +349,7 @@ async fn rows_from_before_there_was_a_choice_have_suite_d() {
     let path = folder.path().join("a.db");
     let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::migrate!().run_to(1, &mut connection).await.unwrap();
+    sqlx::migrate!("migrations/sqlite").run_to(1, &mut connection).await.unwrap();
     let (device, key_id) = (DEVICE.as_bytes().to_vec(), KEY.as_bytes().to_vec());
     for insert in [
         "INSERT INTO devices (device_id, name, enrolled_ms) VALUES (?1, 'phone', length(?2))",

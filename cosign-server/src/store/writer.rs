@@ -1,18 +1,25 @@
 //! Group commit: one task owns the write connection and puts the units that queued meanwhile into one transaction.
 //!
-//! Every unit has a savepoint, so one that fails is undone alone. Nobody is told of success before the transaction is
-//! durable (WAL, `synchronous = FULL`: one fsync for the whole group).
+//! A unit that fails is undone alone. Nobody is told of success before the transaction is durable (SQLite: write-ahead log,
+//! `synchronous = FULL`; PostgreSQL: `synchronous_commit`; one fsync for the whole group). One transaction writes at a time,
+//! of whatever process: SQLite's write lock, PostgreSQL's advisory lock.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cosign_core::{KeyId, audit::Frontier};
-use sqlx::{Connection, SqliteConnection};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
-use super::{apply, audit, rows::refused, tombstones::Tombstones};
+use super::{
+    apply, audit,
+    hot::{self, Hot},
+    link::Link,
+    query::Connection,
+    rows::refused,
+    tombstones::Tombstones,
+};
 use crate::{
     domain::{
         audit::ACTIVATED,
@@ -43,14 +50,10 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the task.
     #[expect(clippy::disallowed_methods, reason = "the writer is one of the tasks that shutdown awaits")]
-    pub(super) fn start(
-        connection: SqliteConnection,
-        tombstones: Arc<Tombstones>,
-        telemetry: Arc<Telemetry>,
-    ) -> Self {
+    pub(super) fn start(link: Link, tombstones: Arc<Tombstones>, telemetry: Arc<Telemetry>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (grown, audit_size) = watch::channel(0);
-        let task = tokio::spawn(run(connection, receiver, grown, tombstones, Arc::clone(&telemetry)));
+        let task = tokio::spawn(run(link, receiver, grown, tombstones, Arc::clone(&telemetry)));
         Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)), audit_size, telemetry }
     }
 
@@ -83,7 +86,7 @@ impl Writer {
 }
 
 async fn run(
-    mut connection: SqliteConnection,
+    mut link: Link,
     mut queue: mpsc::Receiver<Waiting>,
     audit_size: watch::Sender<u64>,
     tombstones: Arc<Tombstones>,
@@ -95,12 +98,15 @@ async fn run(
     let mut cut_log = true;
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let mut outcomes = Vec::with_capacity(group.len());
-        let committed = transact(&mut connection, &group, &mut tree, &tombstones, &mut outcomes).await;
+        let committed = match link.connection().await {
+            Ok(connection) => transact(connection, &group, &mut tree, &tombstones, &mut outcomes).await,
+            Err(error) => Err(error),
+        };
         telemetry.committed(group.len(), committed.is_ok());
         cut_log |= group.iter().any(|waiting| waiting.unit.0.iter().any(destroys_share));
         if let Err(error) = &committed {
             tracing::error!(%error, units = group.len(), "the transaction failed");
-            drop(sqlx::query("ROLLBACK").execute(&mut connection).await);
+            link.undo().await;
             tree = Frontier::new();
         }
         audit_size
@@ -115,22 +121,10 @@ async fn run(
         }
         // The bytes of a destroyed share are still in the write-ahead log; this moves it into the database and cuts it.
         if cut_log {
-            cut_log = !checkpoint(&mut connection).await;
+            cut_log = !link.cut_log().await;
         }
     }
-    if let Err(error) = connection.close().await {
-        tracing::warn!(%error, "the database did not close cleanly");
-    }
-}
-
-/// Whether it succeeded; a reader that is in its way makes it fail, and it is done after the next commit.
-async fn checkpoint(connection: &mut SqliteConnection) -> bool {
-    let busy: Result<bool, _> =
-        sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await;
-    if let Err(error) = &busy {
-        tracing::warn!(%error, "the write-ahead log still holds a destroyed share");
-    }
-    matches!(busy, Ok(false))
+    link.close().await;
 }
 
 /// A revocation empties the row, an activated refresh writes the new share over the old one; dropped and replaced wrapping
@@ -159,39 +153,36 @@ fn revoked(unit: &Unit, moves: bool) -> impl Iterator<Item = (KeyId, u64)> {
     keys.map(move |key_id| (key_id, at_ms.unwrap_or(0)))
 }
 
-/// One transaction for the whole group. `Err` means that nothing of it happened.
+/// One transaction for the whole group. `Err` means that nothing of it happened, or, if the connection broke in the commit
+/// itself, that nobody knows: then nobody is told of success either.
 ///
-/// Every statement is a trip to the thread of the database, so the ends of neighbouring savepoints travel together.
+/// Every statement is a trip to the database, so neighbours that are alike travel together.
 async fn transact(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     group: &[Waiting],
     tree: &mut Frontier,
     tombstones: &Tombstones,
     outcomes: &mut Vec<Result<(), StoreError>>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("BEGIN IMMEDIATE; SAVEPOINT unit").execute(&mut *connection).await?;
+    connection.begin().await?;
     // Under the write lock, so that nobody appends until the commit.
-    audit::refresh(connection, tree).await?;
-    for (index, Waiting { unit, .. }) in group.iter().enumerate() {
-        if index > 0 {
-            sqlx::query("RELEASE unit; SAVEPOINT unit").execute(&mut *connection).await?;
+    audit::refresh(&mut *connection, tree).await?;
+    let mut rest = group;
+    while let [Waiting { unit, .. }, after @ ..] = rest {
+        let alike: Vec<_> = rest.iter().map_while(|waiting| Hot::of(&waiting.unit)).collect();
+        if alike.is_empty() {
+            outcomes.push(alone(connection, unit, tree).await?);
+            rest = after;
+        } else {
+            hot::write(connection, &alike, tree, outcomes).await?;
+            rest = rest.get(alike.len()..).unwrap_or_default();
         }
-        let mut grown = tree.clone();
-        let outcome = write_all(connection, unit, &mut grown).await?;
-        match outcome {
-            Ok(()) => *tree = grown,
-            // Undone, and the savepoint stays open.
-            Err(_) => {
-                sqlx::query("ROLLBACK TO unit").execute(&mut *connection).await?;
-            }
-        }
-        outcomes.push(outcome);
     }
     // On record before the database knows: what the database may lose again, the record keeps.
     let done = group.iter().zip(&*outcomes).filter(|(_, outcome)| outcome.is_ok());
     let revocations: Vec<_> = done.flat_map(|(waiting, _)| revoked(&waiting.unit, false)).collect();
     tombstones.append(&revocations).map_err(sqlx::Error::Io)?;
-    sqlx::query("RELEASE unit; COMMIT").execute(&mut *connection).await?;
+    connection.run("COMMIT").await?;
     for (Waiting { unit, .. }, outcome) in group.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_ok()) {
         let moved: Vec<_> = revoked(unit, true).collect();
         // It is on record again when the database is opened next.
@@ -203,9 +194,27 @@ async fn transact(
     Ok(())
 }
 
+/// One unit in a savepoint.
+async fn alone(
+    connection: &mut Connection,
+    unit: &Unit,
+    tree: &mut Frontier,
+) -> Result<Result<(), StoreError>, sqlx::Error> {
+    connection.run("SAVEPOINT unit").await?;
+    let mut grown = tree.clone();
+    let outcome = write_all(connection, unit, &mut grown).await?;
+    if outcome.is_ok() {
+        connection.run("RELEASE SAVEPOINT unit").await?;
+        *tree = grown;
+    } else {
+        connection.run("ROLLBACK TO SAVEPOINT unit; RELEASE SAVEPOINT unit").await?;
+    }
+    Ok(outcome)
+}
+
 /// The writes of one unit up to the first that is refused. `Err` means that the connection or the disk failed.
 async fn write_all(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     unit: &Unit,
     tree: &mut Frontier,
 ) -> Result<Result<(), StoreError>, sqlx::Error> {

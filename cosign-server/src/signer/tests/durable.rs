@@ -203,7 +203,7 @@ async fn a_failed_commit_is_refused_and_leaves_nothing_behind() {
     let phone = Phone::enrolled(&world, 1).await;
     let (record, key) = phone.key(&world, Purpose::Sign).await;
     let guess = phone.unlock(&record, WRONG_PIN);
-    let head = world.sqlite.audit_tree().await.unwrap();
+    let head = world.database.audit_tree().await.unwrap();
 
     store.fails.store(true, Ordering::SeqCst);
     let (frame, _) = phone.start(&world, &key, &[digest(1)]);
@@ -211,8 +211,8 @@ async fn a_failed_commit_is_refused_and_leaves_nothing_behind() {
     // A wrong PIN that cannot be counted is not judged either.
     let (wrong, _) = phone.start(&world, &guess, &[digest(2)]);
     assert_eq!(status(&phone.ask(&world, &wrong).await), Some(Code::Internal));
-    assert_eq!(world.sqlite.audit_tree().await.unwrap(), head);
-    assert!(world.sqlite.live_sessions(0).await.unwrap().len() <= 1, "only the activation's session");
+    assert_eq!(world.database.audit_tree().await.unwrap(), head);
+    assert!(world.database.live_sessions(0).await.unwrap().len() <= 1, "only the activation's session");
 
     store.fails.store(false, Ordering::SeqCst);
     assert_eq!(row(&world, &record.key_id()).await.gate.fails, 0);
@@ -224,7 +224,7 @@ async fn a_failed_commit_is_refused_and_leaves_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_signature_is_in_the_log_and_no_secret_is_on_disk() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let phone = Phone::enrolled(&world, 1).await;
     let (_, key) = phone.key(&world, Purpose::Sign).await;
     let digests: Vec<_> = (1..=5).map(digest).collect();
@@ -257,7 +257,7 @@ async fn every_signature_is_in_the_log_and_no_secret_is_on_disk() {
 
 async fn tamper(world: &World, statement: &'static str, key_id: &KeyId) {
     use sqlx::Connection as _;
-    let url = format!("sqlite://{}", world.database().display());
+    let url = format!("sqlite://{}", world.file().display());
     let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
     sqlx::query(statement).bind(key_id.as_bytes().to_vec()).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
@@ -265,7 +265,7 @@ async fn tamper(world: &World, statement: &'static str, key_id: &KeyId) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_was_changed_behind_the_servers_back_is_not_used() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let phone = Phone::enrolled(&world, 1).await;
     let (record, key) = phone.key(&world, Purpose::Sign).await;
     let (other, _) = phone.key(&world, Purpose::Sign).await;

@@ -165,13 +165,13 @@ async fn an_evaluation_leaves_after_its_commit_or_did_not_happen() {
     let (world, store) = obstinate().await;
     let phone = Phone::enrolled(&world, 1).await;
     let (record, key) = key(&world, &phone, Suite::D, Purpose::Sign).await;
-    let head = world.sqlite.audit_tree().await.unwrap();
+    let head = world.database.audit_tree().await.unwrap();
     let frame = frame(&world, &phone, &record);
     store.fails.store(true, Ordering::SeqCst);
     assert_eq!(status(&phone.ask(&world, &frame).await), Some(Code::Internal));
     store.fails.store(false, Ordering::SeqCst);
     assert_eq!(counts(&world, &key).await, (0, 0, false));
-    assert_eq!(world.sqlite.audit_tree().await.unwrap(), head);
+    assert_eq!(world.database.audit_tree().await.unwrap(), head);
 
     // The identical frame is not taken for one in progress, and is counted.
     let held = store.gate.acquire_many(u32::try_from(store.gate.available_permits()).unwrap()).await.unwrap();

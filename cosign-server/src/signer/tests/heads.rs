@@ -18,12 +18,12 @@ use crate::{
 async fn log(world: &World, count: usize) {
     for _ in 0..count {
         let event = Event::administration(world.now_ms(), Act::CODE, "");
-        world.sqlite.commit([Write::Log(event)].into()).await.unwrap();
+        world.database.commit([Write::Log(event)].into()).await.unwrap();
     }
 }
 
 async fn heads(world: &World) -> Vec<SignedTreeHead> {
-    world.sqlite.tree_heads(0, 1000).await.unwrap()
+    world.database.tree_heads(0, 1000).await.unwrap()
 }
 
 async fn sizes(world: &World) -> Vec<u64> {
@@ -34,7 +34,7 @@ async fn start(world: &World, settings: HeadSettings, keys: &WrappingKeys) -> Re
     TreeHeads::start(
         settings,
         keys,
-        Arc::clone(&world.sqlite) as _,
+        Arc::clone(&world.database) as _,
         Arc::clone(&world.clock) as _,
         Arc::clone(&world.entropy) as _,
     )
@@ -67,7 +67,7 @@ async fn heads_are_signed_for_records_and_at_every_start() {
 }
 
 async fn until_signed(world: &World, size: u64) {
-    while world.sqlite.tree_head(Some(size)).await.unwrap().is_none() {
+    while world.database.tree_head(Some(size)).await.unwrap().is_none() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -104,7 +104,7 @@ async fn records_are_signed_over_after_a_while_or_after_many() {
 }
 
 async fn edit(world: &World, statements: &[&'static str]) {
-    let url = format!("sqlite://{}", world.database().display());
+    let url = format!("sqlite://{}", world.file().display());
     let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
     for trigger in
         ["audit_keeps_records", "audit_keeps_values", "tree_heads_are_kept", "tree_heads_keep_values"]
@@ -119,7 +119,7 @@ async fn edit(world: &World, statements: &[&'static str]) {
 }
 
 async fn signed_world(records: usize) -> World {
-    let world = World::new().await;
+    let world = World::on_file().await;
     log(&world, records).await;
     world.heads.publish().await.unwrap();
     world
@@ -185,10 +185,10 @@ async fn verification_finds_what_a_start_does_not_look_at() {
         ("UPDATE tree_heads SET size = 6", 7),
         ("DELETE FROM audit WHERE seq = 7", 7),
     ] {
-        let world = World::new().await;
+        let world = World::on_file().await;
         for seq in 1..=7 {
             let event = Event::administration(seq, Act::CODE, "x").about(KeyId::from_bytes([1; 16]), None);
-            world.sqlite.commit([Write::Log(event)].into()).await.unwrap();
+            world.database.commit([Write::Log(event)].into()).await.unwrap();
         }
         world.heads.publish().await.unwrap();
         let walked = world.operator.verify_audit(None).await.unwrap().unwrap();

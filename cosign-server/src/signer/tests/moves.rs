@@ -222,7 +222,7 @@ async fn a_split_is_for_an_id_that_waits_for_it() {
         let rng = &mut world.rng();
         let receiver = Receiver::new(record.key_id(), issued.key_id, new.device.id, rng).unwrap();
         assert_eq!(ask(&receiver).await, Some(Code::Key), "{wanted:?}");
-        assert_eq!(world.sqlite.issued(&issued.key_id).await.unwrap().unwrap().used_ms, None);
+        assert_eq!(world.database.issued(&issued.key_id).await.unwrap().unwrap().used_ms, None);
     }
     let receiver = invite(&world, &new, record.key_id()).await;
     let to = receiver.invitation().key_id();
@@ -253,7 +253,7 @@ async fn a_split_happens_once() {
     codes.sort_by_key(Option::is_some);
     assert_eq!(codes, [None, Some(Code::Key)]);
     assert_eq!(old.ask(&world, &one).await, answers.0, "the identical frame");
-    assert_eq!(world.sqlite.shares(&key.public_key().as_point().to_bytes()).await.unwrap().len(), 2);
+    assert_eq!(world.database.shares(&key.public_key().as_point().to_bytes()).await.unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -267,21 +267,21 @@ async fn a_split_that_is_not_durable_did_not_happen() {
     assert_eq!(code(failed), Some(Code::Internal));
     store.fails.store(false, std::sync::atomic::Ordering::SeqCst);
     let to = receiver.invitation().key_id();
-    assert!(world.sqlite.key(&to).await.unwrap().is_none());
+    assert!(world.database.key(&to).await.unwrap().is_none());
     hand_over(&world, &old, &key, receiver.invitation(), Kind::Move).await.unwrap();
     assert_eq!(row(&world, &to).await.status, Status::Arriving);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_arrive_in_a_day_is_destroyed_and_stays_so() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let (old, new) = (Phone::enrolled(&world, 1).await, Phone::enrolled(&world, 2).await);
     let (_, key) = old.key(&world, Purpose::Sign).await;
     let travelled = given(&world, (&old, &key), &new, Kind::Move).await;
     let to = travelled.key_id();
     let share = try_new_share(&world, &new, &travelled).await.unwrap();
     let backup = tempfile::tempdir().unwrap();
-    let (database, copy) = (world.database(), backup.path().join("copy"));
+    let (database, copy) = (world.file(), backup.path().join("copy"));
     let world = world.restart_after(|_| copy_file(&database, &copy)).await;
     world.clock.advance(PENDING_TTL_MS + 1);
     assert_eq!(code(confirm(&world, &new, &share, NEW_PIN).await), Some(Code::Key), "late");
@@ -303,12 +303,12 @@ async fn what_does_not_arrive_in_a_day_is_destroyed_and_stays_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_backup_brings_no_share_back_that_has_moved() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let (old, new) = (Phone::enrolled(&world, 1).await, Phone::enrolled(&world, 2).await);
     let (record, key) = old.key(&world, Purpose::Sign).await;
     let travelled = given(&world, (&old, &key), &new, Kind::Move).await;
     let backup = tempfile::tempdir().unwrap();
-    let (database, copy) = (world.database(), backup.path().join("copy"));
+    let (database, copy) = (world.file(), backup.path().join("copy"));
     let world = world.restart_after(|_| copy_file(&database, &copy)).await;
     arrive(&world, &new, &travelled).await.unwrap();
     let world = world.restart_after(|_| copy_file(&copy, &database)).await;

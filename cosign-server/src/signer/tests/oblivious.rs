@@ -224,7 +224,7 @@ async fn the_function_is_sealed_with_the_share() {
     assert_eq!(world.sealer.reseal(None).await.unwrap(), (None, 2));
     world.sealer.drop_unused().await.unwrap();
     let world = world.restart().await;
-    assert_eq!(world.sqlite.wrapping_keys().await.unwrap().len(), 1);
+    assert_eq!(world.database.wrapping_keys().await.unwrap().len(), 1);
     let resealed = row(&world, &record.key_id()).await;
     assert_ne!(resealed.share, sealed.share);
     assert_eq!((function(&world, &key).await, resealed.share.len()), (before, SEALED));

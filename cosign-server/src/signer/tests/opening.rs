@@ -146,14 +146,14 @@ async fn opening_keys_are_rotated_with_the_shares() {
     other.rotate().await.unwrap();
     other.drop_unused().await.unwrap();
     let versions = async || {
-        let keys = world.sqlite.wrapping_keys().await.unwrap();
+        let keys = world.database.wrapping_keys().await.unwrap();
         keys.into_iter().map(|key| key.version).collect::<Vec<_>>()
     };
     assert_eq!(versions().await, [1, 2], "opening keys are sealed under the first");
     other.reseal(None).await.unwrap();
     other.drop_unused().await.unwrap();
     assert_eq!(versions().await, [2]);
-    let keys = world.sqlite.opening_keys().await.unwrap();
+    let keys = world.database.opening_keys().await.unwrap();
     assert!(keys.iter().all(|key| key.sealed[1..5] == [0, 0, 0, 2]));
     // The server has not seen that yet; and makes a key while it is behind again.
     assert_eq!(world.sealer.keys().versions(), [1]);
@@ -169,12 +169,12 @@ async fn opening_keys_are_rotated_with_the_shares() {
     // Under another master key, after a restart of everything.
     let next = SoftwareKey::new(Zeroizing::new([8; 32]));
     other.replace(&next).await.unwrap();
-    world.sqlite.bind_master_key(&next.name()).await.unwrap();
-    let store = Arc::clone(&world.sqlite) as _;
+    world.database.bind_master_key(&next.name()).await.unwrap();
+    let store = Arc::clone(&world.database) as _;
     let sealer =
         Sealer::open(Box::new(next), store, Arc::clone(&world.clock) as _, Arc::clone(&world.entropy) as _);
     let sealer = sealer.await.unwrap();
-    for key in world.sqlite.opening_keys().await.unwrap() {
+    for key in world.database.opening_keys().await.unwrap() {
         assert!(super::super::opening::unsealed(&key, sealer.keys()).is_ok(), "{}", key.id());
     }
     assert_ne!(MASTER, [8; 32]);
@@ -185,7 +185,7 @@ async fn a_key_that_was_put_in_place_of_another_does_not_open() {
     let world = World::new().await;
     let (first, second) = (opening_key(&world).await, opening_key(&world).await);
     let swap = Write::ResealOpeningKey { old: first.sealed.clone(), new: second.sealed.clone() };
-    world.sqlite.commit([swap].into()).await.unwrap();
+    world.database.commit([swap].into()).await.unwrap();
     let failed = release(&world, &[question(&world, &first.public_key, 0)]).await;
     assert_eq!(failed.map(drop), Err(Error::Internal));
     assert!(is_released(&world, &question(&world, &second.public_key, 0)).await);
@@ -193,23 +193,22 @@ async fn a_key_that_was_put_in_place_of_another_does_not_open() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_is_never_deleted_nor_made_twice() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let key = opening_key(&world).await;
-    let again = world.sqlite.commit([Write::AddOpeningKey(key.clone())].into()).await;
+    let again = world.database.commit([Write::AddOpeningKey(key.clone())].into()).await;
     assert_eq!(again, Err(StoreError::Duplicate));
     let gone = OpeningKey { sealed: [&[2, 0, 0, 0, 9][..], &[0; 60]].concat(), ..key.clone() };
     let reseal = Write::ResealOpeningKey { old: key.sealed.clone(), new: gone.sealed };
-    assert_eq!(world.sqlite.commit([reseal].into()).await, Err(StoreError::Stale), "no such wrapping key");
-    let mut other =
-        SqliteConnection::connect(&format!("sqlite://{}", world.database().display())).await.unwrap();
+    assert_eq!(world.database.commit([reseal].into()).await, Err(StoreError::Stale), "no such wrapping key");
+    let mut other = SqliteConnection::connect(&format!("sqlite://{}", world.file().display())).await.unwrap();
     assert!(sqlx::query("DELETE FROM opening_keys").execute(&mut other).await.is_err());
-    assert_eq!(world.sqlite.opening_keys().await.unwrap(), [key]);
+    assert_eq!(world.database.opening_keys().await.unwrap(), [key]);
 }
 
 /// A backup from before a key was made does not know it: so the operator backs up before the key is published.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_from_before_a_key_does_not_open_its_locks_and_one_from_after_does() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let mut backups = Vec::new();
     let world = world.restart_after(|folder| backups.push(fs::read(folder.join("cosign.db")).unwrap())).await;
     let key = opening_key(&world).await;

@@ -13,21 +13,17 @@ use crate::{
         ports::{Store as _, Unit},
         services::Operator,
     },
-    store::{Access, SqliteStore},
+    store::{Access, Database},
     telemetry::Telemetry,
     testing::{Phone, World, digest, records, row, status},
 };
 
 /// A second process: its own connections to the same file.
-pub(super) async fn elsewhere(world: &World) -> (Operator, Arc<SqliteStore>) {
-    let store = SqliteStore::open(
-        &world.database(),
-        &world.tombstones(),
-        Access::Existing,
-        Arc::new(Telemetry::new()),
-    )
-    .await
-    .unwrap();
+pub(super) async fn elsewhere(world: &World) -> (Operator, Arc<Database>) {
+    let store =
+        Database::open(&world.source, &world.tombstones(), Access::Existing, Arc::new(Telemetry::new()))
+            .await
+            .unwrap();
     let store = Arc::new(store);
     (
         Operator::new(
@@ -98,7 +94,7 @@ async fn nothing_admitted_after_a_freeze_is_answered() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn decryptions_are_counted_over_restarts() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let phone = Phone::enrolled(&world, 1).await;
     let (record, key) = phone.key(&world, Purpose::Encrypt).await;
     let ciphertext = || pke::encrypt(key.public_key(), b"sealed", &mut getrandom::SysRng).unwrap();
@@ -119,7 +115,7 @@ async fn decryptions_are_counted_over_restarts() {
     let two =
         || decrypt::start(&key, &[ciphertext(), ciphertext()], world.now_ms(), &mut world.rng()).unwrap().0;
     assert_eq!(status(&phone.ask(&world, &one()).await), None);
-    let url = format!("sqlite://{}", world.database().display());
+    let url = format!("sqlite://{}", world.file().display());
     let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
     sqlx::query("UPDATE keys SET decrypts = 1048575").execute(&mut other).await.unwrap();
     other.close().await.unwrap();
@@ -134,13 +130,13 @@ pub(super) fn copy_file(from: &std::path::Path, to: &std::path::Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_backup_brings_no_revoked_key_back() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let phone = Phone::enrolled(&world, 1).await;
     let (record, key) = phone.key(&world, Purpose::Sign).await;
     let (_, other) = phone.key(&world, Purpose::Sign).await;
     let key_id = record.key_id();
     let backup = tempfile::tempdir().unwrap();
-    let (database, copy) = (world.database(), backup.path().join("copy"));
+    let (database, copy) = (world.file(), backup.path().join("copy"));
     let world = world.restart_after(|_| copy_file(&database, &copy)).await;
     assert!(phone.sign(&world, &key, digest(1)).await.is_ok());
     world.operator.change(&key_id, Change::Revoke).await.unwrap();
@@ -157,7 +153,7 @@ async fn a_restored_backup_brings_no_revoked_key_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revocation_on_record_is_obeyed_before_the_database_knows_it() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let phone = Phone::enrolled(&world, 1).await;
     let (record, key) = phone.key(&world, Purpose::Sign).await;
     let key_id = record.key_id();
@@ -182,7 +178,7 @@ async fn a_revocation_on_record_is_obeyed_before_the_database_knows_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revoked_share_is_gone_from_the_files() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let phone = Phone::enrolled(&world, 1).await;
     let (record, _) = phone.key(&world, Purpose::Sign).await;
     let sealed = row(&world, &record.key_id()).await.share;
@@ -194,6 +190,6 @@ async fn a_revoked_share_is_gone_from_the_files() {
     assert!(is_on_disk());
     world.operator.change(&record.key_id(), Change::Revoke).await.unwrap();
     // The log is cut before the writer takes the next unit.
-    world.sqlite.commit(Unit::default()).await.unwrap();
+    world.database.commit(Unit::default()).await.unwrap();
     assert!(!is_on_disk());
 }

@@ -103,13 +103,13 @@ async fn a_refresh_that_the_server_does_not_know_is_refused_without_a_change() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_locks_between_the_messages_is_completed_after_its_unlock() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let phone = Phone::enrolled(&world, 1).await;
     let (record, key) = phone.key(&world, Purpose::Sign).await;
     let share = new_share(&world, &phone, &key).await;
     // Wrong PINs of many days, with right ones in between.
     let mut other =
-        sqlx::SqliteConnection::connect(&format!("sqlite://{}", world.database().display())).await.unwrap();
+        sqlx::SqliteConnection::connect(&format!("sqlite://{}", world.file().display())).await.unwrap();
     sqlx::query("UPDATE keys SET total = 29").execute(&mut other).await.unwrap();
     other.close().await.unwrap();
     let world = world.restart().await;
@@ -125,7 +125,7 @@ async fn a_key_that_locks_between_the_messages_is_completed_after_its_unlock() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_renewed_share_is_gone_from_the_files() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let phone = Phone::enrolled(&world, 1).await;
     let (record, key) = phone.key(&world, Purpose::Sign).await;
     let old = row(&world, &record.key_id()).await.share;
@@ -139,7 +139,7 @@ async fn a_renewed_share_is_gone_from_the_files() {
     assert!(on_disk(&old) && on_disk(&pending));
     assert_eq!(confirm(&world, &phone, &share, NEW_PIN).await, ACTIVE);
     // The log is cut before the writer takes the next unit.
-    world.sqlite.commit(Unit::default()).await.unwrap();
+    world.database.commit(Unit::default()).await.unwrap();
     assert!(!on_disk(&old), "the old share");
     assert!(!on_disk(&pending), "what was pending, with rB and PB'");
     assert!(on_disk(&row(&world, &record.key_id()).await.share));
@@ -203,10 +203,10 @@ async fn an_unlocked_key_works_again_after_its_refresh() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_from_before_a_refresh_is_not_taken_back() {
-    let world = World::new().await;
+    let world = World::on_file().await;
     let phone = Phone::enrolled(&world, 1).await;
     let (_, key) = phone.key(&world, Purpose::Sign).await;
-    let url = format!("sqlite://{}", world.database().display());
+    let url = format!("sqlite://{}", world.file().display());
     let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
     sqlx::query("CREATE TABLE backup AS SELECT * FROM keys").execute(&mut other).await.unwrap();
 

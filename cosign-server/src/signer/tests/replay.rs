@@ -60,12 +60,12 @@ async fn a_spent_session_carries_no_other_frame_across_a_restart() {
     // Once nobody could send it any more, the session is forgotten in storage too.
     world.clock.advance(360_001);
     world.signer.maintain().await;
-    assert!(world.sqlite.live_sessions(0).await.unwrap().is_empty());
+    assert!(world.database.live_sessions(0).await.unwrap().is_empty());
 }
 
 /// A correctly tagged frame for another digest in the session of `frame`: what a client with a repeating random source
 /// would send.
-fn reuse_session(world: &World, key: &ClientKey, frame: &[u8]) -> Vec<u8> {
+pub(super) fn reuse_session(world: &World, key: &ClientKey, frame: &[u8]) -> Vec<u8> {
     let mut source = Repeating { first: frame[24..40].to_vec(), rest: world.rng() };
     let (forged, _) = sign::start(key, &[digest(9)], world.now_ms(), 99, &mut source).unwrap();
     assert_eq!(forged[24..40], frame[24..40]);

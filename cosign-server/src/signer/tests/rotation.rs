@@ -20,11 +20,11 @@ async fn sealer(world: &World, store: Arc<dyn Store>, master: [u8; 32]) -> Resul
 
 /// As a second process sees the database.
 pub(super) async fn elsewhere(world: &World) -> Sealer {
-    sealer(world, Arc::clone(&world.sqlite) as _, MASTER).await.unwrap()
+    sealer(world, Arc::clone(&world.database) as _, MASTER).await.unwrap()
 }
 
 async fn versions(world: &World) -> Vec<u32> {
-    world.sqlite.wrapping_keys().await.unwrap().into_iter().map(|key| key.version).collect()
+    world.database.wrapping_keys().await.unwrap().into_iter().map(|key| key.version).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,9 +72,9 @@ async fn the_server_seals_the_rest_beside_its_work() {
         phone.key(&world, Purpose::Sign).await;
     }
     elsewhere(&world).await.rotate().await.unwrap();
-    assert_eq!(world.sqlite.sealed_before(2, None, 10).await.unwrap().len(), 3);
+    assert_eq!(world.database.sealed_before(2, None, 10).await.unwrap().len(), 3);
     world.signer.maintain().await;
-    assert!(world.sqlite.sealed_before(2, None, 10).await.unwrap().is_empty());
+    assert!(world.database.sealed_before(2, None, 10).await.unwrap().is_empty());
     assert_eq!(versions(&world).await, [2]);
 }
 
@@ -89,7 +89,7 @@ async fn every_record_opens_wherever_a_rotation_or_a_replacement_stops() {
     let mut stopped = 0;
     // Making a version, the audit key, four records, dropping the old version, the other master key: eight commits.
     for commits in 0..=8 {
-        let store = Obstinate::around(Arc::clone(&world.sqlite) as _);
+        let store = Obstinate::around(Arc::clone(&world.database) as _);
         store.stop_after(commits);
         let other = sealer(&world, Arc::clone(&store) as _, master).await.unwrap();
         let next = [master[0] + 1; 32];
@@ -104,23 +104,23 @@ async fn every_record_opens_wherever_a_rotation_or_a_replacement_stops() {
         assert_eq!(outcome.is_ok(), commits == 8, "{commits}");
 
         let name = SoftwareKey::new(Zeroizing::new(next)).name();
-        match world.sqlite.bind_master_key(&name).await {
+        match world.database.bind_master_key(&name).await {
             Ok(()) => master = next,
             Err(error) => assert!(matches!(error, OpenError::OtherMasterKey { .. }), "{error}"),
         }
-        let after = sealer(&world, Arc::clone(&world.sqlite) as _, master).await.unwrap();
-        let rows = world.sqlite.keys(None, 100).await.unwrap();
+        let after = sealer(&world, Arc::clone(&world.database) as _, master).await.unwrap();
+        let rows = world.database.keys(None, 100).await.unwrap();
         assert_eq!(rows.len(), 4);
         for row in rows {
             assert!(Hot::unseal(row, after.keys()).unwrap().is_some(), "after {commits} commits");
         }
-        let audit_key = world.sqlite.audit_key().await.unwrap().unwrap();
+        let audit_key = world.database.audit_key().await.unwrap().unwrap();
         let place = Place::audit_key(&audit_key.public_key);
         assert!(after.keys().open(&place, &audit_key.sealed).is_ok(), "after {commits} commits");
     }
     assert_eq!((stopped, master), (8, [MASTER[0] + 1; 32]));
     // The old master key opens nothing any more, and adds nothing.
-    let old = sealer(&world, Arc::clone(&world.sqlite) as _, MASTER).await.map(drop).unwrap_err();
+    let old = sealer(&world, Arc::clone(&world.database) as _, MASTER).await.map(drop).unwrap_err();
     assert!(matches!(old, SealerError::Seal { error: SealError::OtherMasterKey, .. }), "{old}");
 }
 
@@ -136,13 +136,13 @@ async fn the_audit_key_is_rotated_with_the_shares() {
     assert_eq!(other.reseal(None).await.unwrap(), (None, 0));
     other.drop_unused().await.unwrap();
     assert_eq!(versions(&world).await, [2]);
-    assert_eq!(world.sqlite.audit_key().await.unwrap().unwrap().sealed[1..5], [0, 0, 0, 2]);
+    assert_eq!(world.database.audit_key().await.unwrap().unwrap().sealed[1..5], [0, 0, 0, 2]);
     // Both the server that runs and the one after it sign with the same key.
     world.heads.publish().await.unwrap();
     let world = world.restart().await;
     world.operator.new_code(1, 60_000).await.unwrap();
     world.heads.publish().await.unwrap();
-    let heads = world.sqlite.tree_heads(0, 10).await.unwrap();
+    let heads = world.database.tree_heads(0, 10).await.unwrap();
     assert_eq!(Vec::from_iter(heads.iter().map(|head| head.head().size)), [1, 1, 2]);
     assert!(heads.iter().all(|head| head.verify(&log_key).is_ok()));
 
@@ -159,6 +159,6 @@ async fn a_rotation_under_a_replaced_master_key_is_refused() {
     elsewhere(&world).await.replace(&SoftwareKey::new(Zeroizing::new([8; 32]))).await.unwrap();
     assert!(matches!(late.rotate().await, Err(SealerError::Changed)));
     assert_eq!(versions(&world).await, [1]);
-    let failed = world.sqlite.commit([Write::DropWrappingKeys].into()).await;
+    let failed = world.database.commit([Write::DropWrappingKeys].into()).await;
     assert_eq!((failed, versions(&world).await), (Ok::<(), StoreError>(()), vec![1]), "the newest is kept");
 }

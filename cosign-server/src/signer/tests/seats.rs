@@ -30,8 +30,7 @@ struct Shared {
 }
 
 /// A key with a seat that is taken.
-async fn shared(purpose: Purpose) -> Shared {
-    let world = World::new().await;
+async fn shared(world: World, purpose: Purpose) -> Shared {
     let (owner, other) = (Phone::enrolled(&world, 1).await, Phone::enrolled(&world, 2).await);
     let (record, own) = owner.key(&world, purpose).await;
     world.operator.set_seats(&record.key_id(), 1).await.unwrap();
@@ -42,7 +41,7 @@ async fn shared(purpose: Purpose) -> Shared {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_sign_until_one_share_is_withdrawn() {
-    let Shared { world, owner, own, other, theirs } = shared(Purpose::Sign).await;
+    let Shared { world, owner, own, other, theirs } = shared(World::new().await, Purpose::Sign).await;
     assert!(owner.sign(&world, &own, digest(1)).await.is_ok());
     assert!(other.sign(&world, &theirs, digest(2)).await.is_ok());
     assert_eq!(row(&world, &own.key_id()).await.status, Status::Active);
@@ -59,7 +58,7 @@ async fn both_sign_until_one_share_is_withdrawn() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_seat_outlives_the_owner_and_may_move_but_gives_none() {
-    let Shared { world, owner, own, other, theirs } = shared(Purpose::Sign).await;
+    let Shared { world, owner, own, other, theirs } = shared(World::new().await, Purpose::Sign).await;
     let receiver = invite(&world, &owner, theirs.key_id()).await;
     let to = receiver.invitation();
     let given_on = hand_over(&world, &other, &theirs, to, Kind::Share).await;
@@ -93,7 +92,7 @@ async fn two_splits_at_once_take_one_seat() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn decryptions_of_all_shares_are_counted_together() {
-    let Shared { world, owner, own, other, theirs } = shared(Purpose::Encrypt).await;
+    let Shared { world, owner, own, other, theirs } = shared(World::on_file().await, Purpose::Encrypt).await;
     let open = async |phone: &Phone, key: &ClientKey, count: usize| {
         let ciphertexts: Vec<_> = (0..count)
             .map(|_| pke::encrypt(key.public_key(), b"bid", &mut getrandom::SysRng).unwrap())
@@ -107,7 +106,7 @@ async fn decryptions_of_all_shares_are_counted_together() {
     };
     assert_eq!(open(&owner, &own, 2).await, Ok(2));
     assert_eq!(open(&other, &theirs, 3).await, Ok(3));
-    let url = format!("sqlite://{}", world.database().display());
+    let url = format!("sqlite://{}", world.file().display());
     let mut sql = sqlx::SqliteConnection::connect(&url).await.unwrap();
     sqlx::query("UPDATE keys SET decrypts = 1048570 WHERE NOT seat").execute(&mut sql).await.unwrap();
     sql.close().await.unwrap();
@@ -122,7 +121,7 @@ async fn decryptions_of_all_shares_are_counted_together() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_shares_are_frozen_and_revoked_together() {
-    let Shared { world, owner, own, other, theirs } = shared(Purpose::Sign).await;
+    let Shared { world, owner, own, other, theirs } = shared(World::new().await, Purpose::Sign).await;
     world.operator.set_seats(&own.key_id(), 2).await.unwrap();
     let arriving = given(&world, (&owner, &own), &other, Kind::Share).await;
     let ids = |views: Vec<crate::domain::services::KeyView>| {
@@ -183,7 +182,7 @@ async fn no_share_escapes_what_is_done_to_all() {
         tokio::pin!(done);
         let waited = tokio::time::timeout(std::time::Duration::from_millis(300), done.as_mut()).await;
         assert!(waited.is_err(), "it was done before its commit");
-        world.sqlite.commit([meanwhile].into()).await.unwrap();
+        world.database.commit([meanwhile].into()).await.unwrap();
         drop(held);
         let done: Vec<_> = done.await.unwrap().into_iter().map(|view| view.key_id).collect();
         let missed = if arrives { first } else { second };
@@ -193,7 +192,7 @@ async fn no_share_escapes_what_is_done_to_all() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_operator_is_told_what_cannot_be() {
-    let Shared { world, owner, own, other, theirs } = shared(Purpose::Sign).await;
+    let Shared { world, owner, own, other, theirs } = shared(World::new().await, Purpose::Sign).await;
     let set = async |key_id| world.operator.set_seats(&key_id, 3).await.map(|view| view.seats.max);
     assert!(matches!(set(theirs.key_id()).await, Err(Error::Conflict(_))), "a seat");
     assert_eq!(set(own.key_id()).await, Ok(3));

@@ -6,7 +6,6 @@ use cosign_core::{
 };
 use envelope::{ber, cms::Quirks};
 use futures_util::future::BoxFuture;
-use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
 
 use crate::{
     domain::{
@@ -19,26 +18,27 @@ use crate::{
     },
     store::{
         apply::stored,
+        database::Database,
+        query::{Pool, Row, query},
         read::{all, one},
         rows::{bytes, malformed, name, number, optional, unsigned},
-        sqlite::SqliteStore,
     },
 };
 
-fn authority_id(row: &SqliteRow) -> Result<AuthorityId, sqlx::Error> {
-    AuthorityId::try_from(row.try_get::<String, _>("authority")?).map_err(|_| malformed("an id is malformed"))
+fn authority_id(row: &Row) -> Result<AuthorityId, sqlx::Error> {
+    AuthorityId::try_from(row.get::<String>("authority")?).map_err(|_| malformed("an id is malformed"))
 }
 
 fn serial(body: &[u8]) -> Result<Serial, sqlx::Error> {
     Serial::new(body).map_err(|_| malformed("a serial number is malformed"))
 }
 
-fn optional_serial(row: &SqliteRow, column: &str) -> Result<Option<Serial>, sqlx::Error> {
-    row.try_get::<Option<&[u8]>, _>(column)?.map(serial).transpose()
+fn optional_serial(row: &Row, column: &str) -> Result<Option<Serial>, sqlx::Error> {
+    row.get::<Option<&[u8]>>(column)?.map(serial).transpose()
 }
 
-fn optional_number(row: &SqliteRow, column: &str) -> Result<Option<u64>, sqlx::Error> {
-    row.try_get::<Option<i64>, _>(column)?.map(unsigned).transpose()
+fn optional_number(row: &Row, column: &str) -> Result<Option<u64>, sqlx::Error> {
+    row.get::<Option<i64>>(column)?.map(unsigned).transpose()
 }
 
 fn reason(value: i64) -> Result<Reason, sqlx::Error> {
@@ -57,12 +57,12 @@ fn chain(bytes: &[u8]) -> Result<Vec<pki::Certificate>, sqlx::Error> {
     if chain.is_empty() { Err(broken()) } else { Ok(chain) }
 }
 
-fn authority(row: &SqliteRow) -> Result<Authority, sqlx::Error> {
-    let options: &str = row.try_get("options")?;
+fn authority(row: &Row) -> Result<Authority, sqlx::Error> {
+    let options: &str = row.get("options")?;
     Ok(Authority {
         id: authority_id(row)?,
         label: name(row, "label")?,
-        chain: chain(row.try_get("chain")?)?,
+        chain: chain(row.get("chain")?)?,
         options: serde_json::from_str(options).map_err(|_| malformed("options are malformed"))?,
         created_ms: number(row, "created_ms")?,
         retired_ms: optional_number(row, "retired_ms")?,
@@ -70,28 +70,28 @@ fn authority(row: &SqliteRow) -> Result<Authority, sqlx::Error> {
     })
 }
 
-fn authority_key(row: &SqliteRow) -> Result<AuthorityKey, sqlx::Error> {
+fn authority_key(row: &Row) -> Result<AuthorityKey, sqlx::Error> {
     let point =
         PublicPoint::from_bytes(&bytes(row, "public_key")?).ok_or_else(|| malformed("not a public key"))?;
     Ok(AuthorityKey {
         authority: authority_id(row)?,
-        duty: Duty::from_name(row.try_get("duty")?).ok_or_else(|| malformed("unknown duty"))?,
+        duty: Duty::from_name(row.get("duty")?).ok_or_else(|| malformed("unknown duty"))?,
         public_key: PublicKey::from(point),
-        certificate: row.try_get("certificate")?,
+        certificate: row.get("certificate")?,
         created_ms: number(row, "created_ms")?,
-        sealed: row.try_get("sealed")?,
+        sealed: row.get("sealed")?,
     })
 }
 
-fn certificate(row: &SqliteRow) -> Result<Certificate, sqlx::Error> {
+fn certificate(row: &Row) -> Result<Certificate, sqlx::Error> {
     let since = optional_number(row, "listed_ms")?;
-    let why = row.try_get::<Option<i64>, _>("reason")?.map(reason).transpose()?;
+    let why = row.get::<Option<i64>>("reason")?.map(reason).transpose()?;
     Ok(Certificate {
         authority: authority_id(row)?,
-        serial: serial(row.try_get("serial")?)?,
-        role: Role::from_name(row.try_get("role")?).ok_or_else(|| malformed("unknown role"))?,
-        state: CertState::from_name(row.try_get("state")?).ok_or_else(|| malformed("unknown state"))?,
-        subject: row.try_get("subject")?,
+        serial: serial(row.get("serial")?)?,
+        role: Role::from_name(row.get("role")?).ok_or_else(|| malformed("unknown role"))?,
+        state: CertState::from_name(row.get("state")?).ok_or_else(|| malformed("unknown state"))?,
+        subject: row.get("subject")?,
         public_key: bytes(row, "public_key")?,
         device: optional(row, "device_id")?.map(DeviceId::from_bytes),
         key_id: optional(row, "key_id")?.map(KeyId::from_bytes),
@@ -103,92 +103,92 @@ fn certificate(row: &SqliteRow) -> Result<Certificate, sqlx::Error> {
         issued_ms: number(row, "issued_ms")?,
         listed: since.zip(why),
         status_version: number(row, "status_version")?,
-        der: row.try_get("der")?,
+        der: row.get("der")?,
     })
 }
 
-fn request(row: &SqliteRow) -> Result<Request, sqlx::Error> {
-    let why = row.try_get::<Option<i64>, _>("reason")?.map(reason).transpose()?;
-    let kind = Kind::from_parts(row.try_get("kind")?, optional_serial(row, "target")?, why);
-    let decisions: &str = row.try_get("decisions")?;
+fn request(row: &Row) -> Result<Request, sqlx::Error> {
+    let why = row.get::<Option<i64>>("reason")?.map(reason).transpose()?;
+    let kind = Kind::from_parts(row.get("kind")?, optional_serial(row, "target")?, why);
+    let decisions: &str = row.get("decisions")?;
     Ok(Request {
         id: RequestId::from_bytes(bytes(row, "request")?),
         authority: authority_id(row)?,
         kind: kind.ok_or_else(|| malformed("unknown kind of request"))?,
         device: optional(row, "device_id")?.map(DeviceId::from_bytes),
-        csr: row.try_get("csr")?,
-        profile: Profile::from_name(row.try_get("profile")?).ok_or_else(|| malformed("unknown profile"))?,
-        dual: row.try_get("dual")?,
-        state: RequestState::from_name(row.try_get("state")?).ok_or_else(|| malformed("unknown state"))?,
+        csr: row.get("csr")?,
+        profile: Profile::from_name(row.get("profile")?).ok_or_else(|| malformed("unknown profile"))?,
+        dual: row.get("dual")?,
+        state: RequestState::from_name(row.get("state")?).ok_or_else(|| malformed("unknown state"))?,
         decisions: serde_json::from_str(decisions).map_err(|_| malformed("decisions are malformed"))?,
         created_ms: number(row, "created_ms")?,
-        version: row.try_get("version")?,
+        version: row.get("version")?,
     })
 }
 
-fn list(row: &SqliteRow) -> Result<List, sqlx::Error> {
+fn list(row: &Row) -> Result<List, sqlx::Error> {
     Ok(List {
         authority: authority_id(row)?,
-        delta: row.try_get::<i64, _>("kind")? == 1,
+        delta: row.get::<i64>("kind")? == 1,
         number: number(row, "number")?,
         status_version: number(row, "status_version")?,
         this_update_ms: number(row, "this_update_ms")?,
         next_update_ms: number(row, "next_update_ms")?,
-        der: row.try_get("der")?,
+        der: row.get("der")?,
     })
 }
 
 /// What is off the lists again is listed as that.
-fn listed(row: &SqliteRow) -> Result<Listed, sqlx::Error> {
-    let why = row.try_get::<Option<i64>, _>("reason")?.map(reason).transpose()?;
+fn listed(row: &Row) -> Result<Listed, sqlx::Error> {
+    let why = row.get::<Option<i64>>("reason")?.map(reason).transpose()?;
     Ok(Listed {
-        serial: serial(row.try_get("serial")?)?,
+        serial: serial(row.get("serial")?)?,
         since_ms: optional_number(row, "listed_ms")?.map_or_else(|| number(row, "issued_ms"), Ok)?,
         reason: why.unwrap_or(Reason::RemoveFromCrl),
     })
 }
 
-fn escrowed(row: &SqliteRow) -> Result<EscrowedKey, sqlx::Error> {
+fn escrowed(row: &Row) -> Result<EscrowedKey, sqlx::Error> {
     Ok(EscrowedKey {
         authority: authority_id(row)?,
         public_key: bytes(row, "public_key")?,
-        container: row.try_get("container")?,
+        container: row.get("container")?,
         created_ms: number(row, "created_ms")?,
     })
 }
 
-pub(in crate::store) async fn authority_keys(pool: &SqlitePool) -> Result<Vec<AuthorityKey>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM authority_keys ORDER BY created_ms, public_key");
-    all(rows.fetch_all(pool).await, authority_key)
+pub(in crate::store) async fn authority_keys(pool: &Pool) -> Result<Vec<AuthorityKey>, StoreError> {
+    let rows = query("SELECT * FROM authority_keys ORDER BY created_ms, public_key");
+    all(rows.all(pool).await, authority_key)
 }
 
-async fn certificates(pool: &SqlitePool, which: Which) -> Result<Vec<Certificate>, StoreError> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM certificates WHERE 1 = 1");
+async fn certificates(pool: &Pool, which: Which) -> Result<Vec<Certificate>, StoreError> {
+    let mut rows = query("SELECT * FROM certificates WHERE 1 = 1");
     if let Some(authority) = &which.authority {
-        query.push(" AND authority = ").push_bind(authority.as_str().to_owned());
+        rows.push(" AND authority = ", authority.as_str());
     }
     if let Some(device) = &which.device {
-        query.push(" AND device_id = ").push_bind(device.as_bytes().to_vec());
+        rows.push(" AND device_id = ", &device.as_bytes()[..]);
     }
     if let Some(public_key) = &which.public_key {
-        query.push(" AND public_key = ").push_bind(public_key.to_vec());
+        rows.push(" AND public_key = ", &public_key[..]);
     }
-    query.push(" ORDER BY issued_ms DESC, serial LIMIT ").push_bind(which.limit);
-    all(query.build().fetch_all(pool).await, certificate)
+    rows.push(" ORDER BY issued_ms DESC, serial LIMIT ", which.limit);
+    all(rows.all(pool).await, certificate)
 }
 
-impl Registry for SqliteStore {
+impl Registry for Database {
     fn authorities(&self) -> BoxFuture<'_, Result<Vec<Authority>, StoreError>> {
         Box::pin(async {
-            let rows = sqlx::query("SELECT * FROM authorities ORDER BY created_ms, authority");
-            all(rows.fetch_all(self.readers()).await, authority)
+            let rows = query("SELECT * FROM authorities ORDER BY created_ms, authority");
+            all(rows.all(self.readers()).await, authority)
         })
     }
 
     fn authority<'a>(&'a self, id: &'a AuthorityId) -> BoxFuture<'a, Result<Option<Authority>, StoreError>> {
         Box::pin(async {
-            let row = sqlx::query("SELECT * FROM authorities WHERE authority = ?").bind(id.as_str());
-            one(row.fetch_optional(self.readers()).await, authority)
+            let row = query("SELECT * FROM authorities WHERE authority = $1").bind(id.as_str());
+            one(row.optional(self.readers()).await, authority)
         })
     }
 
@@ -198,10 +198,10 @@ impl Registry for SqliteStore {
         serial: &'a Serial,
     ) -> BoxFuture<'a, Result<Option<Certificate>, StoreError>> {
         Box::pin(async {
-            let row = sqlx::query("SELECT * FROM certificates WHERE authority = ? AND serial = ?")
+            let row = query("SELECT * FROM certificates WHERE authority = $1 AND serial = $2")
                 .bind(authority.as_str())
                 .bind(serial.as_bytes());
-            one(row.fetch_optional(self.readers()).await, certificate)
+            one(row.optional(self.readers()).await, certificate)
         })
     }
 
@@ -211,13 +211,13 @@ impl Registry for SqliteStore {
 
     fn ended(&self, now_ms: u64, limit: u32) -> BoxFuture<'_, Result<Vec<Certificate>, StoreError>> {
         Box::pin(async move {
-            let rows = sqlx::query(
+            let rows = query(
                 "SELECT * FROM certificates WHERE state IN ('valid', 'frozen', 'needs-change') \
-                 AND not_after_ms < ? ORDER BY not_after_ms LIMIT ?",
+                 AND not_after_ms < $1 ORDER BY not_after_ms LIMIT $2",
             )
             .bind(stored(now_ms))
             .bind(limit);
-            all(rows.fetch_all(self.readers()).await, certificate)
+            all(rows.all(self.readers()).await, certificate)
         })
     }
 
@@ -228,19 +228,19 @@ impl Registry for SqliteStore {
     ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(async move {
             let query = match after {
-                None => sqlx::query(
+                None => query(
                     "SELECT serial, listed_ms, reason, issued_ms FROM certificates \
-                     WHERE authority = ? AND status_version > 0 AND listed_ms IS NOT NULL ORDER BY listed_ms, serial",
+                     WHERE authority = $1 AND status_version > 0 AND listed_ms IS NOT NULL ORDER BY listed_ms, serial",
                 )
                 .bind(authority.as_str()),
-                Some(after) => sqlx::query(
+                Some(after) => query(
                     "SELECT serial, listed_ms, reason, issued_ms FROM certificates \
-                     WHERE authority = ? AND status_version > ? ORDER BY listed_ms, serial",
+                     WHERE authority = $1 AND status_version > $2 ORDER BY listed_ms, serial",
                 )
                 .bind(authority.as_str())
                 .bind(stored(after)),
             };
-            all(query.fetch_all(self.readers()).await, listed)
+            all(query.all(self.readers()).await, listed)
         })
     }
 
@@ -250,22 +250,22 @@ impl Registry for SqliteStore {
         which: ListKind,
     ) -> BoxFuture<'a, Result<Option<List>, StoreError>> {
         Box::pin(async move {
-            let row = sqlx::query("SELECT * FROM revocation_lists WHERE authority = ? AND kind = ?")
+            let row = query("SELECT * FROM revocation_lists WHERE authority = $1 AND kind = $2")
                 .bind(authority.as_str())
                 .bind(match which {
-                    ListKind::Full => 0,
+                    ListKind::Full => 0_i64,
                     ListKind::Delta => 1,
                     ListKind::Base => 2,
                 });
-            one(row.fetch_optional(self.readers()).await, list)
+            one(row.optional(self.readers()).await, list)
         })
     }
 
     fn request<'a>(&'a self, id: &'a RequestId) -> BoxFuture<'a, Result<Option<Request>, StoreError>> {
         Box::pin(async {
-            let row = sqlx::query("SELECT * FROM certificate_requests WHERE request = ?")
-                .bind(id.as_bytes().to_vec());
-            one(row.fetch_optional(self.readers()).await, request)
+            let row =
+                query("SELECT * FROM certificate_requests WHERE request = $1").bind(id.as_bytes().to_vec());
+            one(row.optional(self.readers()).await, request)
         })
     }
 
@@ -275,13 +275,13 @@ impl Registry for SqliteStore {
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<Request>, StoreError>> {
         Box::pin(async move {
-            let rows = sqlx::query(
-                "SELECT * FROM certificate_requests WHERE ?1 IS NULL OR device_id = ?1 \
-                 ORDER BY created_ms DESC, request LIMIT ?2",
+            let rows = query(
+                "SELECT * FROM certificate_requests WHERE $1 IS NULL OR device_id = $1 \
+                 ORDER BY created_ms DESC, request LIMIT $2",
             )
             .bind(device.map(|device| device.as_bytes().to_vec()))
             .bind(limit);
-            all(rows.fetch_all(self.readers()).await, request)
+            all(rows.all(self.readers()).await, request)
         })
     }
 
@@ -290,8 +290,8 @@ impl Registry for SqliteStore {
         public_key: &'a [u8; 64],
     ) -> BoxFuture<'a, Result<Option<EscrowedKey>, StoreError>> {
         Box::pin(async {
-            let row = sqlx::query("SELECT * FROM escrowed_keys WHERE public_key = ?").bind(&public_key[..]);
-            one(row.fetch_optional(self.readers()).await, escrowed)
+            let row = query("SELECT * FROM escrowed_keys WHERE public_key = $1").bind(&public_key[..]);
+            one(row.optional(self.readers()).await, escrowed)
         })
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_append_to_one_log() {
-    let (folder, one) = fresh().await;
+    let (folder, one) = fresh_file().await;
     let two = open(&folder.path().join("a.db")).await;
     let commits = (0..50).map(|index| {
         let store = if index % 2 == 0 { &one } else { &two };
@@ -16,7 +16,7 @@ async fn two_processes_append_to_one_log() {
 
 #[tokio::test]
 async fn the_audit_log_is_append_only() {
-    let (folder, store) = fresh().await;
+    let (folder, store) = fresh_file().await;
     store.commit([log("kept")].into()).await.unwrap();
     let url = format!("sqlite://{}", folder.path().join("a.db").display());
     let mut other = SqliteConnection::connect(&url).await.unwrap();
@@ -28,7 +28,7 @@ async fn the_audit_log_is_append_only() {
     assert_eq!(audit_notes(&store).await, ["kept"]);
 }
 
-async fn head(store: &SqliteStore, at_ms: u64) -> Write {
+async fn head(store: &Database, at_ms: u64) -> Write {
     let tree = store.audit_tree().await.unwrap();
     let head = TreeHead::of(LogId::of(log_key().public_key()), &tree, at_ms);
     Write::AddHead(head.sign(&log_key(), &mut getrandom::SysRng).unwrap())
@@ -55,7 +55,7 @@ async fn heads_keep_their_order() {
 
 #[tokio::test]
 async fn every_subtree_is_found_and_a_missing_one_is_told() {
-    let (folder, store) = fresh().await;
+    let (folder, store) = fresh_file().await;
     for index in 0..21 {
         store.commit([log(&index.to_string())].into()).await.unwrap();
     }

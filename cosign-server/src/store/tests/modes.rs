@@ -19,15 +19,18 @@ fn oblivious() -> [Write; 2] {
     [Write::IssueKey(IssuedKey { mode: PinMode::Oblivious, ..issued }), Write::AddKey(Box::new(row))]
 }
 
-async fn with_oblivious_key() -> (tempfile::TempDir, SqliteStore) {
-    let (folder, store) = fresh().await;
+async fn with_oblivious_key() -> (tempfile::TempDir, Database) {
+    oblivious_key_in(fresh().await).await
+}
+
+async fn oblivious_key_in((folder, store): (tempfile::TempDir, Database)) -> (tempfile::TempDir, Database) {
     store.bind_master_key(b"aaaa").await.unwrap();
     let [issue, add] = oblivious();
     store.commit([wrapping_key(1), device(), issue, add].into()).await.unwrap();
     (folder, store)
 }
 
-async fn stored(store: &SqliteStore) -> StoredKey {
+async fn stored(store: &Database) -> StoredKey {
     store.key(&KEY).await.unwrap().unwrap()
 }
 
@@ -50,8 +53,13 @@ async fn a_charge_is_kept_until_it_is_taken_out_or_the_key_is_unlocked() {
     let other = Charge { session: SessionId::from_bytes([8; 16]), fails: 0, total: 1 };
     for charge in [Some(other), None, CHARGED.charge] {
         let gate = Gate { charge, ..CHARGED };
-        store.commit([Write::SaveKey(Box::new(StoredKey { gate, ..added.clone() }))].into()).await.unwrap();
-        assert_eq!(stored(&store).await.gate, gate);
+        let version = stored(&store).await.version;
+        let row = StoredKey { gate, version, ..added.clone() };
+        store.commit([Write::SaveKey(Box::new(row.clone()))].into()).await.unwrap();
+        let saved = stored(&store).await;
+        assert_eq!((saved.gate, saved.version), (gate, version + 1));
+        // Whoever judged by the row of before judges again.
+        assert_eq!(store.commit([Write::SaveKey(Box::new(row))].into()).await, Err(StoreError::Stale));
     }
     store.commit([Write::Unlock { key_id: KEY }].into()).await.unwrap();
     assert_eq!(stored(&store).await.gate, Gate { refresh_required: true, ..Gate::default() });
@@ -59,7 +67,7 @@ async fn a_charge_is_kept_until_it_is_taken_out_or_the_key_is_unlocked() {
 
 #[tokio::test]
 async fn what_is_no_mode_or_half_a_charge_is_not_stored() {
-    let (folder, store) = with_oblivious_key().await;
+    let (folder, store) = oblivious_key_in(fresh_file().await).await;
     store.close().await;
     let options = SqliteConnectOptions::new().filename(folder.path().join("a.db"));
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
@@ -85,7 +93,7 @@ async fn rows_from_before_there_were_modes_are_in_base_mode_and_count_no_evaluat
     let path = folder.path().join("a.db");
     let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::migrate!().run_to(5, &mut connection).await.unwrap();
+    sqlx::migrate!("migrations/sqlite").run_to(5, &mut connection).await.unwrap();
     let (device, key_id) = (DEVICE.as_bytes().to_vec(), KEY.as_bytes().to_vec());
     for insert in [
         "INSERT INTO devices (device_id, name, enrolled_ms) VALUES (?1, 'phone', length(?2))",

@@ -30,19 +30,22 @@ const fn seats(max: u32) -> Write {
     Write::SetSeats { public_key: [1; 64], max }
 }
 
-async fn add(store: &SqliteStore, key: StoredKey) -> Result<(), StoreError> {
+async fn add(store: &Database, key: StoredKey) -> Result<(), StoreError> {
     store.commit([Write::AddKey(Box::new(key))].into()).await
 }
 
 /// With an active key and two more key ids.
-async fn with_ids() -> (tempfile::TempDir, SqliteStore) {
-    let (folder, store) = fresh().await;
+async fn with_ids() -> (tempfile::TempDir, Database) {
+    ids_in(fresh().await).await
+}
+
+async fn ids_in((folder, store): (tempfile::TempDir, Database)) -> (tempfile::TempDir, Database) {
     with_key(&store).await;
     store.commit([issue(OTHER), issue(THIRD)].into()).await.unwrap();
     (folder, store)
 }
 
-async fn stored(store: &SqliteStore, key_id: KeyId) -> StoredKey {
+async fn stored(store: &Database, key_id: KeyId) -> StoredKey {
     store.key(&key_id).await.unwrap().unwrap()
 }
 
@@ -52,7 +55,7 @@ async fn a_database_of_before_is_taken_over_with_its_keys() {
     let path = folder.path().join("a.db");
     let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::migrate!().run_to(4, &mut connection).await.unwrap();
+    sqlx::migrate!("migrations/sqlite").run_to(4, &mut connection).await.unwrap();
     let (device, key_id) = (DEVICE.as_bytes().to_vec(), KEY.as_bytes().to_vec());
     for insert in [
         "INSERT INTO wrapping_keys (version, wrapped, created_ms) VALUES (x'00000001', ?1, length(?2))",
@@ -175,7 +178,7 @@ async fn a_split_share_stands_beside_the_active_one_that_it_was_split_from() {
 /// As after a crash between the two files: a revocation is on record before it happens, a move after it.
 #[tokio::test]
 async fn a_move_that_is_not_on_record_does_not_end_the_key() {
-    let (folder, store) = with_ids().await;
+    let (folder, store) = ids_in(fresh_file().await).await;
     let tombstones = folder.path().join("a.tombstones");
     add(&store, split(OTHER, Kind::Move)).await.unwrap();
     add(&store, StoredKey { public_key: [2; 64], ..key(THIRD, 2) }).await.unwrap();

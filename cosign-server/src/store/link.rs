@@ -1,0 +1,63 @@
+//! The writer's connection: made again when it breaks, and what SQLite's write-ahead log needs.
+
+use sqlx::{Connection as _, PgConnection, SqliteConnection, postgres::PgConnectOptions};
+
+use super::query::{Connection, query};
+
+/// The connection of the writer.
+pub(super) struct Link {
+    connection: Option<Connection>,
+    /// How it is made again; a connection to a file does not break.
+    again: Option<PgConnectOptions>,
+}
+
+impl Link {
+    pub(super) const fn to_file(connection: SqliteConnection) -> Self {
+        Self { connection: Some(Connection::Sqlite(connection)), again: None }
+    }
+
+    pub(super) const fn to_server(options: PgConnectOptions) -> Self {
+        Self { connection: None, again: Some(options) }
+    }
+
+    /// The connection, made again if it broke.
+    pub(super) async fn connection(&mut self) -> Result<&mut Connection, sqlx::Error> {
+        if self.connection.is_none() {
+            let options = self.again.as_ref().ok_or(sqlx::Error::WorkerCrashed)?;
+            let made = tokio::time::timeout(super::CONNECT, PgConnection::connect_with(options)).await;
+            let made = made.map_err(|_| sqlx::Error::PoolTimedOut)??;
+            self.connection = Some(Connection::Postgres(made));
+        }
+        self.connection.as_mut().ok_or(sqlx::Error::WorkerCrashed)
+    }
+
+    /// Undoes a transaction that failed. A connection that does not do that is given up: the server undoes it.
+    pub(super) async fn undo(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        if let Err(error) = connection.run("ROLLBACK").await {
+            tracing::warn!(%error, "the transaction was not rolled back");
+            if self.again.is_some() {
+                self.connection = None;
+            }
+        }
+    }
+
+    /// Moves SQLite's write-ahead log into the database and cuts it. Whether that succeeded; a reader that is in its way makes
+    /// it fail. PostgreSQL's log is its administrator's.
+    pub(super) async fn cut_log(&mut self) -> bool {
+        let Some(connection @ Connection::Sqlite(_)) = &mut self.connection else { return true };
+        let busy = query("PRAGMA wal_checkpoint(TRUNCATE)").one(connection).await;
+        let busy = busy.and_then(|row| row.get::<bool>(0));
+        if let Err(error) = &busy {
+            tracing::warn!(%error, "the write-ahead log still holds a destroyed share");
+        }
+        matches!(busy, Ok(false))
+    }
+
+    pub(super) async fn close(self) {
+        let Some(connection) = self.connection else { return };
+        if let Err(error) = connection.close().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+}
