@@ -22,7 +22,7 @@ use crate::{
     dev::{DevError, DevOptions},
     domain::{Error as DomainError, device::Name},
     signer::{EscrowError, LogError, SealerError},
-    store::OpenError,
+    store::{OpenError, Source},
 };
 
 pub(crate) use output::say;
@@ -100,6 +100,9 @@ struct Init {
     /// Host names and IP addresses for the channel certificate.
     #[arg(long = "name", default_values_t = ["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()])]
     names: Vec<String>,
+    /// A file in the folder, or `postgres://USER@HOST:PORT/NAME` for a database that several nodes share.
+    #[arg(long, default_value = "cosign.db")]
+    database: Source,
 }
 
 #[derive(Debug, Args)]

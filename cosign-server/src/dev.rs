@@ -26,7 +26,7 @@ use crate::{
         Error as DomainError,
         ports::{Clock, Entropy},
     },
-    store::Access,
+    store::{Access, Source},
     transport::BindError,
 };
 
@@ -151,7 +151,7 @@ async fn start(
     let is_new = !folder.exists();
     let mut config = if is_new {
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
-        folder.create(DEFAULT, names, &**clock, &**entropy)?
+        folder.create(DEFAULT, names, Source::File("cosign.db".into()), &**clock, &**entropy)?
     } else {
         folder.config()?
     };

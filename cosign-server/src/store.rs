@@ -5,6 +5,7 @@
 mod apply;
 mod audit;
 mod backup;
+mod checkpoint;
 mod database;
 mod error;
 mod hot;

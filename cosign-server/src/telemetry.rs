@@ -1,5 +1,11 @@
 //! Counters, gauges and histograms, rendered as Prometheus text. A value that is passed around, not a global.
 
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{PoisonError, RwLock},
+};
+
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
@@ -20,6 +26,8 @@ static METADATA: Metadata<'static> = Metadata::new("cosign_server", Level::INFO,
 /// All measurements of one server.
 pub struct Telemetry {
     recorder: PrometheusRecorder,
+    operations: Kept<(&'static str, &'static str), Counter>,
+    operation_seconds: Kept<&'static str, Histogram>,
     handle: PrometheusHandle,
     commit_units: Histogram,
     commits_failed: Counter,
@@ -27,6 +35,26 @@ pub struct Telemetry {
     pool_queue: Gauge,
     hot_keys: Gauge,
     sessions: Gauge,
+}
+
+/// What was registered once: looking it up by its labels costs more than counting.
+struct Kept<K, T>(RwLock<HashMap<K, T>>);
+
+impl<K, T> Default for Kept<K, T> {
+    fn default() -> Self {
+        Self(RwLock::new(HashMap::new()))
+    }
+}
+
+impl<K: Copy + Eq + Hash, T: Clone> Kept<K, T> {
+    fn get(&self, key: K, register: impl FnOnce() -> T) -> T {
+        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        kept.unwrap_or_else(|| {
+            let registered = register();
+            self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, registered.clone());
+            registered
+        })
+    }
 }
 
 impl Default for Telemetry {
@@ -49,6 +77,8 @@ impl Telemetry {
         let recorder = builder.build_recorder();
         let gauge = |name| recorder.register_gauge(&Key::from_static_name(name), &METADATA);
         Self {
+            operations: Kept::default(),
+            operation_seconds: Kept::default(),
             handle: recorder.handle(),
             commit_units: recorder
                 .register_histogram(&Key::from_static_name("cosign_commit_units"), &METADATA),
@@ -68,11 +98,17 @@ impl Telemetry {
 
     /// A protocol operation ended with this code.
     pub fn operation(&self, op: &'static str, code: &'static str, elapsed_ns: u64) {
-        let labels = vec![Label::from_static_parts("op", op), Label::from_static_parts("code", code)];
-        self.counter(OPERATIONS, labels).increment(1);
-        let key = Key::from_parts(OPERATION_SECONDS, vec![Label::from_static_parts("op", op)]);
+        let counter = self.operations.get((op, code), || {
+            let labels = vec![Label::from_static_parts("op", op), Label::from_static_parts("code", code)];
+            self.counter(OPERATIONS, labels)
+        });
+        counter.increment(1);
+        let seconds = self.operation_seconds.get(op, || {
+            let key = Key::from_parts(OPERATION_SECONDS, vec![Label::from_static_parts("op", op)]);
+            self.recorder.register_histogram(&key, &METADATA)
+        });
         #[expect(clippy::cast_precision_loss, reason = "a latency needs no more than 53 bits")]
-        self.recorder.register_histogram(&key, &METADATA).record(elapsed_ns as f64 / 1e9);
+        seconds.record(elapsed_ns as f64 / 1e9);
     }
 
     /// An HTTP request was answered.

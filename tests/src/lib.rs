@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`bid_kit`] | sealed bids that are broken in one place each |
 //! | [`frames`] | frames built from the written layout |
+//! | [`front`] | one address for several nodes |
 //! | [`fuzz`] | one function per decoder of bytes from outside |
 //! | [`issuer`] | certificates, revocation lists, OCSP answers and time stamps, encoded by hand and signed |
 //! | [`model`] | a server without storage, and a client and a server with one key |
 //! | [`naive`] | SM2 from the textbook with big integers: the model that the engines are compared with |
 //! | `network` | a device that sends whatever bytes it is told to (feature of this name) |
 //! | [`pdf`] | a small PDF of so many pages |
+//! | [`postgres`] | databases on a PostgreSQL server |
 //! | [`process`] | the programs as a user runs them |
 //! | [`random`] | a random source that repeats itself |
 //! | [`relay`] | a way to a server that gets slow or breaks off |
@@ -28,6 +30,7 @@
 
 pub mod bid_kit;
 pub mod frames;
+pub mod front;
 pub mod fuzz;
 pub mod issuer;
 pub mod model;
@@ -36,6 +39,7 @@ pub mod naive;
 pub mod network;
 pub mod ofd;
 pub mod pdf;
+pub mod postgres;
 pub mod process;
 pub mod random;
 pub mod relay;

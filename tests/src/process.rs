@@ -13,7 +13,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::source;
+use crate::{front::Front, postgres, source};
 
 /// How often a condition is looked at, and for how long at most.
 const POLL: Duration = Duration::from_millis(20);
@@ -110,27 +110,76 @@ pub fn on_cpu(cpu: Option<usize>, program: &Path) -> Command {
 }
 
 /// A data folder of a server on a free port of this machine. Removed on drop.
+///
+/// With the address of a PostgreSQL database in `COSIGN_TEST_POSTGRES` it is on a database of its own there, and with a
+/// number in `COSIGN_TEST_NODES` it is so many nodes behind one address.
 pub struct ServerFolder {
     folder: TempDir,
     address: SocketAddr,
+    /// Where each node listens.
+    nodes: Vec<SocketAddr>,
 }
 
 impl ServerFolder {
     /// Makes one with `cosign-server init`.
     #[must_use]
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        match postgres::new_database() {
+            Some(database) => Self::on_server(&database, postgres::nodes()),
+            None => Self::on_file(),
+        }
+    }
+
+    /// On a file of SQLite, whatever the others are on.
+    #[must_use]
+    pub fn on_file() -> Self {
         let address = free_address();
-        let this = Self { folder, address };
+        let this = Self { folder: tempfile::tempdir().unwrap(), address, nodes: vec![address] };
+        this.init(&[]);
+        this
+    }
+
+    /// On a database server, with so many nodes.
+    #[must_use]
+    pub fn on_server(database: &str, nodes: usize) -> Self {
+        let nodes: Vec<_> = (0..nodes).map(|_| free_address()).collect();
+        let address = if nodes.len() == 1 { nodes[0] } else { free_address() };
+        let this = Self { folder: tempfile::tempdir().unwrap(), address, nodes };
+        this.init(&["--database", database]);
+        for node in 1..this.nodes.len() {
+            this.add_node(node);
+        }
+        this
+    }
+
+    fn init(&self, arguments: &[&str]) {
         let output = Command::new(program("cosign-server"))
             .arg("init")
             .arg("--data")
-            .arg(this.data())
-            .args(["--listen", &address.to_string()])
+            .arg(self.data())
+            .args(["--listen", &self.nodes[0].to_string()])
+            .args(arguments)
             .output()
             .unwrap();
         succeeded(&output);
-        this
+    }
+
+    /// Copies the folder for a further node, without what is a node's own.
+    fn add_node(&self, node: usize) {
+        let folder = self.node_folder(node);
+        fs::create_dir(&folder).unwrap();
+        for file in fs::read_dir(self.data()).unwrap().map(Result::unwrap) {
+            if file.file_name() != "tombstones" {
+                fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+            }
+        }
+        let config = folder.join("cosign.toml");
+        let text = fs::read_to_string(&config).unwrap();
+        fs::write(config, text.replace(&self.nodes[0].to_string(), &self.nodes[node].to_string())).unwrap();
+    }
+
+    fn node_folder(&self, node: usize) -> PathBuf {
+        if node == 0 { self.data() } else { self.folder.path().join(format!("data-{node}")) }
     }
 
     /// The data folder.
@@ -192,21 +241,25 @@ impl ServerFolder {
     pub fn start_on(&self, cpu: Option<usize>) -> Server {
         let log = self.folder.path().join("log");
         let log_file = File::options().create(true).append(true).open(&log).unwrap();
-        let child = on_cpu(cpu, &program("cosign-server"))
-            .args(["serve", "--config"])
-            .arg(self.file("cosign.toml"))
-            .stdin(Stdio::null())
-            .stdout(log_file.try_clone().unwrap())
-            .stderr(log_file)
-            .spawn()
-            .unwrap();
-        let mut server = Server { child, log };
-        wait_for("the server", || {
-            if let Some(status) = server.child.try_wait().unwrap() {
-                panic!("the server ended with {status}:\n{}", server.log());
-            }
-            TcpStream::connect(self.address).ok()
-        });
+        let start = |node| {
+            let child = on_cpu(cpu, &program("cosign-server"))
+                .args(["serve", "--config"])
+                .arg(self.node_folder(node).join("cosign.toml"))
+                .stdin(Stdio::null())
+                .stdout(log_file.try_clone().unwrap())
+                .stderr(log_file.try_clone().unwrap())
+                .spawn();
+            child.unwrap()
+        };
+        let children = (0..self.nodes.len()).map(start).collect();
+        let front = (self.nodes.len() > 1).then(|| Front::start(self.address, self.nodes.clone()));
+        let mut server = Server { children, log, _front: front };
+        for node in &self.nodes {
+            wait_for("the server", || {
+                server.assert_alive();
+                TcpStream::connect(node).ok()
+            });
+        }
         server
     }
 }
@@ -217,17 +270,18 @@ impl Default for ServerFolder {
     }
 }
 
-/// A running server. Killed on drop.
+/// A running server: one process, or that of each node. Killed on drop.
 pub struct Server {
-    child: Child,
+    children: Vec<Child>,
     log: PathBuf,
+    _front: Option<Front>,
 }
 
 impl Server {
-    /// Process id.
+    /// Process id, that of the first node.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.children[0].id()
     }
 
     /// What it wrote so far.
@@ -238,30 +292,41 @@ impl Server {
 
     /// Ends it as a power cut would.
     pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        for child in &mut self.children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 
     /// Asks it to end with SIGTERM and waits; it must end well.
     pub fn stop(mut self) {
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.pid())]).status().unwrap();
-        assert!(sent.success());
-        let status = wait_for("the end of the server", || self.child.try_wait().unwrap());
-        assert!(status.success(), "{status}\n{}", self.log());
+        for child in &self.children {
+            let sent =
+                Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status().unwrap();
+            assert!(sent.success());
+        }
+        for node in 0..self.children.len() {
+            let status = wait_for("the end of the server", || self.children[node].try_wait().unwrap());
+            assert!(status.success(), "{status}\n{}", self.log());
+        }
     }
 
     /// Asserts that it still runs.
     #[track_caller]
     pub fn assert_alive(&mut self) {
-        let ended = self.child.try_wait().unwrap();
-        assert!(ended.is_none(), "the server ended with {ended:?}:\n{}", self.log());
+        for node in 0..self.children.len() {
+            let ended = self.children[node].try_wait().unwrap();
+            assert!(ended.is_none(), "the server ended with {ended:?}:\n{}", self.log());
+        }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

@@ -87,8 +87,8 @@ impl Folder {
         self.config_path().exists()
     }
 
-    /// Makes the folder: configuration, authority, server certificate for `names`, master key. The database is made
-    /// by its first opening.
+    /// Makes the folder: configuration, authority, server certificate for `names`, master key. The database, whose path is
+    /// relative to the folder, is made by its first opening.
     ///
     /// # Errors
     /// [`FolderError`]; nothing that exists is overwritten.
@@ -96,6 +96,7 @@ impl Folder {
         &self,
         listen: SocketAddr,
         names: Vec<String>,
+        database: Source,
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Config, FolderError> {
@@ -110,7 +111,7 @@ impl Folder {
         let config = Config {
             listen,
             public_listen: None,
-            database: Source::File("cosign.db".into()),
+            database,
             tombstones: "tombstones".into(),
             master_key: MasterKeySource::File("master.key".into()),
             certificate: "server.pem".into(),

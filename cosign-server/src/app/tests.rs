@@ -23,7 +23,8 @@ use crate::{
         link::{Identity, Link, NAME, client_config},
     },
     domain::services::Operator,
-    store::Access,
+    store::{Access, Source},
+    testing::new_database,
 };
 
 struct Running {
@@ -35,9 +36,19 @@ struct Running {
 }
 
 async fn start(change: impl FnOnce(&mut Config)) -> Running {
+    start_on(new_database("cosign.db".into()).await, change).await
+}
+
+async fn start_on(database: Source, change: impl FnOnce(&mut Config)) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Folder::at(folder.path().join("data"))
-        .create("127.0.0.1:0".parse().unwrap(), vec![NAME.to_owned()], &SystemClock::new(), &OsEntropy)
+        .create(
+            "127.0.0.1:0".parse().unwrap(),
+            vec![NAME.to_owned()],
+            database,
+            &SystemClock::new(),
+            &OsEntropy,
+        )
         .unwrap();
     change(&mut config);
     let server = open(&config, Access::Create).await.unwrap();
@@ -260,8 +271,8 @@ async fn connections_are_limited_per_source() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_has_one_server_and_one_master_key() {
-    let server = start(|_| ()).await;
+async fn a_file_has_one_server_and_a_database_one_master_key() {
+    let server = start_on(Source::File("cosign.db".into()), |_| ()).await;
     let data = Folder::at(server.folder.path().join("data"));
     let config = data.config().unwrap();
     assert!(matches!(open(&config, Access::Existing).await, Err(StartError::Locked(_))));

@@ -38,11 +38,15 @@ pub(super) async fn serve(path: &Path) -> Result<(), Failure> {
 pub(super) async fn init(init: &Init) -> Result<(), Failure> {
     let folder = Folder::at(&init.data);
     let (clock, entropy) = (SystemClock::new(), OsEntropy);
-    let config = folder.create(init.listen, init.names.clone(), &clock, &entropy)?;
-    let offline = Offline::open(&config, Access::Create, Arc::new(clock), Arc::new(entropy)).await?;
-    let made = offline.init(&config).await;
-    offline.close().await;
-    made?;
+    let is_new = !init.data.exists();
+    let config = folder.create(init.listen, init.names.clone(), init.database.clone(), &clock, &entropy)?;
+    if let Err(failure) = make_tables(&config, Arc::new(clock), Arc::new(entropy)).await {
+        // Nothing in it is of use without its database.
+        if is_new {
+            std::fs::remove_dir_all(&init.data)?;
+        }
+        return Err(failure);
+    }
     let path = folder.config_path();
     say(format_args!("Made {}.", init.data.display()));
     say(format_args!(
@@ -52,6 +56,17 @@ pub(super) async fn init(init: &Init) -> Result<(), Failure> {
     say(format_args!("Next: cosign-server serve --config {}", path.display()));
     say(format_args!("      cosign-server enrol-code new --config {}", path.display()));
     Ok(())
+}
+
+async fn make_tables(
+    config: &Config,
+    clock: Arc<SystemClock>,
+    entropy: Arc<OsEntropy>,
+) -> Result<(), Failure> {
+    let offline = Offline::open(config, Access::Create, clock, entropy).await?;
+    let made = offline.init(config).await;
+    offline.close().await;
+    Ok(made?)
 }
 
 pub(super) async fn offline(path: &Path) -> Result<Offline, Failure> {

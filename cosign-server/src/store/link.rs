@@ -2,22 +2,27 @@
 
 use sqlx::{Connection as _, PgConnection, SqliteConnection, postgres::PgConnectOptions};
 
-use super::query::{Connection, query};
+use super::{
+    checkpoint::Checkpoints,
+    query::{Connection, query},
+};
 
 /// The connection of the writer.
 pub(super) struct Link {
     connection: Option<Connection>,
     /// How it is made again; a connection to a file does not break.
     again: Option<PgConnectOptions>,
+    checkpoints: Option<Checkpoints>,
 }
 
 impl Link {
-    pub(super) const fn to_file(connection: SqliteConnection) -> Self {
-        Self { connection: Some(Connection::Sqlite(connection)), again: None }
+    pub(super) const fn to_file(connection: SqliteConnection, checkpoints: Checkpoints) -> Self {
+        let connection = Some(Connection::Sqlite(connection));
+        Self { connection, again: None, checkpoints: Some(checkpoints) }
     }
 
     pub(super) const fn to_server(options: PgConnectOptions) -> Self {
-        Self { connection: None, again: Some(options) }
+        Self { connection: None, again: Some(options), checkpoints: None }
     }
 
     /// The connection, made again if it broke.
@@ -42,6 +47,14 @@ impl Link {
         }
     }
 
+    /// Something was committed: SQLite's write-ahead log is moved into the database beside what is written next, or begun anew
+    /// now.
+    pub(super) async fn committed(&mut self) {
+        if self.checkpoints.as_ref().is_some_and(Checkpoints::committed) {
+            self.cut_log().await;
+        }
+    }
+
     /// Moves SQLite's write-ahead log into the database and cuts it. Whether that succeeded; a reader that is in its way makes
     /// it fail. PostgreSQL's log is its administrator's.
     pub(super) async fn cut_log(&mut self) -> bool {
@@ -55,6 +68,9 @@ impl Link {
     }
 
     pub(super) async fn close(self) {
+        if let Some(checkpoints) = self.checkpoints {
+            checkpoints.close().await;
+        }
         let Some(connection) = self.connection else { return };
         if let Err(error) = connection.close().await {
             tracing::warn!(%error, "the database did not close cleanly");

@@ -46,11 +46,13 @@ pub(super) struct Query {
     values: Vec<Value>,
     /// The database keeps what it made of the text.
     prepared: bool,
+    /// All values came with rows, so each placeholder stands for the next value.
+    in_order: bool,
 }
 
 /// A statement.
 pub(super) fn query(sql: impl Into<Cow<'static, str>>) -> Query {
-    Query { sql: sql.into(), values: Vec::new(), prepared: true }
+    Query { sql: sql.into(), values: Vec::new(), prepared: true, in_order: false }
 }
 
 /// Cuts what becomes rows of one statement into pieces whose lengths are powers of two, so that there are few texts.
@@ -83,7 +85,7 @@ macro_rules! executor {
                 let prepared = query.prepared;
                 match self {
                     $family::Sqlite(on) => {
-                        let rows = query.bound().persistent(prepared).fetch_all(on).await?;
+                        let rows = query.for_sqlite().bound().persistent(prepared).fetch_all(on).await?;
                         Ok(rows.into_iter().map(Row::Sqlite).collect())
                     }
                     $family::Postgres(on) => {
@@ -95,14 +97,14 @@ macro_rules! executor {
 
             async fn optional(self, query: Query) -> Result<Option<Row>, sqlx::Error> {
                 match self {
-                    $family::Sqlite(on) => Ok(query.bound().fetch_optional(on).await?.map(Row::Sqlite)),
+                    $family::Sqlite(on) => Ok(query.for_sqlite().bound().fetch_optional(on).await?.map(Row::Sqlite)),
                     $family::Postgres(on) => Ok(query.bound().fetch_optional(on).await?.map(Row::Postgres)),
                 }
             }
 
             async fn execute(self, query: Query) -> Result<u64, sqlx::Error> {
                 match self {
-                    $family::Sqlite(on) => Ok(query.bound().execute(on).await?.rows_affected()),
+                    $family::Sqlite(on) => Ok(query.for_sqlite().bound().execute(on).await?.rows_affected()),
                     $family::Postgres(on) => Ok(query.bound().execute(on).await?.rows_affected()),
                 }
             }
@@ -137,6 +139,7 @@ impl Query {
 
     /// Puts a row of values at the end of the text: `($1, $2)`, with a comma if there is one before it.
     pub(super) fn row<const N: usize>(&mut self, values: [Value; N]) {
+        self.in_order = true;
         let text = self.sql.to_mut();
         text.push_str(if text.ends_with(')') { ", " } else { "" });
         for (place, value) in values.into_iter().enumerate() {
@@ -169,6 +172,21 @@ impl Query {
     /// How many rows it changed.
     pub(super) async fn execute(self, on: impl Executor) -> Result<u64, sqlx::Error> {
         on.execute(self).await
+    }
+
+    /// SQLite looks for the name of each placeholder among all of them, unless they have none.
+    fn for_sqlite(mut self) -> Self {
+        if self.in_order {
+            let mut text = String::with_capacity(self.sql.len());
+            let mut parts = self.sql.split('$');
+            text.push_str(parts.next().unwrap_or_default());
+            for part in parts {
+                text.push('?');
+                text.push_str(part.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+            }
+            self.sql = text.into();
+        }
+        self
     }
 
     fn bound<DB>(self) -> sqlx::query::Query<'static, DB, DB::Arguments>
@@ -297,9 +315,11 @@ mod tests {
         let mut rows = query("INSERT INTO a VALUES ");
         rows.row([1_i64.into(), true.into()]);
         rows.row(["b".into(), Value::from(2_u32)]);
-        assert_eq!(
-            rows.then(" ON CONFLICT DO NOTHING").sql,
-            "INSERT INTO a VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING"
-        );
+        let rows = rows.then(" ON CONFLICT DO NOTHING");
+        assert_eq!(rows.sql, "INSERT INTO a VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
+        assert_eq!(rows.for_sqlite().sql, "INSERT INTO a VALUES (?, ?), (?, ?) ON CONFLICT DO NOTHING");
+        // A value that is named twice keeps its name.
+        let named = query("SELECT $1, $2, $1").bind(1_i64).bind(2_i64);
+        assert_eq!(named.for_sqlite().sql, "SELECT $1, $2, $1");
     }
 }

@@ -8,6 +8,7 @@ use sqlx::{
 };
 
 use super::{
+    checkpoint::Checkpoints,
     error::{Access, OpenError},
     link::Link,
     query::Pool,
@@ -16,6 +17,8 @@ use super::{
 const READERS: u32 = 4;
 /// `PRAGMA synchronous` as SQLite reports FULL.
 const FULL: i64 = 2;
+/// Bytes of a page.
+const PAGE: u32 = 1024;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens the file and brings its tables to this version.
@@ -38,7 +41,11 @@ pub(super) async fn open(path: &Path, access: Access) -> Result<(Link, Pool), Op
         .pragma("secure_delete", "ON")
         // Journals of savepoints hold pages as they were before, destroyed shares among them: not on the disk.
         .pragma("temp_store", "MEMORY")
-        .pragma("wal_autocheckpoint", "4000");
+        // A signature writes a few hundred bytes to a place that nobody foresees: small pages make that little to write. A
+        // database that is there keeps the size that it has.
+        .page_size(PAGE)
+        // See `checkpoint`.
+        .pragma("wal_autocheckpoint", "0");
     let mut connection = SqliteConnection::connect_with(&options).await?;
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await?;
     let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await?;
@@ -46,6 +53,7 @@ pub(super) async fn open(path: &Path, access: Access) -> Result<(Link, Pool), Op
         return Err(OpenError::NotDurable(path.to_owned()));
     }
     sqlx::migrate!("migrations/sqlite").run(&mut connection).await?;
+    let checkpoints = Checkpoints::start(SqliteConnection::connect_with(&options).await?);
     let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
-    Ok((Link::to_file(connection), Pool::Sqlite(readers)))
+    Ok((Link::to_file(connection, checkpoints), Pool::Sqlite(readers)))
 }

@@ -119,6 +119,9 @@ async fn run(
             // A sender that is gone does not need to know.
             let _gone = waiting.done.send(outcome);
         }
+        if committed.is_ok() {
+            link.committed().await;
+        }
         // The bytes of a destroyed share are still in the write-ahead log; this moves it into the database and cuts it.
         if cut_log {
             cut_log = !link.cut_log().await;

@@ -185,6 +185,11 @@ impl<R: Read + Seek> Document<R> {
             changes.certify(self, signature)?;
         }
         let catalog = changes.finish(&mut update)?;
+        // A form that is the value of a field as well, say: that signature would not be what it was.
+        let mut signed = fields.iter().filter_map(|field| field.value.as_ref()?.id);
+        if signed.any(|id| update.defines(id)) {
+            return Err(Error::Malformed("an object is two parts of a document"));
+        }
         let (text, range_at, contents_at) = value_text(request, lock.as_ref(), catalog)?;
         let at = update.put_text(signature, &text)?;
         let base = update.base();

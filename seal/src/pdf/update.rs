@@ -89,6 +89,11 @@ impl Update {
         Ok(id)
     }
 
+    /// Whether an object is another one after this update.
+    pub(super) fn defines(&self, id: Reference) -> bool {
+        self.pending.contains_key(&id.number) || self.written.contains_key(&id.number)
+    }
+
     /// An object as this update leaves it.
     pub(super) fn get<R: Read + Seek>(
         &self,

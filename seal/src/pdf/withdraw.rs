@@ -37,15 +37,15 @@ impl<R: Read + Seek> Document<R> {
             [_, _, offset, len] => offset.checked_add(*len).and_then(|end| u64::try_from(end).ok()),
             _ => None,
         });
-        let covered = covered.max().filter(|covered| *covered >= eof);
-        // Otherwise it is where what was appended begins: something that is no revision may stand in between.
+        // One that claims to cover what was appended later is not believed. Without any it is where what was appended begins:
+        // something that is no revision may stand in between.
         let appended = self.entries().iter().filter(|entry| usize::from(entry.revision) == newest);
         let offsets = appended.filter_map(|entry| match entry.slot {
             Slot::At(offset) => Some(offset),
             _ => None,
         });
-        let begin = offsets.filter(|offset| *offset >= end).min();
-        let end = covered.or(begin).unwrap_or(end);
+        let begin = offsets.filter(|offset| *offset >= end).min().unwrap_or(end);
+        let end = covered.filter(|covered| (eof..=begin).contains(covered)).max().unwrap_or(begin);
         if self.revisions().last().is_some_and(|revision| end < revision.xref) { Ok(end) } else { Err(none) }
     }
 }

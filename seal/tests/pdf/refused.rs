@@ -284,6 +284,12 @@ fn only_one_last_signature_is_taken_back() {
     assert_eq!(taken(&exchanged), none);
     append(&mut one, &[(10, field)], 11);
     assert!(taken(&one).is_ok());
+    // A form that is the value of a field.
+    let mut body = Body::new(1);
+    body.set(1, "<</Type/Catalog/Pages 2 0 R/AcroForm 10 0 R>>").set(10, "<</Fields[9 0 R]>>");
+    body.set(9, "<</FT/Sig/T(a)/V 10 0 R>>");
+    let two = Error::Malformed("an object is two parts of a document");
+    assert_eq!(sign(&body.write(Form::Table), &request()).map(drop), Err(two));
     // A signature in the first revision is the document.
     let mut body = Body::new(1);
     body.set(1, "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[9 0 R]>>>>").set(9, field);
@@ -308,6 +314,5 @@ fn what_a_signature_covers_is_never_cut() {
     body.set(1, "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[9 0 R]>>>>").set(9, field);
     body.set(10, &stream("", "x"));
     let (signed, _) = sign(&body.write(Form::Table), &request()).unwrap();
-    let none = Error::Unusable("the last change of the file is not one signature");
-    assert_eq!(open(&signed).unwrap().truncate_last(), Err(none));
+    assert_eq!(open(&signed).unwrap().truncate_last().unwrap(), body.write(Form::Table).len() as u64);
 }

@@ -1,0 +1,84 @@
+//! Moves SQLite's write-ahead log into the database beside the writer, so that no commit waits for it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+use tokio::{sync::Notify, task::JoinHandle};
+
+/// Between two moves.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Pages in the log from which on the writer is to begin it anew: while it writes, the log is never all moved.
+const MAX_PAGES: i64 = 131_072;
+
+/// The task that moves the log.
+pub(super) struct Checkpoints {
+    state: Arc<State>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct State {
+    committed: Notify,
+    over: Notify,
+    is_long: AtomicBool,
+}
+
+impl Checkpoints {
+    /// Starts the task on a connection of its own.
+    #[expect(clippy::disallowed_methods, reason = "the writer awaits it when it closes")]
+    pub(super) fn start(connection: SqliteConnection) -> Self {
+        let state = Arc::new(State::default());
+        let task = tokio::spawn(run(connection, Arc::clone(&state)));
+        Self { state, task }
+    }
+
+    /// Something was committed. Whether the log is so long that the writer should begin it anew.
+    pub(super) fn committed(&self) -> bool {
+        self.state.committed.notify_one();
+        self.state.is_long.swap(false, Ordering::Relaxed)
+    }
+
+    /// Ends the task.
+    pub(super) async fn close(self) {
+        self.state.over.notify_one();
+        if self.task.await.is_err() {
+            tracing::error!("the checkpoints ended abnormally");
+        }
+    }
+}
+
+async fn run(mut connection: SqliteConnection, state: Arc<State>) {
+    let over = state.over.notified();
+    tokio::pin!(over);
+    loop {
+        tokio::select! {
+            () = state.committed.notified() => {}
+            () = &mut over => break,
+        }
+        match move_log(&mut connection).await {
+            Ok(pages) if pages > MAX_PAGES => {
+                // Once more, so that little is left for the writer to move.
+                drop(move_log(&mut connection).await);
+                state.is_long.store(true, Ordering::Relaxed);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the write-ahead log was not moved"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = &mut over => break,
+        }
+    }
+    drop(connection.close().await);
+}
+
+/// Moves what nobody reads. Pages in the log.
+async fn move_log(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(connection).await?.try_get(1)
+}
