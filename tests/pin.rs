@@ -38,7 +38,7 @@ fn assert_gate(signer: &Signer, failures: u64, total: u64, locked: bool) -> u64 
 
 #[test]
 fn wrong_pins_are_counted_slowed_and_locked() {
-    let folder = ServerFolder::new();
+    let folder = ServerFolder::on_file();
     let mut server = folder.start();
     let signer = Signer::with_keys(&folder, "quic");
     let _ = signer.write("a", b"a");

@@ -49,7 +49,7 @@ enum Victim {
 
 impl Desk {
     fn new() -> Self {
-        let folder = ServerFolder::new();
+        let folder = ServerFolder::on_file();
         let server = Some(folder.start());
         let relay = Relay::start(folder.address());
         let signer = Signer::through(relay.address(), &folder, "quic");
@@ -331,7 +331,7 @@ fn a_change_that_lapsed_is_undone_and_made_anew() {
 
 #[test]
 fn an_unlocked_key_takes_a_new_pin_first() {
-    let folder = ServerFolder::new();
+    let folder = ServerFolder::on_file();
     let server = folder.start();
     let signer = Signer::with_keys(&folder, "http2");
     let _ = signer.write("a", b"a");

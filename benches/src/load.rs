@@ -15,11 +15,16 @@
 )]
 
 mod echo;
+mod idle;
 mod lane;
 mod run;
 mod work;
 
-use std::{io, path::PathBuf, time::Instant};
+use std::{
+    io,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use cosign_tests::{
     network::{Device, Peer},
@@ -29,6 +34,7 @@ use serde::Serialize;
 use tokio::{runtime::Builder, task::LocalSet};
 
 pub use echo::serve as serve_echo;
+pub use idle::{Idle, idle};
 
 use echo::Echo;
 use lane::{Lane, Way};
@@ -36,6 +42,8 @@ use work::Keys;
 
 use crate::protocol;
 
+/// Time for connections to be closed in.
+const GOODBYE: Duration = Duration::from_millis(100);
 /// Keys that are signed with: a server has the requests of many.
 const KEYS: usize = 4;
 /// How much of what a server carries is asked of it while latency is measured.
@@ -87,10 +95,12 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Makes one. `cpu`: the processor that servers run on; `None`: any.
+    /// Makes one. `cpu`: the processor that servers run on; `None`: any. `database`: the address of a PostgreSQL database;
+    /// `None`: a file.
     #[must_use]
-    pub fn new(cpu: Option<usize>) -> Self {
-        let folder = ServerFolder::new();
+    pub fn new(cpu: Option<usize>, database: Option<&str>) -> Self {
+        let folder =
+            database.map_or_else(ServerFolder::on_file, |database| ServerFolder::on_server(database, 1));
         let server = folder.start();
         let signer = Signer::new(&folder, "quic");
         let code = folder.enrolment_code();
@@ -121,18 +131,18 @@ impl Scene {
         let device = Device::of_store(&self.signer.home());
         let per_core = |rate: f64| rate * plan.count as f64;
 
+        // First: it takes longer than a connection stays open on which nothing happens.
+        let [at_once, in_time] =
+            [requests, requests / 2].map(|requests| self.keys.work(requests, plan.count));
         let server = self.folder.start_on(self.cpu);
         let peer = Peer::new(self.folder.address(), &self.folder.file("ca.pem"), Some(device));
         let lanes = local.block_on(&runtime, Lane::open_all(&peer, plan.way, plan.clients))?;
-        let peak = {
-            let work = self.keys.work(requests, plan.count);
-            local.block_on(&runtime, run::closed(&lanes, work, server.pid()))?
-        };
-        let paced = {
-            let work = self.keys.work(requests / 2, plan.count);
-            local.block_on(&runtime, run::open(&lanes, work, peak.per_second.min(peak.per_core) * LOAD))?
-        };
+        let peak = local.block_on(&runtime, run::closed(&lanes, at_once, server.pid()))?;
+        let rate = peak.per_second.min(peak.per_core) * LOAD;
+        let paced = local.block_on(&runtime, run::open(&lanes, in_time, rate))?;
         drop(lanes);
+        // Connections that are not closed keep a server from ending.
+        local.block_on(&runtime, tokio::time::sleep(GOODBYE));
         server.stop();
 
         let echo = Echo::start(&self.certificate(), self.cpu)?;

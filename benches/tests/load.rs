@@ -19,6 +19,11 @@ fn every_operation_gives_a_line_of_figures() {
         }
         assert!(row["p50_ms"].as_f64() <= row["p99_ms"].as_f64(), "{row}");
     }
+    let idle = Command::new(env!("CARGO_BIN_EXE_load")).args(["--json", "--idle", "300"]).output().unwrap();
+    let row: Value = serde_json::from_slice(&idle.stdout).unwrap();
+    assert_eq!(row["connections"], 300);
+    assert!(row["resident_mib"].as_f64() >= row["resident_mib_without"].as_f64(), "{row}");
+    assert!(row["handshakes_per_core"].as_f64().is_some_and(|rate| rate > 0.0), "{row}");
     let wrong = Command::new(env!("CARGO_BIN_EXE_load")).arg("--faster").output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("OPERATION"));

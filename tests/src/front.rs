@@ -12,12 +12,17 @@ use std::{
     time::Duration,
 };
 
+use crate::process::free_address;
+
 /// How long a thread may take to notice that the front is gone.
 const NOTICE: Duration = Duration::from_millis(100);
 const MAX_DATAGRAM: usize = 65_536;
 
 /// Carries datagrams and connections to nodes in turn. Ends on drop.
-pub struct Front(Arc<Shared>);
+pub struct Front {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
 
 struct Shared {
     nodes: Vec<SocketAddr>,
@@ -36,9 +41,10 @@ impl Shared {
 }
 
 impl Front {
-    /// Starts one at `address`, UDP and TCP.
+    /// Starts one, UDP and TCP.
     #[must_use]
-    pub fn start(address: SocketAddr, nodes: Vec<SocketAddr>) -> Self {
+    pub fn start(nodes: Vec<SocketAddr>) -> Self {
+        let address = free_address();
         let (udp, tcp) = (UdpSocket::bind(address).unwrap(), TcpListener::bind(address).unwrap());
         udp.set_read_timeout(Some(NOTICE)).unwrap();
         tcp.set_nonblocking(true).unwrap();
@@ -46,13 +52,19 @@ impl Front {
         let (datagrams, connections) = (Arc::clone(&shared), Arc::clone(&shared));
         thread::spawn(move || carry_datagrams(&udp, &datagrams));
         thread::spawn(move || carry_connections(&tcp, &connections));
-        Self(shared)
+        Self { address, shared }
+    }
+
+    /// Where clients find it.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 
 impl Drop for Front {
     fn drop(&mut self) {
-        self.0.over.store(true, Ordering::Relaxed);
+        self.shared.over.store(true, Ordering::Relaxed);
     }
 }
 

@@ -6,9 +6,7 @@ use cosign_core::{
     ClientKey, KeyId, Pin, Purpose,
     framing::{self, Deframer, Frame, Kind},
 };
-use quinn::{
-    ClientConfig, Connection, Endpoint, RecvStream, SendStream, VarInt, crypto::rustls::QuicClientConfig,
-};
+use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, crypto::rustls::QuicClientConfig};
 use rustls::{RootCertStore, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, pem::PemObject};
 use tokio::{
@@ -61,6 +59,23 @@ pub struct Peer {
     device: Option<Device>,
 }
 
+/// Connects to one server as often as it is told to.
+pub struct Socket {
+    endpoint: Endpoint,
+    address: SocketAddr,
+}
+
+impl Socket {
+    /// One more connection.
+    ///
+    /// # Errors
+    /// The server is not there or does not want this connection.
+    pub async fn connect(&self) -> io::Result<Connection> {
+        let connecting = self.endpoint.connect(self.address, "localhost").map_err(io::Error::other)?;
+        timeout(PATIENCE, connecting).await?.map_err(io::Error::other)
+    }
+}
+
 impl Peer {
     /// A server whose certificate is vouched for by `ca` (a PEM file), as seen by a device.
     #[must_use]
@@ -93,17 +108,24 @@ impl Peer {
     /// # Errors
     /// The server is not there or does not want this connection.
     pub async fn quic(&self, alpn: &[u8]) -> io::Result<Link> {
+        let socket = self.socket(alpn, Duration::from_secs(1))?;
+        Ok(Link { connection: socket.connect().await?, _endpoint: socket.endpoint })
+    }
+
+    /// A socket for any number of QUIC connections that agree on `alpn`, and are kept open by a packet now and then.
+    ///
+    /// # Errors
+    /// There is no socket to be had.
+    pub fn socket(&self, alpn: &[u8], keep_alive: Duration) -> io::Result<Socket> {
         let crypto = QuicClientConfig::try_from(self.tls(alpn)).unwrap();
-        let endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let mut endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let mut config = ClientConfig::new(Arc::new(crypto));
         let mut transport = quinn::TransportConfig::default();
-        transport.max_idle_timeout(Some(VarInt::from_u32(5000).into()));
-        transport.keep_alive_interval(Some(Duration::from_secs(1)));
+        transport.max_idle_timeout(Some((keep_alive * 5).try_into().unwrap()));
+        transport.keep_alive_interval(Some(keep_alive));
         config.transport_config(Arc::new(transport));
-        let connecting =
-            endpoint.connect_with(config, self.address, "localhost").map_err(io::Error::other)?;
-        let connection = timeout(PATIENCE, connecting).await?.map_err(io::Error::other)?;
-        Ok(Link { connection, _endpoint: endpoint })
+        endpoint.set_default_client_config(config);
+        Ok(Socket { endpoint, address: self.address })
     }
 
     /// A stream of `cosign/1`.
@@ -120,6 +142,7 @@ impl Peer {
     /// The server is not there or does not want this connection.
     pub async fn tcp(&self, alpn: &[u8]) -> io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
         let name = ServerName::try_from("localhost").unwrap();
         timeout(PATIENCE, TlsConnector::from(Arc::new(self.tls(alpn))).connect(name, stream)).await?
     }

@@ -118,6 +118,7 @@ pub struct ServerFolder {
     address: SocketAddr,
     /// Where each node listens.
     nodes: Vec<SocketAddr>,
+    _front: Option<Front>,
 }
 
 impl ServerFolder {
@@ -134,7 +135,7 @@ impl ServerFolder {
     #[must_use]
     pub fn on_file() -> Self {
         let address = free_address();
-        let this = Self { folder: tempfile::tempdir().unwrap(), address, nodes: vec![address] };
+        let this = Self { folder: tempfile::tempdir().unwrap(), address, nodes: vec![address], _front: None };
         this.init(&[]);
         this
     }
@@ -143,8 +144,9 @@ impl ServerFolder {
     #[must_use]
     pub fn on_server(database: &str, nodes: usize) -> Self {
         let nodes: Vec<_> = (0..nodes).map(|_| free_address()).collect();
-        let address = if nodes.len() == 1 { nodes[0] } else { free_address() };
-        let this = Self { folder: tempfile::tempdir().unwrap(), address, nodes };
+        let front = (nodes.len() > 1).then(|| Front::start(nodes.clone()));
+        let address = front.as_ref().map_or(nodes[0], Front::address);
+        let this = Self { folder: tempfile::tempdir().unwrap(), address, nodes, _front: front };
         this.init(&["--database", database]);
         for node in 1..this.nodes.len() {
             this.add_node(node);
@@ -252,8 +254,7 @@ impl ServerFolder {
             child.unwrap()
         };
         let children = (0..self.nodes.len()).map(start).collect();
-        let front = (self.nodes.len() > 1).then(|| Front::start(self.address, self.nodes.clone()));
-        let mut server = Server { children, log, _front: front };
+        let mut server = Server { children, log };
         for node in &self.nodes {
             wait_for("the server", || {
                 server.assert_alive();
@@ -274,7 +275,6 @@ impl Default for ServerFolder {
 pub struct Server {
     children: Vec<Child>,
     log: PathBuf,
-    _front: Option<Front>,
 }
 
 impl Server {

@@ -70,7 +70,7 @@ pub(super) async fn open(lanes: &[Rc<Lane>], work: Vec<Request>, rate: f64) -> i
 }
 
 /// What a process has taken of the processors so far, in all of its threads that still run.
-fn processor_time(process: u32) -> io::Result<Duration> {
+pub(super) fn processor_time(process: u32) -> io::Result<Duration> {
     let mut total = Duration::ZERO;
     for task in fs::read_dir(format!("/proc/{process}/task"))? {
         let text = fs::read_to_string(task?.path().join("schedstat"))?;

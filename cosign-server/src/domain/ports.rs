@@ -222,7 +222,7 @@ pub enum Write {
     },
     /// Appends to the audit log.
     Log(Event),
-    /// Keeps a tree head. `Stale` when one of more records is there.
+    /// Keeps a tree head. `Stale` when one of more records, or a later one, is there.
     AddHead(SignedTreeHead),
     /// Keeps the audit key. `Duplicate` when there is one.
     SetAuditKey(SealedAuditKey),

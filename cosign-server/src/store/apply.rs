@@ -106,9 +106,12 @@ async fn add_head(connection: &mut Connection, head: &SignedTreeHead) -> Applied
         connection,
         "INSERT INTO tree_heads (number, size, head) \
          SELECT COALESCE((SELECT MAX(number) FROM tree_heads), 0) + 1, $1, $2 \
-         WHERE NOT EXISTS (SELECT 1 FROM tree_heads WHERE size > $1)",
+         WHERE NOT EXISTS (SELECT 1 FROM tree_heads WHERE size > $1) AND NOT EXISTS \
+         (SELECT 1 FROM tree_heads WHERE number = (SELECT MAX(number) FROM tree_heads) AND substr(head, 41, 8) > $3)",
         stored(head.head().size),
         head.encode(),
+        // Where it stands in the encoding, behind the log and the size.
+        &head.head().at_ms.to_be_bytes()[..],
     )))
 }
 

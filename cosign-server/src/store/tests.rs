@@ -2,6 +2,7 @@
 
 mod audit;
 mod modes;
+mod postgres;
 mod shares;
 mod wrapping;
 

@@ -38,6 +38,7 @@ mod range;
 mod same;
 
 pub use graph::MAX_REACHED;
+pub(super) use range::closed_end;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek};

@@ -5,6 +5,7 @@ use std::io::{Read, Seek};
 use crate::error::Error;
 
 use super::document::Document;
+use super::verify;
 use super::xref::Slot;
 
 impl<R: Read + Seek> Document<R> {
@@ -32,20 +33,19 @@ impl<R: Read + Seek> Document<R> {
         if last_end != self.len() {
             return Err(Error::Unusable("something is behind the last signature"));
         }
-        // A signature says best where its revision ends: before or after the end of line, or farther behind.
-        let covered = older.iter().filter_map(|value| match value.byte_range.as_slice() {
-            [_, _, offset, len] => offset.checked_add(*len).and_then(|end| u64::try_from(end).ok()),
-            _ => None,
-        });
-        // One that claims to cover what was appended later is not believed. Without any it is where what was appended begins:
-        // something that is no revision may stand in between.
+        // A signature that closes a revision says best where that ends: before or after the end of line, or farther behind.
+        let mut covered = None;
+        for value in &older {
+            covered = covered.max(verify::closed_end(self, value)?);
+        }
+        // Without any it is where what was appended begins: something that is no revision may stand in between.
         let appended = self.entries().iter().filter(|entry| usize::from(entry.revision) == newest);
         let offsets = appended.filter_map(|entry| match entry.slot {
             Slot::At(offset) => Some(offset),
             _ => None,
         });
         let begin = offsets.filter(|offset| *offset >= end).min().unwrap_or(end);
-        let end = covered.filter(|covered| (eof..=begin).contains(covered)).max().unwrap_or(begin);
+        let end = covered.filter(|covered| (eof..=begin).contains(covered)).unwrap_or(begin);
         if self.revisions().last().is_some_and(|revision| end < revision.xref) { Ok(end) } else { Err(none) }
     }
 }

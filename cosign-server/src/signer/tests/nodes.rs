@@ -32,7 +32,7 @@ async fn guesses_at_several_nodes_are_counted_together() {
     }
     // Many at once: some may be told to try again, but none is compared beyond the fifth.
     let frames: Vec<_> = (0..16).map(|index| phone.start(&one, &guess, &[digest(index)]).0).collect();
-    let at = |index: usize| if index % 2 == 0 { &one } else { &two };
+    let at = |index: usize| if index.is_multiple_of(2) { &one } else { &two };
     let asked = frames.iter().enumerate().map(|(index, frame)| phone.ask(at(index), frame));
     let answers = join_all(asked).await;
     assert!(answers.iter().all(|answer| matches!(status(answer), Some(Code::Pin | Code::Busy))));

@@ -44,6 +44,8 @@ async fn heads_keep_their_order() {
     store.commit([log("2")].into()).await.unwrap();
     store.commit([head(&store, 3).await].into()).await.unwrap();
     assert_eq!(store.commit([small].into()).await, Err(StoreError::Stale));
+    // Over the same records, by the slower clock of another node.
+    assert_eq!(store.commit([head(&store, 2).await].into()).await, Err(StoreError::Stale));
     let times = |heads: Vec<SignedTreeHead>| Vec::from_iter(heads.iter().map(|head| head.head().at_ms));
     assert_eq!(times(store.tree_heads(0, 10).await.unwrap()), [1, 2, 3]);
     assert_eq!(times(store.tree_heads(1, 1).await.unwrap()), [2]);

@@ -63,6 +63,15 @@ pub(super) fn closes<R: Read + Seek>(
     Ok(Ok(revision))
 }
 
+/// Where what a signature covers ends, if it closes a revision.
+pub(in crate::pdf) fn closed_end<R: Read + Seek>(
+    document: &mut Document<R>,
+    value: &SignatureValue,
+) -> Result<Option<u64>, Error> {
+    let closed = closes(document, value)?.is_ok();
+    Ok(ranges(value, document.len()).filter(|_| closed).map(|[_, second]| second.end))
+}
+
 fn is_hexadecimal<R: Read + Seek>(document: &mut Document<R>, span: Range<u64>) -> Result<bool, Error> {
     let bytes = document.bytes(span)?;
     let inner = bytes.strip_prefix(b"<").and_then(|bytes| bytes.strip_suffix(b">"));
