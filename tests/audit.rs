@@ -220,7 +220,7 @@ fn refusal_to_start(folder: &ServerFolder) -> Output {
 
 #[test]
 fn an_operator_who_rewrites_the_database_is_found_out() {
-    let folder = ServerFolder::new();
+    let folder = ServerFolder::on_file();
     let server = folder.start();
     let signer = Signer::with_keys(&folder, "quic");
     let _ = signer.write("a", b"a");

@@ -142,7 +142,7 @@ impl Scene {
         let paced = local.block_on(&runtime, run::open(&lanes, in_time, rate))?;
         drop(lanes);
         // Connections that are not closed keep a server from ending.
-        local.block_on(&runtime, tokio::time::sleep(GOODBYE));
+        local.block_on(&runtime, async { tokio::time::sleep(GOODBYE).await });
         server.stop();
 
         let echo = Echo::start(&self.certificate(), self.cpu)?;
