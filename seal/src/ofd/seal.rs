@@ -109,7 +109,7 @@ pub fn prepare<'a, R: Read + Seek>(
             }
         }
     };
-    let taken = taken(document);
+    let taken = taken(document, &existing);
     // A list that is named and not there is made; nothing may be at its place in another case.
     if list.is_none() && taken.contains(&list_path.to_lowercase()) {
         return Err(Error::Unusable("a list of signatures is there that the document does not name"));
@@ -198,11 +198,15 @@ pub(crate) fn existing<R: Read + Seek>(document: &mut Document<R>) -> Result<Vec
     Ok(found)
 }
 
-/// Every path in the package and every directory of one, in lower case.
-fn taken<R: Read + Seek>(document: &Document<R>) -> HashSet<String> {
+/// Every path in the package, and that a signature names whether there is such a file or not, and every directory of one, in
+/// lower case.
+fn taken<R: Read + Seek>(document: &Document<R>, existing: &[Signature]) -> HashSet<String> {
     let mut taken = HashSet::new();
-    for entry in document.package.entries() {
-        let folded = entry.path.trim_end_matches('/').to_lowercase();
+    let named = existing.iter().flat_map(|signature| {
+        signature.own().chain(signature.references.iter().map(|reference| reference.file.as_str()))
+    });
+    for path in document.package.entries().iter().map(|entry| entry.path.as_str()).chain(named) {
+        let folded = path.trim_end_matches('/').to_lowercase();
         let mut path = folded.as_str();
         while !path.is_empty() && taken.insert(path.to_owned()) {
             path = directory(path);
