@@ -31,6 +31,20 @@ fn alerts_are_about_what_is_measured_and_each_is_explained() {
 }
 
 #[test]
+fn the_dashboard_shows_everything_that_is_measured_and_nothing_else() {
+    let dashboard: serde_json::Value = serde_json::from_str(&read("packaging/dashboard.json")).unwrap();
+    let measured = read("cosign-server/src/telemetry.rs");
+    let quoted = measured.split('"').filter(|text| text.starts_with("cosign_") && *text != "cosign_server");
+    let measured: BTreeSet<_> = quoted.filter(|text| !text.contains('{') && !text.contains(' ')).collect();
+    let text = dashboard["panels"].to_string();
+    let shown = words(&text, "cosign_").into_iter();
+    let ends = ["_bucket", "_sum", "_count"];
+    let shown: BTreeSet<_> =
+        shown.map(|name| ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)).collect();
+    assert_eq!(shown, measured);
+}
+
+#[test]
 fn codes_that_are_named_exist() {
     let known = read("cosign-core/src/error.rs");
     let named = read("packaging/alerts.yml") + &read("OPERATIONS.md");

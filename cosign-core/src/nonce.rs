@@ -70,10 +70,21 @@ pub(crate) fn server(
     retry: u8,
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<Vec<SecretScalar>, Error> {
-    let fresh = draw::<48>(items.len(), rng)?;
-    let mut inputs = Zeroizing::new(vec![[0; 115]; items.len()]);
-    for ((input, fresh), index) in inputs.iter_mut().zip(fresh.iter()).zip(items) {
-        concatenate(input, [&fresh[..], nonce_key, h_req, &index.to_be_bytes(), &[retry]]);
+    let wanted: Vec<_> = items.map(|index| (h_req, index)).collect();
+    server_for(nonce_key, &wanted, retry, rng)
+}
+
+/// The same for items of several requests, in one piece: no nonce is moved, because what is moved stays behind.
+pub(crate) fn server_for(
+    nonce_key: &[u8; 32],
+    wanted: &[(&[u8; 32], u16)],
+    retry: u8,
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<Vec<SecretScalar>, Error> {
+    let fresh = draw::<48>(wanted.len(), rng)?;
+    let mut inputs = Zeroizing::new(vec![[0; 115]; wanted.len()]);
+    for ((input, fresh), (h_req, index)) in inputs.iter_mut().zip(fresh.iter()).zip(wanted) {
+        concatenate(input, [&fresh[..], nonce_key, *h_req, &index.to_be_bytes(), &[retry]]);
     }
     Ok(hash::to_scalars(Dst::SERVER_NONCE, &inputs))
 }

@@ -120,45 +120,38 @@ pub(crate) struct Asked<'a> {
 
 /// The server's step for all items of some requests, which may be of different keys: their points are computed together.
 ///
-/// Timing: independent of the shares and the nonces. `E_INTERNAL` for a request if the random source fails or the
-/// self-check finds a fault; then nothing of it may leave.
+/// Timing: independent of the shares and the nonces. `E_INTERNAL` for all of them if the random source fails, and for one if
+/// the self-check finds a fault; then nothing of it may leave.
 pub(crate) fn respond(
     requests: &[Asked<'_>],
     nonce_key: &[u8; 32],
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Vec<Result<Respond, Code>> {
-    let mut nonces = Vec::new();
-    let drawn: Vec<_> = requests.iter().map(|asked| asked.draw(nonce_key, rng, &mut nonces)).collect();
+    let wanted: Vec<_> = requests.iter().flat_map(Asked::wanted).collect();
+    let Ok(nonces) = nonce::server_for(nonce_key, &wanted, 0, rng) else {
+        return requests.iter().map(|_| Err(Code::Internal)).collect();
+    };
     let k2s = batch::mul_base(&nonces);
     let mut rest = k2s.as_slice();
     let mut all_sums = Vec::with_capacity(nonces.len());
-    for (asked, drawn) in requests.iter().zip(&drawn) {
-        let (own, after) = rest.split_at_checked(*drawn.as_ref().unwrap_or(&0)).unwrap_or_default();
+    for asked in requests {
+        let (own, after) = rest.split_at_checked(asked.items.len()).unwrap_or_default();
         all_sums.extend(sums(asked.h_req, 0, asked.items, own));
         rest = after;
     }
     let totals = batch::nonce_sums_vartime(&all_sums);
     let mut parts = nonces.iter().zip(&all_sums).zip(totals);
-    let answer = |(asked, drawn): (&Asked<'_>, Result<usize, Code>)| {
+    let answer = |asked: &Asked<'_>| {
         // Taken whatever becomes of the request, so that the next one gets its own.
-        let own: Vec<_> = parts.by_ref().take(drawn?).collect();
+        let own: Vec<_> = parts.by_ref().take(asked.items.len()).collect();
         asked.answer(own, nonce_key, rng)
     };
-    requests.iter().zip(drawn).map(answer).collect()
+    requests.iter().map(answer).collect()
 }
 
 impl Asked<'_> {
-    /// Draws a nonce for each item; how many.
-    fn draw(
-        &self,
-        nonce_key: &[u8; 32],
-        rng: &mut (impl TryCryptoRng + ?Sized),
-        nonces: &mut Vec<SecretScalar>,
-    ) -> Result<usize, Code> {
-        let count = u16::try_from(self.items.len()).map_err(|_| Code::Internal)?;
-        let own = nonce::server(nonce_key, self.h_req, 0..count, 0, rng).map_err(|_| Code::Internal)?;
-        nonces.extend(own);
-        Ok(self.items.len())
+    fn wanted(&self) -> impl Iterator<Item = (&[u8; 32], u16)> {
+        (0..).zip(self.items).map(|(index, _)| (self.h_req, index))
     }
 
     fn answer(

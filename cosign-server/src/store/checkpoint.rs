@@ -31,10 +31,14 @@ struct State {
 
 impl Checkpoints {
     /// Starts the task on a connection of its own.
-    #[expect(clippy::disallowed_methods, reason = "the writer awaits it when it closes")]
     pub(super) fn start(connection: SqliteConnection) -> Self {
+        Self::with_limit(connection, MAX_PAGES)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the writer awaits it when it closes")]
+    fn with_limit(connection: SqliteConnection, max_pages: i64) -> Self {
         let state = Arc::new(State::default());
-        let task = tokio::spawn(run(connection, Arc::clone(&state)));
+        let task = tokio::spawn(run(connection, Arc::clone(&state), max_pages));
         Self { state, task }
     }
 
@@ -53,7 +57,7 @@ impl Checkpoints {
     }
 }
 
-async fn run(mut connection: SqliteConnection, state: Arc<State>) {
+async fn run(mut connection: SqliteConnection, state: Arc<State>, max_pages: i64) {
     let over = state.over.notified();
     tokio::pin!(over);
     loop {
@@ -62,7 +66,7 @@ async fn run(mut connection: SqliteConnection, state: Arc<State>) {
             () = &mut over => break,
         }
         match move_log(&mut connection).await {
-            Ok(pages) if pages > MAX_PAGES => {
+            Ok(pages) if pages > max_pages => {
                 // Once more, so that little is left for the writer to move.
                 drop(move_log(&mut connection).await);
                 state.is_long.store(true, Ordering::Relaxed);
@@ -81,4 +85,40 @@ async fn run(mut connection: SqliteConnection, state: Arc<State>) {
 /// Moves what nobody reads. Pages in the log.
 async fn move_log(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(connection).await?.try_get(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection as _, sqlite::SqliteConnectOptions};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_log_is_moved_beside_the_writer_and_told_to_be_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
+            .pragma("wal_autocheckpoint", "0");
+        let mut writer = SqliteConnection::connect_with(&options).await.unwrap();
+        let beside = SqliteConnection::connect_with(&options).await.unwrap();
+        let checkpoints = Checkpoints::with_limit(beside, 4);
+        sqlx::query("CREATE TABLE a (b BLOB)").execute(&mut writer).await.unwrap();
+        sqlx::query("INSERT INTO a VALUES (zeroblob(100000))").execute(&mut writer).await.unwrap();
+        let before = std::fs::metadata(&path).unwrap().len();
+        let mut is_long = false;
+        for _ in 0..500 {
+            is_long |= checkpoints.committed();
+            if is_long && std::fs::metadata(&path).unwrap().len() > before + 100_000 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(is_long, "the writer was not told");
+        assert!(std::fs::metadata(&path).unwrap().len() > before + 100_000, "nothing was moved");
+        checkpoints.close().await;
+        writer.close().await.unwrap();
+    }
 }

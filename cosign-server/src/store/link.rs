@@ -39,7 +39,14 @@ impl Link {
     /// Undoes a transaction that failed. A connection that does not do that is given up: the server undoes it.
     pub(super) async fn undo(&mut self) {
         let Some(connection) = &mut self.connection else { return };
-        if let Err(error) = connection.run("ROLLBACK").await {
+        let undone = match self.again {
+            None => connection.run("ROLLBACK").await,
+            Some(_) => {
+                let undone = tokio::time::timeout(super::CONNECT, connection.run("ROLLBACK")).await;
+                undone.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+            }
+        };
+        if let Err(error) = undone {
             tracing::warn!(%error, "the transaction was not rolled back");
             if self.again.is_some() {
                 self.connection = None;

@@ -1,7 +1,7 @@
 //! Statements for either database. One text serves both: placeholders are `$1`, `$2`, and a value is a whole number, a truth
 //! value, a text or bytes.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, ColumnIndex, Connection as _, Database, Decode, Encode, IntoArguments, PgConnection,
@@ -11,6 +11,9 @@ use sqlx::{
 
 /// Rows of values in one statement.
 const MAX_ROWS: usize = 256;
+
+/// Longest time of a transaction on a server, which itself gives up a statement before that.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection to either database.
 pub(super) enum Connection {
@@ -218,6 +221,14 @@ impl Connection {
         match self {
             Self::Sqlite(on) => sqlx::raw_sql(sql).execute(on).await.map(drop),
             Self::Postgres(on) => sqlx::raw_sql(sql).execute(on).await.map(drop),
+        }
+    }
+
+    /// How long a transaction may take; a file answers in its own time.
+    pub(super) const fn patience(&self) -> Option<Duration> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(_) => Some(PATIENCE),
         }
     }
 

@@ -4,7 +4,10 @@
 //! `synchronous = FULL`; PostgreSQL: `synchronous_commit`; one fsync for the whole group). One transaction writes at a time,
 //! of whatever process: SQLite's write lock, PostgreSQL's advisory lock.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use cosign_core::{KeyId, audit::Frontier};
 use tokio::{
@@ -99,7 +102,11 @@ async fn run(
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let mut outcomes = Vec::with_capacity(group.len());
         let committed = match link.connection().await {
-            Ok(connection) => transact(connection, &group, &mut tree, &tombstones, &mut outcomes).await,
+            Ok(connection) => {
+                let patience = connection.patience();
+                let transaction = transact(connection, &group, &mut tree, &tombstones, &mut outcomes);
+                within(patience, transaction).await
+            }
             Err(error) => Err(error),
         };
         telemetry.committed(group.len(), committed.is_ok());
@@ -128,6 +135,19 @@ async fn run(
         }
     }
     link.close().await;
+}
+
+/// A server that does not answer is not waited for without end.
+async fn within(
+    patience: Option<Duration>,
+    transaction: impl Future<Output = Result<(), sqlx::Error>>,
+) -> Result<(), sqlx::Error> {
+    match patience {
+        None => transaction.await,
+        Some(patience) => {
+            tokio::time::timeout(patience, transaction).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        }
+    }
 }
 
 /// A revocation empties the row, an activated refresh writes the new share over the old one; dropped and replaced wrapping

@@ -205,7 +205,9 @@ pub fn digest<R: Read + Seek>(
 /// [`Error::Malformed`]: an object that cannot be read, or that goes beyond the revision that it is of; [`Error::Io`].
 pub fn check_order<R: Read + Seek>(document: &mut Document<R>) -> Result<(), Error> {
     let newest = document.newest();
-    let graph = Graph::new(document, newest)?;
+    // What was there when the first signature was made is looked at for every later one.
+    let base = first_signed(document)?.map_or(newest, |(base, _)| base);
+    let graph = Changes::after(document, base)?.graph;
     let none = Gap { span: 0..0, number: u32::MAX };
     let wrong = layout::check(document, &graph, &HashMap::from([(newest, none)]))?;
     match graph.unreadable.is_empty() && wrong.is_empty() {
