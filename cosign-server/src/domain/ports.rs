@@ -136,7 +136,8 @@ pub enum Write {
         /// Version that an operation was judged on.
         version: i64,
     },
-    /// Everything that the protocol changes of a key but the count of decryptions, if the row still has `version`.
+    /// Everything that the protocol changes of a key but the count of decryptions, if the row still has `version`; it has the
+    /// next one then.
     SaveKey(Box<StoredKey>),
     /// Spends a session, if the key still has this version; `SessionSpent` when it was spent on another frame.
     Spend(Spend),

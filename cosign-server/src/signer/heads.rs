@@ -142,7 +142,10 @@ impl TreeHeads {
         // Another node may have signed meanwhile.
         let stored = self.store.tree_head(None).await?;
         if let Some(stored) = stored
-            && newest.is_none_or(|known| stored.head().size > known.head().size)
+            && newest.is_none_or(|known| {
+                let (known, stored) = (known.head(), stored.head());
+                stored.size > known.size || stored.root == known.root
+            })
         {
             stored.verify(self.key.public_key()).map_err(|_| LogError::Forged)?;
             *newest = Some(stored);

@@ -106,3 +106,18 @@ async fn one_log_grows_from_several_nodes_and_each_signs_heads_over_all_of_it() 
     let walked = one.operator.verify_audit(None).await.unwrap().unwrap();
     assert_eq!(walked.end.size, records(&two).await.len() as u64);
 }
+
+/// A head over the same records that another node has signed by a clock that is ahead does not keep this one from signing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_behind_another_nodes_signs_all_the_same() {
+    let one = World::new().await;
+    let phone = Phone::enrolled(&one, 1).await;
+    one.heads.publish().await.unwrap();
+    one.clock.advance(10_000);
+    let two = one.beside().await;
+    one.clock.go_back(10_000);
+    phone.key(&one, Purpose::Sign).await;
+    one.heads.publish().await.unwrap();
+    let head = two.database.tree_head(None).await.unwrap().unwrap();
+    assert_eq!(head.head().size, records(&one).await.len() as u64);
+}

@@ -68,4 +68,7 @@ async fn a_server_that_may_lose_what_it_committed_is_refused() {
     let empty: Source = text.parse().unwrap();
     let opened = Database::open(&empty, &tombstones, Access::Existing, Arc::new(Telemetry::new())).await;
     assert!(matches!(opened, Err(OpenError::Empty)));
+    let store = open_at(&empty, &tombstones).await;
+    let copied = store.copy_to(&folder.path().join("copy")).await;
+    assert!(matches!(copied, Err(OpenError::OnServer)));
 }
