@@ -231,9 +231,14 @@ pub struct CertificateStatus {
     pub certificate: String,
 }
 
+/// A page of a list.
 #[derive(Deserialize)]
-pub(crate) struct Keys {
-    pub(crate) keys: Vec<KeyStatus>,
+pub(crate) struct Page<T> {
+    #[serde(alias = "keys", alias = "requests", alias = "certificates")]
+    pub(crate) items: Vec<T>,
+    /// Where the next page begins; a server without pages says nothing.
+    #[serde(default)]
+    pub(crate) next: Option<String>,
 }
 
 /// An error of the API (RFC 9457 `application/problem+json`).
@@ -250,6 +255,9 @@ pub struct Problem {
     /// What it is about.
     #[serde(default)]
     pub detail: Option<String>,
+    /// What the server says to do about it.
+    #[serde(default)]
+    pub next_step: Option<String>,
     /// When to try again, seconds.
     #[serde(default)]
     pub retry_after_s: Option<u64>,
@@ -257,7 +265,14 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn bare(status: u16, code: &str) -> Self {
-        Self { status, code: code.to_owned(), title: String::new(), detail: None, retry_after_s: None }
+        Self {
+            status,
+            code: code.to_owned(),
+            title: String::new(),
+            detail: None,
+            next_step: None,
+            retry_after_s: None,
+        }
     }
 
     /// Whether the identical request may succeed in a moment.
@@ -277,7 +292,11 @@ impl Problem {
                 Some(wait) => return Some(format!("try again in {wait} s")),
                 None => "try again later",
             },
-            _ => return None,
+            // Text from outside goes to a terminal: control characters stay out.
+            _ => {
+                let said = self.next_step.as_deref()?;
+                return Some(said.chars().filter(|c| !c.is_control()).collect());
+            }
         };
         Some(text.to_owned())
     }
@@ -324,6 +343,6 @@ mod tests {
         assert_eq!((status.purpose, status.pin.total, status.decrypts), (KeyPurpose::Encrypt, 2, 3));
         assert!(serde_json::from_str::<KeyStatus>(r#"{"purpose":"both"}"#).is_err());
         let list = format!(r#"{{"keys":[{}]}}"#, serde_json::to_string(&status).unwrap());
-        assert_eq!(serde_json::from_str::<Keys>(&list).unwrap().keys[0].created_at_ms, 5);
+        assert_eq!(serde_json::from_str::<Page<KeyStatus>>(&list).unwrap().items[0].created_at_ms, 5);
     }
 }

@@ -42,7 +42,7 @@ pub use self::{
     split::ShareRequest,
 };
 use crate::{
-    api::{Device, KeyStatus, Keys, Server},
+    api::{Device, KeyStatus, Server},
     clock,
     connection::{Connection, Resend},
     error::Error,
@@ -137,8 +137,7 @@ impl Client {
     /// # Errors
     /// [`Error::Api`].
     pub async fn keys(&self) -> Result<Vec<KeyStatus>, Error> {
-        let keys: Keys = self.get("/v1/keys").await?;
-        Ok(keys.keys)
+        self.connection.list("/v1/keys").await
     }
 
     /// One key of this device.

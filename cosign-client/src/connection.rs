@@ -37,7 +37,7 @@ use self::{
 };
 use crate::{
     address::ServerAddress,
-    api::Problem,
+    api::{Page, Problem},
     clock,
     error::Error,
     tls::{DeviceIdentity, Trust},
@@ -47,6 +47,8 @@ use crate::{
 const FRAME_TYPE: &str = "application/vnd.cosign.frame";
 /// How long one API call may take with all its attempts.
 const CALL_TIME: Duration = Duration::from_secs(30);
+/// Most pages of one list.
+const MAX_PAGES: usize = 100;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
@@ -242,6 +244,24 @@ impl Connection {
                 .await
             }
         }
+    }
+
+    /// All entries of a list, fetched page by page.
+    ///
+    /// # Errors
+    /// As [`Self::call`]; [`Error::BadAnswer`] for a list that does not end.
+    pub(crate) async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Error> {
+        let mut page: Page<T> = self.call(Method::GET, path, None::<&()>).await?;
+        let mut entries = page.items;
+        for _ in 1..MAX_PAGES {
+            let Some(next) = page.next else { return Ok(entries) };
+            if next.is_empty() || !next.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                return Err(Error::BadAnswer("no cursor"));
+            }
+            page = self.call(Method::GET, &format!("{path}?after={next}"), None::<&()>).await?;
+            entries.append(&mut page.items);
+        }
+        Err(Error::BadAnswer("a list without an end"))
     }
 
     /// An API call with a JSON body or none, and the JSON of its answer.

@@ -5,23 +5,25 @@
 mod audit;
 mod ca;
 mod certificates;
+mod conditional;
 mod devices;
 mod extract;
 mod health;
 mod keys;
 mod observe;
+mod openapi;
 mod opening;
 mod operations;
+mod page;
 mod problem;
+mod requests;
 #[cfg(test)]
 mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Router, middleware,
-    routing::{get, post},
-};
+use axum::{Router, middleware};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     domain::{
@@ -31,6 +33,7 @@ use crate::{
     telemetry::Telemetry,
 };
 
+pub use openapi::document;
 pub use problem::Problem;
 
 /// Everything that handlers may call.
@@ -61,55 +64,74 @@ pub struct Api {
 }
 
 /// What everybody may fetch, without TLS too: everything in it is signed.
-fn public_routes() -> Router<Api> {
-    Router::new()
-        .route("/ca/{file}", get(ca::file))
-        .route("/ocsp/{authority}", post(ca::ocsp_post))
-        .route("/ocsp/{authority}/{*request}", get(ca::ocsp_get))
-        .route("/tsa/{authority}", post(ca::stamp))
+fn public_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(ca::file))
+        .routes(routes!(ca::ocsp_post))
+        .routes(routes!(ca::ocsp_get))
+        .routes(routes!(ca::stamp))
+}
+
+/// What is there to watch the server by.
+fn health_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::version))
+        .routes(routes!(health::metrics))
+}
+
+/// Everything else.
+fn versioned_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(health::server))
+        .routes(routes!(openapi::show))
+        .routes(routes!(openapi::problems))
+        .routes(routes!(devices::enrol))
+        .routes(routes!(devices::own))
+        .routes(routes!(keys::list, keys::issue))
+        .routes(routes!(keys::issued))
+        .routes(routes!(keys::show))
+        .routes(routes!(keys::freeze))
+        .routes(routes!(audit::records))
+        .routes(routes!(audit::head))
+        .routes(routes!(audit::consistency))
+        .routes(routes!(opening::list))
+        .routes(routes!(opening::release))
+        .routes(routes!(opening::check))
+        .routes(routes!(operations::operate))
+        .routes(routes!(certificates::authorities))
+        .routes(routes!(certificates::list))
+        .routes(routes!(certificates::show))
+        .routes(routes!(requests::list, requests::apply))
+        .routes(routes!(requests::show))
+        .routes(routes!(requests::submit))
+        .routes(routes!(requests::install))
+        .routes(routes!(requests::withdraw))
+        .layer(middleware::from_fn(conditional::answer))
+}
+
+fn all_routes() -> OpenApiRouter<Api> {
+    openapi::describe(public_routes().merge(health_routes()).merge(versioned_routes()))
 }
 
 /// The routes of the plain HTTP socket: certificates of authorities, revocation lists, OCSP, time stamps.
 pub fn public_router(api: Api) -> Router {
-    public_routes()
-        .fallback(problem::no_route)
-        .method_not_allowed_fallback(problem::no_method)
-        .layer(middleware::from_fn_with_state(api.clone(), observe::observe))
-        .with_state(api)
+    serve(public_routes(), api)
 }
 
 /// The routes, the same for HTTP/1.1, HTTP/2 and HTTP/3. The transport puts a [`crate::domain::device::Caller`] into the
 /// extensions of every request.
 pub fn router(api: Api) -> Router {
-    public_routes()
-        .route("/livez", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/version", get(health::version))
-        .route("/metrics", get(health::metrics))
-        .route("/v1/server", get(health::server))
-        .route("/v1/devices", post(devices::enrol))
-        .route("/v1/device", get(devices::own))
-        .route("/v1/keys", get(keys::list).post(keys::issue))
-        .route("/v1/key-ids/{key_id}", get(keys::issued))
-        .route("/v1/keys/{key_id}", get(keys::show))
-        .route("/v1/keys/{key_id}/freeze", post(keys::freeze))
-        .route("/v1/keys/{key_id}/records", get(audit::records))
-        .route("/v1/audit/head", get(audit::head))
-        .route("/v1/audit/consistency", get(audit::consistency))
-        .route("/v1/opening-keys", get(opening::list))
-        .route("/v1/locks/release", post(opening::release))
-        .route("/v1/locks/check", post(opening::check))
-        .route("/v1/keys/{key_id}/{operation}", post(operations::operate))
-        .route("/v1/authorities", get(certificates::authorities))
-        .route("/v1/certificates", get(certificates::list))
-        .route("/v1/certificates/{authority}/{serial}", get(certificates::show))
-        .route("/v1/certificate-requests", get(certificates::requests).post(certificates::apply))
-        .route("/v1/certificate-requests/{request}", get(certificates::request))
-        .route("/v1/certificate-requests/{request}/submit", post(certificates::submit))
-        .route("/v1/certificate-requests/{request}/install", post(certificates::install))
-        .route("/v1/certificate-requests/{request}/withdraw", post(certificates::withdraw))
+    serve(all_routes(), api)
+}
+
+fn serve(routes: OpenApiRouter<Api>, api: Api) -> Router {
+    let (router, _) = routes.split_for_parts();
+    router
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(middleware::from_fn_with_state(api.clone(), observe::observe))
+        .layer(middleware::from_fn(problem::translate))
         .with_state(api)
 }

@@ -71,6 +71,9 @@ enum Command {
     Restore(backup::Restore),
     /// Check that the database is whole: pages, what is sealed, the audit log.
     Check(backup::Check),
+    /// Print the description of the HTTP API (OpenAPI 3.1).
+    #[command(name = "openapi")]
+    OpenApi,
     /// Print the version.
     Version(Output),
 }
@@ -330,6 +333,10 @@ fn execute(command: Command) -> Result<(), Failure> {
             Command::Backup(command) => backup::back_up(command).await,
             Command::Restore(command) => backup::put_back(command).await,
             Command::Check(command) => backup::check(command).await,
+            Command::OpenApi => {
+                say(crate::api::document().trim_end());
+                Ok(())
+            }
             Command::Version(output) => {
                 commands::version(output.json);
                 Ok(())

@@ -10,6 +10,7 @@ mod error;
 pub mod key;
 pub mod once;
 pub mod opening;
+pub mod page;
 pub mod ports;
 pub mod services;
 pub mod throttle;

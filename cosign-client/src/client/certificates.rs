@@ -144,11 +144,7 @@ impl Client {
     /// # Errors
     /// [`Error::Api`]; network errors.
     pub async fn certificate_requests(&self) -> Result<Vec<CertificateRequest>, Error> {
-        #[derive(Deserialize)]
-        struct Body {
-            requests: Vec<CertificateRequest>,
-        }
-        Ok(self.get::<Body>("/v1/certificate-requests").await?.requests)
+        self.connection().list("/v1/certificate-requests").await
     }
 
     /// The certificates of this device, newest first.
@@ -156,11 +152,7 @@ impl Client {
     /// # Errors
     /// [`Error::Api`]; network errors.
     pub async fn certificates(&self) -> Result<Vec<CertificateStatus>, Error> {
-        #[derive(Deserialize)]
-        struct Body {
-            certificates: Vec<CertificateStatus>,
-        }
-        Ok(self.get::<Body>("/v1/certificates").await?.certificates)
+        self.connection().list("/v1/certificates").await
     }
 
     /// Has what was approved issued. A new decryption key comes sealed to `protection`, and only with this answer: later it

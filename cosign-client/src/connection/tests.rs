@@ -184,7 +184,7 @@ impl Answers {
         let text = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
         let seen = Seen {
             method: head.method.to_string(),
-            path: head.uri.path().to_owned(),
+            path: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
             content_type: text("content-type"),
             idempotency_key: text("idempotency-key"),
             body: body.collect().await.unwrap().to_bytes().to_vec(),
@@ -278,6 +278,32 @@ async fn a_call_that_is_repeated_acts_once() {
     assert_eq!(seen.len(), 3);
     assert!(seen[0].idempotency_key.is_some());
     assert!(seen.iter().all(|call| *call == seen[0]), "the same key and the same body each time");
+}
+
+#[tokio::test]
+async fn a_list_is_fetched_to_its_end() {
+    let identity = ServerIdentity::new();
+    let list = async |answers: &Arc<Answers>| {
+        let (address, _tasks) = http_server(&identity, Arc::clone(answers), LOOPBACK.into()).await;
+        connection(address, &identity.trust, Transport::Http2).list::<u8>("/v1/keys").await
+    };
+    let json = "application/json";
+    let answers = Answers::new(&[
+        (200, json, br#"{"keys":[1,2],"next":"0aF"}"#),
+        (200, json, br#"{"keys":[3],"next":null}"#),
+    ]);
+    assert_eq!(list(&answers).await.unwrap(), [1, 2, 3]);
+    let paths: Vec<_> = answers.seen.lock().unwrap().iter().map(|call| call.path.clone()).collect();
+    assert_eq!(paths, ["/v1/keys", "/v1/keys?after=0aF"]);
+    // From before there were pages.
+    assert_eq!(list(&Answers::new(&[(200, json, br#"{"keys":[1]}"#)])).await.unwrap(), [1]);
+    for cursor in ["", "a&limit=1", "../x"] {
+        let page = format!(r#"{{"keys":[],"next":"{cursor}"}}"#);
+        let answer = list(&Answers::new(&[(200, json, page.as_bytes())])).await;
+        assert!(matches!(answer, Err(Error::BadAnswer(_))), "{cursor}: {answer:?}");
+    }
+    let endless: Vec<(u16, &str, &[u8])> = vec![(200, json, br#"{"keys":[1],"next":"01"}"#); MAX_PAGES];
+    assert!(matches!(list(&Answers::new(&endless)).await, Err(Error::BadAnswer(_))));
 }
 
 #[tokio::test]

@@ -3,23 +3,28 @@
 //! Hashes, records and signatures are hexadecimal. A record is encoded as `cosign_core::audit::Record` says, so that
 //! whoever gets it can hash it.
 
+#![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
+
 use axum::{Json, extract::State};
 use cosign_core::{
     SessionId,
     audit::{Hash, SignedTreeHead},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Api, Problem,
     extract::{Enrolled, OfKey, Parameters},
+    openapi::Problems,
 };
 use crate::domain::{
     Error,
     services::{ProvenRecords, Selection},
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TreeHead)]
 pub(super) struct HeadBody {
     log_id: String,
     tree_size: u64,
@@ -41,26 +46,32 @@ impl From<SignedTreeHead> for HeadBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Log)]
 pub(super) struct LogBody {
     public_key: String,
     head: HeadBody,
 }
 
-/// `GET /v1/audit/head`
+/// The key of the audit log, and its newest tree head
+#[utoipa::path(get, path = "/v1/audit/head", tag = "audit", responses((status = 200, body = LogBody), Problems))]
 pub(super) async fn head(State(api): State<Api>, _: Enrolled) -> Result<Json<LogBody>, Problem> {
     let public_key = api.audit.log_key().await?.to_spki_pem();
     Ok(Json(LogBody { public_key, head: api.audit.head(None).await?.into() }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sizes {
+    /// Size of the older tree, at least 1.
     first: u64,
+    /// Size of the newer tree.
     second: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConsistencyProof)]
 pub(super) struct ConsistencyBody {
     first: u64,
     second: u64,
@@ -71,7 +82,11 @@ fn path(hashes: &[Hash]) -> Vec<String> {
     hashes.iter().map(hex::encode).collect()
 }
 
-/// `GET /v1/audit/consistency?first=SIZE&second=SIZE`
+/// A proof that the log of one size begins with that of another (RFC 9162)
+#[utoipa::path(
+    get, path = "/v1/audit/consistency", tag = "audit", params(Sizes),
+    responses((status = 200, body = ConsistencyBody), Problems),
+)]
 pub(super) async fn consistency(
     State(api): State<Api>,
     _: Enrolled,
@@ -81,32 +96,45 @@ pub(super) async fn consistency(
     Ok(Json(ConsistencyBody { first, second, path: path(proof.path()) }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
+    /// Only those of this session.
     sid: Option<String>,
+    /// Only those after this number.
     #[serde(default)]
+    #[param(required = false)]
     after: u64,
+    /// Under the tree head of this size [default: the newest].
     tree_size: Option<u64>,
     limit: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Record)]
 struct RecordBody {
     seq: u64,
     record: String,
     path: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Records)]
 pub(super) struct RecordsBody {
     head: HeadBody,
     records: Vec<RecordBody>,
     more: bool,
 }
 
-/// `GET /v1/keys/{key_id}/records?sid=SID&after=SEQ&tree_size=SIZE&limit=COUNT`, all of them optional. `path` is the
-/// inclusion proof of the leaf `seq - 1` under `head`; `more` says to go on with `after` and the same `tree_size`.
+/// The records of a key, with their proofs
+///
+/// `path` is the inclusion proof of the leaf `seq - 1` under `head`; `more` says to go on with `after` and the same
+/// `tree_size`.
+#[utoipa::path(
+    get, path = "/v1/keys/{key_id}/records", tag = "audit", params(("key_id" = String, Path), Wanted),
+    responses((status = 200, body = RecordsBody), Problems),
+)]
 pub(super) async fn records(
     State(api): State<Api>,
     Enrolled(device): Enrolled,

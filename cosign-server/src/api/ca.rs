@@ -12,11 +12,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64ct::{Base64, Encoding as _};
-use cosign_core::sm_primitives::sm3;
 
 use super::{
-    Api, Problem,
+    Api, Problem, conditional,
     extract::{Plain, Segments},
+    openapi::{Octets, Problems},
 };
 use crate::domain::{Error, ca::AuthorityId};
 
@@ -54,17 +54,13 @@ impl Published {
     /// The whole, or that the caller has it.
     fn answer(self, asked: &HeaderMap, now_ms: u64) -> Result<Response, Problem> {
         let Self { media, der, from_ms, until_ms } = self;
-        let digest = sm3::digest(&der);
-        let tag = format!("\"{}\"", hex::encode(digest.get(..16).unwrap_or_default()));
+        let tag = conditional::tag(&der);
         let max_age = until_ms.saturating_sub(now_ms) / 1000;
-        let is_known = match asked.get(header::IF_NONE_MATCH) {
-            Some(tags) => tags.to_str().is_ok_and(|tags| matches(tags, &tag)),
-            None => {
-                let since = asked.get(header::IF_MODIFIED_SINCE).and_then(|since| since.to_str().ok());
-                let since = since.and_then(|since| httpdate::parse_http_date(since).ok());
-                since.is_some_and(|since| moment(from_ms) <= since)
-            }
-        };
+        let is_known = conditional::is_known(asked, &tag).unwrap_or_else(|| {
+            let since = asked.get(header::IF_MODIFIED_SINCE).and_then(|since| since.to_str().ok());
+            let since = since.and_then(|since| httpdate::parse_http_date(since).ok());
+            since.is_some_and(|since| moment(from_ms) <= since)
+        });
         let mut response = if is_known {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
@@ -80,16 +76,18 @@ impl Published {
     }
 }
 
-/// Whether a list of entity tags has this one, or is `*`. Weak ones count. Source: RFC 9110, 13.1.2.
-fn matches(tags: &str, tag: &str) -> bool {
-    tags.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
-}
-
 fn named(segments: &Segments, name: &str) -> Result<AuthorityId, Problem> {
     segments.get(name)?.to_owned().try_into().map_err(|_| Error::NotFound.into())
 }
 
-/// `GET /ca/{authority}.crl`, `.delta.crl` and `.cer`.
+/// An authority's certificate or one of its revocation lists
+///
+/// `{authority}.cer`, `{authority}.crl` or `{authority}.delta.crl`, DER.
+#[utoipa::path(
+    get, path = "/ca/{file}", tag = "public", security(()),
+    params(("file" = String, Path, description = "the name of the authority, and `.cer`, `.crl` or `.delta.crl`")),
+    responses((status = 200, content((Octets = "application/pkix-crl"), (Octets = "application/pkix-cert"))), Problems),
+)]
 pub(super) async fn file(
     State(api): State<Api>,
     segments: Segments,
@@ -122,7 +120,14 @@ pub(super) async fn file(
     published.answer(&headers, api.clock.now_ms())
 }
 
-/// `GET /ocsp/{authority}/{request in base64}`. Source: RFC 6960, A.1; RFC 5019, 5.
+/// The status of certificates, in a form that caches keep
+///
+/// The request is base64, of at most 1024 characters. Source: RFC 6960, A.1; RFC 5019, 5.
+#[utoipa::path(
+    get, path = "/ocsp/{authority}/{*request}", tag = "public", security(()),
+    params(("authority" = String, Path), ("request" = String, Path)),
+    responses((status = 200, body = Octets, content_type = "application/ocsp-response"), Problems),
+)]
 pub(super) async fn ocsp_get(
     State(api): State<Api>,
     segments: Segments,
@@ -137,7 +142,15 @@ pub(super) async fn ocsp_get(
     ocsp(&api, &named(&segments, "authority")?, &request, &headers).await
 }
 
-/// `POST /ocsp/{authority}`.
+/// The status of certificates
+///
+/// Source: RFC 6960, A.1.
+#[utoipa::path(
+    post, path = "/ocsp/{authority}", tag = "public", security(()),
+    params(("authority" = String, Path)),
+    request_body(content = Octets, content_type = "application/ocsp-request"),
+    responses((status = 200, body = Octets, content_type = "application/ocsp-response"), Problems),
+)]
 pub(super) async fn ocsp_post(
     State(api): State<Api>,
     segments: Segments,
@@ -164,7 +177,15 @@ async fn ocsp(
     }
 }
 
-/// `POST /tsa/{authority}`. Source: RFC 3161, 3.4.
+/// A time stamp
+///
+/// Source: RFC 3161, 3.4.
+#[utoipa::path(
+    post, path = "/tsa/{authority}", tag = "public", security(()),
+    params(("authority" = String, Path)),
+    request_body(content = Octets, content_type = "application/timestamp-query"),
+    responses((status = 200, body = Octets, content_type = "application/timestamp-reply"), Problems),
+)]
 pub(super) async fn stamp(
     State(api): State<Api>,
     segments: Segments,
@@ -182,21 +203,6 @@ fn fresh(media: &'static str, der: Vec<u8>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn entity_tags_are_compared_weakly() {
-        for (tags, known) in [
-            ("\"a\"", true),
-            ("W/\"a\"", true),
-            ("\"b\", \"a\"", true),
-            ("*", true),
-            ("\"b\"", false),
-            ("a", false),
-            ("", false),
-        ] {
-            assert_eq!(matches(tags, "\"a\""), known, "{tags}");
-        }
-    }
 
     #[test]
     fn what_the_caller_has_is_not_sent_again() {

@@ -2,23 +2,29 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     Api, Problem,
     extract::{Enrolled, From, Input},
+    openapi::{Named, Problems},
 };
 use crate::domain::device::{Device, Name};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Enrolment {
     enrolment_code: String,
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
     name: Name,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Device)]
 pub(super) struct DeviceBody {
+    /// SM3 of the public key of its certificate.
     device_id: String,
+    #[schema(value_type = String)]
     name: Name,
     enrolled_at_ms: u64,
 }
@@ -29,7 +35,11 @@ impl std::convert::From<Device> for DeviceBody {
     }
 }
 
-/// `POST /v1/devices`
+/// Enrol the calling device with a code
+#[utoipa::path(
+    post, path = "/v1/devices", tag = "devices", params(Named), request_body = Enrolment,
+    responses((status = 201, body = DeviceBody), Problems),
+)]
 pub(super) async fn enrol(
     State(api): State<Api>,
     From(caller): From,
@@ -39,7 +49,8 @@ pub(super) async fn enrol(
     Ok((StatusCode::CREATED, Json(device.into())))
 }
 
-/// `GET /v1/device`
+/// The calling device
+#[utoipa::path(get, path = "/v1/device", tag = "devices", responses((status = 200, body = DeviceBody), Problems))]
 pub(super) async fn own(Enrolled(device): Enrolled) -> Json<DeviceBody> {
     Json(device.into())
 }

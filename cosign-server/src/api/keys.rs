@@ -6,10 +6,13 @@ use cosign_core::{
     sm_primitives::{point::PublicPoint, sm2::PublicKey},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     Api, Problem,
-    extract::{Bare, Enrolled, Input, OfKey},
+    extract::{Bare, Enrolled, Input, OfKey, Parameters},
+    openapi::{Named, Problems},
+    page::{NextBody, Paging, shown},
 };
 use crate::domain::{
     Error,
@@ -18,7 +21,8 @@ use crate::domain::{
     services::{KeyView, Wanted},
 };
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[schema(as = Purpose)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum PurposeBody {
     Sign,
@@ -34,7 +38,8 @@ impl From<PurposeBody> for Purpose {
     }
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[schema(as = Suite)]
 pub(super) enum SuiteBody {
     #[default]
     D,
@@ -50,7 +55,8 @@ impl From<SuiteBody> for Suite {
     }
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[schema(as = PinMode)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum PinModeBody {
     #[default]
@@ -68,13 +74,15 @@ impl From<PinModeBody> for PinMode {
 }
 
 /// Either a purpose, a suite if it is not D and a PIN mode if it is not base, or the key to get a share of.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
     suite: Option<SuiteBody>,
     purpose: Option<PurposeBody>,
     pin_mode: Option<PinModeBody>,
+    /// Id of the key to get a share of.
     of: Option<String>,
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
     label: Name,
 }
 
@@ -91,22 +99,31 @@ impl NewKey {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = IssuedKey)]
 pub(super) struct IssuedBody {
     key_id: String,
+    #[schema(value_type = SuiteBody)]
     suite: &'static str,
+    #[schema(value_type = PurposeBody)]
     purpose: &'static str,
+    #[schema(value_type = PinModeBody)]
     pin_mode: &'static str,
+    #[schema(value_type = String)]
     label: Name,
     expires_at_ms: u64,
 }
 
 /// A key id that waits to be used.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WaitingKey)]
 pub(super) struct WaitingBody {
     key_id: String,
+    #[schema(value_type = SuiteBody)]
     suite: &'static str,
+    #[schema(value_type = PurposeBody)]
     purpose: &'static str,
+    #[schema(value_type = PinModeBody)]
     pin_mode: &'static str,
     origin: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,36 +153,55 @@ impl From<IssuedKey> for WaitingBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PinGate)]
 struct PinBody {
+    /// Wrong PINs since the last right one.
     failures: u8,
+    /// Wrong PINs since the last refresh or unlock.
     total: u8,
+    /// Whether only the operator can open it.
     locked: bool,
+    /// Seconds until the next PIN is looked at.
     retry_s: u32,
+    /// Wrong PINs that lock the key.
     remaining: u8,
+    /// Whether the operator unlocked it, so that only a refresh is served.
     refresh_required: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
 pub(super) struct KeyBody {
     key_id: String,
+    #[schema(value_type = SuiteBody)]
     suite: &'static str,
+    #[schema(value_type = PurposeBody)]
     purpose: &'static str,
+    #[schema(value_type = PinModeBody)]
     pin_mode: &'static str,
+    #[schema(value_type = String)]
     label: Name,
+    /// `pending`, `active`, `suspended`, `revoked` or `arriving`.
     status: &'static str,
     epoch: u32,
+    /// PEM.
     public_key: String,
     created_at_ms: u64,
     pin: PinBody,
+    /// Decryptions so far with all shares of the public key.
     decrypts: u32,
+    /// Id of the key that it was split from.
     parent: Option<String>,
+    /// Whether it is one more share of somebody else's key.
     seat: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Keys)]
 pub(super) struct KeysBody {
     keys: Vec<KeyBody>,
+    next: Option<NextBody>,
 }
 
 impl TryFrom<KeyView> for KeyBody {
@@ -198,7 +234,11 @@ impl TryFrom<KeyView> for KeyBody {
     }
 }
 
-/// `POST /v1/keys`
+/// A new key id, for a key to be generated or a share of one
+#[utoipa::path(
+    post, path = "/v1/keys", tag = "keys", params(Named), request_body = NewKey,
+    responses((status = 201, body = IssuedBody), Problems),
+)]
 pub(super) async fn issue(
     State(api): State<Api>,
     Enrolled(device): Enrolled,
@@ -216,7 +256,11 @@ pub(super) async fn issue(
     Ok((StatusCode::CREATED, Json(body)))
 }
 
-/// `GET /v1/key-ids/{key_id}`
+/// A key id that waits to be used
+#[utoipa::path(
+    get, path = "/v1/key-ids/{key_id}", tag = "keys", params(("key_id" = String, Path)),
+    responses((status = 200, body = WaitingBody), Problems),
+)]
 pub(super) async fn issued(
     State(api): State<Api>,
     Enrolled(device): Enrolled,
@@ -225,16 +269,24 @@ pub(super) async fn issued(
     Ok(Json(api.keys.issued(&device, &key_id).await?.into()))
 }
 
-/// `GET /v1/keys`
+/// The keys of the device, oldest first
+#[utoipa::path(
+    get, path = "/v1/keys", tag = "keys", params(Paging), responses((status = 200, body = KeysBody), Problems),
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     Enrolled(device): Enrolled,
+    Parameters(paging): Parameters<Paging>,
 ) -> Result<Json<KeysBody>, Problem> {
-    let keys = api.keys.list(&device).await?;
-    Ok(Json(KeysBody { keys: keys.into_iter().map(KeyBody::try_from).collect::<Result<_, _>>()? }))
+    let (keys, next) = shown(api.keys.list(&device, &paging.page()?).await?, KeyBody::try_from)?;
+    Ok(Json(KeysBody { keys, next }))
 }
 
-/// `GET /v1/keys/{key_id}`
+/// One key of the device
+#[utoipa::path(
+    get, path = "/v1/keys/{key_id}", tag = "keys", params(("key_id" = String, Path)),
+    responses((status = 200, body = KeyBody), Problems),
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Enrolled(device): Enrolled,
@@ -243,7 +295,11 @@ pub(super) async fn show(
     Ok(Json(api.keys.show(&device, &key_id).await?.try_into()?))
 }
 
-/// `POST /v1/keys/{key_id}/freeze`
+/// Suspend a key; only the operator can make it active again
+#[utoipa::path(
+    post, path = "/v1/keys/{key_id}/freeze", tag = "keys", params(("key_id" = String, Path), Named),
+    responses((status = 200, body = KeyBody), Problems),
+)]
 pub(super) async fn freeze(
     State(api): State<Api>,
     Enrolled(device): Enrolled,

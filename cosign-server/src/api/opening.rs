@@ -3,10 +3,12 @@
 use axum::{Json, extract::State, http::header, response::IntoResponse};
 use envelope::{SubjectKeyId, bid::LockCommitment};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     Api, Problem,
     extract::{Enrolled, Input},
+    openapi::Problems,
 };
 use crate::domain::{
     device::Name,
@@ -16,13 +18,17 @@ use crate::domain::{
 /// Longest body in bytes: 1024 locks with their keys take 420,000.
 const MAX_BODY: usize = 512 * 1024;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpeningKey)]
 struct KeyBody {
     opening_key_id: String,
+    #[schema(value_type = String)]
     label: Name,
     created_at_ms: u64,
     retired_at_ms: Option<u64>,
+    /// PEM.
     public_key: String,
+    /// The point, uncompressed (SEC 1).
     public_key_hex: String,
 }
 
@@ -39,31 +45,39 @@ impl From<OpeningKey> for KeyBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpeningKeys)]
 pub(super) struct KeysBody {
     opening_keys: Vec<KeyBody>,
 }
 
-/// `GET /v1/opening-keys`: those retired too, so that old bids can be checked. New bids are for one that is not.
+/// Opening keys
+///
+/// Those retired too, so that old bids can be checked. New bids are for one that is not.
+#[utoipa::path(
+    get, path = "/v1/opening-keys", tag = "opening", responses((status = 200, body = KeysBody), Problems),
+)]
 pub(super) async fn list(State(api): State<Api>, _: Enrolled) -> Result<Json<KeysBody>, Problem> {
     let keys = api.opening_keys.list().await?;
     Ok(Json(KeysBody { opening_keys: keys.into_iter().map(KeyBody::from).collect() }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Lock)]
 #[serde(deny_unknown_fields)]
 struct LockBody {
     opening_key_id: String,
     lock: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Locks {
     locks: Vec<LockBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LockAnswer)]
 #[serde(tag = "state", rename_all = "snake_case")]
 enum AnswerBody {
     Released { not_before: u64, file_id: String, secret: String },
@@ -98,12 +112,19 @@ impl From<Answer> for AnswerBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LockAnswers)]
 struct AnswersBody {
     locks: Vec<AnswerBody>,
 }
 
-/// `POST /v1/locks/release`: what is in each lock whose time has come.
+/// What is in each lock whose time has come
+///
+/// Asking again gives the same; each time is in the audit log.
+#[utoipa::path(
+    post, path = "/v1/locks/release", tag = "opening", request_body = Locks,
+    responses((status = 200, body = AnswersBody), Problems),
+)]
 pub(super) async fn release(
     State(api): State<Api>,
     Enrolled(device): Enrolled,
@@ -112,7 +133,13 @@ pub(super) async fn release(
     answer(&api, &device, Ask::Release, body).await
 }
 
-/// `POST /v1/locks/check`: whether each lock will open, and when. Never what is in it.
+/// Whether each lock will open, and when
+///
+/// Never what is in it.
+#[utoipa::path(
+    post, path = "/v1/locks/check", tag = "opening", request_body = Locks,
+    responses((status = 200, body = AnswersBody), Problems),
+)]
 pub(super) async fn check(
     State(api): State<Api>,
     Enrolled(device): Enrolled,

@@ -13,10 +13,23 @@ use cosign_core::Op;
 use super::{
     Api, Problem,
     extract::{FRAME, Frame, From, OfKey},
+    openapi::{Octets, Problems},
 };
 use crate::domain::Error;
 
-/// `POST /v1/keys/{key_id}/{operation}`
+/// A two-party operation: one protocol frame, answered by one
+///
+/// The same frame sent again within a minute is answered the same.
+#[utoipa::path(
+    post, path = "/v1/keys/{key_id}/{operation}", tag = "keys",
+    params(
+        ("key_id" = String, Path),
+        ("operation" = String, Path, description =
+            "`keygen`, `open`, `activate`, `sign`, `decrypt`, `refresh`, `evaluate`, `split` or `import`"),
+    ),
+    request_body(content = Octets, content_type = "application/vnd.cosign.frame"),
+    responses((status = 200, body = Octets, content_type = "application/vnd.cosign.frame"), Problems),
+)]
 pub(super) async fn operate(
     State(api): State<Api>,
     From(caller): From,

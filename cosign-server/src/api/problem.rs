@@ -1,100 +1,152 @@
-//! Errors as clients see them: RFC 9457 problem details with a stable `code`. The one place that knows status codes.
+//! Errors as clients see them: RFC 9457 problem details with a stable `code`, in English or Chinese. The one place that
+//! knows status codes.
+
+mod kinds;
+mod language;
+mod zh;
 
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header},
+    extract::Request,
+    http::{HeaderValue, header},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::Error;
 
+pub(super) use self::{
+    kinds::{KINDS, Kind},
+    language::Language,
+};
+
+/// Media type of an error answer.
+pub(super) const MEDIA: &str = "application/problem+json";
+
 /// An error answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Problem {
-    status: StatusCode,
-    code: &'static str,
+    kind: &'static Kind,
     detail: String,
+    detail_zh: String,
     retry_after_s: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// Why a request did nothing (RFC 9457). English, or Chinese if `Accept-Language` prefers it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Body<'a> {
+    /// `urn:cosign:problem:` and the code.
     r#type: String,
+    /// What kind of error it is.
     title: &'a str,
+    /// HTTP status.
     status: u16,
+    /// Which kind of error it is, for programs: never translated, never renamed.
     code: &'a str,
+    /// What went wrong this time.
     detail: &'a str,
+    /// What to do about it.
+    next_step: &'a str,
+    /// Whether the identical request may succeed later without anybody changing anything.
+    retryable: bool,
+    /// Seconds to wait before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_s: Option<u32>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after_s: None }
+    fn new(kind: &'static Kind, detail: impl Into<String>, detail_zh: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), detail_zh: detail_zh.into(), retry_after_s: None }
     }
 
     /// 413.
     #[must_use]
     pub fn payload_too_large(limit: usize) -> Self {
-        let detail = format!("the body is longer than {limit} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
+        let (detail, zh) =
+            (format!("the body is longer than {limit} bytes"), format!("请求内容超过 {limit} 字节"));
+        Self::new(&kinds::PAYLOAD_TOO_LARGE, detail, zh)
     }
 
     /// 415.
     #[must_use]
     pub fn unsupported_media_type(expected: &str) -> Self {
-        let detail = format!("the body must be {expected}");
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+        let (detail, zh) =
+            (format!("the body must be {expected}"), format!("请求内容的类型必须是 {expected}"));
+        Self::new(&kinds::UNSUPPORTED_MEDIA_TYPE, detail, zh)
     }
 
-    /// 400 with the words of a parser.
+    /// 400 with the words of a parser, which are English.
     #[must_use]
     pub fn malformed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad_request", detail)
+        let detail = detail.into();
+        let zh = zh::of(&detail).map_or_else(|| format!("请求无法解析：{detail}"), str::to_owned);
+        Self::new(&kinds::BAD_REQUEST, detail, zh)
+    }
+
+    fn render(&self, language: Language) -> Response {
+        let words = self.kind.words(language);
+        let body = Body {
+            r#type: format!("urn:cosign:problem:{}", self.kind.code),
+            title: words.title,
+            status: self.kind.status.as_u16(),
+            code: self.kind.code,
+            detail: match language {
+                Language::English => &self.detail,
+                Language::Chinese => &self.detail_zh,
+            },
+            next_step: words.next_step,
+            retryable: self.kind.retryable,
+            retry_after_s: self.retry_after_s,
+        };
+        let mut response = (self.kind.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+        headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let status = match error {
-            Error::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Error::NoClientCertificate => StatusCode::UNAUTHORIZED,
-            Error::NotEnrolled | Error::EnrolmentCodeInvalid => StatusCode::FORBIDDEN,
-            Error::NotFound => StatusCode::NOT_FOUND,
-            Error::Conflict(_) => StatusCode::CONFLICT,
-            Error::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
-            Error::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Error::Busy | Error::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Error::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        };
+        let detail = error.to_string();
         let retry_after_s = match error {
             Error::TooManyRequests { retry_after_s } => Some(retry_after_s),
             Error::Busy | Error::Unavailable => Some(1),
             _ => None,
         };
-        Self { retry_after_s, ..Self::new(status, error.code(), error.to_string()) }
+        let zh = match error {
+            Error::TooManyRequests { retry_after_s } => {
+                format!("请求过于频繁，请在 {retry_after_s} 秒后重试")
+            }
+            _ => zh::of(&detail).unwrap_or(&detail).to_owned(),
+        };
+        Self { retry_after_s, ..Self::new(kinds::of(error), detail, zh) }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = Body {
-            r#type: format!("urn:cosign:problem:{}", self.code),
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
-            code: self.code,
-            detail: &self.detail,
-            retry_after_s: self.retry_after_s,
-        };
-        let mut response = (self.status, Json(body)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = self.retry_after_s {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
+        let mut response = self.render(Language::English);
+        response.extensions_mut().insert(self);
         response
+    }
+}
+
+/// Puts problems into the language that the caller prefers.
+pub(super) async fn translate(request: Request, next: Next) -> Response {
+    let language = Language::preferred(request.headers());
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<Problem>() {
+        Some(problem) if language != Language::English => problem.render(language),
+        _ => response,
     }
 }
 
@@ -105,5 +157,5 @@ pub(super) async fn no_route() -> Problem {
 
 /// Answers methods that a path does not have.
 pub(super) async fn no_method() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "the path does not have this method")
+    Problem::new(&kinds::METHOD_NOT_ALLOWED, "the path does not have this method", "该路径不支持此请求方法")
 }

@@ -2,8 +2,12 @@
 
 mod audit;
 mod ca;
+mod conditional;
+mod description;
+mod language;
 mod modes;
 mod opening;
+mod pages;
 mod shares;
 
 use axum::{
@@ -24,6 +28,7 @@ fn request(method: Method, path: &str, device: Option<[u8; 32]>) -> http::reques
 }
 
 async fn send(world: &World, request: Request<Body>) -> (StatusCode, Value) {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = respond(world, request).await;
     let status = response.status();
     let kind = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
@@ -36,6 +41,7 @@ async fn send(world: &World, request: Request<Body>) -> (StatusCode, Value) {
     } else {
         assert_eq!(kind, "application/json");
     }
+    description::check(&method, &path, status, &body);
     (status, body)
 }
 
@@ -254,8 +260,8 @@ async fn keys_are_listed_shown_and_frozen_by_their_owner_only() {
         "failures": 0, "total": 0, "locked": false, "retry_s": 0, "remaining": 10, "refresh_required": false
     });
     assert_eq!(shown["pin"], fresh);
-    assert_eq!(get(&world, "/v1/keys", Some(DEVICE)).await.1, json!({ "keys": [shown] }));
-    assert_eq!(get(&world, "/v1/keys", Some([8; 32])).await.1, json!({ "keys": [] }));
+    assert_eq!(get(&world, "/v1/keys", Some(DEVICE)).await.1, json!({ "keys": [shown], "next": null }));
+    assert_eq!(get(&world, "/v1/keys", Some([8; 32])).await.1, json!({ "keys": [], "next": null }));
     assert_eq!(problem(get(&world, &path, Some([8; 32])).await).0, 404);
 
     let freeze = format!("{path}/freeze");

@@ -17,6 +17,7 @@ use crate::{
         Error,
         ca::{AuthorityId, CertEvent, Profile, Reason, RequestId, Role, Serial, ports::Which},
         device::Name,
+        page::Page,
         services::{Authorities, Direct},
     },
 };
@@ -200,9 +201,9 @@ pub(super) async fn run(command: Ca) -> Result<(), Failure> {
         }
         Ca::Requests { target, output } => {
             let Opened { offline, authorities } = open(&target).await?;
-            let found = authorities.requests(None).await;
+            let found = authorities.requests(None, &Page::default()).await;
             offline.close().await;
-            found?.iter().for_each(|request| show_request(request, output));
+            found?.items.iter().for_each(|request| show_request(request, output));
             Ok(())
         }
         Ca::Review(review) => {
@@ -220,9 +221,10 @@ pub(super) async fn run(command: Ca) -> Result<(), Failure> {
         Ca::Issue(issue) => issue_one(issue).await,
         Ca::Certificates { target, authority, limit, output } => {
             let Opened { offline, authorities } = open(&target).await?;
-            let found = authorities.certificates(Which { authority, limit, ..Which::default() }).await;
+            let page = Page::first(limit);
+            let found = authorities.certificates(Which { authority, page, ..Which::default() }).await;
             offline.close().await;
-            found?.iter().for_each(|certificate| show_certificate(certificate, output));
+            found?.items.iter().for_each(|certificate| show_certificate(certificate, output));
             Ok(())
         }
         Ca::Show(one) => {

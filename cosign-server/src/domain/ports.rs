@@ -18,6 +18,7 @@ use super::{
     key::{IssuedKey, Resealed, Status, StoredKey, WrappedKey},
     once::Outcome,
     opening::{Answer, Ask, OpeningKey, Question},
+    page::Page,
 };
 
 /// Time. The one implementation that reads a real clock is `app::clock`.
@@ -302,11 +303,11 @@ pub trait Store: Send + Sync {
     fn key<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<StoredKey>, StoreError>>;
     /// The version of a key.
     fn key_version<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<i64>, StoreError>>;
-    /// The keys of a device, or of all devices, oldest first, at most `limit`.
+    /// The keys of a device, or of all devices, oldest first, by the time that they were made and their id.
     fn keys<'a>(
         &'a self,
         device: Option<&'a DeviceId>,
-        limit: u32,
+        page: &'a Page,
     ) -> BoxFuture<'a, Result<Vec<StoredKey>, StoreError>>;
     /// All shares of a public key, X || Y, oldest first; those revoked too.
     fn shares<'a>(&'a self, public_key: &'a [u8; 64]) -> BoxFuture<'a, Result<Vec<StoredKey>, StoreError>>;

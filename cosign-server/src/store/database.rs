@@ -31,6 +31,7 @@ use crate::{
         key::{IssuedKey, Status, StoredKey, WrappedKey},
         once::Outcome,
         opening::OpeningKey,
+        page::Page,
         ports::{LiveSession, RecordsOfKey, Store, StoreError, Unit, Write},
     },
     telemetry::Telemetry,
@@ -170,9 +171,9 @@ impl Store for Database {
     fn keys<'a>(
         &'a self,
         device: Option<&'a DeviceId>,
-        limit: u32,
+        page: &'a Page,
     ) -> BoxFuture<'a, Result<Vec<StoredKey>, StoreError>> {
-        Box::pin(read::keys(&self.readers, device, limit))
+        Box::pin(read::keys(&self.readers, device, page))
     }
 
     fn shares<'a>(&'a self, public_key: &'a [u8; 64]) -> BoxFuture<'a, Result<Vec<StoredKey>, StoreError>> {

@@ -12,6 +12,7 @@ use crate::domain::{
     key::{IssuedKey, StoredKey, WrappedKey},
     once::Outcome,
     opening::OpeningKey,
+    page::Page,
     ports::{LiveSession, RecordsOfKey, StoreError},
 };
 use cosign_core::{
@@ -74,17 +75,19 @@ pub(super) async fn key_version(pool: &Pool, key_id: &KeyId) -> Result<Option<i6
 pub(super) async fn keys(
     pool: &Pool,
     device: Option<&DeviceId>,
-    limit: u32,
+    page: &Page,
 ) -> Result<Vec<StoredKey>, StoreError> {
-    let rows = select_keys!(
-        "CAST(NULL AS BIGINT)",
-        "($1 IS NULL OR k.device_id = $1) ORDER BY k.created_ms, k.key_id LIMIT $2"
-    )
-    .bind(device.map(|device| device.as_bytes().to_vec()))
-    .bind(limit)
-    .all(pool)
-    .await;
-    all(rows, rows::key)
+    let mut rows = select_keys!("CAST(NULL AS BIGINT)", "1 = 1");
+    if let Some(device) = device {
+        rows.push(" AND k.device_id = ", &device.as_bytes()[..]);
+    }
+    if let Some(after) = page.after() {
+        rows.push(" AND (k.created_ms, k.key_id) > (", stored(after.at_ms));
+        rows.push(", ", &after.id[..]);
+        rows = rows.then(")");
+    }
+    rows.push(" ORDER BY k.created_ms, k.key_id LIMIT ", page.to_read());
+    all(rows.all(pool).await, rows::key)
 }
 
 pub(super) async fn shares(pool: &Pool, public_key: &[u8; 64]) -> Result<Vec<StoredKey>, StoreError> {

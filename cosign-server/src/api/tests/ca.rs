@@ -1,6 +1,7 @@
 //! Authorities from the request to the revocation, as devices and everybody else see them.
 
 mod publish;
+mod requests;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use pki::{
 };
 use serde_json::{Value, json};
 
-use super::{get, post, posting, problem, request, respond, send};
+use super::{get, post, post_once, posting, problem, request, respond, send};
 use crate::{
     domain::{
         Error,

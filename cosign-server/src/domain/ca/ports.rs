@@ -7,7 +7,7 @@ use super::{
     Authority, AuthorityId, AuthorityKey, Certificate, EscrowedKey, Profile, Quorum, Reason, Request,
     RequestId, Role, Serial, certificate::Change,
 };
-use crate::domain::{Error, ports::StoreError};
+use crate::domain::{Error, page::Page, ports::StoreError};
 
 /// One change in the registry. Part of a [`Unit`](crate::domain::ports::Unit) like any other write.
 #[derive(Clone, Debug)]
@@ -109,8 +109,8 @@ pub struct Which {
     pub device: Option<DeviceId>,
     /// With this key, X || Y.
     pub public_key: Option<[u8; 64]>,
-    /// At most so many, newest first.
-    pub limit: u32,
+    /// Newest first, by the time that they were issued and their serial number.
+    pub page: Page,
 }
 
 /// What is kept of authorities. Writes go through [`Store::commit`](crate::domain::ports::Store::commit).
@@ -143,11 +143,11 @@ pub trait Registry: Send + Sync {
     ) -> BoxFuture<'a, Result<Option<List>, StoreError>>;
     /// A request.
     fn request<'a>(&'a self, id: &'a RequestId) -> BoxFuture<'a, Result<Option<Request>, StoreError>>;
-    /// The requests of a device, or of all, newest first, at most `limit`.
+    /// The requests of a device, or of all, newest first, by the time that they were made and their id.
     fn requests<'a>(
         &'a self,
         device: Option<&'a DeviceId>,
-        limit: u32,
+        page: &'a Page,
     ) -> BoxFuture<'a, Result<Vec<Request>, StoreError>>;
     /// An escrowed key.
     fn escrowed<'a>(

@@ -22,13 +22,12 @@ use crate::domain::{
         ports::{Certifier, KeyCentre, Registry, RegistryWrite, Which},
     },
     device::{Device, Name},
+    page::{Cursor, Page, Paged},
     ports::{Clock, Entropy, Store, Write},
 };
 
 /// Times it is tried again because something was changed meanwhile.
 const ATTEMPTS: usize = 4;
-/// Most certificates and requests in one list.
-const MAX_LIST: u32 = 1000;
 
 /// Authorities and what they issue.
 pub struct Authorities {
@@ -140,16 +139,18 @@ impl Authorities {
     ///
     /// # Errors
     /// Storage faults.
-    pub async fn certificates(&self, which: Which) -> Result<Vec<Certificate>, Error> {
-        Ok(self.registry.certificates(which).await?)
+    pub async fn certificates(&self, which: Which) -> Result<Paged<Certificate>, Error> {
+        let page = which.page.clone();
+        let found = self.registry.certificates(which).await?;
+        Ok(page.of(found, |one| Cursor { at_ms: one.issued_ms, id: one.serial.as_bytes().to_vec() }))
     }
 
-    /// The certificates of a device, newest first, at most 1000.
+    /// The certificates of a device, newest first.
     ///
     /// # Errors
     /// Storage faults.
-    pub async fn certificates_of(&self, device: &Device) -> Result<Vec<Certificate>, Error> {
-        self.certificates(Which { device: Some(device.id), limit: MAX_LIST, ..Which::default() }).await
+    pub async fn certificates_of(&self, device: &Device, page: Page) -> Result<Paged<Certificate>, Error> {
+        self.certificates(Which { device: Some(device.id), page, ..Which::default() }).await
     }
 
     /// A certificate of a device.
@@ -183,12 +184,13 @@ impl Authorities {
         request.filter(|found| found.device == Some(device.id)).ok_or(Error::NotFound)
     }
 
-    /// All requests, or those of a device, newest first, at most 1000.
+    /// All requests, or those of a device, newest first.
     ///
     /// # Errors
     /// Storage faults.
-    pub async fn requests(&self, device: Option<&Device>) -> Result<Vec<Request>, Error> {
-        Ok(self.registry.requests(device.map(|device| &device.id), MAX_LIST).await?)
+    pub async fn requests(&self, device: Option<&Device>, page: &Page) -> Result<Paged<Request>, Error> {
+        let found = self.registry.requests(device.map(|device| &device.id), page).await?;
+        Ok(page.of(found, |one| Cursor { at_ms: one.created_ms, id: one.id.as_bytes().to_vec() }))
     }
 
     /// An escrowed key.

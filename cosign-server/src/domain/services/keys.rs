@@ -13,11 +13,9 @@ use crate::domain::{
         Change, ISSUE_TTL_MS, IssuedKey, MAX_ISSUED, MAX_KEYS, Origin, Seats, Status, StoredKey, transition,
     },
     once::{self, Once},
+    page::{Cursor, Page, Paged},
     ports::{Clock, Entropy, Store, StoreError, Unit, Write},
 };
-
-/// Most keys in one list.
-const MAX_LIST: u32 = 1000;
 
 /// A key without its secrets.
 #[derive(Clone, Debug)]
@@ -101,6 +99,18 @@ impl KeyView {
             seats: key.seats,
         }
     }
+}
+
+/// A page of the keys of a device, or of all, oldest first, as they are at `now_ms`.
+pub(super) async fn list(
+    store: &dyn Store,
+    device: Option<&Device>,
+    page: &Page,
+    now_ms: u64,
+) -> Result<Paged<KeyView>, Error> {
+    let keys = store.keys(device.map(|device| &device.id), page).await?;
+    let keys = keys.into_iter().map(|key| KeyView::of(key, now_ms)).collect();
+    Ok(page.of(keys, |key: &KeyView| Cursor { at_ms: key.created_ms, id: key.key_id.as_bytes().to_vec() }))
 }
 
 /// Keys: issuing ids, looking, suspending.
@@ -225,10 +235,8 @@ impl Keys {
     ///
     /// # Errors
     /// Storage faults.
-    pub async fn list(&self, device: &Device) -> Result<Vec<KeyView>, Error> {
-        let now_ms = self.clock.now_ms();
-        let keys = self.store.keys(Some(&device.id), MAX_LIST).await?;
-        Ok(keys.into_iter().map(|key| KeyView::of(key, now_ms)).collect())
+    pub async fn list(&self, device: &Device, page: &Page) -> Result<Paged<KeyView>, Error> {
+        list(&*self.store, Some(device), page, self.clock.now_ms()).await
     }
 
     /// One key of a device.

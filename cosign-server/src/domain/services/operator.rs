@@ -6,13 +6,14 @@ use cosign_core::KeyId;
 
 use super::{
     audit::{AuditLog, Heads},
-    keys::KeyView,
+    keys::{KeyView, list},
 };
 use crate::domain::{
     Error,
     audit::{Act, Broken, Entry, Event, Point, Walk, Walked},
     enrolment::EnrolmentCode,
     key::{Change, Status, StoredKey, transition},
+    page::Page,
     ports::{Clock, Entropy, Store, Write},
 };
 
@@ -64,8 +65,7 @@ impl Operator {
     /// # Errors
     /// Storage faults.
     pub async fn keys(&self, limit: u32) -> Result<Vec<KeyView>, Error> {
-        let now_ms = self.clock.now_ms();
-        Ok(self.store.keys(None, limit).await?.into_iter().map(|key| KeyView::of(key, now_ms)).collect())
+        Ok(list(&*self.store, None, &Page::first(limit), self.clock.now_ms()).await?.items)
     }
 
     /// One key.

@@ -23,6 +23,7 @@ use crate::{
         key::{IssuedKey, StoredKey, WrappedKey},
         once::Outcome,
         opening::OpeningKey,
+        page::Page,
         ports::{LiveSession, RecordsOfKey, Store, StoreError, Unit, Write},
     },
     testing::{Phone, WRONG_PIN, World, digest, records, row, status},
@@ -80,9 +81,9 @@ impl Store for Obstinate {
     fn keys<'a>(
         &'a self,
         device: Option<&'a DeviceId>,
-        limit: u32,
+        page: &'a Page,
     ) -> BoxFuture<'a, Result<Vec<StoredKey>, StoreError>> {
-        self.inner.keys(device, limit)
+        self.inner.keys(device, page)
     }
 
     fn shares<'a>(&'a self, public_key: &'a [u8; 64]) -> BoxFuture<'a, Result<Vec<StoredKey>, StoreError>> {

@@ -7,7 +7,10 @@ use zeroize::Zeroizing;
 
 use super::{super::vault::Hot, durable::Obstinate};
 use crate::{
-    domain::ports::{Store, StoreError, Write},
+    domain::{
+        page::Page,
+        ports::{Store, StoreError, Write},
+    },
     signer::{MasterKey as _, Place, SealError, Sealer, SealerError, SoftwareKey},
     store::OpenError,
     testing::{MASTER, Phone, WRONG_PIN, World, digest, row, status},
@@ -109,7 +112,7 @@ async fn every_record_opens_wherever_a_rotation_or_a_replacement_stops() {
             Err(error) => assert!(matches!(error, OpenError::OtherMasterKey { .. }), "{error}"),
         }
         let after = sealer(&world, Arc::clone(&world.database) as _, master).await.unwrap();
-        let rows = world.database.keys(None, 100).await.unwrap();
+        let rows = world.database.keys(None, &Page::default()).await.unwrap();
         assert_eq!(rows.len(), 4);
         for row in rows {
             assert!(Hot::unseal(row, after.keys()).unwrap().is_some(), "after {commits} commits");

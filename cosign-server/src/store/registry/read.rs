@@ -14,12 +14,13 @@ use crate::{
             Reason, Request, RequestId, RequestState, Role, Serial,
             ports::{List, ListKind, Listed, Registry, Which},
         },
+        page::Page,
         ports::StoreError,
     },
     store::{
         apply::stored,
         database::Database,
-        query::{Pool, Row, query},
+        query::{Pool, Query, Row, query},
         read::{all, one},
         rows::{bytes, malformed, name, number, optional, unsigned},
     },
@@ -162,6 +163,15 @@ pub(in crate::store) async fn authority_keys(pool: &Pool) -> Result<Vec<Authorit
     all(rows.all(pool).await, authority_key)
 }
 
+/// Of a list that is newest first, what stands behind the cursor of a page.
+fn before(rows: Query, order: &str, page: &Page) -> Query {
+    let Some(after) = page.after() else { return rows };
+    let mut rows = rows;
+    rows.push(&format!(" AND ({order}) < ("), stored(after.at_ms));
+    rows.push(", ", &after.id[..]);
+    rows.then(")")
+}
+
 async fn certificates(pool: &Pool, which: Which) -> Result<Vec<Certificate>, StoreError> {
     let mut rows = query("SELECT * FROM certificates WHERE 1 = 1");
     if let Some(authority) = &which.authority {
@@ -173,7 +183,8 @@ async fn certificates(pool: &Pool, which: Which) -> Result<Vec<Certificate>, Sto
     if let Some(public_key) = &which.public_key {
         rows.push(" AND public_key = ", &public_key[..]);
     }
-    rows.push(" ORDER BY issued_ms DESC, serial LIMIT ", which.limit);
+    rows = before(rows, "issued_ms, serial", &which.page);
+    rows.push(" ORDER BY issued_ms DESC, serial DESC LIMIT ", which.page.to_read());
     all(rows.all(pool).await, certificate)
 }
 
@@ -272,15 +283,15 @@ impl Registry for Database {
     fn requests<'a>(
         &'a self,
         device: Option<&'a DeviceId>,
-        limit: u32,
+        page: &'a Page,
     ) -> BoxFuture<'a, Result<Vec<Request>, StoreError>> {
         Box::pin(async move {
-            let rows = query(
-                "SELECT * FROM certificate_requests WHERE $1 IS NULL OR device_id = $1 \
-                 ORDER BY created_ms DESC, request LIMIT $2",
-            )
-            .bind(device.map(|device| device.as_bytes().to_vec()))
-            .bind(limit);
+            let mut rows = query("SELECT * FROM certificate_requests WHERE 1 = 1");
+            if let Some(device) = device {
+                rows.push(" AND device_id = ", &device.as_bytes()[..]);
+            }
+            rows = before(rows, "created_ms, request", page);
+            rows.push(" ORDER BY created_ms DESC, request DESC LIMIT ", page.to_read());
             all(rows.all(self.readers()).await, request)
         })
     }

@@ -14,6 +14,7 @@ use crate::domain::{
     device::{Device, Name},
     key::{Status, StoredKey},
     once::{self, Once},
+    page::Page,
     ports::{StoreError, Unit, Write},
 };
 
@@ -97,8 +98,8 @@ impl Authorities {
             return Err(Error::Conflict("an authority outside makes decryption keys itself"));
         }
         self.judge(device, &authority.id, &kind, &csr).await?;
-        let open = self.requests(Some(device)).await?;
-        if open.iter().filter(|request| request.state != RequestState::Closed).count() >= MAX_OPEN {
+        let open = self.requests(Some(device), &Page::default()).await?;
+        if open.items.iter().filter(|request| request.state != RequestState::Closed).count() >= MAX_OPEN {
             return Err(Error::Conflict("16 requests of this device are open"));
         }
         let draft = Request {
@@ -208,50 +209,101 @@ impl Authorities {
         let at_ms = self.clock.now_ms();
         let note = format!("{id} {} by {}", if passed { "passed" } else { "returned" }, reviewer.as_str());
         let decision = Decision { reviewer, passed, opinion, at_ms };
-        self.advance(id, None, &RequestEvent::Decide(decision), Act::CERTIFICATE_REVIEW, &note).await
+        self.advance(id, None, (&RequestEvent::Decide(decision), Act::CERTIFICATE_REVIEW, &note)).await
     }
 
     /// The applicant does not want it any more.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Conflict`] when it is closed; storage faults.
-    pub async fn withdraw(&self, device: &Device, id: &RequestId) -> Result<Request, Error> {
-        self.own_request(device, id).await?;
+    /// [`Error::NotFound`], [`Error::Conflict`] when it is closed, [`Error::IdempotencyMismatch`]; storage faults.
+    pub async fn withdraw(
+        &self,
+        device: &Device,
+        id: &RequestId,
+        once: Option<&Once>,
+    ) -> Result<Request, Error> {
+        let done = self.was_done(device, once).await?;
+        let own = self.own_request(device, id).await?;
+        if done {
+            return Ok(own);
+        }
         let note = format!("{id} withdrawn");
-        self.advance(id, Some(device), &RequestEvent::Withdraw, Act::CERTIFICATE_REQUEST, &note).await
+        let step = (&RequestEvent::Withdraw, Act::CERTIFICATE_REQUEST, &*note);
+        let withdrawn = self.advance(id, Some((device, once)), step).await;
+        self.or_done(withdrawn, device, id, once).await
+    }
+
+    async fn was_done(&self, device: &Device, once: Option<&Once>) -> Result<bool, Error> {
+        let done = once::recall::<()>(&*self.store, &device.id, once, self.clock.now_ms()).await?;
+        Ok(done.is_some())
+    }
+
+    /// What was refused only because the same request came twice at once, and the other one was first, is done.
+    async fn or_done(
+        &self,
+        outcome: Result<Request, Error>,
+        device: &Device,
+        id: &RequestId,
+        once: Option<&Once>,
+    ) -> Result<Request, Error> {
+        match outcome {
+            Err(_) if self.was_done(device, once).await? => self.own_request(device, id).await,
+            outcome => outcome,
+        }
     }
 
     /// The applicant hands a returned request in again, corrected.
     ///
     /// # Errors
     /// As [`Self::apply`].
-    pub async fn resubmit(&self, device: &Device, id: &RequestId, csr: Vec<u8>) -> Result<Request, Error> {
+    pub async fn resubmit(
+        &self,
+        device: &Device,
+        id: &RequestId,
+        csr: Vec<u8>,
+        once: Option<&Once>,
+    ) -> Result<Request, Error> {
+        let done = self.was_done(device, once).await?;
         let request = self.own_request(device, id).await?;
+        if done {
+            return Ok(request);
+        }
+        let submitted = self.submit_again(device, &request, csr, once).await;
+        self.or_done(submitted, device, id, once).await
+    }
+
+    async fn submit_again(
+        &self,
+        device: &Device,
+        request: &Request,
+        csr: Vec<u8>,
+        once: Option<&Once>,
+    ) -> Result<Request, Error> {
         self.judge(device, &request.authority, &request.kind, &csr).await?;
         if csr.len() > MAX_CSR {
             return Err(Error::BadRequest("a certification request has at most 8192 bytes"));
         }
         let authority = self.authority(&request.authority).await?;
-        let (moved, _) = transition(&request, &RequestEvent::Submit, authority.options.reviewers)?;
-        let log = event(
-            self.clock.now_ms(),
-            Act::CERTIFICATE_REQUEST,
-            Some(device),
-            format!("{id} submitted again"),
-        );
+        let (moved, _) = transition(request, &RequestEvent::Submit, authority.options.reviewers)?;
+        let now_ms = self.clock.now_ms();
+        let log =
+            event(now_ms, Act::CERTIFICATE_REQUEST, Some(device), format!("{} submitted again", request.id));
         let save = RegistryWrite::SaveRequest(Box::new(Request { csr, ..moved }));
-        self.store.commit([Write::Registry(save), Write::Log(log)].into()).await?;
-        self.request(id).await
+        let mut unit = Unit(vec![Write::Registry(save), Write::Log(log)]);
+        if let Some(once) = once {
+            unit.0.push(Write::Remember(once::remember(&device.id, once, &(), now_ms)?));
+        }
+        self.store.commit(unit).await?;
+        self.request(&request.id).await
     }
 
     async fn advance(
         &self,
         id: &RequestId,
-        device: Option<&Device>,
-        step: &RequestEvent,
-        act: Act,
-        note: &str,
+        by: Option<(&Device, Option<&Once>)>,
+        (step, act, note): (&RequestEvent, Act, &str),
     ) -> Result<Request, Error> {
+        let (device, once) = (by.map(|(device, _)| device), by.and_then(|(_, once)| once));
         for _ in 0..ATTEMPTS {
             let request = self.request(id).await?;
             let authority = self.authority(&request.authority).await?;
@@ -264,6 +316,9 @@ impl Authorities {
             if let Some(RequestEffect::Revoke(serial, reason)) = effect {
                 let revoked = self.revocation(&authority.id, &serial, reason, device, now_ms).await?;
                 unit.0.extend(revoked.0);
+            }
+            if let Some((device, once)) = device.zip(once) {
+                unit.0.push(Write::Remember(once::remember(&device.id, once, &(), now_ms)?));
             }
             match self.store.commit(unit).await {
                 Ok(()) => return self.request(id).await,

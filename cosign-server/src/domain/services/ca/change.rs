@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use cosign_core::KeyId;
 
-use super::{ATTEMPTS, Authorities, MAX_LIST, event};
+use super::{ATTEMPTS, Authorities, event};
 use crate::domain::{
     Error,
     audit::{Act, Event},
@@ -79,7 +79,7 @@ impl Authorities {
         keys.sort_unstable();
         keys.dedup();
         for public_key in keys {
-            let which = Which { public_key: Some(public_key), limit: MAX_LIST, ..Which::default() };
+            let which = Which { public_key: Some(public_key), ..Which::default() };
             let others = self.registry.certificates(which).await?;
             found.extend(others.into_iter().filter(|other| other.state != CertState::Revoked));
         }
@@ -138,7 +138,7 @@ impl Authorities {
 
     /// Whether more than one certificate of a key is suspended: taking one off hold does not free the key.
     async fn is_held(&self, public_key: &[u8; 64]) -> Result<bool, Error> {
-        let which = Which { public_key: Some(*public_key), limit: MAX_LIST, ..Which::default() };
+        let which = Which { public_key: Some(*public_key), ..Which::default() };
         let found = self.registry.certificates(which).await?;
         Ok(found.iter().filter(|certificate| certificate.state == CertState::Frozen).count() > 1)
     }

@@ -19,6 +19,7 @@ use crate::domain::{
     },
     device::Device,
     once::{self, Once},
+    page::Page,
     ports::Write,
 };
 
@@ -125,7 +126,7 @@ impl Authorities {
 
     /// The certificates that a request gave, for signing first.
     async fn issued_for(&self, device: &Device, id: &RequestId) -> Result<Vec<Certificate>, Error> {
-        let mut found = self.certificates_of(device).await?;
+        let mut found = self.certificates_of(device, Page::default()).await?.items;
         found.retain(|certificate| certificate.request == Some(*id));
         found.sort_by_key(|certificate| certificate.role != Role::Sign);
         Ok(found)

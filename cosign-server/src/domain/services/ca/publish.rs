@@ -22,6 +22,7 @@ use crate::domain::{
         Authority, AuthorityId, Backend, CertState, Duty, Serial,
         ports::{AnswerOrder, List, ListKind, ListOrder, RegistryWrite, Standing, Which},
     },
+    page::Page,
     ports::{StoreError, Write},
 };
 
@@ -231,7 +232,10 @@ impl Authorities {
             return Ok(false);
         };
         let public_key = Some(key.public_key.as_point().to_bytes());
-        let own = self.registry.certificates(Which { public_key, limit: 1, ..Which::default() }).await?;
+        let own = self
+            .registry
+            .certificates(Which { public_key, page: Page::first(1), ..Which::default() })
+            .await?;
         Ok(own.iter().all(|own| own.state == CertState::Valid))
     }
 

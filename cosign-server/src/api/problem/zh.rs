@@ -1,0 +1,189 @@
+//! What the domain says of an error, in Chinese.
+
+/// The Chinese of an English detail; `None` of those that are put together from parts.
+pub(super) fn of(detail: &str) -> Option<&'static str> {
+    TEXTS.iter().find(|(english, _)| *english == detail).map(|(_, chinese)| *chinese)
+}
+
+const TEXTS: &[(&str, &str)] = &[
+    ("the connection has no client certificate", "连接未提供客户端证书"),
+    ("the device is not enrolled", "设备尚未登记"),
+    ("the enrolment code is unknown, used up or expired", "登记码不存在、已用完或已过期"),
+    ("not found", "未找到"),
+    ("the idempotency key was used for another request", "该幂等键已用于另一请求"),
+    ("the server has no capacity now", "服务器当前没有空闲处理能力"),
+    ("storage is not available", "存储暂不可用"),
+    ("internal error", "内部错误"),
+    // requests
+    ("a name has 1 to 128 bytes and no control characters", "名称为 1 至 128 字节，且不含控制字符"),
+    ("a session id has 32 hexadecimal digits", "会话编号为 32 位十六进制数字"),
+    (
+        "a new key has a `purpose`; a share of a key has `of` instead",
+        "新密钥须指定 `purpose`；密钥分享须改为指定 `of`",
+    ),
+    ("a code needs at least one use and some time", "登记码至少可用一次，且须有有效期"),
+    ("a request has 1 to 1024 locks", "一次请求包含 1 至 1024 个时间锁"),
+    (
+        "an Idempotency-Key has 1 to 128 printable ASCII characters",
+        "Idempotency-Key 为 1 至 128 个可见 ASCII 字符",
+    ),
+    ("the Idempotency-Key is not ASCII", "Idempotency-Key 不是 ASCII 字符"),
+    ("the body was cut off", "请求内容不完整"),
+    ("the frame is about another key than the path", "报文中的密钥与路径不一致"),
+    ("the frame is of another operation than the path", "报文中的操作与路径不一致"),
+    ("the cursor is none that a list gave out", "游标不是由列表返回的值"),
+    ("a page has 1 to 1000 entries", "每页为 1 至 1000 条"),
+    (
+        "sizes are 1 <= first <= second <= size of the newest tree head",
+        "规模须满足 1 <= first <= second <= 最新树头的规模",
+    ),
+    ("no tree head covers that record yet", "尚无树头覆盖该记录"),
+    // what changed meanwhile
+    ("the state changed meanwhile", "状态已发生变化"),
+    ("it exists already", "已存在"),
+    ("the session is spent", "该会话已被使用"),
+    // keys
+    ("the device has 64 keys; revoke one first", "该设备已有 64 个密钥，请先注销一个"),
+    (
+        "16 issued key ids are unused; use them or wait an hour",
+        "已有 16 个密钥编号未使用，请使用它们或等待一小时",
+    ),
+    ("the key is revoked", "密钥已注销"),
+    ("the key was never activated; revoke it instead", "密钥从未启用，请改为注销"),
+    (
+        "the key waits for its first refresh; revoke it, or freeze the key that it was split from",
+        "密钥等待首次刷新；请注销它，或冻结其来源密钥",
+    ),
+    ("the key is for the other purpose", "密钥用途不符"),
+    ("no share of the key is active", "该密钥没有处于启用状态的分片"),
+    ("this share was itself given; name that of the owner", "该分片本身由他人分享，请指定所有者的分片"),
+    ("it is a signing key, and those are never recovered", "签名密钥不可恢复"),
+    ("the key is not an active signing key of this device", "该密钥不是本设备启用中的签名密钥"),
+    // certificates
+    ("a serial number is written in hex", "序列号须以十六进制书写"),
+    ("a serial number is positive and has at most 20 octets", "序列号为正数，且不超过 20 字节"),
+    ("a request is named by 32 hexadecimal digits", "申请编号为 32 位十六进制数字"),
+    ("the reasons are those of RFC 5280, 5.3.1", "吊销原因须为 RFC 5280 第 5.3.1 节所列"),
+    (
+        "a request is new, renew, change, reissue or revoke, of a certificate",
+        "申请类型为新办、更新、变更、补办或吊销(new、renew、change、reissue、revoke)",
+    ),
+    (
+        "the profiles are personal, enterprise and seal-maker",
+        "证书模板为个人、企业或制章人(personal、enterprise、seal-maker)",
+    ),
+    ("a certification request has at most 8192 bytes", "证书请求不超过 8192 字节"),
+    ("the certification request cannot be read", "证书请求无法解析"),
+    ("the certification request has no subject", "证书请求没有主体"),
+    ("the key in the certification request is not of SM2", "证书请求中的密钥不是 SM2 密钥"),
+    ("the signature of the certification request is wrong", "证书请求的签名有误"),
+    ("what takes the place of a pair is a pair by itself", "替换双证书的结果本就是双证书"),
+    ("the authority makes no decryption keys: it has no custodians", "该机构不生成解密密钥：没有保管人"),
+    ("an authority outside makes decryption keys itself", "外部机构自行生成解密密钥"),
+    ("16 requests of this device are open", "该设备已有 16 个未结申请"),
+    ("a revocation has no certification request", "吊销申请不含证书请求"),
+    (
+        "name the certificate for signing; the other one of its pair goes along",
+        "请指定签名证书；与之成对的加密证书一并处理",
+    ),
+    ("a certificate is reissued for another key", "补办须使用另一密钥"),
+    ("a certificate is reissued for the same subject", "补办须为同一主体"),
+    ("a certificate is renewed for the same subject", "更新须为同一主体"),
+    ("the key of the certificate stays", "证书的密钥不变"),
+    ("the data of its subject have not changed", "主体信息没有变更"),
+    ("the certificate is revoked", "证书已吊销"),
+    ("the request is closed", "申请已结束"),
+    ("the request is not approved", "申请尚未通过"),
+    ("the request was submitted before", "申请此前已提交"),
+    ("the request does not wait for a review", "申请不在待审核状态"),
+    ("this reviewer has decided already; it takes another person", "该审核人已作出决定，须由另一人审核"),
+    ("a request is returned with an opinion", "退回申请须填写意见"),
+    ("an opinion has at most 1500 bytes", "意见不超过 1500 字节"),
+    ("a protection key is needed for the decryption key", "解密密钥需要保护公钥"),
+    ("the protection_key is no PEM `PUBLIC KEY` of SM2", "protection_key 不是 SM2 公钥的 PEM"),
+    // authorities
+    (
+        "an authority is named by 1 to 32 of a-z, 0-9 and -, with a letter first",
+        "机构名称为 1 至 32 个字符，仅限 a-z、0-9 和 -，以字母开头",
+    ),
+    ("there is an authority of this name", "已有同名机构"),
+    ("the authority is retired", "该机构已停用"),
+    ("the authority has no custodians", "该机构没有保管人"),
+    ("the authority outside has not answered yet; ask again later", "外部机构尚未答复，请稍后再询问"),
+    ("an authority outside has its own key", "外部机构有自己的密钥"),
+    (
+        "an authority outside has a folder, and makes decryption keys itself",
+        "外部机构使用交换目录，并自行生成解密密钥",
+    ),
+    ("the first certificate of the chain is not that of an authority", "证书链中的第一张不是机构证书"),
+    ("the certificate of a custodian is not for encryption", "保管人的证书不用于加密"),
+    ("a custodian's certificate cannot be read", "保管人的证书无法解析"),
+    ("a custodian's key is not of SM2", "保管人的密钥不是 SM2 密钥"),
+    ("two custodians have one key: one person would be two", "两名保管人使用同一密钥：一人不能充当两人"),
+    ("custodians have different labels of at most 64 bytes", "保管人的标签互不相同，且不超过 64 字节"),
+    ("a quorum is at least 2, of at most 16 custodians", "门限至少为 2，保管人至多 16 名"),
+    ("the quorum is none", "门限无效"),
+    ("one or two reviewers pass a request", "申请由一名或两名审核人通过"),
+    ("intervals are from 60 seconds to 30 days", "间隔为 60 秒至 30 天"),
+    ("a certificate is valid for 1 to 10980 days", "证书有效期为 1 至 10980 天"),
+    ("the policy is no object identifier", "策略不是对象标识符"),
+    (
+        "the base URL begins with http:// or https:// and has no / at its end",
+        "基础网址以 http:// 或 https:// 开头，且末尾没有 /",
+    ),
+    (
+        "an OCSP request of more than 1024 characters is sent with POST",
+        "超过 1024 个字符的 OCSP 请求须用 POST 发送",
+    ),
+    ("the OCSP request is not base64", "OCSP 请求不是 base64"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::*;
+
+    /// The texts of errors in a source file.
+    fn said(source: &str, found: &mut BTreeSet<String>) {
+        for opening in ["BadRequest(", "Conflict(", "Problem::malformed("] {
+            for (at, _) in source.match_indices(opening) {
+                let Some(text) = source[at + opening.len()..].trim_start().strip_prefix('"') else {
+                    continue;
+                };
+                found.insert(text.split('"').next().unwrap().to_owned());
+            }
+        }
+    }
+
+    /// All sources below a folder, without their tests, one after another.
+    fn sources(folder: &Path) -> String {
+        let mut all = String::new();
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let (path, name) = (entry.path(), entry.file_name());
+            if path.is_dir() && name != "tests" {
+                all.push_str(&sources(&path));
+            } else if path.is_file() && name != "tests.rs" && name != "zh.rs" {
+                let source = fs::read_to_string(&path).unwrap();
+                all.push_str(source.split("#[cfg(test)]\nmod tests").next().unwrap());
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn everything_that_is_said_is_said_in_both_languages() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let source: String = ["domain", "api", "signer"].map(|layer| sources(&folder.join(layer))).concat();
+        let mut found = BTreeSet::new();
+        said(&source, &mut found);
+        let errors = fs::read_to_string(folder.join("domain/error.rs")).unwrap();
+        let fixed = errors.split("#[error(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+        found.extend(fixed.filter(|text| !text.contains('{')));
+        let known: BTreeSet<_> = TEXTS.iter().map(|(english, _)| (*english).to_owned()).collect();
+        assert_eq!(known.len(), TEXTS.len(), "a text stands there twice");
+        let missing: Vec<_> = found.difference(&known).filter(|text| !text.is_empty()).collect();
+        let unused: Vec<_> = known.iter().filter(|text| !source.contains(&format!("\"{text}\""))).collect();
+        assert!(missing.is_empty() && unused.is_empty(), "missing: {missing:#?}\nunused: {unused:#?}");
+    }
+}
