@@ -48,6 +48,7 @@ pub mod evaluate;
 pub mod framing;
 mod gate;
 mod hash;
+pub mod http_signature;
 pub mod ids;
 pub mod import;
 pub mod keygen;

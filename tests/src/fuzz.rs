@@ -31,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     ("envelope_certificate", sealed::certificate),
     ("envelope_key", sealed::key),
     ("envelope_text", sealed::text),
+    ("http_signature", decode::http_signature),
     ("pki_certificate", pki::certificate),
     ("pki_crl", pki::crl),
     ("pki_judge", pki::script),

@@ -47,12 +47,26 @@ pub fn all() -> Vec<Seed> {
     shares::shares(&mut seeds);
     shares::enveloped_keys(&mut seeds);
     exports(&mut seeds);
+    signed_request(&mut seeds);
     seeds
 }
 
 fn add(seeds: &mut Vec<Seed>, target: &'static str, name: &str, data: impl Into<Vec<u8>>) {
     let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     seeds.push((target, name.to_lowercase(), data.into()));
+}
+
+/// The example of the documentation, and what is not quite it.
+fn signed_request(seeds: &mut Vec<Seed>) {
+    let document = include_str!("../../docs/webhooks.md");
+    let line = |start: &str| document.lines().find_map(|line| line.strip_prefix(start)).unwrap_or_default();
+    let (input, signature) = (line("Signature-Input: "), line("Signature: "));
+    let body = "{\"url\":\"https://platform.example.com/hook\"}";
+    let reads = input.replace(" \"content-digest\" \"idempotency-key\"", "");
+    let nonce = input.replace(";keyid", ";nonce=\"n\";keyid");
+    for (name, input) in [("acting", input), ("reading", &reads), ("nonce", &nonce)] {
+        add(seeds, "http_signature", name, format!("{input}\n{signature}\n{body}"));
+    }
 }
 
 /// An input that begins with what it is.

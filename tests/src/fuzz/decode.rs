@@ -4,6 +4,7 @@ use cosign_core::{
     DeviceId, KeyId, LocalRecord, Pin, SessionId,
     audit::{Item, ItemHeader, Verifier},
     framing::{self, Deframer, Frame, FramingError},
+    http_signature::{Claim, MAX_LIFE_S, Message, content_digest},
     server::{PendingRefresh, ServerShare},
     split::Invitation,
 };
@@ -59,6 +60,37 @@ pub(super) fn audit_export(data: &[u8]) -> bool {
         rest = after;
     }
     rest.is_empty() && verifier.finish().is_ok()
+}
+
+/// The headers of a signed request, a line each, before its body, and whether it holds.
+pub(super) fn http_signature(data: &[u8]) -> bool {
+    let mut parts = data.splitn(3, |byte| *byte == b'\n');
+    let mut next = || parts.next().unwrap_or_default();
+    let (input, signature, body) = (next(), next(), next());
+    let (Ok(input), Ok(signature)) = (std::str::from_utf8(input), std::str::from_utf8(signature)) else {
+        return false;
+    };
+    let Ok(claim) = Claim::read(input, signature) else { return false };
+    // What was read is what is there, and nothing else.
+    for part in [claim.key_id(), claim.nonce().unwrap_or_default()] {
+        assert!(input.contains(&format!("\"{part}\"")) || part.is_empty());
+    }
+    let key = PrivateKey::from_bytes(&[0x11; 32]).expect("a private key");
+    let message = Message {
+        method: "POST",
+        authority: "sign.example.com:8443",
+        path: "/v1/client/webhook",
+        query: None,
+        idempotency_key: Some("order-17"),
+        body,
+    };
+    let digest = content_digest(body);
+    let holds = |now_s| claim.verify(&message, Some(&digest), key.public_key(), now_s).is_ok();
+    let held = holds(claim.created_s());
+    if held {
+        assert!(!holds(claim.expires_s()) && claim.expires_s() - claim.created_s() <= MAX_LIFE_S);
+    }
+    held
 }
 
 /// A stream of frames, whole and in pieces; the first byte is the length of a piece.
