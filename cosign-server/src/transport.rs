@@ -7,6 +7,7 @@ mod framed;
 mod h3;
 mod limits;
 mod quic;
+mod stall;
 mod tcp;
 pub mod tls;
 

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use super::{limits::Gate, stopped, tls};
+use super::{limits::Gate, stall::Stalling, stopped, tls};
 use crate::domain::device::Caller;
 
 const MAX_STREAMS: u32 = 64;
@@ -49,10 +49,14 @@ pub(super) async fn serve(
                     }
                 };
                 let Some(pass) = gate.enter(address.ip(), "tcp") else { continue };
+                if stream.set_nodelay(true).is_err() {
+                    continue;
+                }
                 let (acceptor, router, gate) = (acceptor.clone(), router.clone(), gate.clone());
                 let watcher = graceful.watcher();
                 connections.spawn(async move {
                     let source = address.ip();
+                    let stream = Stalling::new(stream, gate.limits().request_timeout);
                     let Some(acceptor) = acceptor else {
                         let caller = Caller { device: None, source };
                         let service = service_fn(move |request| answer(request, caller, router.clone()));
@@ -97,9 +101,8 @@ pub(super) async fn serve(
 
 async fn handshake(
     acceptor: &TlsAcceptor,
-    stream: TcpStream,
-) -> std::io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
-    stream.set_nodelay(true)?;
+    stream: Stalling<TcpStream>,
+) -> std::io::Result<tokio_rustls::server::TlsStream<Stalling<TcpStream>>> {
     acceptor.accept(stream).await
 }
 
