@@ -5,8 +5,10 @@
 mod audit;
 mod ca;
 mod certificates;
+mod clients;
 mod conditional;
 mod devices;
+mod events;
 mod extract;
 mod health;
 mod keys;
@@ -25,14 +27,17 @@ use std::{sync::Arc, time::Duration};
 use axum::{Router, middleware};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use cosign_core::sm_primitives::sm2::PublicKey;
+
 use crate::{
     domain::{
         ports::{Clock, Opening, Readiness, Signer},
-        services::{AuditLog, Authorities, Devices, Keys, OpeningKeys},
+        services::{AuditLog, Authorities, Clients, Devices, Feed, Keys, OpeningKeys},
     },
     telemetry::Telemetry,
 };
 
+pub(crate) use clients::webhook_key_id;
 pub use openapi::document;
 pub use problem::Problem;
 
@@ -51,6 +56,12 @@ pub struct Api {
     pub opening: Arc<dyn Opening>,
     /// Certification authorities.
     pub authorities: Arc<Authorities>,
+    /// Clients of the API.
+    pub clients: Arc<Clients>,
+    /// Who waits for events.
+    pub feed: Arc<Feed>,
+    /// What webhooks are signed with.
+    pub webhook_key: PublicKey,
     /// The protocol.
     pub signer: Arc<dyn Signer>,
     /// Whether the server can do its work.
@@ -108,6 +119,8 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .routes(routes!(requests::submit))
         .routes(routes!(requests::install))
         .routes(routes!(requests::withdraw))
+        .merge(clients::routes())
+        .merge(events::routes())
         .layer(middleware::from_fn(conditional::answer))
 }
 

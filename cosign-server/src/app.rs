@@ -17,10 +17,13 @@ mod process;
 mod server;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 pub use backup::{BackupError, Checked, restore};
 pub use clock::SystemClock;
-pub use config::{AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, LogFormat, SignerConfig};
+pub use config::{
+    AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, LogFormat, SignerConfig, WebhooksConfig,
+};
 pub use entropy::OsEntropy;
 pub use files::FileError;
 pub use folder::{Folder, FolderError};
@@ -32,3 +35,4 @@ pub use process::protect;
 #[cfg(test)]
 pub(crate) use server::Health;
 pub use server::{Offline, Server, StartError};
+pub use webhooks::WebhookError;

@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod ca;
+mod client;
 mod commands;
 mod duration;
 mod master_key;
@@ -62,6 +63,9 @@ enum Command {
     /// Certification authorities: certificates, revocation lists, the escrow of decryption keys.
     #[command(subcommand)]
     Ca(ca::Ca),
+    /// Clients of the API: programs that sign their requests; a running server obeys at once.
+    #[command(subcommand)]
+    Client(client::ClientCommand),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -329,6 +333,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             Command::MasterKey(command) => master_key::run(command).await,
             Command::OpeningKey(command) => opening_key::run(command).await,
             Command::Ca(command) => ca::run(command).await,
+            Command::Client(command) => client::run(command).await,
             Command::Audit(audit) => audit::run(audit).await,
             Command::Backup(command) => backup::back_up(command).await,
             Command::Restore(command) => backup::put_back(command).await,

@@ -4,9 +4,11 @@
 
 pub mod audit;
 pub mod ca;
+pub mod clients;
 pub mod device;
 pub mod enrolment;
 mod error;
+pub mod events;
 pub mod key;
 pub mod once;
 pub mod opening;

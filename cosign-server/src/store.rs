@@ -6,6 +6,7 @@ mod apply;
 mod audit;
 mod backup;
 mod checkpoint;
+mod clients;
 mod database;
 mod error;
 mod hot;

@@ -33,7 +33,10 @@ use crate::{
             Clock, Entropy, Signer, Store,
             testing::{CountingEntropy, FakeClock},
         },
-        services::{AuditLog, Authorities, AuthorityPorts, Devices, Keys, OpeningKeys, Operator, Wanted},
+        services::{
+            AuditLog, Authorities, AuthorityPorts, Clients, Devices, Feed, Keys, OpeningKeys, Operator,
+            Wanted,
+        },
     },
     signer::{
         AuthoritySigner, EntropyRng, HeadSettings, MasterKey as _, PoolSettings, SealedCentre, Sealer,
@@ -82,6 +85,8 @@ pub(crate) struct World {
     pub(crate) keys: Arc<Keys>,
     pub(crate) operator: Operator,
     pub(crate) authorities: Arc<Authorities>,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) feed: Arc<Feed>,
     pub(crate) router: Router,
 }
 
@@ -192,6 +197,14 @@ impl World {
             clock: Arc::clone(&time),
             entropy: Arc::clone(&chance),
         }));
+        let clients = Arc::new(Clients::new(
+            Arc::clone(&store),
+            Arc::clone(&database) as _,
+            Arc::clone(&time),
+            Arc::clone(&chance),
+            false,
+        ));
+        let feed = Arc::new(Feed::new(Arc::clone(&database) as _));
         let router = api::router(Api {
             devices: Arc::clone(&devices),
             keys: Arc::clone(&keys),
@@ -199,6 +212,9 @@ impl World {
             opening_keys: Arc::new(OpeningKeys::new(Arc::clone(&store))),
             opening: Arc::new(signer.clone()),
             authorities: Arc::clone(&authorities),
+            clients: Arc::clone(&clients),
+            feed: Arc::clone(&feed),
+            webhook_key: *heads.derive_key(b"test").unwrap().public_key(),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(store, signer.clone())),
             clock: time,
@@ -218,6 +234,8 @@ impl World {
             keys,
             operator,
             authorities,
+            clients,
+            feed,
             router,
         }
     }

@@ -70,6 +70,8 @@ impl Act {
     pub const ESCROW: Self = Self(0x98);
     /// The escrow of a decryption key was opened by its custodians.
     pub const ESCROW_OPENED: Self = Self(0x99);
+    /// A client of the API was made known, or what it may do was changed.
+    pub const CLIENT: Self = Self(0xb0);
 
     /// A protocol operation.
     #[must_use]
@@ -115,6 +117,7 @@ impl Act {
             Self::REVOCATION_LIST => "revocation-list",
             Self::ESCROW => "escrow",
             Self::ESCROW_OPENED => "escrow-opened",
+            Self::CLIENT => "client",
             Self(byte) => match Op::from_byte(byte) {
                 Some(op) => op.as_str(),
                 None => "unknown",

@@ -234,6 +234,11 @@ impl TryFrom<KeyView> for KeyBody {
     }
 }
 
+/// A key as its owner sees it.
+pub(super) fn body(key: KeyView) -> Result<serde_json::Value, Error> {
+    serde_json::to_value(KeyBody::try_from(key)?).map_err(|_| Error::Internal)
+}
+
 /// A new key id, for a key to be generated or a share of one
 #[utoipa::path(
     post, path = "/v1/keys", tag = "keys", params(Named), request_body = NewKey,

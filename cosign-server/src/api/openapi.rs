@@ -13,7 +13,7 @@ use utoipa::{
     openapi::{
         Content, PathItem, Ref, RefOr, Response, ResponseBuilder,
         path::Operation,
-        security::{SecurityRequirement, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
     },
 };
 use utoipa_axum::router::OpenApiRouter;
@@ -41,6 +41,7 @@ const ABOUT: &str = "Two-party SM2 signatures and decryption: the client holds o
         (name = "opening", description = "Time locks of sealed bids"),
         (name = "certificates", description = "Authorities and certificates"),
         (name = "certificate-requests", description = "Requests for certificates"),
+        (name = "clients", description = "Programs of trading platforms, which sign their requests"),
         (name = "public", description = "What authorities publish; also on a plain HTTP port"),
     ),
 )]
@@ -55,7 +56,11 @@ pub(super) fn describe(routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
         deprecated: None,
         extensions: None,
     };
-    document.components.get_or_insert_default().add_security_scheme("device", device);
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("device", device);
+    let signed = "A signature of the request (RFC 9421), as docs/webhooks.md says";
+    let client = ApiKey::Header(ApiKeyValue::with_description("Signature", signed));
+    components.add_security_scheme("client", SecurityScheme::ApiKey(client));
     document.security = Some(vec![SecurityRequirement::new("device", [""; 0])]);
     // Axum's word for the rest of a path is not OpenAPI's.
     let rest: Vec<(String, PathItem)> =

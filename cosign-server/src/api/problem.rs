@@ -126,6 +126,8 @@ impl From<Error> for Problem {
             Error::TooManyRequests { retry_after_s } => {
                 format!("请求过于频繁，请在 {retry_after_s} 秒后重试")
             }
+            Error::ScopeMissing(scope) => format!("接入方没有权限 {scope}，请向服务器运营方申请"),
+            Error::SignatureInvalid(why) => format!("请求签名无效：{why}"),
             _ => zh::of(&detail).unwrap_or(&detail).to_owned(),
         };
         Self { retry_after_s, ..Self::new(kinds::of(error), detail, zh) }

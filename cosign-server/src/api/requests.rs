@@ -111,6 +111,11 @@ impl From<Request> for RequestBody {
     }
 }
 
+/// A request as everybody sees it who may.
+pub(super) fn body(request: Request) -> Result<serde_json::Value, Error> {
+    serde_json::to_value(RequestBody::from(request)).map_err(|_| Error::Internal)
+}
+
 #[derive(Serialize, ToSchema)]
 #[schema(as = CertificateRequests)]
 pub(super) struct RequestsBody {
@@ -147,7 +152,7 @@ pub(super) async fn list(
     Ok(Json(RequestsBody { requests, next }))
 }
 
-fn request_id(segments: &Segments) -> Result<RequestId, Problem> {
+pub(super) fn request_id(segments: &Segments) -> Result<RequestId, Problem> {
     segments.get("request")?.parse().map_err(|_| Error::NotFound.into())
 }
 

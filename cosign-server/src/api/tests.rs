@@ -2,6 +2,7 @@
 
 mod audit;
 mod ca;
+mod clients;
 mod conditional;
 mod description;
 mod language;

@@ -70,6 +70,9 @@ pub struct Config {
     /// The audit log.
     #[serde(default)]
     pub audit: AuditConfig,
+    /// Events that are sent to clients of the API.
+    #[serde(default)]
+    pub webhooks: WebhooksConfig,
     /// Logs.
     #[serde(default)]
     pub log: LogConfig,
@@ -154,6 +157,28 @@ impl Default for AuditConfig {
     }
 }
 
+/// Events that are sent to clients of the API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhooksConfig {
+    /// PEM file with the certificates that receivers are verified with; without it those of the Mozilla programme.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
+    /// Whether a receiver may be at a private address.
+    pub allow_private: bool,
+    /// Whether a receiver may be without TLS. For tests.
+    pub allow_http: bool,
+    /// Seconds for one attempt.
+    pub timeout_s: NonZeroU64,
+}
+
+impl Default for WebhooksConfig {
+    fn default() -> Self {
+        let timeout_s = NonZeroU64::MIN.saturating_add(9);
+        Self { ca: None, allow_private: false, allow_http: false, timeout_s }
+    }
+}
+
 /// Logs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -188,6 +213,9 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         for file in [&mut config.tombstones, &mut config.certificate, &mut config.private_key] {
             *file = folder.join(&*file);
+        }
+        if let Some(ca) = &mut config.webhooks.ca {
+            *ca = folder.join(&*ca);
         }
         config.database.relative_to(folder);
         config.master_key.relative_to(folder);
@@ -253,7 +281,7 @@ mod tests {
         let config: Config = short.try_into().unwrap();
         // Written out it has everything that has a default, and what is a comment has none.
         assert_eq!(toml::Table::try_from(&config).unwrap(), documented);
-        for name in ["public_listen", "filter"] {
+        for name in ["public_listen", "ca", "filter"] {
             assert!(text.contains(&format!("# {name} = ")), "{name}");
         }
     }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{
-    config::{AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, SignerConfig},
+    config::{AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, SignerConfig, WebhooksConfig},
     files::{FileError, make_folder, write_new},
     master::MasterKeySource,
     pki,
@@ -119,6 +119,7 @@ impl Folder {
             limits: LimitsConfig::default(),
             signer: SignerConfig::default(),
             audit: AuditConfig::default(),
+            webhooks: WebhooksConfig::default(),
             log: LogConfig::default(),
         };
         let text = format!("{HEADING}{}", toml::to_string_pretty(&config)?);

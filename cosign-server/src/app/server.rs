@@ -15,15 +15,23 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use super::{
-    channel::ChannelCertificate, config::Config, exchange::Exchange, files::FileError, master::MasterKeyError,
+    channel::ChannelCertificate,
+    config::Config,
+    exchange::Exchange,
+    files::FileError,
+    master::MasterKeyError,
+    webhooks::{WebhookError, WebhookPorts, Webhooks},
 };
 use crate::{
     api::{self, Api},
     domain::{
         Error as DomainError,
         ca::ports::Registry,
+        clients::ports::Outbox,
         ports::{Clock, Entropy, Readiness, Signer, Store, Unit},
-        services::{AuditLog, Authorities, AuthorityPorts, Devices, Keys, OpeningKeys, Operator},
+        services::{
+            AuditLog, Authorities, AuthorityPorts, Clients, Devices, Feed, Keys, OpeningKeys, Operator,
+        },
     },
     signer::{
         AuthoritySigner, LogError, SealedCentre, Sealer, SealerError, SignerService, TreeHeads, WrappingKeys,
@@ -34,6 +42,8 @@ use crate::{
 };
 
 const MAINTENANCE: Duration = Duration::from_secs(10);
+/// What the key of webhooks is derived for.
+const WEBHOOK_KEY: &[u8] = b"cosign webhooks 1";
 const READY: Duration = Duration::from_secs(2);
 /// A request is good for so long after it was answered at the latest: two minutes, of a client that is two minutes ahead.
 const FRAMES_LAST_MS: u64 = 240_000;
@@ -62,6 +72,9 @@ pub enum StartError {
     /// The audit log is not what was signed.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// Webhooks.
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
     /// The signer.
     #[error("the signer does not start: {0}")]
     Signer(#[from] DomainError),
@@ -76,6 +89,8 @@ pub struct Server {
     authorities: Arc<Authorities>,
     signer: SignerService,
     heads: TreeHeads,
+    feed: Arc<Feed>,
+    webhooks: Webhooks,
     store: Arc<Database>,
     telemetry: Arc<Telemetry>,
     limits: Limits,
@@ -103,6 +118,7 @@ impl Server {
         let port: Arc<dyn Store> = Arc::clone(&store) as _;
         let sealer = sealer(config, &store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
         let heads = start_heads(config, sealer.keys(), &port, &clock, &entropy).await?;
+        let webhook_key = heads.derive_key(WEBHOOK_KEY)?;
         let sealer = Arc::new(sealer);
         let authorities = Arc::new(authorities(&store, &sealer, &clock, &entropy));
         let signer = SignerService::start(
@@ -116,6 +132,17 @@ impl Server {
         .await?;
         let operator = Operator::new(Arc::clone(&port), Arc::clone(&clock), Arc::clone(&entropy));
         let limits = config.limits();
+        let outbox: Arc<dyn Outbox> = Arc::clone(&store) as _;
+        let feed = Arc::new(Feed::new(Arc::clone(&outbox)));
+        let public_webhook_key = *webhook_key.public_key();
+        let ports = WebhookPorts {
+            store: Arc::clone(&port),
+            outbox,
+            feed: Arc::clone(&feed),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        };
+        let webhooks = Webhooks::new(ports, &config.webhooks, webhook_key)?;
         let api = Api {
             devices: Arc::new(Devices::new(Arc::clone(&port), Arc::clone(&clock))),
             keys: Arc::new(Keys::new(Arc::clone(&port), Arc::clone(&clock), Arc::clone(&entropy))),
@@ -123,6 +150,9 @@ impl Server {
             opening_keys: Arc::new(OpeningKeys::new(Arc::clone(&port))),
             opening: Arc::new(signer.clone()),
             authorities: Arc::clone(&authorities),
+            clients: Arc::new(clients(&store, &clock, &entropy, config.webhooks.allow_http)),
+            feed: Arc::clone(&feed),
+            webhook_key: public_webhook_key,
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(port, signer.clone())),
             clock,
@@ -142,6 +172,8 @@ impl Server {
             authorities,
             signer,
             heads,
+            feed,
+            webhooks,
             store,
             telemetry,
             limits,
@@ -165,16 +197,28 @@ impl Server {
     /// Serves until `stop` turns true (or its sender is gone); then finishes what was begun, commits and closes.
     pub async fn run(mut self, stop: watch::Receiver<bool>) {
         let signer: Arc<dyn Signer> = Arc::new(self.signer.clone());
+        let mut stopping = stop.clone();
         let serving = self.sockets.serve(self.router, self.public, signer, self.limits, self.telemetry, stop);
         {
             // Ends with this block: it may be in the midst of signing, which the last head waits for.
             let signing_heads = self.heads.run();
-            tokio::pin!(serving, signing_heads);
+            let (telling, delivering) = (self.feed.run(), self.webhooks.run());
+            // A sender that is gone is a stop too.
+            let stopped = async { drop(stopping.wait_for(|stop| *stop).await) };
+            tokio::pin!(serving, signing_heads, telling, delivering, stopped);
+            let mut open = true;
             let mut maintenance = tokio::time::interval(MAINTENANCE);
             loop {
                 tokio::select! {
                     () = &mut serving => break,
                     () = &mut signing_heads => {}
+                    () = &mut telling => {}
+                    () = &mut delivering => {}
+                    () = &mut stopped, if open => {
+                        open = false;
+                        // Streams would go on for ever, and what they are served by waits for them.
+                        self.feed.end();
+                    }
                     _ = maintenance.tick() => {
                         self.channel.follow();
                         self.signer.maintain().await;
@@ -280,6 +324,12 @@ impl Offline {
         authorities(&self.store, sealer, &self.clock, &self.entropy)
     }
 
+    /// The clients of the API. `allow_http`: whether a webhook may be without TLS.
+    #[must_use]
+    pub fn clients(&self, allow_http: bool) -> Clients {
+        clients(&self.store, &self.clock, &self.entropy, allow_http)
+    }
+
     pub(super) fn store(&self) -> &Database {
         &self.store
     }
@@ -324,6 +374,16 @@ fn authorities(
         clock: Arc::clone(clock),
         entropy: Arc::clone(entropy),
     })
+}
+
+fn clients(
+    store: &Arc<Database>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+    allow_http: bool,
+) -> Clients {
+    let (port, outbox) = (Arc::clone(store) as _, Arc::clone(store) as _);
+    Clients::new(port, outbox, Arc::clone(clock), Arc::clone(entropy), allow_http)
 }
 
 async fn open_store(

@@ -16,6 +16,15 @@ pub enum Error {
     /// The device is not enrolled.
     #[error("the device is not enrolled")]
     NotEnrolled,
+    /// The request of an API client is not signed as it must be.
+    #[error("{0}")]
+    SignatureInvalid(&'static str),
+    /// The API client is suspended or closed.
+    #[error("the client is suspended or closed; ask the operator of the server")]
+    ClientSuspended,
+    /// The API client may not do this.
+    #[error("the client lacks the scope {0}; ask the operator of the server")]
+    ScopeMissing(&'static str),
     /// The enrolment code is unknown, used up or expired.
     #[error("the enrolment code is unknown, used up or expired")]
     EnrolmentCodeInvalid,
@@ -53,6 +62,9 @@ impl Error {
             Self::BadRequest(_) => "bad_request",
             Self::NoClientCertificate => "no_client_certificate",
             Self::NotEnrolled => "not_enrolled",
+            Self::SignatureInvalid(_) => "signature_invalid",
+            Self::ClientSuspended => "client_suspended",
+            Self::ScopeMissing(_) => "scope_missing",
             Self::EnrolmentCodeInvalid => "enrolment_code_invalid",
             Self::NotFound => "not_found",
             Self::Conflict(_) => "conflict",
@@ -72,6 +84,9 @@ impl Error {
             Self::BadRequest(_)
             | Self::NoClientCertificate
             | Self::NotEnrolled
+            | Self::SignatureInvalid(_)
+            | Self::ClientSuspended
+            | Self::ScopeMissing(_)
             | Self::EnrolmentCodeInvalid
             | Self::NotFound
             | Self::Conflict(_)

@@ -10,7 +10,7 @@ use super::{Error, ports::Store};
 
 /// How long an outcome is kept, in milliseconds.
 pub const KEPT_MS: u64 = 24 * 60 * 60 * 1000;
-/// Most outcomes kept per device.
+/// Most outcomes kept per device, and per client of the API.
 pub const MAX_PER_DEVICE: u64 = 1024;
 /// Longest key in bytes.
 pub const MAX_KEY: usize = 128;
@@ -43,7 +43,7 @@ impl Once {
 /// What a request did, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Whose request.
+    /// Whose request: a device, or who stands for a client of the API.
     pub device: DeviceId,
     /// Its key.
     pub key: String,

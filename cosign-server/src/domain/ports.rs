@@ -13,6 +13,7 @@ use super::{
     Error,
     audit::{Entry, Event, SealedAuditKey, SignedTreeHead},
     ca::{AuthorityKey, ports::RegistryWrite},
+    clients::ports::ClientWrite,
     device::{Caller, Device},
     enrolment::CodeHash,
     key::{IssuedKey, Resealed, Status, StoredKey, WrappedKey},
@@ -211,6 +212,8 @@ pub enum Write {
     },
     /// A change in the registry of authorities.
     Registry(RegistryWrite),
+    /// A change of the clients of the API, or of deliveries to them.
+    Client(ClientWrite),
     /// Drops the wrapping keys that are not the newest and that nothing is sealed under.
     DropWrappingKeys,
     /// Binds the database to another master key. `Stale` unless it is bound to `from` and `keys` are all there are.
@@ -230,7 +233,7 @@ pub enum Write {
     SetAuditKey(SealedAuditKey),
     /// Keeps what a request did. `Duplicate` when its name is taken, `Busy` when the device has too many.
     Remember(Outcome),
-    /// Drops what has expired: sessions, outcomes, codes, issued ids, keys never activated and keys that never arrived.
+    /// Drops what has expired: sessions, outcomes, events, codes, issued ids, keys never activated and keys that never arrived.
     Purge {
         /// Unix milliseconds.
         now_ms: u64,

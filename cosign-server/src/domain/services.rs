@@ -2,7 +2,9 @@
 
 mod audit;
 mod ca;
+mod clients;
 mod devices;
+mod events;
 mod keys;
 mod opening;
 mod operator;
@@ -10,7 +12,9 @@ mod shares;
 
 pub use audit::{AuditLog, ProvenRecords, Selection};
 pub use ca::{Answer, Answers, Application, Authorities, AuthorityPorts, Direct, Installed, Recoverable};
+pub use clients::{ClientChanges, Clients, MAX_PAGE, NewClient, Page};
 pub use devices::Devices;
+pub use events::{Feed, Follower, MAX_STREAMS};
 pub use keys::{KeyView, Keys, PinView, Wanted};
 pub use opening::OpeningKeys;
 pub use operator::Operator;

@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use cosign_core::{
     LogId,
     audit::{ConsistencyProof, Frontier, SignedTreeHead, TreeHead},
-    sm_primitives::sm2::PrivateKey,
+    sm_primitives::{sm2::PrivateKey, sm3::hmac::HmacSm3},
 };
 use thiserror::Error;
 use tokio::sync::Mutex;
+use zeroize::Zeroizing;
 
 use super::{
     rng::EntropyRng,
@@ -110,6 +111,19 @@ impl TreeHeads {
         let this = Self { store, clock, rng, settings, key, log_id, newest: Mutex::new(newest) };
         this.sign(true).await?;
         Ok(this)
+    }
+
+    /// A key for another purpose, the same at every node: derived from the audit key, of which it tells nothing.
+    ///
+    /// # Errors
+    /// [`LogError::Other`], which does not happen.
+    pub fn derive_key(&self, purpose: &[u8]) -> Result<PrivateKey, LogError> {
+        let secret = self.key.expose_bytes();
+        // One in 2^32 is not a private key.
+        let candidates = (0..=u8::MAX)
+            .map(|count| Zeroizing::new(HmacSm3::new(&secret[..]).chain(purpose).chain(&[count]).finalize()));
+        let key = candidates.into_iter().find_map(|bytes| PrivateKey::from_bytes(&bytes));
+        key.ok_or(LogError::Other(Error::Internal))
     }
 
     /// Signs a head if there are records that are under none.

@@ -2,7 +2,7 @@
 
 use cosign_core::{KeyId, audit::Frontier};
 
-use super::{audit, keys, opening, query::Connection, registry, wrapping};
+use super::{audit, clients, keys, opening, query::Connection, registry, wrapping};
 use crate::domain::{
     audit::{SealedAuditKey, SignedTreeHead},
     key::{PENDING_TTL_MS, Status},
@@ -86,6 +86,7 @@ pub(super) async fn apply(connection: &mut Connection, write: &Write, tree: &mut
         }
         Write::ResealOpeningKey { old, new } => opening::reseal(connection, old, new).await,
         Write::Registry(write) => registry::apply(connection, write).await,
+        Write::Client(write) => clients::apply(connection, write).await,
         Write::DropWrappingKeys => wrapping::drop_unused(connection).await,
         Write::ReplaceMasterKey { from, to, keys } => {
             wrapping::replace_master(connection, *from, *to, keys).await
@@ -154,6 +155,7 @@ async fn purge(connection: &mut Connection, now_ms: u64) -> Applied {
         "DELETE FROM outcomes WHERE created_ms <= $1",
         stored(now_ms.saturating_sub(once::KEPT_MS)),
     );
+    clients::purge(connection, now_ms).await?;
     run!(connection, "DELETE FROM enrolment_codes WHERE expires_ms <= $1 OR uses_left = 0", stored(now_ms));
     run!(connection, "DELETE FROM key_ids WHERE used_ms IS NULL AND expires_ms <= $1", stored(now_ms));
     run!(

@@ -128,6 +128,11 @@ impl Database {
         Err(OpenError::OtherMasterKey { stored: hex::encode(stored), given: hex::encode(name) })
     }
 
+    /// Follows the number of the newest event of this process.
+    pub(super) fn event_watch(&self) -> watch::Receiver<u64> {
+        self.writer.event_growth()
+    }
+
     pub(super) const fn readers(&self) -> &Pool {
         &self.readers
     }

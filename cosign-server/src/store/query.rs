@@ -298,6 +298,7 @@ values! {
     bool => Truth => std::convert::identity,
     &str => Text => |value: &str| Some(value.to_owned()),
     String => Text => Some,
+    Option<String> => Text => std::convert::identity,
     &[u8] => Bytes => |value: &[u8]| Some(value.to_vec()),
     Vec<u8> => Bytes => Some,
     Option<Vec<u8>> => Bytes => std::convert::identity,

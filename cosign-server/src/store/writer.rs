@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    apply, audit,
+    apply, audit, clients,
     hot::{self, Hot},
     link::Link,
     query::Connection,
@@ -26,6 +26,7 @@ use super::{
 use crate::{
     domain::{
         audit::ACTIVATED,
+        events,
         key::Status,
         ports::{StoreError, Unit, Write},
     },
@@ -47,6 +48,7 @@ pub(super) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
     task: Mutex<Option<JoinHandle<()>>>,
     audit_size: watch::Receiver<u64>,
+    newest_event: watch::Receiver<u64>,
     telemetry: Arc<Telemetry>,
 }
 
@@ -56,13 +58,20 @@ impl Writer {
     pub(super) fn start(link: Link, tombstones: Arc<Tombstones>, telemetry: Arc<Telemetry>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (grown, audit_size) = watch::channel(0);
-        let task = tokio::spawn(run(link, receiver, grown, tombstones, Arc::clone(&telemetry)));
-        Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)), audit_size, telemetry }
+        let (told, newest_event) = watch::channel(0);
+        let task = tokio::spawn(run(link, receiver, (grown, told), tombstones, Arc::clone(&telemetry)));
+        let (queue, task) = (Mutex::new(Some(sender)), Mutex::new(Some(task)));
+        Self { queue, task, audit_size, newest_event, telemetry }
     }
 
     /// Follows the number of audit records.
     pub(super) fn audit_growth(&self) -> watch::Receiver<u64> {
         self.audit_size.clone()
+    }
+
+    /// Follows the number of the newest event.
+    pub(super) fn event_growth(&self) -> watch::Receiver<u64> {
+        self.newest_event.clone()
     }
 
     /// Queues a unit and waits until it is durable or refused.
@@ -91,7 +100,7 @@ impl Writer {
 async fn run(
     mut link: Link,
     mut queue: mpsc::Receiver<Waiting>,
-    audit_size: watch::Sender<u64>,
+    (audit_size, newest_event): (watch::Sender<u64>, watch::Sender<u64>),
     tombstones: Arc<Tombstones>,
     telemetry: Arc<Telemetry>,
 ) {
@@ -101,10 +110,12 @@ async fn run(
     let mut cut_log = true;
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let mut outcomes = Vec::with_capacity(group.len());
+        let mut newest = 0;
         let committed = match link.connection().await {
             Ok(connection) => {
                 let patience = connection.patience();
-                let transaction = transact(connection, &group, &mut tree, &tombstones, &mut outcomes);
+                let done = (&mut outcomes, &mut newest);
+                let transaction = transact(connection, &group, &mut tree, &tombstones, done);
                 within(patience, transaction).await
             }
             Err(error) => Err(error),
@@ -118,6 +129,9 @@ async fn run(
         }
         audit_size
             .send_if_modified(|size| committed.is_ok() && std::mem::replace(size, tree.size()) != *size);
+        if committed.is_ok() && newest > 0 {
+            newest_event.send_replace(newest);
+        }
         for (index, waiting) in group.drain(..).enumerate() {
             let outcome = match &committed {
                 Ok(()) => outcomes.get(index).copied().unwrap_or(Err(StoreError::Unavailable)),
@@ -185,7 +199,7 @@ async fn transact(
     group: &[Waiting],
     tree: &mut Frontier,
     tombstones: &Tombstones,
-    outcomes: &mut Vec<Result<(), StoreError>>,
+    (outcomes, newest): (&mut Vec<Result<(), StoreError>>, &mut u64),
 ) -> Result<(), sqlx::Error> {
     connection.begin().await?;
     // Under the write lock, so that nobody appends until the commit.
@@ -194,7 +208,7 @@ async fn transact(
     while let [Waiting { unit, .. }, after @ ..] = rest {
         let alike: Vec<_> = rest.iter().map_while(|waiting| Hot::of(&waiting.unit)).collect();
         if alike.is_empty() {
-            outcomes.push(alone(connection, unit, tree).await?);
+            outcomes.push(alone(connection, unit, tree, newest).await?);
             rest = after;
         } else {
             hot::write(connection, &alike, tree, outcomes).await?;
@@ -222,11 +236,15 @@ async fn alone(
     connection: &mut Connection,
     unit: &Unit,
     tree: &mut Frontier,
+    newest: &mut u64,
 ) -> Result<Result<(), StoreError>, sqlx::Error> {
     connection.run("SAVEPOINT unit").await?;
     let mut grown = tree.clone();
     let outcome = write_all(connection, unit, &mut grown).await?;
     if outcome.is_ok() {
+        for notice in events::told_by(unit) {
+            *newest = clients::tell(connection, &notice).await?.unsigned_abs();
+        }
         connection.run("RELEASE SAVEPOINT unit").await?;
         *tree = grown;
     } else {

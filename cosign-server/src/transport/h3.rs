@@ -23,6 +23,8 @@ use crate::domain::device::Caller;
 
 /// Longest header section in bytes.
 const MAX_HEADERS: u64 = 16 * 1024;
+/// Media type of answers that go on until one of both ends them.
+const EVENTS: &str = "text/event-stream";
 
 type Resolver = RequestResolver<h3_quinn::Connection, Bytes>;
 type Receive = RequestStream<h3_quinn::RecvStream, Bytes>;
@@ -88,10 +90,15 @@ async fn request(
     request.extensions_mut().insert(caller);
     let Ok(response) = router.oneshot(request).await;
     let (parts, mut body) = response.into_parts();
+    let endless = parts.headers.get(http::header::CONTENT_TYPE).is_some_and(|kind| kind == EVENTS);
     let answer = async {
         send.send_response(http::Response::from_parts(parts, ())).await?;
         while let Some(frame) = body.frame().await {
             match frame?.into_data() {
+                // Of what has no end it is each piece that must be taken in time.
+                Ok(data) if endless => {
+                    tokio::time::timeout(limits.request_timeout, send.send_data(data)).await??;
+                }
                 Ok(data) => send.send_data(data).await?,
                 Err(frame) => {
                     if let Ok(trailers) = frame.into_trailers() {
@@ -103,7 +110,7 @@ async fn request(
         send.finish().await?;
         Ok(())
     };
-    tokio::time::timeout(limits.request_timeout, answer).await?
+    if endless { answer.await } else { tokio::time::timeout(limits.request_timeout, answer).await? }
 }
 
 /// A request body as it arrives.

@@ -56,6 +56,15 @@ kinds! {
     NOT_ENROLLED: "not_enrolled", FORBIDDEN, false,
         "The device is not enrolled", "Get an enrolment code from the operator and enrol the device.",
         "设备未登记", "请向运营方获取登记码并登记设备。";
+    SIGNATURE_INVALID: "signature_invalid", UNAUTHORIZED, false,
+        "The request is not signed as it must be", "Sign the request anew as the detail and docs/webhooks.md say.",
+        "请求签名不符合要求", "请按详细说明和 docs/webhooks.md 重新签名后发送。";
+    CLIENT_SUSPENDED: "client_suspended", FORBIDDEN, false,
+        "The client is not served", "Ask the operator of the server.",
+        "该接入方已停用", "请联系服务器运营方。";
+    SCOPE_MISSING: "scope_missing", FORBIDDEN, false,
+        "The client may not do this", "Ask the operator of the server for the scope that the detail names.",
+        "接入方没有该权限", "请向服务器运营方申请详细说明中的权限。";
     ENROLMENT_CODE_INVALID: "enrolment_code_invalid", FORBIDDEN, false,
         "The enrolment code is not valid", "Check the code for typing errors, or ask the operator for a new one.",
         "登记码无效", "请检查登记码是否输入有误，或向运营方申请新的登记码。";
@@ -97,6 +106,9 @@ pub(super) const fn of(error: Error) -> &'static Kind {
         Error::BadRequest(_) => &BAD_REQUEST,
         Error::NoClientCertificate => &NO_CLIENT_CERTIFICATE,
         Error::NotEnrolled => &NOT_ENROLLED,
+        Error::SignatureInvalid(_) => &SIGNATURE_INVALID,
+        Error::ClientSuspended => &CLIENT_SUSPENDED,
+        Error::ScopeMissing(_) => &SCOPE_MISSING,
         Error::EnrolmentCodeInvalid => &ENROLMENT_CODE_INVALID,
         Error::NotFound => &NOT_FOUND,
         Error::Conflict(_) => &CONFLICT,
@@ -120,6 +132,9 @@ mod tests {
             Error::BadRequest(""),
             Error::NoClientCertificate,
             Error::NotEnrolled,
+            Error::SignatureInvalid(""),
+            Error::ClientSuspended,
+            Error::ScopeMissing(""),
             Error::EnrolmentCodeInvalid,
             Error::NotFound,
             Error::Conflict(""),

@@ -14,7 +14,20 @@ const TEXTS: &[(&str, &str)] = &[
     ("the server has no capacity now", "服务器当前没有空闲处理能力"),
     ("storage is not available", "存储暂不可用"),
     ("internal error", "内部错误"),
+    (
+        "the client is suspended or closed; ask the operator of the server",
+        "该接入方已停用或关闭，请联系服务器运营方",
+    ),
     // requests
+    ("a client id has 32 hexadecimal digits, small ones", "接入方编号为 32 位小写十六进制数字"),
+    ("the client is closed; add another one", "该接入方已关闭，请另行添加"),
+    ("a client has 1 to 60000 requests a minute", "接入方每分钟请求数为 1 至 60000"),
+    ("a client is held to 1 to 32 authorities, or to none", "接入方限定于 1 至 32 个机构，或不作限定"),
+    ("a webhook must be https", "回调地址必须是 https"),
+    ("the client has no webhook; set one first", "接入方没有回调地址，请先设置"),
+    ("no such delivery was given up", "没有这样一条已放弃的投递"),
+    ("a delivery is pending, delivered or dead", "投递状态为 pending、delivered 或 dead"),
+    ("Last-Event-ID is the id of an event", "Last-Event-ID 须为事件编号"),
     ("a name has 1 to 128 bytes and no control characters", "名称为 1 至 128 字节，且不含控制字符"),
     ("a session id has 32 hexadecimal digits", "会话编号为 32 位十六进制数字"),
     (

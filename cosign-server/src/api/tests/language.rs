@@ -81,6 +81,7 @@ async fn every_kind_happens() {
     let other = Some([8; 32]);
     let key = json!({ "purpose": "sign", "label": "x" });
     saw(get(&world, "/v1/keys", None).await);
+    saw(get(&world, "/v1/client", None).await);
     saw(get(&world, "/v1/keys", other).await);
     saw(get(&world, "/v1/nothing", other).await);
     saw(post(&world, "/livez", None, &key).await);
@@ -101,8 +102,9 @@ async fn every_kind_happens() {
     }
     world.database.close().await;
     saw(get(&world, "/v1/keys", Some(DEVICE)).await);
-    // These two come from within.
-    for error in [crate::domain::Error::Busy, crate::domain::Error::Internal] {
+    // These come from within, or are seen by the tests of clients.
+    use crate::domain::Error::{Busy, ClientSuspended, Internal, ScopeMissing};
+    for error in [Busy, Internal, ClientSuspended, ScopeMissing("events:read")] {
         use axum::response::IntoResponse as _;
         use http_body_util::BodyExt as _;
         let response = crate::api::Problem::from(error).into_response();
