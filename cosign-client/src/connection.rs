@@ -7,6 +7,7 @@
 mod dial;
 mod frames;
 mod http;
+mod signed;
 #[cfg(test)]
 mod tests;
 
@@ -287,6 +288,7 @@ impl Connection {
             path: path.to_owned(),
             content_type: json.as_ref().map(|_| "application/json"),
             idempotency_key,
+            headers: Vec::new(),
             body: json.map(Bytes::from).unwrap_or_default(),
         };
         let deadline = clock::instant() + CALL_TIME;
@@ -395,6 +397,7 @@ fn frame_call(op: Op, key_id: KeyId, frame: &[u8]) -> Call {
         path: format!("/v1/keys/{key_id}/{operation}"),
         content_type: Some(FRAME_TYPE),
         idempotency_key: None,
+        headers: Vec::new(),
         body: Bytes::copy_from_slice(frame),
     }
 }

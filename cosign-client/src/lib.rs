@@ -59,6 +59,7 @@ mod testing;
 pub mod time_stamp;
 mod tls;
 pub mod transfer;
+pub mod webhook;
 
 pub use address::ServerAddress;
 pub use client::{
@@ -67,6 +68,7 @@ pub use client::{
     Recovery, Renewed, SealedLock, ShareRequest, Step,
 };
 pub use connection::{Connection, Resend, Target, Transport};
+pub use cosign_core::http_signature;
 pub use error::{Category, Error, SilentServer};
 pub use store::{
     DEFAULT_LABEL, Device, EvaluationLock, KeyInfo, MAX_LABEL, NewKeyInfo, REFRESH_AFTER_MS, Store,

@@ -19,6 +19,8 @@ pub(super) struct Call {
     pub(super) path: String,
     pub(super) content_type: Option<&'static str>,
     pub(super) idempotency_key: Option<String>,
+    /// Others.
+    pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Bytes,
 }
 
@@ -33,6 +35,9 @@ impl Call {
         }
         if let Some(key) = &self.idempotency_key {
             request = request.header("idempotency-key", key);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
         }
         request.body(body).map_err(|_| Error::Internal("the request cannot be written as HTTP"))
     }

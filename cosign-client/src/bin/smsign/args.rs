@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod api;
 mod audit;
 mod bid;
 mod cert;
@@ -15,6 +16,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use cosign_client::{DEFAULT_LABEL, ServerAddress, Transport};
 use cosign_core::{PinMode, Purpose, Suite};
 
+pub(crate) use api::{Api, MethodArg};
 pub(crate) use audit::{Audit, AuditFetch, AuditVerify};
 pub(crate) use bid::{Check, Holders, ModelArg, OpenBid, OpeningKeys, Rewrap, SealBid};
 pub(crate) use cert::{Cert, CertChain, CertShow, CertTrust, CertVerify, Known, SignerTrust};
@@ -124,6 +126,8 @@ pub(crate) enum Command {
     Check(Check),
     /// List the keys of the server that bids may be time-locked to, and write one for `seal-bid --opening-key`
     OpeningKeys(OpeningKeys),
+    /// Make a signed request as a client of the API, such as a trading platform
+    Api(Api),
     /// Say what a file is and what is in it; needs no server, no PIN and no key
     Inspect(Inspect),
     /// Show certificates, and judge them with everything they rest on; needs no server, no PIN and no key

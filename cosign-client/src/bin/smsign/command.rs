@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod api;
 mod audit;
 mod bid;
 mod cert;
@@ -67,6 +68,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Rewrap(arguments) => bid::rewrap(&arguments, context),
         Command::Check(arguments) => bid::check(&arguments, context),
         Command::OpeningKeys(arguments) => opening_keys::run(&arguments, context),
+        Command::Api(arguments) => api::run(&arguments, context),
         Command::Inspect(arguments) => inspect::run(&arguments, context),
         Command::Cert(arguments) => cert::run(&arguments, context),
         Command::Pin(PinCommand::Change(arguments)) => refresh::change_pin(&arguments, context),
