@@ -31,6 +31,8 @@ pub const ALPN_FRAMED: &[u8] = b"cosign/1";
 /// ALPN of HTTP/3.
 pub const ALPN_H3: &[u8] = b"h3";
 
+/// Bytes of datagrams that may wait to be read.
+const UDP_BUFFER: usize = 2 << 20;
 /// How long connections may finish what they have begun once the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -72,6 +74,7 @@ impl Sockets {
         let address = tcp.local_addr().map_err(socket("TCP"))?;
         let socket = |error| BindError::Socket { protocol: "UDP", address, error };
         let udp = UdpSocket::bind(address).map_err(socket)?;
+        make_room(&udp);
         let runtime = Arc::new(quinn::TokioRuntime);
         let udp = quinn::Endpoint::new(quinn::EndpointConfig::default(), Some(tls.quic()), udp, runtime);
         Ok(Self { tcp, public: None, udp: udp.map_err(socket)?, tls, address })
@@ -119,6 +122,20 @@ impl Sockets {
         }
         self.udp.close(quinn::VarInt::from_u32(0), b"shutting down");
         drop(tokio::time::timeout(Duration::from_secs(1), self.udp.wait_idle()).await);
+    }
+}
+
+/// What arrives while the process does something else waits in the socket, or is lost and sent again after a second. The
+/// usual buffer has room for some ninety datagrams of full length, fewer than the handshakes that begin after a restart.
+fn make_room(udp: &UdpSocket) {
+    let socket = socket2::SockRef::from(udp);
+    let had = socket.set_recv_buffer_size(UDP_BUFFER).and_then(|()| socket.recv_buffer_size());
+    match had {
+        Ok(bytes) if bytes >= UDP_BUFFER => {}
+        Ok(bytes) => {
+            tracing::info!(bytes, wanted = UDP_BUFFER, "a small UDP buffer; raise the sysctl net.core.rmem_max");
+        }
+        Err(error) => tracing::warn!(%error, "the UDP buffer could not be enlarged"),
     }
 }
 

@@ -1,12 +1,21 @@
 //! A device on the network that sends whatever bytes it is told to, written without the client under test.
 
-use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use cosign_core::{
     ClientKey, KeyId, Pin, Purpose,
     framing::{self, Deframer, Frame, Kind},
 };
-use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, crypto::rustls::QuicClientConfig};
+use quinn::{
+    ClientConfig, Connection, Endpoint, EndpointConfig, RecvStream, SendStream, TransportConfig,
+    crypto::rustls::QuicClientConfig,
+};
 use rustls::{RootCertStore, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, pem::PemObject};
 use tokio::{
@@ -18,6 +27,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// Nothing on this machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes of datagrams that wait in a socket to be read; the system may allow less.
+const BUFFER: usize = 2 << 20;
 
 /// Who connects.
 #[derive(Clone)]
@@ -117,12 +128,24 @@ impl Peer {
     /// # Errors
     /// There is no socket to be had.
     pub fn socket(&self, alpn: &[u8], keep_alive: Duration) -> io::Result<Socket> {
-        let crypto = QuicClientConfig::try_from(self.tls(alpn)).unwrap();
-        let mut endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0)))?;
-        let mut config = ClientConfig::new(Arc::new(crypto));
-        let mut transport = quinn::TransportConfig::default();
+        let mut transport = TransportConfig::default();
         transport.max_idle_timeout(Some((keep_alive * 5).try_into().unwrap()));
         transport.keep_alive_interval(Some(keep_alive));
+        self.socket_with(alpn, transport)
+    }
+
+    /// The same with settings of the caller.
+    ///
+    /// # Errors
+    /// There is no socket to be had.
+    pub fn socket_with(&self, alpn: &[u8], transport: TransportConfig) -> io::Result<Socket> {
+        let crypto = QuicClientConfig::try_from(self.tls(alpn)).unwrap();
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        // The answers to thousands of connections arrive here.
+        socket2::SockRef::from(&udp).set_recv_buffer_size(BUFFER)?;
+        let mut endpoint =
+            Endpoint::new(EndpointConfig::default(), None, udp, Arc::new(quinn::TokioRuntime))?;
+        let mut config = ClientConfig::new(Arc::new(crypto));
         config.transport_config(Arc::new(transport));
         endpoint.set_default_client_config(config);
         Ok(Socket { endpoint, address: self.address })
