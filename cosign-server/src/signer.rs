@@ -8,6 +8,7 @@ mod authorities;
 mod centre;
 mod heads;
 mod issue;
+mod limiter;
 pub(crate) mod master;
 mod opening;
 mod operate;

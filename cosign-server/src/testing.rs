@@ -52,6 +52,8 @@ pub(crate) const PIN: &str = "271828";
 /// The master key.
 pub(crate) const MASTER: [u8; 32] = [7; 32];
 pub(crate) const WRONG_PIN: &str = "314159";
+/// Operations at once.
+pub(crate) const QUEUE: usize = 128;
 
 pub(crate) fn name(text: &str) -> Name {
     Name::try_from(text.to_owned()).unwrap()
@@ -154,7 +156,7 @@ impl World {
         let time: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let chance: Arc<dyn Entropy> = Arc::clone(&entropy) as _;
         let settings = SignerSettings {
-            pool: PoolSettings { threads: NonZeroUsize::new(2), queue: NonZeroUsize::new(64).unwrap() },
+            pool: PoolSettings { threads: NonZeroUsize::new(2), queue: NonZeroUsize::new(QUEUE).unwrap() },
             hot_keys: 100,
             hot_idle_ms: 60_000,
             replay_entries: 1 << 16,

@@ -116,7 +116,7 @@ impl Default for LimitsConfig {
 pub struct SignerConfig {
     /// Computing threads; 0 for one per core.
     pub threads: usize,
-    /// Operations admitted and not yet computed; more are answered `E_BUSY`.
+    /// Operations under way; more are told to come again. Fewer are let in while everybody waits long.
     pub queue: NonZeroUsize,
     /// Keys kept unsealed in memory.
     pub hot_keys: usize,

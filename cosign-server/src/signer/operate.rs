@@ -59,16 +59,23 @@ pub(super) struct Scene<'a> {
     pub(super) key_id: KeyId,
     pub(super) sid: SessionId,
     pub(super) now_ms: u64,
+    arrived_ns: u64,
 }
 
 impl Core {
     /// Answers ops 01, 02, 03, 05 to 08, 0A.
-    pub(super) async fn operate(&self, device: &DeviceId, operation: Operation, frame: &[u8]) -> Vec<u8> {
+    pub(super) async fn operate(
+        &self,
+        device: &DeviceId,
+        operation: Operation,
+        frame: &[u8],
+        arrived_ns: u64,
+    ) -> Vec<u8> {
         let (suite, key_id, sid) = (operation.suite(), operation.key_id(), operation.sid());
         let mut next = Some(operation);
         for _ in 0..ATTEMPTS {
             let Some(operation) = next.take().or_else(|| again(frame)) else { break };
-            match self.attempt(device, key_id, operation).await {
+            match self.attempt(device, key_id, operation, arrived_ns).await {
                 Ok(answer) => return answer,
                 Err(Failed::Stale) => {}
                 Err(Failed::Refused(code)) => return refuse(suite, &sid, code),
@@ -82,6 +89,7 @@ impl Core {
         device: &DeviceId,
         key_id: KeyId,
         operation: Operation,
+        arrived_ns: u64,
     ) -> Result<Vec<u8>, Failed> {
         let mut locked = self.vault.lock(&key_id, self.clock.now_ms()).await;
         let was_hot = locked.is_some();
@@ -101,7 +109,7 @@ impl Core {
             return Err(Failed::Refused(Code::Busy));
         };
         let (suite, op, sid) = (operation.suite(), operation.op(), operation.sid());
-        let scene = Scene { device, suite, op, key_id, sid, now_ms: self.clock.now_ms() };
+        let scene = Scene { device, suite, op, key_id, sid, now_ms: self.clock.now_ms(), arrived_ns };
         let admission = {
             let record = locked.as_mut().map(|hot| &mut hot.record);
             operation.admit(record, device, scene.now_ms, &mut self.replays.of(&key_id))
@@ -280,7 +288,9 @@ impl Core {
         let decrypts = job.decrypts();
         self.vault.release(&scene.key_id, locked);
 
-        let outcome = match self.pool.compute(slot, scene.key_id, job).await {
+        let computed = self.pool.compute(slot, scene.key_id, job).await;
+        self.limiter.computed(scene.arrived_ns, self.clock.monotonic_ns());
+        let outcome = match computed {
             Some(executed) => self.commit(scene, version, decrypts, &executed).await.map(|()| executed),
             None => Err(Failed::Refused(Code::Internal)),
         };

@@ -16,7 +16,7 @@ use crate::telemetry::Telemetry;
 pub struct PoolSettings {
     /// Threads; by default one per core.
     pub threads: Option<NonZeroUsize>,
-    /// Operations admitted and not yet computed.
+    /// Operations under way.
     pub queue: NonZeroUsize,
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use super::{
+    limiter::Limiter,
     pending::Pending,
     pool::{Pool, PoolSettings},
     queue::Queue,
@@ -73,6 +74,7 @@ pub(super) struct Core {
     pub(super) replays: Replays,
     pub(super) pending: Pending,
     pub(super) pool: Pool,
+    pub(super) limiter: Arc<Limiter>,
     pub(super) telemetry: Arc<Telemetry>,
     refusals: Throttle<DeviceId>,
 }
@@ -110,6 +112,7 @@ impl SignerService {
             replays,
             pending: Pending::default(),
             pool,
+            limiter: Arc::new(Limiter::new(settings.pool.queue.get())),
             telemetry,
             refusals: Throttle::new(MAX_REFUSALS, REFUSAL_WINDOW_MS, REFUSED_DEVICES),
         };
@@ -182,11 +185,17 @@ impl Signer for SignerService {
         Box::pin(async move {
             let device = caller.device.ok_or(Error::NoClientCertificate)?;
             self.core.demand_patience(&device)?;
+            let arrived_ns = self.core.clock.monotonic_ns();
+            // Before anything is done for it, so that saying no costs next to nothing.
+            let Some(pass) = self.core.limiter.enter(arrived_ns) else {
+                self.core.telemetry.operation("none", Code::Busy.name(), 0);
+                return Err(Error::Busy);
+            };
             let permit = self.enter().await?;
             let core = Arc::clone(&self.core);
             let task = tokio::spawn(async move {
-                let answer = core.answer(&device, &frame).await;
-                drop(permit);
+                let answer = core.answer(&device, &frame, arrived_ns).await;
+                drop((pass, permit));
                 answer
             });
             task.await.map_err(|_| Error::Internal)
@@ -195,8 +204,7 @@ impl Signer for SignerService {
 }
 
 impl Core {
-    async fn answer(&self, device: &DeviceId, frame: &[u8]) -> Vec<u8> {
-        let started_ns = self.clock.monotonic_ns();
+    async fn answer(&self, device: &DeviceId, frame: &[u8], arrived_ns: u64) -> Vec<u8> {
         let incoming = match receive(frame) {
             Ok(incoming) => incoming,
             Err(Unreadable { frame, claim }) => {
@@ -204,19 +212,19 @@ impl Core {
                     Some(claim) => self.log_refusal(device, claim, frame).await,
                     None => frame,
                 };
-                self.report(None, device, &answer, started_ns);
+                self.report(None, device, &answer, arrived_ns);
                 return answer;
             }
         };
         let op = incoming.op();
         let answer = match incoming {
-            Incoming::Operation(operation) => self.operate(device, operation, frame).await,
+            Incoming::Operation(operation) => self.operate(device, operation, frame, arrived_ns).await,
             Incoming::KeygenStart(start) => self.start_keygen(device, start).await,
             Incoming::KeygenOpen(open) => self.open_keygen(device, open).await,
             Incoming::Activate(activate) => self.activate(device, &activate).await,
             Incoming::Import(import) => self.import(device, import).await,
         };
-        self.report(Some(op), device, &answer, started_ns);
+        self.report(Some(op), device, &answer, arrived_ns);
         answer
     }
 
@@ -240,12 +248,12 @@ impl Core {
         }
     }
 
-    fn report(&self, op: Option<Op>, device: &DeviceId, answer: &[u8], started_ns: u64) {
+    fn report(&self, op: Option<Op>, device: &DeviceId, answer: &[u8], arrived_ns: u64) {
         let code = status(answer);
         if matches!(code, Some(Code::Key | Code::Pin | Code::Proof | Code::SidConflict)) {
             self.count_refusal(device);
         }
-        let elapsed_ns = self.clock.monotonic_ns().saturating_sub(started_ns);
+        let elapsed_ns = self.clock.monotonic_ns().saturating_sub(arrived_ns);
         self.telemetry.operation(op.map_or("none", Op::as_str), code.map_or("ok", Code::name), elapsed_ns);
     }
 

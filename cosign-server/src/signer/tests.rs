@@ -1,5 +1,6 @@
 //! The signer over real storage, with a phone that speaks the client role.
 
+mod busy;
 mod commit;
 mod durable;
 mod evaluate;
