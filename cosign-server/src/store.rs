@@ -14,6 +14,7 @@ mod keys;
 mod link;
 mod opening;
 mod postgres;
+mod purge;
 mod query;
 mod read;
 mod registry;

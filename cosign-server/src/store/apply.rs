@@ -2,10 +2,10 @@
 
 use cosign_core::{KeyId, audit::Frontier};
 
-use super::{audit, clients, keys, opening, query::Connection, registry, wrapping};
+use super::{audit, clients, keys, opening, purge, query::Connection, registry, wrapping};
 use crate::domain::{
     audit::{SealedAuditKey, SignedTreeHead},
-    key::{PENDING_TTL_MS, Status},
+    key::Status,
     once::{self, Outcome},
     ports::{StoreError, Write},
 };
@@ -98,7 +98,7 @@ pub(super) async fn apply(connection: &mut Connection, write: &Write, tree: &mut
         Write::AddHead(head) => add_head(connection, head).await,
         Write::SetAuditKey(key) => set_audit_key(connection, key).await,
         Write::Remember(outcome) => remember(connection, outcome).await,
-        Write::Purge { now_ms } => purge(connection, *now_ms).await,
+        Write::Purge { now_ms } => purge::purge(connection, *now_ms).await,
     }
 }
 
@@ -146,24 +146,4 @@ async fn remember(connection: &mut Connection, outcome: &Outcome) -> Applied {
         stored(once::MAX_PER_DEVICE),
     );
     Ok(if rows == 0 { Err(StoreError::Busy) } else { Ok(()) })
-}
-
-async fn purge(connection: &mut Connection, now_ms: u64) -> Applied {
-    run!(connection, "DELETE FROM spent_sessions WHERE until_ms < $1", stored(now_ms));
-    run!(
-        connection,
-        "DELETE FROM outcomes WHERE created_ms <= $1",
-        stored(now_ms.saturating_sub(once::KEPT_MS)),
-    );
-    clients::purge(connection, now_ms).await?;
-    run!(connection, "DELETE FROM enrolment_codes WHERE expires_ms <= $1 OR uses_left = 0", stored(now_ms));
-    run!(connection, "DELETE FROM key_ids WHERE used_ms IS NULL AND expires_ms <= $1", stored(now_ms));
-    run!(
-        connection,
-        "UPDATE keys SET status = 'revoked', share = $2, pending = NULL, version = version + 1 \
-         WHERE status IN ('pending', 'arriving') AND created_ms < $1",
-        stored(now_ms.saturating_sub(PENDING_TTL_MS)),
-        &[][..],
-    );
-    Ok(Ok(()))
 }

@@ -5,7 +5,7 @@ use cosign_core::audit::Frontier;
 
 use super::{
     apply::stored,
-    audit, keys,
+    audit, keys, purge,
     query::{Connection, Query, Value, chunks, query},
 };
 use crate::domain::{
@@ -49,6 +49,10 @@ pub(super) async fn write(
     tree: &mut Frontier,
     outcomes: &mut Vec<Result<(), StoreError>>,
 ) -> Result<(), sqlx::Error> {
+    // Sessions go as they come: all at once they would keep everybody waiting.
+    if let Some(now_ms) = units.iter().map(|unit| unit.event.at_ms).min() {
+        purge::sessions(&mut *connection, now_ms, 2 * units.len()).await?;
+    }
     let first = outcomes.len();
     let spends: Vec<_> = units.iter().filter_map(Hot::spend).collect();
     let versions: Vec<_> = units.iter().filter_map(Hot::version).collect();

@@ -335,6 +335,33 @@ async fn purging_drops_what_has_expired_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn sessions_go_as_they_come_those_first_that_expired_first() {
+    let (_folder, store) = fresh().await;
+    with_key(&store).await;
+    let signed = |sid, until_ms, at_ms| {
+        let sid = SessionId::from_bytes([sid; 16]);
+        let spend = Spend { key_id: KEY, version: 1, sid, fp: [1; 32], until_ms, decrypts: 0, quota: 5 };
+        store.commit([Write::Spend(spend), Write::Log(Event::administration(at_ms, Act::CODE, ""))].into())
+    };
+    let left = async || {
+        let sessions = store.live_sessions(0).await.unwrap();
+        let mut left: Vec<_> = sessions.iter().map(|session| session.until_ms).collect();
+        left.sort_unstable();
+        left
+    };
+    for sid in 0..6 {
+        signed(sid, 10 + u64::from(sid), 1).await.unwrap();
+    }
+    assert_eq!(left().await, [10, 11, 12, 13, 14, 15]);
+    signed(7, 100, 14).await.unwrap();
+    assert_eq!(left().await, [12, 13, 14, 15, 100]);
+    signed(8, 101, 14).await.unwrap();
+    assert_eq!(left().await, [14, 15, 100, 101]);
+    signed(9, 102, 14).await.unwrap();
+    assert_eq!(left().await, [14, 15, 100, 101, 102], "what lives stays");
+}
+
+#[tokio::test]
 async fn an_unbound_commit_still_happens() {
     let (_folder, store) = fresh().await;
     // The one who asked goes away: the unit is in the queue and is committed all the same.
