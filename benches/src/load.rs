@@ -7,6 +7,9 @@
 //! server that stalls is not spared. Beside both stand an echo of the same bytes over bare QUIC, in a process of its own on the
 //! same processor, and the server's computation alone.
 //!
+//! Beside that: what becomes of much more than a core carries ([`Overload`]), what connections cost on which nothing happens
+//! ([`Idle`]), and what many keys cost at the start ([`Start`]).
+//!
 //! Requests are made beforehand, because a session costs the client more than sending it. Every answer is looked at, and one of
 //! sixty-four is completed and verified.
 #![expect(
@@ -15,9 +18,14 @@
 )]
 
 mod echo;
+mod fill;
+mod flood;
+mod health;
 mod idle;
 mod lane;
+mod overload;
 mod run;
+mod start;
 mod work;
 
 use std::{
@@ -35,6 +43,8 @@ use tokio::{runtime::Builder, task::LocalSet};
 
 pub use echo::serve as serve_echo;
 pub use idle::{Idle, idle};
+pub use overload::Overload;
+pub use start::{Start, start};
 
 use echo::Echo;
 use lane::{Lane, Way};

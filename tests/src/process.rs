@@ -241,6 +241,19 @@ impl ServerFolder {
     /// The same, on one processor.
     #[must_use]
     pub fn start_on(&self, cpu: Option<usize>) -> Server {
+        let mut server = self.spawn_on(cpu);
+        for node in &self.nodes {
+            wait_for("the server", || {
+                server.assert_alive();
+                TcpStream::connect(node).ok()
+            });
+        }
+        server
+    }
+
+    /// Starts the server and does not wait for it.
+    #[must_use]
+    pub fn spawn_on(&self, cpu: Option<usize>) -> Server {
         let log = self.folder.path().join("log");
         let log_file = File::options().create(true).append(true).open(&log).unwrap();
         let start = |node| {
@@ -254,14 +267,7 @@ impl ServerFolder {
             child.unwrap()
         };
         let children = (0..self.nodes.len()).map(start).collect();
-        let mut server = Server { children, log };
-        for node in &self.nodes {
-            wait_for("the server", || {
-                server.assert_alive();
-                TcpStream::connect(node).ok()
-            });
-        }
-        server
+        Server { children, log }
     }
 }
 
@@ -444,8 +450,18 @@ impl Signer {
 /// Highest resident memory of a process so far, in bytes; `None` once it ended.
 #[must_use]
 pub fn peak_memory(pid: u32) -> Option<u64> {
+    memory(pid, "VmHWM:")
+}
+
+/// Resident memory of a process now, in bytes; `None` once it ended.
+#[must_use]
+pub fn resident_memory(pid: u32) -> Option<u64> {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: u32, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().unwrap();
     Some(kib * 1024)
 }

@@ -5,17 +5,24 @@ use std::{
     io,
     path::PathBuf,
     process::{Command, ExitCode, ExitStatus},
+    time::Duration,
 };
 
-use cosign_benches::load::{Idle, PLANS, Row, Scene, idle, serve_echo};
+use cosign_benches::load::{Idle, Overload, PLANS, Row, Scene, Start, idle, serve_echo, start};
 use cosign_tests::{postgres::new_database, source};
+use serde::Serialize;
 
-const USAGE: &str = "load [--json] [--postgres] [--signatures N] [--idle N] [OPERATION..]
+const USAGE: &str = "load [--json] [--postgres] [--signatures N] [OPERATION..]
+load [--json] [--postgres] [--signatures N] --overload [--seconds N]
+load [--json] --idle N | --start N
   Signs through a server on this machine: the client on processor 0, the server on processor 1.
   --json          one object a line
   --postgres      on a PostgreSQL server of its own (or the one that COSIGN_TEST_POSTGRES names), which runs on any processor
   --signatures N  about so many for the rate of each operation, half as many for its latency [default: 40000]
-  --idle N        instead: N connections on which nothing happens, their memory, and handshakes a second
+  --overload      ten times what a core carries of framed_single, and whether the server says that it lives meanwhile
+  --seconds N     for so long [default: 60]
+  --idle N        N connections on which nothing happens, their memory, and handshakes a second
+  --start N       the start of a server with N keys in a file of SQLite, at least 8: time and memory
   OPERATION       framed_single, framed_batch64, h3_single, h2_batch64 [default: all]";
 
 /// Says that this process is on its processor already.
@@ -25,27 +32,47 @@ struct Arguments {
     json: bool,
     postgres: bool,
     signatures: usize,
-    idle: Option<usize>,
+    seconds: u64,
+    what: What,
     operations: Vec<String>,
 }
 
+#[derive(Clone, Copy)]
+enum What {
+    Operations,
+    Overload,
+    Idle(usize),
+    Start(usize),
+}
+
 fn arguments(given: &[String]) -> Option<Arguments> {
-    let mut arguments =
-        Arguments { json: false, postgres: false, signatures: 40_000, idle: None, operations: Vec::new() };
+    let mut arguments = Arguments {
+        json: false,
+        postgres: false,
+        signatures: 40_000,
+        seconds: 60,
+        what: What::Operations,
+        operations: Vec::new(),
+    };
     let mut given = given.iter();
     while let Some(argument) = given.next() {
         match argument.as_str() {
             "--json" => arguments.json = true,
             "--postgres" => arguments.postgres = true,
-            "--idle" => arguments.idle = Some(given.next()?.parse().ok().filter(|number| *number > 0)?),
-            "--signatures" => {
-                arguments.signatures = given.next()?.parse().ok().filter(|number| *number > 0)?;
-            }
+            "--overload" => arguments.what = What::Overload,
+            "--idle" => arguments.what = What::Idle(positive(given.next()?)?),
+            "--start" => arguments.what = What::Start(positive(given.next()?)?),
+            "--signatures" => arguments.signatures = positive(given.next()?)?,
+            "--seconds" => arguments.seconds = positive(given.next()?)? as u64,
             name if PLANS.iter().any(|plan| plan.op == name) => arguments.operations.push(name.to_owned()),
             _ => return None,
         }
     }
     Some(arguments)
+}
+
+fn positive(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|number| *number > 0)
 }
 
 fn main() -> ExitCode {
@@ -98,21 +125,55 @@ fn load(arguments: &Arguments, given: &[String]) -> io::Result<()> {
     if !pinned {
         eprintln!("load: one processor for client and server: the figures say little");
     }
-    if let Some(connections) = arguments.idle {
-        let idle = idle(connections, pinned.then_some(1))?;
-        if arguments.json {
-            println!("{}", serde_json::to_string(&idle).map_err(io::Error::other)?);
-        } else {
-            let Idle { connections, resident_mib, resident_mib_without, handshakes_per_core } = idle;
-            println!(
-                "{connections} connections: {resident_mib:.0} MiB, {resident_mib_without:.0} without any"
-            );
-            println!("{handshakes_per_core:.0} full handshakes a second of one core");
+    let cpu = pinned.then_some(1);
+    let database = || if arguments.postgres { new_database() } else { None };
+    match arguments.what {
+        What::Operations => operations(arguments, cpu, database().as_deref()),
+        What::Overload => {
+            let scene = Scene::new(cpu, database().as_deref());
+            let length = Duration::from_secs(arguments.seconds);
+            show(arguments, &scene.overload(length, arguments.signatures)?, tell_overload)
         }
-        return Ok(());
+        What::Idle(connections) => show(arguments, &idle(connections, cpu)?, tell_idle),
+        What::Start(keys) => show(arguments, &start(keys, cpu)?, tell_start),
     }
-    let database = if arguments.postgres { new_database() } else { None };
-    let mut scene = Scene::new(pinned.then_some(1), database.as_deref());
+}
+
+fn show<T: Serialize>(arguments: &Arguments, measured: &T, tell: impl FnOnce(&T)) -> io::Result<()> {
+    if arguments.json {
+        println!("{}", serde_json::to_string(measured).map_err(io::Error::other)?);
+    } else {
+        tell(measured);
+    }
+    Ok(())
+}
+
+fn tell_overload(overload: &Overload) {
+    let Overload { peak_per_core, p99_ms_at_70, offered_per_s, goodput_per_s, goodput_ratio, .. } = overload;
+    println!("{peak_per_core:.0} a second and core, p99 at 70 % {p99_ms_at_70:.1} ms");
+    println!("offered {offered_per_s:.0} a second: answered {goodput_per_s:.0}, {goodput_ratio:.2} of the peak");
+    let Overload { admitted_p99_ms, refused, held_back, .. } = overload;
+    println!("p99 of those {admitted_p99_ms:.1} ms; {refused} refused, {held_back} not sent");
+    let Overload { resident_mib_before, resident_mib_after, health_worst_ms, health_failures, .. } = overload;
+    println!("{resident_mib_before:.0} MiB before, {resident_mib_after:.0} after");
+    println!("health: {health_worst_ms:.0} ms at worst, {health_failures} failures");
+}
+
+fn tell_idle(idle: &Idle) {
+    let Idle { connections, resident_mib, resident_mib_without, handshakes_per_core } = idle;
+    println!("{connections} connections: {resident_mib:.0} MiB, {resident_mib_without:.0} without any");
+    println!("{handshakes_per_core:.0} full handshakes a second of one core");
+}
+
+fn tell_start(start: &Start) {
+    let Start { keys, records, listening_ms, first_signature_ms, .. } = start;
+    println!("{keys} keys, {records} audit records: listens after {listening_ms:.0} ms");
+    println!("first signature after {first_signature_ms:.0} ms");
+    println!("{:.0} MiB, {:.0} after 1000 signatures", start.resident_mib, start.resident_mib_signed);
+}
+
+fn operations(arguments: &Arguments, cpu: Option<usize>, database: Option<&str>) -> io::Result<()> {
+    let mut scene = Scene::new(cpu, database);
     if !arguments.json {
         println!(
             "{:<16} {:>10} {:>9} {:>9} {:>12} {:>12}",
@@ -123,15 +184,16 @@ fn load(arguments: &Arguments, given: &[String]) -> io::Result<()> {
         if !arguments.operations.is_empty() && !arguments.operations.iter().any(|name| name == plan.op) {
             continue;
         }
+        eprintln!("load: measures {}", plan.op);
         let row = scene.measure(plan, arguments.signatures * if plan.op.ends_with("64") { 4 } else { 1 })?;
-        if arguments.json {
-            println!("{}", serde_json::to_string(&row).map_err(io::Error::other)?);
-        } else {
-            let Row { op, rate_per_core, p50_ms, p99_ms, echo_rate_per_core, signer_rate_per_core } = row;
-            println!(
-                "{op:<16} {rate_per_core:>10.0} {p50_ms:>9.2} {p99_ms:>9.2} {echo_rate_per_core:>12.0} {signer_rate_per_core:>12.0}"
-            );
-        }
+        show(arguments, &row, tell_row)?;
     }
     Ok(())
+}
+
+fn tell_row(row: &Row) {
+    let Row { op, rate_per_core, p50_ms, p99_ms, echo_rate_per_core, signer_rate_per_core } = row;
+    println!(
+        "{op:<16} {rate_per_core:>10.0} {p50_ms:>9.2} {p99_ms:>9.2} {echo_rate_per_core:>12.0} {signer_rate_per_core:>12.0}"
+    );
 }

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cosign_tests::process::resident_memory;
 use futures_util::future::try_join_all;
 use tokio::{task::spawn_local, time::sleep_until};
 
@@ -65,8 +66,12 @@ pub(super) async fn open(lanes: &[Rc<Lane>], work: Vec<Request>, rate: f64) -> i
         took.push(asked?);
     }
     took.sort_by(f64::total_cmp);
-    let part = |of: usize| took.get(took.len() * of / 100).copied().unwrap_or_default();
-    Ok(Paced { p50_ms: part(50), p99_ms: part(99) })
+    Ok(Paced { p50_ms: part(&took, 50), p99_ms: part(&took, 99) })
+}
+
+/// Of a hundred in order, so many are less.
+pub(super) fn part(sorted: &[f64], of: usize) -> f64 {
+    sorted.get(sorted.len() * of / 100).copied().unwrap_or_default()
 }
 
 /// What a process has taken of the processors so far, in all of its threads that still run.
@@ -78,4 +83,10 @@ pub(super) fn processor_time(process: u32) -> io::Result<Duration> {
         total += Duration::from_nanos(ran.ok_or(io::ErrorKind::InvalidData)?);
     }
     Ok(total)
+}
+
+/// Resident memory of a process, MiB.
+pub(super) fn resident_mib(process: u32) -> io::Result<f64> {
+    let bytes = resident_memory(process).ok_or(io::ErrorKind::NotFound)?;
+    Ok(bytes as f64 / f64::from(1 << 20))
 }

@@ -10,7 +10,7 @@ use cosign_core::{
 use cosign_tests::{network::now_ms, process::PIN};
 use getrandom::SysRng;
 
-/// One of so many answers is completed and verified.
+/// One of so many answers is completed and verified, the first among them.
 const VERIFIED: usize = 64;
 
 /// A request, and how its answer is told from another.
@@ -59,7 +59,8 @@ impl Keys {
     /// So many requests for so many signatures each, from now on for two minutes.
     pub(super) fn work(&mut self, requests: usize, count: usize) -> Vec<Request> {
         let Self { keys, counter } = self;
-        let request = |number: usize| {
+        let request = |_| {
+            let number = usize::try_from(*counter).unwrap_or_default();
             let (key, unlocked) = keys[number % keys.len()];
             *counter += 1;
             let digests: Vec<Digest> = (0..count)
