@@ -11,10 +11,10 @@ use super::{
 use crate::domain::{
     Error,
     audit::{Act, Broken, Entry, Event, Point, Walk, Walked},
-    enrolment::EnrolmentCode,
+    enrolment::{CodeHash, EnrolmentCode},
     key::{Change, Status, StoredKey, transition},
     page::Page,
-    ports::{Clock, Entropy, Store, Write},
+    ports::{Clock, Entropy, Store, Unit, Write},
 };
 
 /// Records read at a time when the log is checked.
@@ -48,16 +48,20 @@ impl Operator {
     /// # Errors
     /// [`Error::BadRequest`] for no uses or no time; random and storage faults.
     pub async fn new_code(&self, uses: u32, ttl_ms: u64) -> Result<EnrolmentCode, Error> {
+        let code = EnrolmentCode::random(&*self.entropy)?;
+        self.store.commit(self.code_unit(code.hash()?, uses, ttl_ms)?).await?;
+        Ok(code)
+    }
+
+    pub(super) fn code_unit(&self, code: CodeHash, uses: u32, ttl_ms: u64) -> Result<Unit, Error> {
         if uses == 0 || ttl_ms == 0 {
             return Err(Error::BadRequest("a code needs at least one use and some time"));
         }
         let now_ms = self.clock.now_ms();
-        let code = EnrolmentCode::random(&*self.entropy)?;
         let expires_ms = now_ms.saturating_add(ttl_ms);
-        let add = Write::AddCode { code: code.hash()?, uses, created_ms: now_ms, expires_ms };
+        let add = Write::AddCode { code, uses, created_ms: now_ms, expires_ms };
         let event = Event::administration(now_ms, Act::CODE, format!("uses={uses}"));
-        self.store.commit([add, Write::Log(event)].into()).await?;
-        Ok(code)
+        Ok([add, Write::Log(event)].into())
     }
 
     /// All keys, oldest first, at most `limit`.
@@ -82,14 +86,23 @@ impl Operator {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Conflict`] when the key's status does not allow it, storage faults.
     pub async fn change(&self, key_id: &KeyId, change: Change) -> Result<KeyView, Error> {
-        let key = self.store.key(key_id).await?.ok_or(Error::NotFound)?;
-        let to = transition(key.status, change)?;
-        if key.status != to {
-            let event = changed(&key, change, self.clock.now_ms());
-            let set = Write::SetStatus { key_id: *key_id, from: key.status, to };
-            self.store.commit([set, Write::Log(event)].into()).await?;
+        let unit = self.one_unit(key_id, change).await?;
+        if !unit.0.is_empty() {
+            self.store.commit(unit).await?;
         }
         self.key(key_id).await
+    }
+
+    /// Empty for a key that is in that status already.
+    pub(super) async fn one_unit(&self, key_id: &KeyId, change: Change) -> Result<Unit, Error> {
+        let key = self.store.key(key_id).await?.ok_or(Error::NotFound)?;
+        let to = transition(key.status, change)?;
+        if key.status == to {
+            return Ok(Unit::default());
+        }
+        let event = changed(&key, change, self.clock.now_ms());
+        let set = Write::SetStatus { key_id: *key_id, from: key.status, to };
+        Ok([set, Write::Log(event)].into())
     }
 
     /// Resets the PIN counters of a key after its owner was identified; the next operation must be a refresh.
@@ -97,6 +110,11 @@ impl Operator {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Conflict`] for a revoked key, storage faults.
     pub async fn unlock(&self, key_id: &KeyId) -> Result<KeyView, Error> {
+        self.store.commit(self.unlock_unit(key_id).await?).await?;
+        self.key(key_id).await
+    }
+
+    pub(super) async fn unlock_unit(&self, key_id: &KeyId) -> Result<Unit, Error> {
         let key = self.store.key(key_id).await?.ok_or(Error::NotFound)?;
         match key.status {
             Status::Revoked => return Err(Error::Conflict("the key is revoked")),
@@ -110,8 +128,7 @@ impl Operator {
             epoch: key.epoch,
             ..Event::administration(self.clock.now_ms(), Act::UNLOCK, note).about(*key_id, None)
         };
-        self.store.commit([Write::Unlock { key_id: *key_id }, Write::Log(event)].into()).await?;
-        self.key(key_id).await
+        Ok([Write::Unlock { key_id: *key_id }, Write::Log(event)].into())
     }
 
     /// Reads audit records after number `after`.

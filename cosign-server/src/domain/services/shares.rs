@@ -26,12 +26,34 @@ pub struct Recovery {
     pub revoked: Vec<KeyView>,
 }
 
+/// A decryption key that a device is to import.
+#[derive(Clone, Debug)]
+pub(super) struct Recovered {
+    /// Under which key id.
+    pub(super) key_id: KeyId,
+    /// The key.
+    pub(super) public_key: PublicKey,
+    /// The device.
+    pub(super) device: DeviceId,
+    /// How its shares work together.
+    pub(super) suite: Suite,
+    /// How its PIN protects it.
+    pub(super) mode: PinMode,
+    /// What its owner calls it.
+    pub(super) label: Name,
+}
+
 impl Operator {
     /// Sets how many shares of a key its owner may give to others. Those that are given already stay.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Conflict`] for a revoked key and for a share that was itself given, storage faults.
     pub async fn set_seats(&self, key_id: &KeyId, max: u32) -> Result<KeyView, Error> {
+        self.store.commit(self.seats_unit(key_id, max).await?).await?;
+        self.key(key_id).await
+    }
+
+    pub(super) async fn seats_unit(&self, key_id: &KeyId, max: u32) -> Result<Unit, Error> {
         let key = self.store.key(key_id).await?.ok_or(Error::NotFound)?;
         if key.status == Status::Revoked {
             return Err(Error::Conflict("the key is revoked"));
@@ -42,8 +64,7 @@ impl Operator {
         let event = Event::administration(self.clock.now_ms(), Act::SEATS, format!("seats={max}"));
         let event = Event { epoch: key.epoch, ..event.about(*key_id, None) };
         let set = Write::SetSeats { public_key: key.public_key, max };
-        self.store.commit([set, Write::Log(event)].into()).await?;
-        self.key(key_id).await
+        Ok([set, Write::Log(event)].into())
     }
 
     /// Freezes or revokes all shares of a key. What was changed. One that has not arrived is not frozen: it cannot arrive
@@ -52,11 +73,8 @@ impl Operator {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Conflict`] when the status of none allows it, storage faults.
     pub async fn change_all(&self, key_id: &KeyId, change: Change) -> Result<Vec<KeyView>, Error> {
-        let public_key = self.store.key(key_id).await?.ok_or(Error::NotFound)?.public_key;
         for _ in 0..ATTEMPTS {
-            let shares = self.live_shares(&public_key).await?;
-            let now_ms = self.clock.now_ms();
-            let (unit, changed) = change_unit(&public_key, &shares, change, now_ms)?;
+            let (unit, changed) = self.all_unit(key_id, change).await?;
             match self.store.commit(unit).await {
                 Ok(()) => return self.views(&changed).await,
                 Err(StoreError::Stale) => {}
@@ -64,6 +82,12 @@ impl Operator {
             }
         }
         Err(StoreError::Stale.into())
+    }
+
+    pub(super) async fn all_unit(&self, key_id: &KeyId, change: Change) -> Result<(Unit, Vec<KeyId>), Error> {
+        let public_key = self.store.key(key_id).await?.ok_or(Error::NotFound)?.public_key;
+        let shares = self.live_shares(&public_key).await?;
+        change_unit(&public_key, &shares, change, self.clock.now_ms())
     }
 
     /// Revokes all that is left of a decryption key and issues a key id under which a device may import it, good for seven
@@ -79,35 +103,18 @@ impl Operator {
         mode: PinMode,
         label: Name,
     ) -> Result<Recovery, Error> {
-        if self.store.device(device).await?.is_none() {
-            return Err(Error::Conflict("the device is not enrolled"));
-        }
         let mut key_id = [0; KeyId::LEN];
         self.entropy.fill(&mut key_id)?;
-        let now_ms = self.clock.now_ms();
-        let issued = IssuedKey {
+        let wanted = Recovered {
             key_id: KeyId::from_bytes(key_id),
+            public_key: *public_key,
             device: *device,
             suite,
-            purpose: Purpose::Encrypt,
             mode,
-            origin: Origin::Recovered(*public_key),
             label,
-            issued_ms: now_ms,
-            expires_ms: now_ms.saturating_add(RECOVERY_TTL_MS),
-            used_ms: None,
         };
-        let bytes = public_key.as_point().to_bytes();
         for _ in 0..ATTEMPTS {
-            let mut shares = self.store.shares(&bytes).await?;
-            if shares.iter().any(|share| share.purpose != Purpose::Encrypt) {
-                return Err(Error::Conflict("it is a signing key, and those are never recovered"));
-            }
-            shares.retain(|share| share.status != Status::Revoked);
-            let (mut unit, revoked) = change_unit(&bytes, &shares, Change::Revoke, now_ms)?;
-            let note = format!("{}, recovered", issued.purpose.as_str());
-            let event = Event::administration(now_ms, Act::ISSUE, note).about(issued.key_id, None);
-            unit.0.extend([Write::IssueKey(issued.clone()), Write::Log(event)]);
+            let (unit, issued, revoked) = self.recovery_unit(wanted.clone()).await?;
             match self.store.commit(unit).await {
                 Ok(()) => return Ok(Recovery { issued, revoked: self.views(&revoked).await? }),
                 Err(StoreError::Stale) => {}
@@ -115,6 +122,41 @@ impl Operator {
             }
         }
         Err(StoreError::Stale.into())
+    }
+
+    /// What is issued, and which key ids are revoked beside it.
+    pub(super) async fn recovery_unit(
+        &self,
+        wanted: Recovered,
+    ) -> Result<(Unit, IssuedKey, Vec<KeyId>), Error> {
+        let Recovered { key_id, public_key, device, suite, mode, label } = wanted;
+        if self.store.device(&device).await?.is_none() {
+            return Err(Error::Conflict("the device is not enrolled"));
+        }
+        let now_ms = self.clock.now_ms();
+        let issued = IssuedKey {
+            key_id,
+            device,
+            suite,
+            purpose: Purpose::Encrypt,
+            mode,
+            origin: Origin::Recovered(public_key),
+            label,
+            issued_ms: now_ms,
+            expires_ms: now_ms.saturating_add(RECOVERY_TTL_MS),
+            used_ms: None,
+        };
+        let bytes = public_key.as_point().to_bytes();
+        let mut shares = self.store.shares(&bytes).await?;
+        if shares.iter().any(|share| share.purpose != Purpose::Encrypt) {
+            return Err(Error::Conflict("it is a signing key, and those are never recovered"));
+        }
+        shares.retain(|share| share.status != Status::Revoked);
+        let (mut unit, revoked) = change_unit(&bytes, &shares, Change::Revoke, now_ms)?;
+        let note = format!("{}, recovered", issued.purpose.as_str());
+        let event = Event::administration(now_ms, Act::ISSUE, note).about(issued.key_id, None);
+        unit.0.extend([Write::IssueKey(issued.clone()), Write::Log(event)]);
+        Ok((unit, issued, revoked))
     }
 
     async fn live_shares(&self, public_key: &[u8; 64]) -> Result<Vec<StoredKey>, Error> {
