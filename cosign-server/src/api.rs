@@ -16,6 +16,7 @@ mod observe;
 mod openapi;
 mod opening;
 mod operations;
+mod operators;
 mod page;
 mod problem;
 mod requests;
@@ -32,7 +33,7 @@ use cosign_core::sm_primitives::sm2::PublicKey;
 use crate::{
     domain::{
         ports::{Clock, Opening, Readiness, Signer},
-        services::{AuditLog, Authorities, Clients, Devices, Feed, Keys, OpeningKeys},
+        services::{AuditLog, Authorities, Clients, Devices, Feed, Keys, OpeningKeys, Operators},
     },
     telemetry::Telemetry,
 };
@@ -62,6 +63,8 @@ pub struct Api {
     pub feed: Arc<Feed>,
     /// What webhooks are signed with.
     pub webhook_key: PublicKey,
+    /// Operators.
+    pub operators: Arc<Operators>,
     /// The protocol.
     pub signer: Arc<dyn Signer>,
     /// Whether the server can do its work.
@@ -120,6 +123,7 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .routes(routes!(requests::install))
         .routes(routes!(requests::withdraw))
         .merge(clients::routes())
+        .merge(operators::routes())
         .merge(events::routes())
         .layer(middleware::from_fn(conditional::answer))
 }

@@ -8,6 +8,7 @@ mod commands;
 mod duration;
 mod master_key;
 mod opening_key;
+mod operators;
 mod output;
 mod recover;
 
@@ -66,6 +67,9 @@ enum Command {
     /// Clients of the API: programs that sign their requests; a running server obeys at once.
     #[command(subcommand)]
     Client(client::ClientCommand),
+    /// Operators over the API: which devices are administrators, reviewers and auditors.
+    #[command(subcommand)]
+    Operator(operators::Operators),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -334,6 +338,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             Command::OpeningKey(command) => opening_key::run(command).await,
             Command::Ca(command) => ca::run(command).await,
             Command::Client(command) => client::run(command).await,
+            Command::Operator(command) => operators::run(command).await,
             Command::Audit(audit) => audit::run(audit).await,
             Command::Backup(command) => backup::back_up(command).await,
             Command::Restore(command) => backup::put_back(command).await,

@@ -12,6 +12,7 @@ pub mod events;
 pub mod key;
 pub mod once;
 pub mod opening;
+pub mod operators;
 pub mod page;
 pub mod ports;
 pub mod services;

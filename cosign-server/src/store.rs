@@ -13,6 +13,7 @@ mod hot;
 mod keys;
 mod link;
 mod opening;
+mod operators;
 mod postgres;
 mod purge;
 mod query;

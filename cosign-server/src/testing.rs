@@ -34,8 +34,8 @@ use crate::{
             testing::{CountingEntropy, FakeClock},
         },
         services::{
-            AuditLog, Authorities, AuthorityPorts, Clients, Devices, Feed, Keys, OpeningKeys, Operator,
-            Wanted,
+            AuditLog, Authorities, AuthorityPorts, Clients, Devices, Feed, Grants, Keys, OpeningKeys,
+            Operator, Operators, Wanted,
         },
     },
     signer::{
@@ -86,6 +86,7 @@ pub(crate) struct World {
     pub(crate) devices: Arc<Devices>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) operator: Operator,
+    pub(crate) grants: Grants,
     pub(crate) authorities: Arc<Authorities>,
     pub(crate) clients: Arc<Clients>,
     pub(crate) feed: Arc<Feed>,
@@ -199,6 +200,13 @@ impl World {
             clock: Arc::clone(&time),
             entropy: Arc::clone(&chance),
         }));
+        let grants = Grants::new(Arc::clone(&store), Arc::clone(&database) as _, Arc::clone(&time));
+        let operators = Operators::new(
+            Arc::clone(&store),
+            Arc::clone(&database) as _,
+            Arc::clone(&time),
+            Arc::clone(&chance),
+        );
         let clients = Arc::new(Clients::new(
             Arc::clone(&store),
             Arc::clone(&database) as _,
@@ -217,6 +225,7 @@ impl World {
             clients: Arc::clone(&clients),
             feed: Arc::clone(&feed),
             webhook_key: *heads.derive_key(b"test").unwrap().public_key(),
+            operators: Arc::new(operators),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(store, signer.clone())),
             clock: time,
@@ -235,6 +244,7 @@ impl World {
             devices,
             keys,
             operator,
+            grants,
             authorities,
             clients,
             feed,
@@ -283,7 +293,13 @@ impl Phone {
     pub(crate) async fn enrolled(world: &World, id: u8) -> Self {
         let code = world.operator.new_code(1, 60_000).await.unwrap();
         let id = DeviceId::from_bytes([id; 32]);
-        let device = world.devices.enrol(caller(Some(id)), code.expose(), name("phone"), None).await.unwrap();
+        world.devices.enrol(caller(Some(id)), code.expose(), name("phone"), None).await.unwrap();
+        Self::of(world, *id.as_bytes().first().unwrap()).await
+    }
+
+    /// A device that is enrolled already.
+    pub(crate) async fn of(world: &World, id: u8) -> Self {
+        let device = world.devices.enrolled(caller(Some(DeviceId::from_bytes([id; 32])))).await.unwrap();
         Self { device, device_key: DeviceKey::from_bytes([3; 32]), counter: 0.into() }
     }
 

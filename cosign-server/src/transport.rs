@@ -133,7 +133,11 @@ fn make_room(udp: &UdpSocket) {
     match had {
         Ok(bytes) if bytes >= UDP_BUFFER => {}
         Ok(bytes) => {
-            tracing::info!(bytes, wanted = UDP_BUFFER, "a small UDP buffer; raise the sysctl net.core.rmem_max");
+            tracing::info!(
+                bytes,
+                wanted = UDP_BUFFER,
+                "a small UDP buffer; raise the sysctl net.core.rmem_max"
+            );
         }
         Err(error) => tracing::warn!(%error, "the UDP buffer could not be enlarged"),
     }

@@ -151,7 +151,9 @@ fn show<T: Serialize>(arguments: &Arguments, measured: &T, tell: impl FnOnce(&T)
 fn tell_overload(overload: &Overload) {
     let Overload { peak_per_core, p99_ms_at_70, offered_per_s, goodput_per_s, goodput_ratio, .. } = overload;
     println!("{peak_per_core:.0} a second and core, p99 at 70 % {p99_ms_at_70:.1} ms");
-    println!("offered {offered_per_s:.0} a second: answered {goodput_per_s:.0}, {goodput_ratio:.2} of the peak");
+    println!(
+        "offered {offered_per_s:.0} a second: answered {goodput_per_s:.0}, {goodput_ratio:.2} of the peak"
+    );
     let Overload { admitted_p99_ms, refused, held_back, .. } = overload;
     println!("p99 of those {admitted_p99_ms:.1} ms; {refused} refused, {held_back} not sent");
     let Overload { resident_mib_before, resident_mib_after, health_worst_ms, health_failures, .. } = overload;

@@ -19,7 +19,8 @@ const ROWS: usize = 1000;
 
 /// Columns that are copied as they are.
 const OF_IDS: &str = "device_id, purpose, label, issued_ms, expires_ms, used_ms, suite, mode";
-const OF_KEYS: &str = "device_id, suite, purpose, status, epoch, rid, created_ms, pending_sign, share, version, mode";
+const OF_KEYS: &str =
+    "device_id, suite, purpose, status, epoch, rid, created_ms, pending_sign, share, version, mode";
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
@@ -32,15 +33,15 @@ struct Said {
 /// Adds so many keys. The number of audit records then.
 pub(super) async fn fill(database: &Path, keys: usize) -> Result<u64, Failed> {
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", database.display())).await?;
-    let settings =
-        "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -200000; PRAGMA temp_store = MEMORY";
+    let settings = "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -200000; PRAGMA temp_store = MEMORY";
     sqlx::raw_sql(settings).execute(&mut connection).await?;
     let template: Vec<u8> =
         sqlx::query_scalar("SELECT key_id FROM keys LIMIT 1").fetch_one(&mut connection).await?;
     let mut tree = Frontier::new();
     let mut said = Vec::new();
-    for row in
-        sqlx::query("SELECT record, key_id, activated FROM audit ORDER BY seq").fetch_all(&mut connection).await?
+    for row in sqlx::query("SELECT record, key_id, activated FROM audit ORDER BY seq")
+        .fetch_all(&mut connection)
+        .await?
     {
         let record: Vec<u8> = row.try_get("record")?;
         tree.append(leaf_hash(&record));

@@ -89,8 +89,7 @@ async fn one(peer: &Peer, kept: &mut Option<Sender>, path: &str) -> io::Result<(
         }
     };
     let request = Request::get(format!("https://localhost{path}")).body(Empty::new());
-    let answer =
-        sender.send_request(request.map_err(io::Error::other)?).await.map_err(io::Error::other)?;
+    let answer = sender.send_request(request.map_err(io::Error::other)?).await.map_err(io::Error::other)?;
     let status = answer.status();
     answer.into_body().collect().await.map_err(io::Error::other)?;
     if status.is_success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }

@@ -72,6 +72,10 @@ impl Act {
     pub const ESCROW_OPENED: Self = Self(0x99);
     /// A client of the API was made known, or what it may do was changed.
     pub const CLIENT: Self = Self(0xb0);
+    /// An operator was given a role, or lost one.
+    pub const OPERATOR: Self = Self(0xa0);
+    /// An act on keys was proposed by an administrator, or a proposal was decided.
+    pub const PROPOSAL: Self = Self(0xa1);
 
     /// A protocol operation.
     #[must_use]
@@ -118,6 +122,8 @@ impl Act {
             Self::ESCROW => "escrow",
             Self::ESCROW_OPENED => "escrow-opened",
             Self::CLIENT => "client",
+            Self::OPERATOR => "operator",
+            Self::PROPOSAL => "proposal",
             Self(byte) => match Op::from_byte(byte) {
                 Some(op) => op.as_str(),
                 None => "unknown",

@@ -8,6 +8,7 @@ mod description;
 mod language;
 mod modes;
 mod opening;
+mod operators;
 mod pages;
 mod shares;
 

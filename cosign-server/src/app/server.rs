@@ -30,7 +30,8 @@ use crate::{
         clients::ports::Outbox,
         ports::{Clock, Entropy, Readiness, Signer, Store, Unit},
         services::{
-            AuditLog, Authorities, AuthorityPorts, Clients, Devices, Feed, Keys, OpeningKeys, Operator,
+            AuditLog, Authorities, AuthorityPorts, Clients, Devices, Feed, Grants, Keys, OpeningKeys,
+            Operator, Operators,
         },
     },
     signer::{
@@ -153,6 +154,12 @@ impl Server {
             clients: Arc::new(clients(&store, &clock, &entropy, config.webhooks.allow_http)),
             feed: Arc::clone(&feed),
             webhook_key: public_webhook_key,
+            operators: Arc::new(Operators::new(
+                Arc::clone(&port),
+                Arc::clone(&store) as _,
+                Arc::clone(&clock),
+                Arc::clone(&entropy),
+            )),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(port, signer.clone())),
             clock,
@@ -328,6 +335,13 @@ impl Offline {
     #[must_use]
     pub fn clients(&self, allow_http: bool) -> Clients {
         clients(&self.store, &self.clock, &self.entropy, allow_http)
+    }
+
+    /// Who is an operator.
+    #[must_use]
+    pub fn grants(&self) -> Grants {
+        let store = &self.store;
+        Grants::new(Arc::clone(store) as _, Arc::clone(store) as _, Arc::clone(&self.clock))
     }
 
     pub(super) fn store(&self) -> &Database {

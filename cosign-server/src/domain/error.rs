@@ -25,6 +25,9 @@ pub enum Error {
     /// The API client may not do this.
     #[error("the client lacks the scope {0}; ask the operator of the server")]
     ScopeMissing(&'static str),
+    /// The device is no operator, or has another role.
+    #[error("{0}")]
+    RoleMissing(&'static str),
     /// The enrolment code is unknown, used up or expired.
     #[error("the enrolment code is unknown, used up or expired")]
     EnrolmentCodeInvalid,
@@ -65,6 +68,7 @@ impl Error {
             Self::SignatureInvalid(_) => "signature_invalid",
             Self::ClientSuspended => "client_suspended",
             Self::ScopeMissing(_) => "scope_missing",
+            Self::RoleMissing(_) => "role_missing",
             Self::EnrolmentCodeInvalid => "enrolment_code_invalid",
             Self::NotFound => "not_found",
             Self::Conflict(_) => "conflict",
@@ -87,6 +91,7 @@ impl Error {
             | Self::SignatureInvalid(_)
             | Self::ClientSuspended
             | Self::ScopeMissing(_)
+            | Self::RoleMissing(_)
             | Self::EnrolmentCodeInvalid
             | Self::NotFound
             | Self::Conflict(_)

@@ -19,6 +19,7 @@ use super::{
     key::{IssuedKey, Resealed, Status, StoredKey, WrappedKey},
     once::Outcome,
     opening::{Answer, Ask, OpeningKey, Question},
+    operators::ports::OperatorWrite,
     page::Page,
 };
 
@@ -214,6 +215,8 @@ pub enum Write {
     Registry(RegistryWrite),
     /// A change of the clients of the API, or of deliveries to them.
     Client(ClientWrite),
+    /// A change of operators and proposals.
+    Operators(OperatorWrite),
     /// Drops the wrapping keys that are not the newest and that nothing is sealed under.
     DropWrappingKeys,
     /// Binds the database to another master key. `Stale` unless it is bound to `from` and `keys` are all there are.

@@ -8,6 +8,7 @@ mod events;
 mod keys;
 mod opening;
 mod operator;
+mod operators;
 mod shares;
 
 pub use audit::{AuditLog, ProvenRecords, Selection};
@@ -18,4 +19,5 @@ pub use events::{Feed, Follower, MAX_STREAMS};
 pub use keys::{KeyView, Keys, PinView, Wanted};
 pub use opening::OpeningKeys;
 pub use operator::Operator;
+pub use operators::{Grants, Operators, Proposed, page};
 pub use shares::Recovery;

@@ -2,7 +2,7 @@
 
 use cosign_core::{KeyId, audit::Frontier};
 
-use super::{audit, clients, keys, opening, purge, query::Connection, registry, wrapping};
+use super::{audit, clients, keys, opening, operators, purge, query::Connection, registry, wrapping};
 use crate::domain::{
     audit::{SealedAuditKey, SignedTreeHead},
     key::Status,
@@ -87,6 +87,7 @@ pub(super) async fn apply(connection: &mut Connection, write: &Write, tree: &mut
         Write::ResealOpeningKey { old, new } => opening::reseal(connection, old, new).await,
         Write::Registry(write) => registry::apply(connection, write).await,
         Write::Client(write) => clients::apply(connection, write).await,
+        Write::Operators(write) => operators::apply(connection, write).await,
         Write::DropWrappingKeys => wrapping::drop_unused(connection).await,
         Write::ReplaceMasterKey { from, to, keys } => {
             wrapping::replace_master(connection, *from, *to, keys).await

@@ -12,6 +12,7 @@ use crate::domain::{
     key::{IssuedKey, StoredKey, WrappedKey},
     once::Outcome,
     opening::OpeningKey,
+    operators::ports::WhichKeys,
     page::Page,
     ports::{LiveSession, RecordsOfKey, StoreError},
 };
@@ -87,6 +88,24 @@ pub(super) async fn keys(
         rows = rows.then(")");
     }
     rows.push(" ORDER BY k.created_ms, k.key_id LIMIT ", page.to_read());
+    all(rows.all(pool).await, rows::key)
+}
+
+pub(super) async fn keys_where(pool: &Pool, which: WhichKeys) -> Result<Vec<StoredKey>, StoreError> {
+    let mut rows = select_keys!("CAST(NULL AS BIGINT)", "1 = 1");
+    if let Some(device) = which.device {
+        rows.push(" AND k.device_id = ", &device.as_bytes()[..]);
+    }
+    if let Some(public_key) = which.public_key {
+        rows.push(" AND k.public_key = ", &public_key[..]);
+    }
+    if let Some(status) = which.status {
+        rows.push(" AND k.status = ", status.as_str());
+    }
+    if let Some(after) = which.after {
+        rows.push(" AND k.key_id > ", &after.as_bytes()[..]);
+    }
+    rows.push(" ORDER BY k.key_id LIMIT ", which.limit);
     all(rows.all(pool).await, rows::key)
 }
 

@@ -65,6 +65,9 @@ kinds! {
     SCOPE_MISSING: "scope_missing", FORBIDDEN, false,
         "The client may not do this", "Ask the operator of the server for the scope that the detail names.",
         "接入方没有该权限", "请向服务器运营方申请详细说明中的权限。";
+    ROLE_MISSING: "role_missing", FORBIDDEN, false,
+        "The device has not the role", "Have another operator do it, or get the role at the server's command line.",
+        "该设备没有相应角色", "请由其他操作员执行，或在服务器命令行授予角色。";
     ENROLMENT_CODE_INVALID: "enrolment_code_invalid", FORBIDDEN, false,
         "The enrolment code is not valid", "Check the code for typing errors, or ask the operator for a new one.",
         "登记码无效", "请检查登记码是否输入有误，或向运营方申请新的登记码。";
@@ -109,6 +112,7 @@ pub(super) const fn of(error: Error) -> &'static Kind {
         Error::SignatureInvalid(_) => &SIGNATURE_INVALID,
         Error::ClientSuspended => &CLIENT_SUSPENDED,
         Error::ScopeMissing(_) => &SCOPE_MISSING,
+        Error::RoleMissing(_) => &ROLE_MISSING,
         Error::EnrolmentCodeInvalid => &ENROLMENT_CODE_INVALID,
         Error::NotFound => &NOT_FOUND,
         Error::Conflict(_) => &CONFLICT,
@@ -135,6 +139,7 @@ mod tests {
             Error::SignatureInvalid(""),
             Error::ClientSuspended,
             Error::ScopeMissing(""),
+            Error::RoleMissing(""),
             Error::EnrolmentCodeInvalid,
             Error::NotFound,
             Error::Conflict(""),

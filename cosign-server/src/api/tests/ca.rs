@@ -62,7 +62,7 @@ fn new_authority(called: &str, options: Options) -> NewAuthority {
     }
 }
 
-async fn authority(world: &World, called: &str, options: Options) -> Authority {
+pub(super) async fn authority(world: &World, called: &str, options: Options) -> Authority {
     world.sealer.new_authority(new_authority(called, options)).await.unwrap()
 }
 
@@ -72,7 +72,7 @@ fn local_csr(world: &World, key: &PrivateKey, called: &str) -> Vec<u8> {
     csr::assemble(&info, &dsa::sign_digest(key, &digest, &mut world.rng()).unwrap())
 }
 
-async fn csr_of(world: &World, phone: &Phone, key: &ClientKey, called: &str) -> String {
+pub(super) async fn csr_of(world: &World, phone: &Phone, key: &ClientKey, called: &str) -> String {
     let info = csr::info(called, key.public_key());
     let digest = Digest::reduce(&DistId::default().digest(key.public_key(), &info));
     let signature = phone.sign(world, key, digest).await.unwrap();

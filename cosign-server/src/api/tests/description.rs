@@ -18,6 +18,14 @@ const WITHOUT_NAME: [&str; 5] = [
     "/tsa/{authority}",              // has a nonce of its own
 ];
 
+/// Method and path of every operation.
+pub(super) fn operations() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let paths = DESCRIPTION["paths"].as_object().unwrap().iter();
+    paths.flat_map(|(path, item)| {
+        item.as_object().unwrap().keys().map(|method| (method.as_str(), path.as_str()))
+    })
+}
+
 /// The operation of a path, as `{method}` of the description's path that it fits best.
 fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     let paths = DESCRIPTION["paths"].as_object().unwrap();

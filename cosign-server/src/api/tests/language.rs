@@ -86,6 +86,7 @@ async fn every_kind_happens() {
     saw(get(&world, "/v1/nothing", other).await);
     saw(post(&world, "/livez", None, &key).await);
     enrol(&world).await;
+    saw(get(&world, "/v1/operator", Some(DEVICE)).await);
     saw(post(&world, "/v1/keys", Some(DEVICE), &json!({})).await);
     saw(send(&world, request(Method::POST, "/v1/keys", Some(DEVICE)).body(Body::from("{}")).unwrap()).await);
     let long = posting("/v1/keys", Some(DEVICE)).body(Body::from(vec![b' '; 17 * 1024]));

@@ -17,8 +17,7 @@ async fn who_comes_when_too_many_are_under_way_comes_again() {
     let (_, key) = phone.key(&world, Purpose::Sign).await;
     let before = records(&world).await.len();
     let limiter = &world.signer.core().limiter;
-    let mut passes: Vec<_> =
-        (0..QUEUE).map(|_| limiter.enter(world.clock.monotonic_ns()).unwrap()).collect();
+    let mut passes: Vec<_> = (0..QUEUE).map(|_| limiter.enter(world.clock.monotonic_ns()).unwrap()).collect();
 
     let (frame, awaiting) = phone.start(&world, &key, &[digest(1)]);
     let ask = || world.signer.answer(caller(Some(phone.device.id)), frame.clone());

@@ -14,6 +14,7 @@ use crate::{
             Reason, Request, RequestId, RequestState, Role, Serial,
             ports::{List, ListKind, Listed, Registry, Which},
         },
+        operators::ports::WhichRequests,
         page::Page,
         ports::StoreError,
     },
@@ -186,6 +187,29 @@ async fn certificates(pool: &Pool, which: Which) -> Result<Vec<Certificate>, Sto
     rows = before(rows, "issued_ms, serial", &which.page);
     rows.push(" ORDER BY issued_ms DESC, serial DESC LIMIT ", which.page.to_read());
     all(rows.all(pool).await, certificate)
+}
+
+pub(in crate::store) async fn requests_where(
+    pool: &Pool,
+    which: WhichRequests,
+) -> Result<Vec<Request>, StoreError> {
+    let mut rows = query("SELECT * FROM certificate_requests WHERE 1 = 1");
+    if let Some(id) = which.id {
+        rows.push(" AND request = ", &id.as_bytes()[..]);
+    }
+    if let Some(state) = which.state {
+        rows.push(" AND state = ", state.as_str());
+    }
+    if let Some(after) = which.after {
+        rows.push(
+            " AND (created_ms, request) < (SELECT a.created_ms, a.request FROM certificate_requests a \
+             WHERE a.request = ",
+            &after.as_bytes()[..],
+        );
+        rows = rows.then(")");
+    }
+    rows.push(" ORDER BY created_ms DESC, request DESC LIMIT ", which.limit);
+    all(rows.all(pool).await, request)
 }
 
 impl Registry for Database {

@@ -14,8 +14,10 @@ use crate::domain::{
     device::{Device, Name},
     key::{Status, StoredKey},
     once::{self, Once},
+    operators::{self, Acting},
     page::Page,
     ports::{StoreError, Unit, Write},
+    services::operators::still,
 };
 
 /// Longest certification request in bytes.
@@ -209,7 +211,44 @@ impl Authorities {
         let at_ms = self.clock.now_ms();
         let note = format!("{id} {} by {}", if passed { "passed" } else { "returned" }, reviewer.as_str());
         let decision = Decision { reviewer, passed, opinion, at_ms };
-        self.advance(id, None, (&RequestEvent::Decide(decision), Act::CERTIFICATE_REVIEW, &note)).await
+        self.advance(id, None, (&RequestEvent::Decide(decision), Act::CERTIFICATE_REVIEW, &note), &[]).await
+    }
+
+    /// An operator decides about a request of somebody else: [`Self::decide`] under the operator's name, which is of one
+    /// person for ever.
+    ///
+    /// # Errors
+    /// As [`Self::decide`]; [`Error::Conflict`] for an own request; [`Error::IdempotencyMismatch`].
+    pub async fn review(
+        &self,
+        by: &Acting<operators::Reviewer>,
+        id: &RequestId,
+        passed: bool,
+        opinion: String,
+        once: Option<&Once>,
+    ) -> Result<Request, Error> {
+        let (operator, device, at_ms) = (by.operator(), by.device(), self.clock.now_ms());
+        if once::recall::<()>(&*self.store, &device.id, once, at_ms).await?.is_some() {
+            return self.request(id).await;
+        }
+        if self.request(id).await?.device == Some(operator.id) {
+            return Err(Error::Conflict("nobody reviews a request of their own"));
+        }
+        let mut beside = vec![still(by)];
+        if let Some(once) = once {
+            beside.push(Write::Remember(once::remember(&device.id, once, &(), at_ms)?));
+        }
+        let reviewer = operator.name.clone();
+        let note = format!("{id} {} by {}", if passed { "passed" } else { "returned" }, reviewer.as_str());
+        let step = RequestEvent::Decide(Decision { reviewer, passed, opinion, at_ms });
+        match self.advance(id, Some(device), (&step, Act::CERTIFICATE_REVIEW, &note), &beside).await {
+            Ok(request) => Ok(request),
+            // The same request came twice at once, and the other one was first.
+            Err(error) => match once::recall::<()>(&*self.store, &device.id, once, at_ms).await? {
+                Some(()) => self.request(id).await,
+                None => Err(error),
+            },
+        }
     }
 
     /// The applicant does not want it any more.
@@ -229,7 +268,9 @@ impl Authorities {
         }
         let note = format!("{id} withdrawn");
         let step = (&RequestEvent::Withdraw, Act::CERTIFICATE_REQUEST, &*note);
-        let withdrawn = self.advance(id, Some((device, once)), step).await;
+        let remember = once.map(|once| once::remember(&device.id, once, &(), self.clock.now_ms()));
+        let beside = remember.transpose()?.map(Write::Remember);
+        let withdrawn = self.advance(id, Some(device), step, beside.as_slice()).await;
         self.or_done(withdrawn, device, id, once).await
     }
 
@@ -300,10 +341,10 @@ impl Authorities {
     async fn advance(
         &self,
         id: &RequestId,
-        by: Option<(&Device, Option<&Once>)>,
+        device: Option<&Device>,
         (step, act, note): (&RequestEvent, Act, &str),
+        beside: &[Write],
     ) -> Result<Request, Error> {
-        let (device, once) = (by.map(|(device, _)| device), by.and_then(|(_, once)| once));
         for _ in 0..ATTEMPTS {
             let request = self.request(id).await?;
             let authority = self.authority(&request.authority).await?;
@@ -313,12 +354,10 @@ impl Authorities {
                 Write::Registry(RegistryWrite::SaveRequest(Box::new(moved))),
                 Write::Log(event(now_ms, act, device, note.to_owned())),
             ]);
+            unit.0.extend_from_slice(beside);
             if let Some(RequestEffect::Revoke(serial, reason)) = effect {
                 let revoked = self.revocation(&authority.id, &serial, reason, device, now_ms).await?;
                 unit.0.extend(revoked.0);
-            }
-            if let Some((device, once)) = device.zip(once) {
-                unit.0.push(Write::Remember(once::remember(&device.id, once, &(), now_ms)?));
             }
             match self.store.commit(unit).await {
                 Ok(()) => return self.request(id).await,
