@@ -6,6 +6,7 @@ mod certificates;
 mod evaluate;
 mod keygen;
 mod locks;
+mod operator;
 mod recovery;
 mod refresh;
 mod session;
@@ -37,6 +38,7 @@ pub use self::{
     certificates::{CertificateOrder, DeliveredKey, InstalledCertificates, ProtectionKey},
     keygen::{ITERATIONS, KeygenRequest, Step},
     locks::{LockAnswer, OpeningKey, SealedLock},
+    operator::{OperatorCall, ProposedAct},
     recovery::Recovery,
     refresh::Renewed,
     split::ShareRequest,

@@ -64,8 +64,8 @@ pub mod webhook;
 pub use address::ServerAddress;
 pub use client::{
     Batch, CertificateOrder, Client, ClockComparison, Credentials, Decryption, DecryptionItem, DeliveredKey,
-    ITERATIONS, InstalledCertificates, Item, KeygenRequest, LockAnswer, LogHead, OpeningKey, ProtectionKey,
-    Recovery, Renewed, SealedLock, ShareRequest, Step,
+    ITERATIONS, InstalledCertificates, Item, KeygenRequest, LockAnswer, LogHead, OpeningKey, OperatorCall,
+    ProposedAct, ProtectionKey, Recovery, Renewed, SealedLock, ShareRequest, Step,
 };
 pub use connection::{Connection, Resend, Target, Transport};
 pub use cosign_core::http_signature;

@@ -7,6 +7,7 @@ mod cert;
 mod certificates;
 mod envelopes;
 mod moves;
+mod operator;
 mod seal;
 mod signed;
 
@@ -23,6 +24,7 @@ pub(crate) use cert::{Cert, CertChain, CertShow, CertTrust, CertVerify, Known, S
 pub(crate) use certificates::{AtServer, CertApply, CertInstall, CertRevoke, ProfileArg};
 pub(crate) use envelopes::{Decrypt, Encrypt, Inspect};
 pub(crate) use moves::{Exchange, Forget, HandOver, Receive, Recover};
+pub(crate) use operator::{Operator, OperatorAct, Propose, ProposeAct};
 pub(crate) use seal::{
     AtArg, DocumentTrust, FormArg, HolderKind, InkArg, Preserve, Seal, SealCut, SealDraw, SealMake, SealShow,
     ShapeArg, Stamp, Unstamp,
@@ -154,6 +156,8 @@ pub(crate) enum Command {
     /// Check what the server recorded, without trusting it
     #[command(subcommand)]
     Audit(Audit),
+    /// What operators do at a server that granted this device a role: look after keys, decide proposals and requests
+    Operator(Operator),
     /// Show whether the server is there, whether it knows this device, how far the clocks differ, and how the keys are
     Status(Status),
 }

@@ -13,6 +13,7 @@ mod inspect;
 mod keygen;
 mod keys;
 mod opening_keys;
+mod operator;
 mod preserve;
 mod receive;
 mod recover;
@@ -83,6 +84,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Keys(Keys::Freeze(arguments)) => keys::freeze(&arguments, context),
         Command::Audit(Audit::Verify(arguments)) => audit::verify(&arguments, context),
         Command::Audit(Audit::Fetch(arguments)) => audit::fetch(&arguments, context),
+        Command::Operator(arguments) => operator::run(arguments, context),
         Command::Status(arguments) => status::run(&arguments, context),
     }
 }
