@@ -87,6 +87,7 @@ pub(crate) struct World {
     pub(crate) keys: Arc<Keys>,
     pub(crate) operator: Operator,
     pub(crate) grants: Grants,
+    pub(crate) operators: Arc<Operators>,
     pub(crate) authorities: Arc<Authorities>,
     pub(crate) clients: Arc<Clients>,
     pub(crate) feed: Arc<Feed>,
@@ -201,7 +202,7 @@ impl World {
             entropy: Arc::clone(&chance),
         }));
         let grants = Grants::new(Arc::clone(&store), Arc::clone(&database) as _, Arc::clone(&time));
-        let operators = Operators::new(
+        let operators = Arc::new(Operators::new(
             Arc::clone(&store),
             Arc::clone(&database) as _,
             Arc::clone(&time),
@@ -226,6 +227,7 @@ impl World {
             feed: Arc::clone(&feed),
             webhook_key: *heads.derive_key(b"test").unwrap().public_key(),
             operators: Arc::new(operators),
+            operators: Arc::clone(&operators),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(store, signer.clone())),
             clock: time,
@@ -245,6 +247,7 @@ impl World {
             keys,
             operator,
             grants,
+            operators,
             authorities,
             clients,
             feed,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod modes;
+mod operators;
 mod postgres;
 mod shares;
 mod wrapping;

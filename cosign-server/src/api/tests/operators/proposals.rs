@@ -7,6 +7,7 @@ use crate::{
     domain::{
         audit::{Act, Event},
         key::{Change, Status},
+        operators::{Acting, Administrator, KeyAct, Step},
         ports::Store as _,
     },
     testing::{records, row},
@@ -346,4 +347,22 @@ async fn keys_are_found_by_what_they_are() {
     let (_, found) = get(&world, "/v1/operator/keys?status=pending", Some(ADA)).await;
     assert_eq!(found["keys"][0]["key_id"], pending.key_id().to_string());
     assert_ne!(record.key_id(), pending.key_id());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_is_withdrawn_before_the_commit_does_nothing() {
+    let (world, _, record, _) = with_key().await;
+    let device = async |id| world.devices.enrolled(caller(Some(DeviceId::from_bytes(id)))).await.unwrap();
+    let by: Acting<Administrator> = world.operators.acting(device(BEN).await).await.unwrap();
+    let id = proposed(&world, ADA, &unlock(record.key_id())).await.parse().unwrap();
+    withdraw(&world, BEN).await;
+    let size = records(&world).await.len();
+    assert!(world.operators.freeze(&by, &record.key_id(), false, None).await.is_err());
+    assert!(world.operators.new_code(&by, 1, 1000, None).await.is_err());
+    assert!(world.operators.settle(&by, &id, Step::Approve, None).await.is_err());
+    let act = KeyAct::Unlock(record.key_id());
+    assert!(world.operators.propose(&by, act, "seen".to_owned(), None).await.is_err());
+    assert_eq!(records(&world).await.len(), size);
+    grant(&world, BEN, "Ben", Role::Administrator).await.unwrap();
+    assert!(world.operators.settle(&by, &id, Step::Approve, None).await.is_ok());
 }

@@ -3,7 +3,11 @@
 use super::*;
 use crate::{
     api::tests::ca::{authority, csr_of},
-    domain::{audit::Act, ca::Options},
+    domain::{
+        audit::Act,
+        ca::Options,
+        operators::{Acting, Reviewer},
+    },
     testing::records,
 };
 
@@ -77,4 +81,15 @@ async fn what_is_returned_has_an_opinion() {
     assert!(!seen.to_string().contains("Rea"), "applicants do not learn who decided");
     let (_, shown) = get(&world, &format!("{REQUESTS}/{id}"), Some(REA)).await;
     assert_eq!((&shown["request"], &shown["reviewers"]), (&json!(id), &json!(["Rea"])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reviewer_who_is_withdrawn_before_the_commit_has_no_voice() {
+    let (world, id) = asked().await;
+    let device = world.devices.enrolled(caller(Some(DeviceId::from_bytes(REA)))).await.unwrap();
+    let by: Acting<Reviewer> = world.operators.acting(device).await.unwrap();
+    withdraw(&world, REA).await;
+    let named = id.parse().unwrap();
+    assert!(world.authorities.review(&by, &named, true, String::new(), None).await.is_err());
+    assert!(world.authorities.request(&named).await.unwrap().decisions.is_empty());
 }
