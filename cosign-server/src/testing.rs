@@ -207,7 +207,7 @@ impl World {
             Arc::clone(&database) as _,
             Arc::clone(&time),
             Arc::clone(&chance),
-        );
+        ));
         let clients = Arc::new(Clients::new(
             Arc::clone(&store),
             Arc::clone(&database) as _,
@@ -226,7 +226,6 @@ impl World {
             clients: Arc::clone(&clients),
             feed: Arc::clone(&feed),
             webhook_key: *heads.derive_key(b"test").unwrap().public_key(),
-            operators: Arc::new(operators),
             operators: Arc::clone(&operators),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(store, signer.clone())),

@@ -67,18 +67,25 @@ pub(super) fn describe(routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
     let rest: Vec<(String, PathItem)> =
         document.paths.paths.extract_if(.., |path, _| path.contains("{*")).collect();
     document.paths.paths.extend(rest.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)));
-    let items = document.paths.paths.values_mut();
-    for operation in items.flat_map(|item| [&mut item.get, &mut item.post]).flatten() {
-        complete(operation);
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in [("get", &mut item.get), ("post", &mut item.post)] {
+            if let Some(operation) = operation {
+                complete(operation, method, path);
+            }
+        }
     }
     described
 }
 
-/// Names it after its group and its handler, and says in words what each status means.
-fn complete(operation: &mut Operation) {
-    let group = operation.tags.iter().flatten().next().map_or("", String::as_str).replace('-', "_");
-    let handler = operation.operation_id.as_deref().unwrap_or_default();
-    operation.operation_id = Some(format!("{group}_{handler}"));
+/// Names it after its method and path, `get_keys_by_key_id`, and says in words what each status means.
+fn complete(operation: &mut Operation, method: &str, path: &str) {
+    let path = path.strip_prefix("/v1").unwrap_or(path);
+    let segments = path.split('/').filter(|segment| !segment.is_empty());
+    operation.operation_id = Some(segments.fold(method.to_owned(), |id, segment| {
+        let parameter = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
+        let word = parameter.map_or_else(|| segment.to_owned(), |parameter| format!("by_{parameter}"));
+        format!("{id}_{}", word.replace(['-', '.'], "_"))
+    }));
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
             && response.description.is_empty()

@@ -124,6 +124,14 @@ const TEXTS: &[(&str, &str)] = &[
     ("a protection key is needed for the decryption key", "解密密钥需要保护公钥"),
     ("the protection_key is no PEM `PUBLIC KEY` of SM2", "protection_key 不是 SM2 公钥的 PEM"),
     // operators
+    (
+        "a code for more than 10 devices takes two administrators: propose it",
+        "可登记超过 10 台设备的登记码须由两名管理员办理，请提出提案",
+    ),
+    (
+        "an auditor has no other role: who changes things is not who looks after them",
+        "审计员不得兼任其他角色：变更者与审查者须分离",
+    ),
     ("a proposal is named by 32 hexadecimal digits", "提案编号为 32 位十六进制数字"),
     ("the proposal was approved and executed before", "该提案此前已批准并执行"),
     ("the proposal was rejected", "该提案已被否决"),
