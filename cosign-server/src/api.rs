@@ -23,7 +23,7 @@ mod requests;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{Router, middleware};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -34,6 +34,7 @@ use crate::{
     domain::{
         ports::{Clock, Opening, Readiness, Signer},
         services::{AuditLog, Authorities, Clients, Devices, Feed, Keys, OpeningKeys, Operators},
+        throttle::Throttle,
     },
     telemetry::Telemetry,
 };
@@ -73,6 +74,8 @@ pub struct Api {
     pub clock: Arc<dyn Clock>,
     /// Measurements.
     pub telemetry: Arc<Telemetry>,
+    /// Requests per source for what everybody may fetch.
+    pub public: Arc<Throttle<IpAddr>>,
     /// Longest time for one request, from its headers to its answer.
     pub timeout: Duration,
 }

@@ -37,6 +37,7 @@ use crate::{
             AuditLog, Authorities, AuthorityPorts, Clients, Devices, Feed, Grants, Keys, OpeningKeys,
             Operator, Operators, Wanted,
         },
+        throttle::Throttle,
     },
     signer::{
         AuthoritySigner, EntropyRng, HeadSettings, MasterKey as _, PoolSettings, SealedCentre, Sealer,
@@ -51,6 +52,8 @@ pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
 pub(crate) const PIN: &str = "271828";
 /// The master key.
 pub(crate) const MASTER: [u8; 32] = [7; 32];
+/// Public requests per minute and source.
+pub(crate) const PUBLIC: u32 = 1000;
 pub(crate) const WRONG_PIN: &str = "314159";
 /// Operations at once.
 pub(crate) const QUEUE: usize = 128;
@@ -231,6 +234,7 @@ impl World {
             readiness: Arc::new(Health::new(store, signer.clone())),
             clock: time,
             telemetry,
+            public: Arc::new(Throttle::new(PUBLIC, 60_000, 16)),
             timeout: Duration::from_secs(10),
         });
         Self {

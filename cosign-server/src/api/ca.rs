@@ -7,18 +7,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::{
     body::Bytes,
-    extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::{FromRequestParts, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use base64ct::{Base64, Encoding as _};
 
 use super::{
     Api, Problem, conditional,
-    extract::{Plain, Segments},
+    extract::{From, Plain, Segments},
     openapi::{Octets, Problems},
 };
-use crate::domain::{Error, ca::AuthorityId};
+use crate::domain::{Error, ca::AuthorityId, throttle::network};
 
 /// Longest OCSP request in bytes.
 const MAX_OCSP: usize = 16 * 1024;
@@ -33,6 +33,20 @@ const OCSP_REQUEST: &str = "application/ocsp-request";
 const OCSP_RESPONSE: &str = "application/ocsp-response";
 const STAMP_QUERY: &str = "application/timestamp-query";
 const STAMP_REPLY: &str = "application/timestamp-reply";
+
+/// A source that does not ask for more than its share.
+pub(super) struct Admitted;
+
+impl FromRequestParts<Api> for Admitted {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let From(caller) = From::from_request_parts(parts, api).await?;
+        let admitted = api.public.admit(&network(caller.source), api.clock.now_ms());
+        admitted.map_err(|retry_after_s| Error::TooManyRequests { retry_after_s })?;
+        Ok(Self)
+    }
+}
 
 /// Something that may be kept until a moment. Unix milliseconds.
 struct Published {
@@ -90,6 +104,7 @@ fn named(segments: &Segments, name: &str) -> Result<AuthorityId, Problem> {
 )]
 pub(super) async fn file(
     State(api): State<Api>,
+    _: Admitted,
     segments: Segments,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -130,6 +145,7 @@ pub(super) async fn file(
 )]
 pub(super) async fn ocsp_get(
     State(api): State<Api>,
+    _: Admitted,
     segments: Segments,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -153,6 +169,7 @@ pub(super) async fn ocsp_get(
 )]
 pub(super) async fn ocsp_post(
     State(api): State<Api>,
+    _: Admitted,
     segments: Segments,
     body: Plain<MAX_OCSP>,
 ) -> Result<Response, Problem> {
@@ -188,6 +205,7 @@ async fn ocsp(
 )]
 pub(super) async fn stamp(
     State(api): State<Api>,
+    _: Admitted,
     segments: Segments,
     body: Plain<MAX_STAMP>,
 ) -> Result<Response, Problem> {

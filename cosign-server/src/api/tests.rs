@@ -279,6 +279,29 @@ async fn keys_are_listed_shown_and_frozen_by_their_owner_only() {
     assert_eq!(problem(post(&world, &freeze, Some(DEVICE), &json!({})).await), (409, "conflict".to_owned()));
 }
 
+/// No source gets more than its share of what everybody may fetch, and no other one waits for that.
+#[tokio::test]
+async fn what_is_public_has_a_rate() {
+    let world = World::new().await;
+    let ask = async |path: &str, source: [u8; 4]| {
+        let caller = crate::domain::device::Caller { device: None, source: source.into() };
+        let request = Request::post(path).extension(caller).body(Body::empty()).unwrap();
+        respond(&world, request).await
+    };
+    for _ in 0..crate::testing::PUBLIC {
+        assert_eq!(ask("/tsa/none", [192, 0, 2, 9]).await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    for path in ["/tsa/none", "/ocsp/none"] {
+        let refused = ask(path, [192, 0, 2, 9]).await;
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(refused.headers()[header::RETRY_AFTER], "60");
+        assert_eq!(ask(path, [192, 0, 2, 10]).await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    assert_eq!(ask("/livez", [192, 0, 2, 9]).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+    world.clock.advance(60_000);
+    assert_eq!(ask("/tsa/none", [192, 0, 2, 9]).await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames_travel_over_http() {
     let world = World::new().await;

@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::SocketAddr,
-    num::{NonZeroU64, NonZeroUsize},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -96,6 +96,8 @@ pub struct LimitsConfig {
     pub header_timeout_s: u64,
     /// Seconds for a whole HTTP request.
     pub request_timeout_s: u64,
+    /// Requests per minute and source address for certificates of authorities, revocation lists, OCSP and time stamps.
+    pub public_per_minute: NonZeroU32,
 }
 
 impl Default for LimitsConfig {
@@ -106,6 +108,7 @@ impl Default for LimitsConfig {
             in_flight: 64,
             header_timeout_s: 10,
             request_timeout_s: 30,
+            public_per_minute: NonZeroU32::MIN.saturating_add(5_999),
         }
     }
 }

@@ -33,6 +33,7 @@ use crate::{
             AuditLog, Authorities, AuthorityPorts, Clients, Devices, Feed, Grants, Keys, OpeningKeys,
             Operator, Operators,
         },
+        throttle::Throttle,
     },
     signer::{
         AuthoritySigner, LogError, SealedCentre, Sealer, SealerError, SignerService, TreeHeads, WrappingKeys,
@@ -46,6 +47,9 @@ const MAINTENANCE: Duration = Duration::from_secs(10);
 /// What the key of webhooks is derived for.
 const WEBHOOK_KEY: &[u8] = b"cosign webhooks 1";
 const READY: Duration = Duration::from_secs(2);
+const MINUTE_MS: u64 = 60_000;
+/// Sources of public requests that are remembered.
+const PUBLIC_SOURCES: usize = 65_536;
 /// A request is good for so long after it was answered at the latest: two minutes, of a client that is two minutes ahead.
 const FRAMES_LAST_MS: u64 = 240_000;
 
@@ -164,6 +168,7 @@ impl Server {
             readiness: Arc::new(Health::new(port, signer.clone())),
             clock,
             telemetry: Arc::clone(&telemetry),
+            public: Arc::new(Throttle::new(config.limits.public_per_minute.get(), MINUTE_MS, PUBLIC_SOURCES)),
             timeout: limits.request_timeout,
         };
         let (router, public) = (api::router(api.clone()), api::public_router(api));

@@ -1,6 +1,20 @@
-//! Slows down whoever keeps failing, in bounded memory.
+//! Slows down whoever keeps failing, or keeps asking, in bounded memory.
 
-use std::{collections::HashMap, hash::Hash, sync::Mutex};
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr},
+    sync::Mutex,
+};
+
+/// What counts as one source: an address, or with IPv6 the network of 64 bits that one host may have.
+#[must_use]
+pub fn network(source: IpAddr) -> IpAddr {
+    match source.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
 
 /// Counts failures per subject in a fixed window. Forgets the oldest windows when it is full.
 pub struct Throttle<S> {
@@ -30,6 +44,18 @@ impl<S: Eq + Hash + Clone> Throttle<S> {
         let end_ms = window.opened_ms.saturating_add(self.window_ms);
         (window.failures >= self.limit && now_ms < end_ms)
             .then(|| u32::try_from((end_ms - now_ms).div_ceil(1000)).unwrap_or(u32::MAX))
+    }
+
+    /// Counts an attempt as if it failed: at most `limit` are let through.
+    ///
+    /// # Errors
+    /// Seconds that the subject must wait.
+    pub fn admit(&self, subject: &S, now_ms: u64) -> Result<(), u32> {
+        if let Some(wait_s) = self.wait_s(subject, now_ms) {
+            return Err(wait_s);
+        }
+        self.failed(subject, now_ms);
+        Ok(())
     }
 
     /// Counts a failure.
@@ -71,6 +97,24 @@ mod tests {
         assert_eq!(throttle.wait_s(&1, 1000), None);
         throttle.failed(&1, 1000);
         assert_eq!(throttle.wait_s(&1, 1000), None);
+    }
+
+    #[test]
+    fn so_many_are_let_through() {
+        let throttle = Throttle::new(2, 60_000, 8);
+        assert_eq!([0, 1, 2].map(|now_ms| throttle.admit(&1, now_ms)), [Ok(()), Ok(()), Err(60)]);
+        assert_eq!(throttle.admit(&2, 2), Ok(()));
+        assert_eq!(throttle.admit(&1, 59_999), Err(1));
+        assert_eq!(throttle.admit(&1, 60_000), Ok(()));
+    }
+
+    #[test]
+    fn a_host_of_ipv6_is_one_source() {
+        let source = |text: &str| network(text.parse().unwrap());
+        assert_eq!(source("2001:db8:1:2:3:4:5:6"), source("2001:db8:1:2::1"));
+        assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:3::1"));
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
+        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
     }
 
     #[test]
