@@ -10,6 +10,7 @@ mod conditional;
 mod devices;
 mod events;
 mod extract;
+mod frames;
 mod health;
 mod keys;
 mod observe;
@@ -117,6 +118,7 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .routes(routes!(opening::release))
         .routes(routes!(opening::check))
         .routes(routes!(operations::operate))
+        .routes(routes!(frames::stream))
         .routes(routes!(certificates::authorities))
         .routes(routes!(certificates::list))
         .routes(routes!(certificates::show))

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// Layer, and what its sources must not name.
-const FORBIDDEN: [(&str, &[&str]); 6] = [
+const FORBIDDEN: [(&str, &[&str]); 7] = [
     (
         "domain",
         &["axum", "sqlx", "quinn", "hyper", "tokio::net", "crate::api", "crate::store", "crate::transport"],
@@ -25,6 +25,21 @@ const FORBIDDEN: [(&str, &[&str]); 6] = [
     ("store", &["axum", "quinn", "hyper", "tokio::net", "crate::api", "crate::signer", "crate::transport"]),
     ("api", &["sqlx", "quinn", "tokio::net", "crate::store", "crate::signer", "crate::transport"]),
     ("transport", &["sqlx", "crate::store", "crate::api", "crate::signer", "cosign_core::server"]),
+    (
+        "frames",
+        &[
+            "axum",
+            "sqlx",
+            "quinn",
+            "hyper",
+            "http",
+            "tokio::net",
+            "crate::api",
+            "crate::store",
+            "crate::signer",
+            "crate::transport",
+        ],
+    ),
     ("telemetry", &["axum", "sqlx", "quinn", "crate::"]),
 ];
 

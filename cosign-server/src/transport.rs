@@ -6,8 +6,8 @@
 mod framed;
 mod h3;
 mod limits;
+mod patience;
 mod quic;
-mod stall;
 mod tcp;
 pub mod tls;
 
@@ -22,7 +22,7 @@ use axum::Router;
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use crate::{domain::ports::Signer, telemetry::Telemetry};
+use crate::{domain::ports::Signer, frames::stopped, telemetry::Telemetry};
 
 pub use limits::Limits;
 
@@ -141,9 +141,4 @@ fn make_room(udp: &UdpSocket) {
         }
         Err(error) => tracing::warn!(%error, "the UDP buffer could not be enlarged"),
     }
-}
-
-/// Waits until the server stops. A sender that is gone is a stop too.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    drop(stop.wait_for(|stop| *stop).await);
 }

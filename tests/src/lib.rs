@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`bid_kit`] | sealed bids that are broken in one place each |
+//! | `calls` | many frames in one HTTP request (feature `network`) |
 //! | [`frames`] | frames built from the written layout |
 //! | [`front`] | one address for several nodes |
 //! | [`fuzz`] | one function per decoder of bytes from outside |
@@ -14,7 +15,7 @@
 //! | [`postgres`] | databases on a PostgreSQL server |
 //! | [`process`] | the programs as a user runs them |
 //! | [`random`] | a random source that repeats itself |
-//! | [`relay`] | a way to a server that gets slow or breaks off |
+//! | [`relay`] | a way to a server that gets slow, breaks off or takes another port |
 //! | [`samples`] | sample files of others, where they are present |
 //! | [`seals`] | a server with an authority, and who seals there |
 //! | [`seeds`] | the first inputs of every fuzz target |
@@ -29,6 +30,8 @@
 )]
 
 pub mod bid_kit;
+#[cfg(feature = "network")]
+pub mod calls;
 pub mod frames;
 pub mod front;
 pub mod fuzz;

@@ -120,7 +120,7 @@ impl Peer {
     /// The server is not there or does not want this connection.
     pub async fn quic(&self, alpn: &[u8]) -> io::Result<Link> {
         let socket = self.socket(alpn, Duration::from_secs(1))?;
-        Ok(Link { connection: socket.connect().await?, _endpoint: socket.endpoint })
+        Ok(Link { connection: socket.connect().await?, endpoint: socket.endpoint })
     }
 
     /// A socket for any number of QUIC connections that agree on `alpn`, and are kept open by a packet now and then.
@@ -188,6 +188,22 @@ impl Peer {
             .ok_or_else(|| read.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))
     }
 
+    /// What the server counts under this name, with its labels; 0 for what it has not counted yet.
+    ///
+    /// # Errors
+    /// As [`Self::http`].
+    pub async fn metric(&self, name: &str) -> io::Result<u64> {
+        let text = self.http("GET /metrics HTTP/1.1", b"").await?.body;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.map_or(0, |value| value.parse().unwrap()))
+    }
+
+    /// Open QUIC connections of all clients.
+    pub async fn quic_connections(&self) -> u64 {
+        self.metric("cosign_connections{protocol=\"quic\"}").await.unwrap()
+    }
+
     /// A protocol frame over HTTP.
     ///
     /// # Errors
@@ -247,7 +263,8 @@ impl HttpAnswer {
 pub struct Link {
     /// The connection.
     pub connection: Connection,
-    _endpoint: Endpoint,
+    /// The socket under it.
+    pub endpoint: Endpoint,
 }
 
 impl Link {

@@ -1,4 +1,4 @@
-//! A way to a server over UDP that gets slow or breaks off when it is told to.
+//! A way to a server over UDP that gets slow, breaks off or takes another port when it is told to.
 
 use std::{
     collections::HashMap,
@@ -26,6 +26,9 @@ pub struct Relay {
 struct Shared {
     way: Mutex<Way>,
     carried: AtomicU64,
+    retries: AtomicU64,
+    /// Grows with every change of ports.
+    ports: AtomicU64,
     over: AtomicBool,
 }
 
@@ -87,6 +90,18 @@ impl Relay {
         self.shared.carried.load(Ordering::Relaxed)
     }
 
+    /// Reaches the server from other ports from here on, as a router does that forgot its clients. What comes to the old
+    /// ones is lost.
+    pub fn change_ports(&self) {
+        self.shared.ports.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often the server demanded that a client proves its address (RFC 9000, 17.2.5).
+    #[must_use]
+    pub fn retries(&self) -> u64 {
+        self.shared.retries.load(Ordering::Relaxed)
+    }
+
     fn set(&self, way: Way) {
         *self.shared.way.lock().unwrap() = way;
     }
@@ -132,22 +147,32 @@ fn bind() -> UdpSocket {
 fn serve(socket: &UdpSocket, server: SocketAddr, shared: &Arc<Shared>) {
     let mut upstream: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
     let mut buffer = vec![0; MAX_DATAGRAM];
+    let mut ports = 0;
     while !shared.is_over() {
         let Ok((length, client)) = socket.recv_from(&mut buffer) else { continue };
+        let now = shared.ports.load(Ordering::SeqCst);
+        if now != ports {
+            upstream.clear();
+            ports = now;
+        }
         let up = upstream.entry(client).or_insert_with(|| {
             let up = Arc::new(bind());
             let (back, down, shared) = (Arc::clone(&up), socket.try_clone().unwrap(), Arc::clone(shared));
-            thread::spawn(move || answer(&back, &down, client, &shared));
+            thread::spawn(move || answer(&back, &down, client, &shared, ports));
             up
         });
         shared.carry(|| up.send_to(&buffer[..length], server));
     }
 }
 
-fn answer(up: &UdpSocket, down: &UdpSocket, client: SocketAddr, shared: &Shared) {
+fn answer(up: &UdpSocket, down: &UdpSocket, client: SocketAddr, shared: &Shared, ports: u64) {
     let mut buffer = vec![0; MAX_DATAGRAM];
-    while !shared.is_over() {
+    while !shared.is_over() && shared.ports.load(Ordering::SeqCst) == ports {
         let Ok(length) = up.recv(&mut buffer) else { continue };
+        // Long header, type 3.
+        if buffer[0] & 0xf0 == 0xf0 {
+            shared.retries.fetch_add(1, Ordering::Relaxed);
+        }
         shared.carry(|| down.send_to(&buffer[..length], client));
     }
 }

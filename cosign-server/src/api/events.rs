@@ -23,13 +23,16 @@ use super::{
     openapi::Problems,
     requests,
 };
-use crate::domain::{
-    Error,
-    ca::RequestId,
-    clients::{ApiClient, ClientId, Scope, ports::About},
-    device::Device,
-    events::Event,
-    services::Follower,
+use crate::{
+    domain::{
+        Error,
+        ca::RequestId,
+        clients::{ApiClient, ClientId, Scope, ports::About},
+        device::Device,
+        events::Event,
+        services::Follower,
+    },
+    frames::Lasting,
 };
 
 /// Media type of a stream.
@@ -134,6 +137,8 @@ async fn begin(
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Some proxies keep answers back until they are whole.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    // It is each piece that must be taken in time.
+    response.extensions_mut().insert(Lasting);
     Ok(response)
 }
 

@@ -162,7 +162,7 @@ impl<S: Send + Sync> FromRequest<S> for Frame {
     }
 }
 
-fn demand_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
+pub(super) fn demand_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case(expected) {

@@ -5,6 +5,7 @@ mod ca;
 mod clients;
 mod conditional;
 mod description;
+mod frames;
 mod language;
 mod modes;
 mod opening;

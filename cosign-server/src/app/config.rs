@@ -90,11 +90,11 @@ pub struct LimitsConfig {
     pub connections: usize,
     /// Open connections per source address.
     pub connections_per_source: usize,
-    /// Protocol frames under way per connection.
+    /// Protocol frames under way per connection, over QUIC and in calls of `POST /v1/frames`.
     pub in_flight: usize,
     /// Seconds for a handshake, and for request headers.
     pub header_timeout_s: u64,
-    /// Seconds for a whole HTTP request.
+    /// Seconds for a whole HTTP request, and for its answer to be read; where frames stream, without progress.
     pub request_timeout_s: u64,
     /// Requests per minute and source address for certificates of authorities, revocation lists, OCSP and time stamps.
     pub public_per_minute: NonZeroU32,

@@ -3,6 +3,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{Router, body::Body};
@@ -11,23 +12,26 @@ use h3::{
     error::Code,
     server::{RequestResolver, RequestStream},
 };
-use http::Request;
+use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use quinn::Connection;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{task::JoinSet, time::timeout};
 use tower::ServiceExt;
 
-use super::{limits::Limits, stopped};
-use crate::domain::device::Caller;
+use super::limits::Limits;
+use crate::{
+    domain::device::Caller,
+    frames::{Lasting, Terms},
+};
 
 /// Longest header section in bytes.
 const MAX_HEADERS: u64 = 16 * 1024;
-/// Media type of answers that go on until one of both ends them.
-const EVENTS: &str = "text/event-stream";
 
 type Resolver = RequestResolver<h3_quinn::Connection, Bytes>;
 type Receive = RequestStream<h3_quinn::RecvStream, Bytes>;
+type Answering = RequestStream<h3_quinn::SendStream<Bytes>, Bytes>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Serves the requests of a connection until it ends, or until the server stops and what was begun is answered.
 pub(super) async fn serve(
@@ -35,7 +39,7 @@ pub(super) async fn serve(
     caller: Caller,
     router: Router,
     limits: Limits,
-    mut stop: watch::Receiver<bool>,
+    terms: Terms,
 ) {
     let mut builder = h3::server::builder();
     let built =
@@ -50,7 +54,7 @@ pub(super) async fn serve(
         tokio::select! {
             accepted = connection.accept() => match accepted {
                 Ok(Some(resolver)) => {
-                    requests.spawn(request(resolver, caller, router.clone(), limits));
+                    requests.spawn(request(resolver, caller, router.clone(), limits, terms.clone()));
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -66,7 +70,7 @@ pub(super) async fn serve(
                     break;
                 }
             }
-            () = stopped(&mut stop), if open => {
+            () = terms.stopped(), if open => {
                 open = false;
                 // Says which requests will still be answered.
                 if connection.shutdown(0).await.is_err() || requests.is_empty() {
@@ -83,40 +87,50 @@ async fn request(
     caller: Caller,
     router: Router,
     limits: Limits,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let (request, stream) = tokio::time::timeout(limits.header_timeout, resolver.resolve_request()).await??;
+    terms: Terms,
+) -> Result<(), Failure> {
+    let (request, stream) = timeout(limits.header_timeout, resolver.resolve_request()).await??;
     let (mut send, receive) = stream.split();
-    let mut request: Request<Body> = request.map(|()| Body::new(Incoming { receive, ended: false }));
+    let mut request: Request<Body> = request.map(|()| Body::new(Incoming { receive, untouched: true }));
     request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(terms);
     let Ok(response) = router.oneshot(request).await;
+    let answered = if response.extensions().get::<Lasting>().is_some() {
+        answer(&mut send, response, limits.request_timeout).await
+    } else {
+        let answer = answer(&mut send, response, limits.request_timeout);
+        timeout(limits.request_timeout, answer).await.unwrap_or_else(|late| Err(late.into()))
+    };
+    if answered.is_err() {
+        // Dropped it would end as if it were whole.
+        send.stop_stream(Code::H3_INTERNAL_ERROR);
+    }
+    answered
+}
+
+/// Sends an answer; each piece of it is to be taken within `limit`.
+async fn answer(send: &mut Answering, response: Response<Body>, limit: Duration) -> Result<(), Failure> {
     let (parts, mut body) = response.into_parts();
-    let endless = parts.headers.get(http::header::CONTENT_TYPE).is_some_and(|kind| kind == EVENTS);
-    let answer = async {
-        send.send_response(http::Response::from_parts(parts, ())).await?;
-        while let Some(frame) = body.frame().await {
-            match frame?.into_data() {
-                // Of what has no end it is each piece that must be taken in time.
-                Ok(data) if endless => {
-                    tokio::time::timeout(limits.request_timeout, send.send_data(data)).await??;
-                }
-                Ok(data) => send.send_data(data).await?,
-                Err(frame) => {
-                    if let Ok(trailers) = frame.into_trailers() {
-                        send.send_trailers(trailers).await?;
-                    }
+    timeout(limit, send.send_response(Response::from_parts(parts, ()))).await??;
+    while let Some(frame) = body.frame().await {
+        match frame?.into_data() {
+            Ok(data) => timeout(limit, send.send_data(data)).await??,
+            Err(frame) => {
+                if let Ok(trailers) = frame.into_trailers() {
+                    timeout(limit, send.send_trailers(trailers)).await??;
                 }
             }
         }
-        send.finish().await?;
-        Ok(())
-    };
-    if endless { answer.await } else { tokio::time::timeout(limits.request_timeout, answer).await? }
+    }
+    timeout(limit, send.finish()).await??;
+    Ok(())
 }
 
 /// A request body as it arrives.
 struct Incoming {
     receive: Receive,
-    ended: bool,
+    /// Whether nothing of it was asked for yet.
+    untouched: bool,
 }
 
 impl http_body::Body for Incoming {
@@ -127,27 +141,19 @@ impl http_body::Body for Incoming {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match self.receive.poll_recv_data(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(Some(mut data))) => {
-                Poll::Ready(Some(Ok(Frame::data(data.copy_to_bytes(data.remaining())))))
-            }
-            Poll::Ready(Ok(None)) => {
-                self.ended = true;
-                Poll::Ready(None)
-            }
-            Poll::Ready(Err(error)) => {
-                self.ended = true;
-                Poll::Ready(Some(Err(error)))
-            }
-        }
+        self.untouched = false;
+        self.receive
+            .poll_recv_data(context)
+            .map_ok(|data| data.map(|mut data| Frame::data(data.copy_to_bytes(data.remaining()))))
+            .map(Result::transpose)
     }
 }
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        // Without this the stream is stopped with code 0, which some clients take for a failed request.
-        if !self.ended {
+        // Without this the stream is stopped with code 0, which some clients take for a failed request. Once a read has
+        // begun it may panic: the read, pending, has the stream.
+        if self.untouched {
             self.receive.stop_sending(Code::H3_NO_ERROR);
         }
     }

@@ -16,11 +16,11 @@ pub struct Limits {
     pub connections: usize,
     /// Open connections per source address.
     pub connections_per_source: usize,
-    /// Protocol frames under way per `cosign/1` connection.
+    /// Protocol frames under way per connection, over `cosign/1` and in calls of `POST /v1/frames`.
     pub in_flight: usize,
     /// Time for a TLS handshake, and for the headers of a request.
     pub header_timeout: Duration,
-    /// Time for a whole HTTP request, its body and answer included.
+    /// Time for a whole HTTP request, its body included, and for its answer; where frames stream, time without progress.
     pub request_timeout: Duration,
 }
 

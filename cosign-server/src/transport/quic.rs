@@ -7,8 +7,11 @@ use quinn::{Endpoint, Incoming, VarInt, crypto::rustls::HandshakeData};
 use rustls_pki_types::CertificateDer;
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{ALPN_FRAMED, ALPN_H3, framed, h3, limits::Gate, stopped, tls};
-use crate::domain::{device::Caller, ports::Signer};
+use super::{ALPN_FRAMED, ALPN_H3, framed, h3, limits::Gate, tls};
+use crate::{
+    domain::{device::Caller, ports::Signer},
+    frames::{Terms, stopped},
+};
 
 /// Streams of an `h3` connection: browsers send many requests at once.
 const H3_STREAMS: u32 = 100;
@@ -74,10 +77,12 @@ async fn connection(
     let caller = Caller { device: tls::device(identity.as_deref().map(Vec::as_slice)), source };
     let handshake = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
     let alpn = handshake.and_then(|data| data.protocol).unwrap_or_default();
+    let limits = gate.limits();
+    let terms = Terms::new(limits.in_flight, limits.request_timeout, stop);
     if alpn == ALPN_FRAMED {
-        framed::serve(connection, caller, signer, gate.limits().in_flight, stop).await;
+        framed::serve(connection, caller, signer, terms).await;
     } else if alpn == ALPN_H3 {
         connection.set_max_concurrent_bi_streams(VarInt::from_u32(H3_STREAMS));
-        h3::serve(connection, caller, router, *gate.limits(), stop).await;
+        h3::serve(connection, caller, router, *limits, terms).await;
     }
 }

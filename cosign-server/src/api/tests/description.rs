@@ -10,7 +10,8 @@ use crate::api::document;
 static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(document()).unwrap());
 
 /// POSTs that take no Idempotency-Key, and why they need none.
-const WITHOUT_NAME: [&str; 5] = [
+const WITHOUT_NAME: [&str; 6] = [
+    "/v1/frames",                    // the same for each frame
     "/v1/keys/{key_id}/{operation}", // the session id in the frame does what it would do
     "/v1/locks/release",             // gives the same again, and changes nothing
     "/v1/locks/check",               // reads
