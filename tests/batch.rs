@@ -22,6 +22,7 @@ use cosign_core::{
 use cosign_tests::{
     model::{DEVICE, NOW, Pair},
     naive,
+    network::Peer,
     process::{PIN, Server, ServerFolder, Signer, failed, is_quick, succeeded, wait_for},
     random::Seeded,
     relay::Relay,
@@ -59,7 +60,10 @@ struct Owner {
 }
 
 fn set_up(count: usize) -> (Place, Server, Owner) {
-    let folder = ServerFolder::new();
+    set_up_on(ServerFolder::new(), count)
+}
+
+fn set_up_on(folder: ServerFolder, count: usize) -> (Place, Server, Owner) {
     let server = folder.start();
     let relay = Relay::start(folder.address());
     let owner = Owner::new(&folder, &relay, digests(count));
@@ -229,6 +233,32 @@ fn a_batch_outlives_a_restart_of_the_server() {
         restart.join().unwrap().stop();
     });
     assert!(owner.batch.is_complete());
+    owner.assert_signatures_verify();
+    owner.assert_signatures_are_in(&place.assert_nonces_are_used_once());
+}
+
+/// A router that forgets its clients changes nothing but their port.
+#[test]
+fn a_batch_outlives_another_port() {
+    // One node: what is before several tells connections apart by their ports.
+    let (place, _server, mut owner) = set_up_on(ServerFolder::on_file(), size() / 2);
+    let third = owner.digests.len() / 3;
+    let observer = Peer::new(place.folder.address(), &place.folder.file("ca.pem"), None);
+    // On a thread of its own: this one drives the batch.
+    let connections = || {
+        let counting = || Runtime::new().unwrap().block_on(observer.quic_connections());
+        thread::scope(|scope| scope.spawn(counting).join().unwrap())
+    };
+    let mut open = Vec::new();
+    let outcome = owner.sign(pending(), |count| {
+        if count == third || count == 2 * third {
+            open.push(connections());
+            place.relay.change_ports();
+        }
+    });
+    assert_eq!(outcome.unwrap(), 0);
+    open.push(connections());
+    assert!(open[0] > 0 && open.iter().all(|count| *count == open[0]), "{open:?} connections");
     owner.assert_signatures_verify();
     owner.assert_signatures_are_in(&place.assert_nonces_are_used_once());
 }
