@@ -10,6 +10,7 @@ mod files;
 mod folder;
 mod logs;
 mod master;
+mod migrate;
 mod pkcs11;
 mod pki;
 #[cfg(target_os = "linux")]
@@ -29,6 +30,7 @@ pub use files::FileError;
 pub use folder::{Folder, FolderError};
 pub use logs::start_logs;
 pub use master::{MasterKeyError, MasterKeySource};
+pub use migrate::migrate;
 pub use pkcs11::{PinSource, TokenError, TokenUri};
 #[cfg(target_os = "linux")]
 pub use process::protect;

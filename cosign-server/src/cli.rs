@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod duration;
 mod master_key;
+mod migrate;
 mod opening_key;
 mod operators;
 mod output;
@@ -79,6 +80,8 @@ enum Command {
     Restore(backup::Restore),
     /// Check that the database is whole: pages, what is sealed, the audit log.
     Check(backup::Check),
+    /// Bring the database to the version of this program: back it up, stop every server on it, then this.
+    Migrate(migrate::Migrate),
     /// Print the description of the HTTP API (OpenAPI 3.1).
     #[command(name = "openapi")]
     OpenApi,
@@ -343,6 +346,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             Command::Backup(command) => backup::back_up(command).await,
             Command::Restore(command) => backup::put_back(command).await,
             Command::Check(command) => backup::check(command).await,
+            Command::Migrate(command) => migrate::run(command).await,
             Command::OpenApi => {
                 say(crate::api::document().trim_end());
                 Ok(())

@@ -12,6 +12,8 @@ mod error;
 mod hot;
 mod keys;
 mod link;
+mod look;
+mod migrations;
 mod opening;
 mod operators;
 mod postgres;
@@ -32,6 +34,8 @@ use std::time::Duration;
 
 pub use database::Database;
 pub use error::{Access, OpenError};
+pub use look::{Look, Setting, look};
+pub use migrations::{Schema, Step};
 pub use source::{ServerUrl, Source};
 
 /// Longest time for a connection to a database server.

@@ -309,3 +309,59 @@ fn serve_serves_beside_the_operators_commands_and_stops_at_sigterm() {
     assert!(lines.any(|line| line.is_ok_and(|line| line.contains("stopped"))));
     assert_eq!(data.json(&["audit", "verify", "--json"])["records"], 2);
 }
+
+/// Changes the database behind the program's back.
+fn sql(data: &Data, statement: &'static str) {
+    use sqlx::Connection as _;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let url = format!("sqlite://{}", data.path().join("cosign.db").display());
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_database_of_another_version_is_told_and_migrated_with_no_server_on_it() {
+    let data = Data::init();
+    let told = data.json(&["migrate", "--check", "--json"]);
+    assert_eq!(
+        (&told["pending"], &told["applied"], &told["database"]),
+        (&Value::Array(Vec::new()), &false.into(), &told["program"])
+    );
+    // As it was before the newest migration.
+    let newest = "DELETE FROM _sqlx_migrations WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)";
+    sql(&data, newest);
+    for args in [&["serve"][..], &["key", "list"], &["migrate", "--check"]] {
+        let refused = data.run(args);
+        assert_eq!(refused.status.code(), Some(1), "{args:?}");
+        assert!(text(&refused.stderr).contains("cosign-server migrate"), "{}", text(&refused.stderr));
+    }
+    let server =
+        std::fs::File::options().append(true).create(true).open(data.path().join("cosign.lock")).unwrap();
+    server.lock().unwrap();
+    let refused = data.run(&["migrate"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("another server"), "{}", text(&refused.stderr));
+    drop(server);
+    let told = data.json(&["migrate", "--json"]);
+    assert_eq!((told["pending"].as_array().unwrap().len(), &told["applied"]), (1, &true.into()));
+    assert_eq!(data.run(&["migrate", "--check"]).status.code(), Some(0));
+    assert_eq!(data.run(&["key", "list"]).status.code(), Some(0));
+
+    sql(
+        &data,
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (9999, 'contract all', TRUE, x'00', 0)",
+    );
+    for args in [&["serve"][..], &["migrate"], &["migrate", "--check"]] {
+        let refused = data.run(args);
+        assert_eq!(refused.status.code(), Some(1), "{args:?}");
+        assert!(text(&refused.stderr).contains("newer cosign-server"), "{}", text(&refused.stderr));
+    }
+    sql(&data, "UPDATE _sqlx_migrations SET description = 'expand all' WHERE version = 9999");
+    assert_eq!(data.run(&["key", "list"]).status.code(), Some(0));
+    let told = data.json(&["migrate", "--check", "--json"]);
+    assert_eq!(told["newer"][0]["additive"], true);
+}

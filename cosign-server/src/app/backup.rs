@@ -102,7 +102,8 @@ pub async fn restore(
     let _lock = if only_try { None } else { Some(lock(database)?) };
     let now_ms = clock.now_ms();
     let staged = Staged::new(config, database, backup, only_try)?;
-    let offline = Offline::open(&staged.config, Access::Existing, clock, entropy).await?;
+    // Nobody else has the copy.
+    let offline = Offline::open(&staged.config, Access::Migrate, clock, entropy).await?;
     let checked = async {
         let checked = offline.check(&staged.config).await?;
         offline.store().mark_restored(now_ms).await?;

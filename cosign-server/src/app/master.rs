@@ -111,7 +111,7 @@ impl MasterKeySource {
         Ok(match self {
             Self::File(path) => Box::new(match access {
                 Access::Create => open_or_make_master_key(path, entropy)?,
-                Access::Existing => read_master_key(path)?,
+                _ => read_master_key(path)?,
             }),
             Self::Environment(name) => Box::new(from_environment(name)?),
             Self::Token(uri) => uri.open(access)?,

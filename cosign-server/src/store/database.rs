@@ -11,11 +11,12 @@ use cosign_core::{
     audit::{Frontier, Hash, Node},
 };
 use futures_util::future::BoxFuture;
+use sqlx::migrate::Migration;
 use tokio::sync::watch;
 
 use super::{
     error::{Access, OpenError},
-    postgres,
+    migrations, postgres,
     query::{Pool, query},
     read, registry,
     source::Source,
@@ -56,9 +57,20 @@ impl Database {
         access: Access,
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, OpenError> {
+        Self::open_with(source, tombstones, access, telemetry, migrations::known(source)).await
+    }
+
+    /// The same for a program that knows these migrations.
+    pub(super) async fn open_with(
+        source: &Source,
+        tombstones: &Path,
+        access: Access,
+        telemetry: Arc<Telemetry>,
+        known: &[Migration],
+    ) -> Result<Self, OpenError> {
         let (link, readers) = match source {
-            Source::File(path) => sqlite::open(path, access).await?,
-            Source::Server(url) => postgres::open(url, access).await?,
+            Source::File(path) => sqlite::open(path, access, known).await?,
+            Source::Server(url) => postgres::open(url, access, known).await?,
         };
         let on_record = open_tombstones(&readers, tombstones).await?;
         let on_record = Arc::new(on_record);

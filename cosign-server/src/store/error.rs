@@ -11,8 +11,11 @@ use crate::domain::ports::StoreError;
 pub enum Access {
     /// Make it if it is not there.
     Create,
-    /// It must be there.
+    /// It must be there, with tables that this program works with: of migrations only those are applied that nodes of before
+    /// can do without.
     Existing,
+    /// It must be there, and its tables are brought to this version whatever that takes. No server may be running.
+    Migrate,
 }
 
 /// Why the database cannot be used.
@@ -24,6 +27,33 @@ pub enum OpenError {
     /// Its tables cannot be brought to this version.
     #[error("the database cannot be brought to this version: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// A newer program made its tables into something that this one does not know.
+    #[error(
+        "the database was brought to version {version} ({name}) by a newer cosign-server, and this one works with version \
+         {known} at most; install the newer one on this host too"
+    )]
+    Newer {
+        /// Version of the database.
+        version: i64,
+        /// What made it so.
+        name: String,
+        /// Version of this program.
+        known: i64,
+    },
+    /// Its tables are older than this program, and older programs could not go on beside the change.
+    #[error(
+        "the database has version {version}, and this cosign-server needs {needed}; back it up, stop every server on it, \
+         then run `cosign-server migrate`"
+    )]
+    Older {
+        /// Version of the database.
+        version: i64,
+        /// Version that it needs at least.
+        needed: i64,
+    },
+    /// Others use it.
+    #[error("the database is in use by {0} other connections of servers or commands; stop them first")]
+    InUse(i64),
     /// There is none.
     #[error("{0} does not exist; `cosign-server init --data DIR` makes a data folder with a database")]
     Missing(PathBuf),
@@ -58,7 +88,9 @@ pub enum OpenError {
     #[error("the database server has {0} = off: what is committed may be lost; turn it on")]
     Loses(&'static str),
     /// There are no tables.
-    #[error("the database is empty; `cosign-server init --data DIR --database URL` makes its tables")]
+    #[error(
+        "the database has no tables; `cosign-server init` makes a data folder and the tables of its database"
+    )]
     Empty,
     /// It is not a file of its own.
     #[error(

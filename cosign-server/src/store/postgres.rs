@@ -1,7 +1,8 @@
 //! Opening a PostgreSQL database, or one of another server that speaks its protocol. Several nodes may have it open.
 
 use sqlx::{
-    PgPool,
+    Connection as _, PgConnection, PgPool,
+    migrate::Migration,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -9,6 +10,7 @@ use super::{
     CONNECT,
     error::{Access, OpenError},
     link::Link,
+    migrations,
     query::Pool,
     source::ServerUrl,
 };
@@ -29,18 +31,25 @@ const SESSION: [(&str, &str); 8] = [
     ("application_name", "cosign-server"),
 ];
 
+/// How every session is made.
+pub(super) fn options(url: &ServerUrl) -> Result<PgConnectOptions, sqlx::Error> {
+    Ok(url.options()?.options(SESSION))
+}
+
 /// Connects and brings the tables to this version.
-pub(super) async fn open(url: &ServerUrl, access: Access) -> Result<(Link, Pool), OpenError> {
-    let options: PgConnectOptions = url.options()?.options(SESSION);
+pub(super) async fn open(
+    url: &ServerUrl,
+    access: Access,
+    known: &[Migration],
+) -> Result<(Link, Pool), OpenError> {
+    let options = options(url)?;
     let readers = PgPoolOptions::new().max_connections(READERS).acquire_timeout(CONNECT);
     let readers = readers.connect_with(options.clone()).await?;
     durable(&readers).await?;
-    let made: bool = sqlx::query_scalar("SELECT to_regclass('meta') IS NOT NULL").fetch_one(&readers).await?;
-    if access == Access::Existing && !made {
-        return Err(OpenError::Empty);
-    }
-    sqlx::migrate!("migrations/postgres").run(&readers).await?;
-    Ok((Link::to_server(options), Pool::Postgres(readers)))
+    let connection = PgConnection::connect_with(&options).await?;
+    let readers = Pool::Postgres(readers);
+    migrations::bring_server(connection, &readers, access, known).await?;
+    Ok((Link::to_server(options), readers))
 }
 
 /// Whether what is committed is on a disk. Stronger settings (a standby has it too) are the administrator's choice.

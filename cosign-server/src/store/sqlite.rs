@@ -4,6 +4,7 @@ use std::{fs::File, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duratio
 
 use sqlx::{
     Connection as _, SqliteConnection,
+    migrate::Migration,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -11,6 +12,7 @@ use super::{
     checkpoint::Checkpoints,
     error::{Access, OpenError},
     link::Link,
+    migrations,
     query::Pool,
 };
 
@@ -22,8 +24,12 @@ const PAGE: u32 = 1024;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens the file and brings its tables to this version.
-pub(super) async fn open(path: &Path, access: Access) -> Result<(Link, Pool), OpenError> {
-    if access == Access::Existing && !path.exists() {
+pub(super) async fn open(
+    path: &Path,
+    access: Access,
+    known: &[Migration],
+) -> Result<(Link, Pool), OpenError> {
+    if access != Access::Create && !path.exists() {
         return Err(OpenError::Missing(path.to_owned()));
     }
     if access == Access::Create {
@@ -52,8 +58,9 @@ pub(super) async fn open(path: &Path, access: Access) -> Result<(Link, Pool), Op
     if mode != "wal" || synchronous != FULL {
         return Err(OpenError::NotDurable(path.to_owned()));
     }
-    sqlx::migrate!("migrations/sqlite").run(&mut connection).await?;
+    let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.clone()).await?;
+    let readers = Pool::Sqlite(readers);
+    migrations::bring_file(&mut connection, &readers, access, known).await?;
     let checkpoints = Checkpoints::start(SqliteConnection::connect_with(&options).await?);
-    let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
-    Ok((Link::to_file(connection, checkpoints), Pool::Sqlite(readers)))
+    Ok((Link::to_file(connection, checkpoints), readers))
 }

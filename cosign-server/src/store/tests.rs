@@ -5,6 +5,7 @@ mod modes;
 mod operators;
 mod postgres;
 mod shares;
+mod versions;
 mod wrapping;
 
 use std::{path::Path, sync::Arc};
@@ -44,6 +45,12 @@ async fn open(path: &Path) -> Database {
 
 async fn open_at(source: &Source, tombstones: &Path) -> Database {
     Database::open(source, tombstones, Access::Create, Arc::new(Telemetry::new())).await.unwrap()
+}
+
+/// A file of an older program, brought to this version.
+async fn migrated(path: &Path) -> Database {
+    let (source, tombstones) = (path.to_owned().into(), path.with_extension("tombstones"));
+    Database::open(&source, &tombstones, Access::Migrate, Arc::new(Telemetry::new())).await.unwrap()
 }
 
 async fn fresh_file() -> (tempfile::TempDir, Database) {
@@ -391,7 +398,7 @@ async fn rows_from_before_there_was_a_choice_have_suite_d() {
     }
     connection.close().await.unwrap();
 
-    let store = open(&path).await;
+    let store = migrated(&path).await;
     assert_eq!(store.key(&KEY).await.unwrap().unwrap().suite, Suite::D);
     assert_eq!(store.issued(&KEY).await.unwrap().unwrap().suite, Suite::D);
 }

@@ -48,7 +48,7 @@ impl TokenKey {
         match (key.find(&session)?, access) {
             (Some(_), _) => {}
             (None, Access::Create) => key.generate(&session)?,
-            (None, Access::Existing) => {
+            (None, _) => {
                 return Err(says(uri, "there is no AES key of this label on the token"));
             }
         }
@@ -67,7 +67,7 @@ impl TokenKey {
         let slot = found.ok_or_else(|| says(&self.uri, "there is no token of this label"))?;
         let session = match access {
             Access::Create => self.module.open_rw_session(slot),
-            Access::Existing => self.module.open_ro_session(slot),
+            _ => self.module.open_ro_session(slot),
         };
         let session = session.map_err(failed)?;
         match session.login(UserType::User, Some(&self.pin()?)) {

@@ -106,7 +106,7 @@ async fn rows_from_before_there_were_modes_are_in_base_mode_and_count_no_evaluat
     }
     connection.close().await.unwrap();
 
-    let store = open(&path).await;
+    let store = migrated(&path).await;
     let row = stored(&store).await;
     assert_eq!((row.mode, row.gate), (PinMode::Base, Gate { fails: 3, ..Gate::default() }));
     assert_eq!(store.issued(&KEY).await.unwrap().unwrap().mode, PinMode::Base);

@@ -72,7 +72,7 @@ async fn a_database_of_before_is_taken_over_with_its_keys() {
     }
     connection.close().await.unwrap();
 
-    let store = open(&path).await;
+    let store = migrated(&path).await;
     let expected = StoredKey {
         suite: Suite::F2,
         epoch: 3,
