@@ -4,6 +4,7 @@ mod backup;
 mod channel;
 mod clock;
 mod config;
+mod doctor;
 mod entropy;
 mod exchange;
 mod files;
@@ -25,6 +26,7 @@ pub use clock::SystemClock;
 pub use config::{
     AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, LogFormat, SignerConfig, WebhooksConfig,
 };
+pub use doctor::{Finding, Level, doctor};
 pub use entropy::OsEntropy;
 pub use files::FileError;
 pub use folder::{Folder, FolderError};

@@ -5,6 +5,7 @@ mod backup;
 mod ca;
 mod client;
 mod commands;
+mod doctor;
 mod duration;
 mod master_key;
 mod migrate;
@@ -80,6 +81,8 @@ enum Command {
     Restore(backup::Restore),
     /// Check that the database is whole: pages, what is sealed, the audit log.
     Check(backup::Check),
+    /// Look at everything around the server that an operator can get wrong, and say what to do. Changes nothing.
+    Doctor(doctor::Doctor),
     /// Bring the database to the version of this program: back it up, stop every server on it, then this.
     Migrate(migrate::Migrate),
     /// Print the description of the HTTP API (OpenAPI 3.1).
@@ -286,6 +289,8 @@ enum Failure {
     File { path: PathBuf, error: std::io::Error },
     #[error("the audit log is broken at record {}: {}", .0.seq, .0.why)]
     Audit(crate::domain::audit::Broken),
+    #[error("{0} of these are errors")]
+    Unfit(usize),
     #[error("{0}")]
     System(#[from] std::io::Error),
 }
@@ -346,6 +351,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             Command::Backup(command) => backup::back_up(command).await,
             Command::Restore(command) => backup::put_back(command).await,
             Command::Check(command) => backup::check(command).await,
+            Command::Doctor(command) => doctor::run(command).await,
             Command::Migrate(command) => migrate::run(command).await,
             Command::OpenApi => {
                 say(crate::api::document().trim_end());

@@ -365,3 +365,49 @@ fn a_database_of_another_version_is_told_and_migrated_with_no_server_on_it() {
     let told = data.json(&["migrate", "--check", "--json"]);
     assert_eq!(told["newer"][0]["additive"], true);
 }
+
+#[test]
+fn the_doctor_finds_what_is_wrong() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let data = Data::init();
+    let findings = |output: &Output| -> Vec<Value> {
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let looked = data.run(&["doctor", "--json"]);
+    assert_eq!(looked.status.code(), Some(0), "{}{}", text(&looked.stdout), text(&looked.stderr));
+    let checks: Vec<_> =
+        findings(&looked).iter().map(|one| one["check"].as_str().unwrap().to_owned()).collect();
+    for check in ["folder", "certificate", "names", "listen", "schema", "sealed", "audit log", "clock"] {
+        assert!(checks.iter().any(|one| one == check), "{check}: {checks:?}");
+    }
+    let key = data.path().join("master.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let looked = data.run(&["doctor", "--json"]);
+    assert_eq!(looked.status.code(), Some(1));
+    let wrong = findings(&looked).into_iter().find(|one| one["level"] == "error").unwrap();
+    assert!(
+        wrong["check"] == "master key" && wrong["next_step"].as_str().unwrap().contains("chmod 600"),
+        "{wrong}"
+    );
+    let looked = data.run(&["doctor"]);
+    assert!(text(&looked.stdout).contains("next: chmod 600"), "{}", text(&looked.stdout));
+}
+
+#[test]
+fn a_restore_that_was_cut_off_is_done_again() {
+    let data = Data::init();
+    let backup = data.path().join("backup");
+    let backup = backup.to_str().unwrap();
+    assert_eq!(data.run(&["backup", "--out", backup]).status.code(), Some(0));
+    // The database was moved away, and neither what belongs to it nor the backup has followed.
+    std::fs::rename(data.path().join("cosign.db"), data.path().join("cosign.before-1")).unwrap();
+    std::fs::write(data.path().join("cosign.db-wal"), b"of the one before").unwrap();
+    std::fs::write(data.path().join("cosign.restoring"), b"half").unwrap();
+    assert_eq!(data.run(&["serve"]).status.code(), Some(1), "there is no database to serve");
+    let restored = data.run(&["restore", backup]);
+    assert_eq!(restored.status.code(), Some(0), "{}", text(&restored.stderr));
+    assert_eq!(data.run(&["check"]).status.code(), Some(0));
+    let wal = std::fs::read(data.path().join("cosign.db-wal")).unwrap_or_default();
+    assert!(!wal.starts_with(b"of the one before"));
+    assert!(!data.path().join("cosign.restoring").exists());
+}

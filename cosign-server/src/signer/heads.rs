@@ -126,6 +126,23 @@ impl TreeHeads {
         key.ok_or(LogError::Other(Error::Internal))
     }
 
+    /// Whether the log holds what its newest head was signed over. How many records it has; signs nothing.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn continues(keys: &WrappingKeys, store: &dyn Store) -> Result<u64, LogError> {
+        let stored = store.audit_key().await?.ok_or(LogError::NoKey)?;
+        let key = open_key(keys, &stored)?;
+        let newest = store.tree_head(None).await?;
+        let signed = newest.map_or(0, |newest| newest.head().size);
+        let tree = store.audit_tree().await.map_err(|error| damaged(error, signed))?;
+        if let Some(newest) = newest {
+            newest.verify(key.public_key()).map_err(|_| LogError::Forged)?;
+            check(store, newest.head(), &tree).await?;
+        }
+        Ok(tree.size())
+    }
+
     /// Signs a head if there are records that are under none.
     ///
     /// # Errors
@@ -170,7 +187,7 @@ impl TreeHeads {
             if before.size == tree.size() && before.root == tree.root() && !again {
                 return Ok(());
             }
-            self.check(before, &tree).await?;
+            check(&*self.store, before, &tree).await?;
         }
         if tree.size() == 0 {
             return Ok(());
@@ -187,19 +204,19 @@ impl TreeHeads {
         }
         Ok(())
     }
+}
 
-    /// Whether the tree begins with the one that was signed before.
-    async fn check(&self, before: &TreeHead, tree: &Frontier) -> Result<(), LogError> {
-        let (signed, size) = (before.size, tree.size());
-        if size < signed {
-            return Err(LogError::Shorter { size, signed });
-        }
-        let nodes = self.store.audit_nodes(ConsistencyProof::nodes(signed, size)).await;
-        let nodes = nodes.map_err(|error| damaged(error, signed))?;
-        let proof = ConsistencyProof::make(signed, size, |node| nodes.get(&node).copied());
-        let consistent = proof.is_some_and(|proof| proof.verify(&before.root, &tree.root()).is_ok());
-        if consistent { Ok(()) } else { Err(LogError::Rewritten { signed }) }
+/// Whether the tree begins with the one that was signed before.
+async fn check(store: &dyn Store, before: &TreeHead, tree: &Frontier) -> Result<(), LogError> {
+    let (signed, size) = (before.size, tree.size());
+    if size < signed {
+        return Err(LogError::Shorter { size, signed });
     }
+    let nodes = store.audit_nodes(ConsistencyProof::nodes(signed, size)).await;
+    let nodes = nodes.map_err(|error| damaged(error, signed))?;
+    let proof = ConsistencyProof::make(signed, size, |node| nodes.get(&node).copied());
+    let consistent = proof.is_some_and(|proof| proof.verify(&before.root, &tree.root()).is_ok());
+    if consistent { Ok(()) } else { Err(LogError::Rewritten { signed }) }
 }
 
 /// A record that the tree needs and that is not there is a log that was changed.
@@ -210,6 +227,13 @@ fn damaged(error: StoreError, signed: u64) -> LogError {
     }
 }
 
+fn open_key(keys: &WrappingKeys, stored: &SealedAuditKey) -> Result<PrivateKey, LogError> {
+    let bytes = keys.open(&Place::audit_key(&stored.public_key), &stored.sealed)?;
+    let key = bytes.as_slice().try_into().ok().and_then(PrivateKey::from_bytes);
+    let key = key.filter(|key| key.public_key().as_point().to_bytes() == stored.public_key);
+    key.ok_or(LogError::Key(SealError::Format))
+}
+
 /// The stored audit key, or a new one if the log is empty.
 async fn audit_key(
     keys: &WrappingKeys,
@@ -217,10 +241,7 @@ async fn audit_key(
     entropy: &Arc<dyn Entropy>,
 ) -> Result<PrivateKey, LogError> {
     if let Some(stored) = store.audit_key().await? {
-        let bytes = keys.open(&Place::audit_key(&stored.public_key), &stored.sealed)?;
-        let key = bytes.as_slice().try_into().ok().and_then(PrivateKey::from_bytes);
-        let key = key.filter(|key| key.public_key().as_point().to_bytes() == stored.public_key);
-        return key.ok_or(LogError::Key(SealError::Format));
+        return open_key(keys, &stored);
     }
     if store.audit_tree().await?.size() > 0 || store.tree_head(None).await?.is_some() {
         return Err(LogError::NoKey);
