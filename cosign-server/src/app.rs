@@ -24,7 +24,8 @@ mod webhooks;
 pub use backup::{BackupError, Checked, restore};
 pub use clock::SystemClock;
 pub use config::{
-    AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, LogFormat, SignerConfig, WebhooksConfig,
+    AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, LogFormat, RetentionConfig, SignerConfig,
+    WebhooksConfig,
 };
 pub use doctor::{Finding, Level, doctor};
 pub use entropy::OsEntropy;

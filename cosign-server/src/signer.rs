@@ -33,4 +33,4 @@ pub use pool::PoolSettings;
 pub use rng::EntropyRng;
 pub use seal::{Content, Place, SealError, WrappingKeys};
 pub use sealer::{Sealer, SealerError};
-pub use service::{SignerService, SignerSettings};
+pub use service::{Retention, SignerService, SignerSettings};

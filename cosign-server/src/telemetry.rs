@@ -35,6 +35,7 @@ pub struct Telemetry {
     pool_queue: Gauge,
     hot_keys: Gauge,
     sessions: Gauge,
+    purged: Gauge,
 }
 
 /// What was registered once: looking it up by its labels costs more than counting.
@@ -88,6 +89,7 @@ impl Telemetry {
             pool_queue: gauge("cosign_pool_queue"),
             hot_keys: gauge("cosign_hot_keys"),
             sessions: gauge("cosign_replay_sessions"),
+            purged: gauge("cosign_purge_time_seconds"),
             recorder,
         }
     }
@@ -144,6 +146,11 @@ impl Telemetry {
     /// Operations that wait for or use a computing thread.
     pub fn pool_queue(&self, operations: usize) {
         self.pool_queue.set(approximate(operations));
+    }
+
+    /// Nothing that had expired at this time, unix milliseconds, is left in storage.
+    pub fn purged(&self, now_ms: u64) {
+        self.purged.set(approximate(usize::try_from(now_ms / 1000).unwrap_or(usize::MAX)));
     }
 
     /// Keys and sessions in memory.

@@ -40,8 +40,8 @@ use crate::{
         throttle::Throttle,
     },
     signer::{
-        AuthoritySigner, EntropyRng, HeadSettings, MasterKey as _, PoolSettings, SealedCentre, Sealer,
-        SignerService, SignerSettings, SoftwareKey, TreeHeads,
+        AuthoritySigner, EntropyRng, HeadSettings, MasterKey as _, PoolSettings, Retention, SealedCentre,
+        Sealer, SignerService, SignerSettings, SoftwareKey, TreeHeads,
     },
     store::{Access, Database, Source},
     telemetry::Telemetry,
@@ -75,6 +75,9 @@ pub(crate) async fn new_database(file: PathBuf) -> Source {
     let (address, _) = address.rsplit_once('/').unwrap();
     format!("{address}/{name}?{options}").parse().unwrap()
 }
+
+/// Drops what has expired whenever it is told to.
+pub(crate) const RETENTION: Retention = Retention { interval_ms: 0, rows: 10, requests_ms: 1000 };
 
 /// Everything but the sockets.
 pub(crate) struct World {
@@ -116,6 +119,14 @@ impl World {
         Self::open(folder, source, Arc::new(FakeClock::at(NOW_MS)), Arc::default(), wrap).await
     }
 
+    /// One that drops what has expired as it says.
+    pub(crate) async fn with_retention(retention: Retention) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let source = new_database(database(folder.path())).await;
+        let clock = Arc::new(FakeClock::at(NOW_MS));
+        Self::open_with(folder, source, clock, Arc::default(), retention, |store| store).await
+    }
+
     /// Another node on the same database, with a file of tombstones of its own.
     pub(crate) async fn beside(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -153,6 +164,17 @@ impl World {
         entropy: Arc<CountingEntropy>,
         wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Self {
+        Self::open_with(folder, source, clock, entropy, RETENTION, wrap).await
+    }
+
+    async fn open_with(
+        folder: TempDir,
+        source: Source,
+        clock: Arc<FakeClock>,
+        entropy: Arc<CountingEntropy>,
+        retention: Retention,
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
         let telemetry = Arc::new(Telemetry::new());
         let revoked = tombstones(folder.path());
         let database = Database::open(&source, &revoked, Access::Create, Arc::clone(&telemetry)).await;
@@ -166,6 +188,7 @@ impl World {
             hot_idle_ms: 60_000,
             replay_entries: 1 << 16,
             replay_bytes: 1 << 24,
+            retention,
         };
         let master = SoftwareKey::new(Zeroizing::new(MASTER));
         database.bind_master_key(&master.name()).await.unwrap();

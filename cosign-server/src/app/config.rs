@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::master::MasterKeySource;
 use crate::{
-    signer::{HeadSettings, PoolSettings, SignerSettings},
+    signer::{HeadSettings, PoolSettings, Retention, SignerSettings},
     store::Source,
     transport::Limits,
 };
@@ -73,6 +73,9 @@ pub struct Config {
     /// Events that are sent to clients of the API.
     #[serde(default)]
     pub webhooks: WebhooksConfig,
+    /// What of the past is kept.
+    #[serde(default)]
+    pub retention: RetentionConfig,
     /// Logs.
     #[serde(default)]
     pub log: LogConfig,
@@ -182,6 +185,28 @@ impl Default for WebhooksConfig {
     }
 }
 
+/// What of the past is kept. What the protocol or the API promises to remember is not for choice.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Seconds between two runs that drop what has expired.
+    pub interval_s: NonZeroU64,
+    /// Rows of each kind that one transaction drops.
+    pub rows: NonZeroU32,
+    /// Days that a request for a certificate that came to nothing is kept after it was made.
+    pub requests_days: u32,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self {
+            interval_s: NonZeroU64::MIN.saturating_add(9),
+            rows: NonZeroU32::MIN.saturating_add(999),
+            requests_days: 365,
+        }
+    }
+}
+
 /// Logs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -249,6 +274,12 @@ impl Config {
             hot_idle_ms: self.signer.hot_idle_s.saturating_mul(1000),
             replay_entries: self.signer.replay_entries,
             replay_bytes: self.signer.replay_mib.saturating_mul(1 << 20),
+            retention: Retention {
+                interval_ms: self.retention.interval_s.get().saturating_mul(1000),
+                rows: self.retention.rows.get(),
+                // No `From` in a constant function.
+                requests_ms: (self.retention.requests_days as u64) * 86_400_000,
+            },
         }
     }
 }

@@ -9,7 +9,10 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{
-    config::{AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, SignerConfig, WebhooksConfig},
+    config::{
+        AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, RetentionConfig, SignerConfig,
+        WebhooksConfig,
+    },
     files::{FileError, make_folder, write_new},
     master::MasterKeySource,
     pki,
@@ -120,6 +123,7 @@ impl Folder {
             signer: SignerConfig::default(),
             audit: AuditConfig::default(),
             webhooks: WebhooksConfig::default(),
+            retention: RetentionConfig::default(),
             log: LogConfig::default(),
         };
         let text = format!("{HEADING}{}", toml::to_string_pretty(&config)?);

@@ -236,10 +236,15 @@ pub enum Write {
     SetAuditKey(SealedAuditKey),
     /// Keeps what a request did. `Duplicate` when its name is taken, `Busy` when the device has too many.
     Remember(Outcome),
-    /// Drops what has expired: sessions, outcomes, events, codes, issued ids, keys never activated and keys that never arrived.
+    /// Drops what has expired: sessions, outcomes, events, codes, issued ids, keys never activated and keys that never arrived,
+    /// requests for certificates that came to nothing. Of each kind so many rows at most, so that nobody waits long for it.
     Purge {
         /// Unix milliseconds.
         now_ms: u64,
+        /// Most rows of each kind.
+        rows: u32,
+        /// How long a request that came to nothing is kept after it was made, milliseconds.
+        requests_ms: u64,
     },
 }
 
@@ -342,6 +347,8 @@ pub trait Store: Send + Sync {
         after: Option<KeyId>,
         limit: u32,
     ) -> BoxFuture<'_, Result<Vec<StoredKey>, StoreError>>;
+    /// Whether sessions or outcomes are there that have expired at `now_ms`.
+    fn has_expired(&self, now_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>>;
     /// Sessions that are still remembered at `now_ms`.
     fn live_sessions(&self, now_ms: u64) -> BoxFuture<'_, Result<Vec<LiveSession>, StoreError>>;
     /// At most `limit` audit records after number `after`.

@@ -1,6 +1,6 @@
 //! The signer as the rest of the server sees it: frames in, frames out, start and stop.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cosign_core::{
     Code, DeviceId, KeyId, Op, PinMode, Purpose, Suite,
@@ -26,7 +26,7 @@ use crate::{
         Error,
         audit::{Act, Event},
         device::Caller,
-        ports::{Clock, Entropy, Signer, Store, Write},
+        ports::{Clock, Entropy, Signer, Store, StoreError, Write},
         throttle::Throttle,
     },
     telemetry::Telemetry,
@@ -42,6 +42,9 @@ const MAX_REFUSALS: u32 = 120;
 const REFUSAL_WINDOW_MS: u64 = 60_000;
 const REFUSED_DEVICES: usize = 65_536;
 
+/// Transactions of one run that drops what has expired; the next one goes on.
+const MAX_PIECES: u32 = 256;
+
 /// Sizes of the signer.
 #[derive(Clone, Copy, Debug)]
 pub struct SignerSettings {
@@ -55,6 +58,19 @@ pub struct SignerSettings {
     pub replay_entries: usize,
     /// Bytes of answers remembered for replays.
     pub replay_bytes: usize,
+    /// What of the past stays in storage.
+    pub retention: Retention,
+}
+
+/// When what has expired is dropped from storage.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Between two runs, milliseconds; up to a quarter is added by chance, so that nodes do not run at once.
+    pub interval_ms: u64,
+    /// Rows of each kind in one transaction.
+    pub rows: u32,
+    /// How long a request for a certificate that came to nothing is kept, milliseconds.
+    pub requests_ms: u64,
 }
 
 /// The server role. Cheap to clone; all clones are one signer.
@@ -77,6 +93,9 @@ pub(super) struct Core {
     pub(super) limiter: Arc<Limiter>,
     pub(super) telemetry: Arc<Telemetry>,
     refusals: Throttle<DeviceId>,
+    retention: Retention,
+    /// When the next run is due, if the clock is not set back: what it was at the last one, and how long to wait.
+    purged: Mutex<Option<(u64, u64)>>,
 }
 
 impl SignerService {
@@ -115,6 +134,8 @@ impl SignerService {
             limiter: Arc::new(Limiter::new(settings.pool.queue.get())),
             telemetry,
             refusals: Throttle::new(MAX_REFUSALS, REFUSAL_WINDOW_MS, REFUSED_DEVICES),
+            retention: settings.retention,
+            purged: Mutex::default(),
         };
         let in_flight = Arc::new(Semaphore::new(usize::try_from(MAX_IN_FLIGHT).unwrap_or(usize::MAX)));
         Ok(Self { core: Arc::new(core), in_flight })
@@ -127,12 +148,34 @@ impl SignerService {
         self.core.replays.purge(now_ms);
         self.core.pending.purge(now_ms);
         self.core.telemetry.memory(self.core.vault.len(), self.core.replays.len());
-        if let Err(error) = self.core.store.commit([Write::Purge { now_ms }].into()).await {
+        if let Err(error) = self.purge(now_ms).await {
             tracing::warn!(?error, "expired rows were not dropped");
         }
         if let Err(error) = self.core.sealer.maintain().await {
             tracing::warn!(%error, "records were not sealed again under the newest wrapping key");
         }
+    }
+
+    /// Drops what has expired in storage, if it is time. Several nodes may do it at once: whoever comes second finds nothing.
+    async fn purge(&self, now_ms: u64) -> Result<(), StoreError> {
+        let Retention { interval_ms, rows, requests_ms } = self.core.retention;
+        let last = *self.core.purged.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|(last_ms, wait_ms)| now_ms.abs_diff(last_ms) < wait_ms) {
+            return Ok(());
+        }
+        let mut chance = [0];
+        self.core.entropy.fill(&mut chance).map_err(|_| StoreError::Unavailable)?;
+        let wait_ms = interval_ms.saturating_add(interval_ms.saturating_mul(chance[0].into()) / 1024);
+        *self.core.purged.lock().unwrap_or_else(PoisonError::into_inner) = Some((now_ms, wait_ms));
+        // In pieces, between which others write.
+        for _ in 0..MAX_PIECES {
+            self.core.store.commit([Write::Purge { now_ms, rows, requests_ms }].into()).await?;
+            if !self.core.store.has_expired(now_ms).await? {
+                self.core.telemetry.purged(now_ms);
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Whether operations are taken and the wrapping key opens what it seals.

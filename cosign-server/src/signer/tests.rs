@@ -16,5 +16,6 @@ mod recovery;
 mod refresh;
 mod refusals;
 mod replay;
+mod retention;
 mod rotation;
 mod seats;

@@ -99,7 +99,9 @@ pub(super) async fn apply(connection: &mut Connection, write: &Write, tree: &mut
         Write::AddHead(head) => add_head(connection, head).await,
         Write::SetAuditKey(key) => set_audit_key(connection, key).await,
         Write::Remember(outcome) => remember(connection, outcome).await,
-        Write::Purge { now_ms } => purge::purge(connection, *now_ms).await,
+        Write::Purge { now_ms, rows, requests_ms } => {
+            purge::purge(connection, *now_ms, *rows, *requests_ms).await
+        }
     }
 }
 

@@ -154,13 +154,23 @@ pub(super) async fn tell(connection: &mut Connection, notice: &Notice) -> Result
 }
 
 /// Drops what is older than it is kept, but not the newest: it tells which numbers were given out.
-pub(super) async fn purge(connection: &mut Connection, now_ms: u64) -> Result<(), sqlx::Error> {
+pub(super) async fn purge(connection: &mut Connection, now_ms: u64, rows: u32) -> Result<(), sqlx::Error> {
     let end_ms = stored(now_ms.saturating_sub(KEPT_MS));
     run!(
         connection,
-        "DELETE FROM deliveries WHERE event IN (SELECT seq FROM events WHERE at_ms <= $1)",
+        "DELETE FROM deliveries WHERE (client, event) IN (SELECT d.client, d.event FROM deliveries d \
+         JOIN events e ON e.seq = d.event WHERE e.at_ms <= $1 LIMIT $2)",
         end_ms,
+        rows,
     );
-    run!(connection, "DELETE FROM events WHERE at_ms <= $1 AND seq < (SELECT MAX(seq) FROM events)", end_ms,);
+    // The newest stays, so that its number is not given again; what is still to be dropped of its deliveries goes first.
+    run!(
+        connection,
+        "DELETE FROM events WHERE seq IN (SELECT e.seq FROM events e WHERE e.at_ms <= $1 \
+         AND e.seq < (SELECT MAX(seq) FROM events) \
+         AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq) LIMIT $2)",
+        end_ms,
+        rows,
+    );
     Ok(())
 }

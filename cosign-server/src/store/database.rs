@@ -234,6 +234,10 @@ impl Store for Database {
         Box::pin(read::sealed_before(&self.readers, version, after, limit))
     }
 
+    fn has_expired(&self, now_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(read::has_expired(&self.readers, now_ms))
+    }
+
     fn live_sessions(&self, now_ms: u64) -> BoxFuture<'_, Result<Vec<LiveSession>, StoreError>> {
         Box::pin(read::live_sessions(&self.readers, now_ms))
     }

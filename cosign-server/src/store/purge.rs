@@ -7,16 +7,20 @@ use super::{
 };
 use crate::domain::{key::PENDING_TTL_MS, once};
 
-/// Sessions that are dropped at a time. Under load those of signatures drop more than that, see [`super::hot`].
-const SESSIONS_AT_ONCE: usize = 8192;
-
 const SESSIONS: &str = "DELETE FROM spent_sessions WHERE (key_id, sid) IN \
     (SELECT key_id, sid FROM spent_sessions WHERE until_ms < $1 ORDER BY until_ms LIMIT $2)";
-const OUTCOMES: &str = "DELETE FROM outcomes WHERE created_ms <= $1";
-const CODES: &str = "DELETE FROM enrolment_codes WHERE expires_ms <= $1 OR uses_left = 0";
-const IDS: &str = "DELETE FROM key_ids WHERE used_ms IS NULL AND expires_ms <= $1";
-const KEYS: &str = "UPDATE keys SET status = 'revoked', share = $2, pending = NULL, version = version + 1 \
-    WHERE status IN ('pending', 'arriving') AND created_ms < $1";
+const OUTCOMES: &str = "DELETE FROM outcomes WHERE (device_id, once_key) IN \
+    (SELECT device_id, once_key FROM outcomes WHERE created_ms <= $1 LIMIT $2)";
+const CODES: &str = "DELETE FROM enrolment_codes WHERE code_hash IN \
+    (SELECT code_hash FROM enrolment_codes WHERE expires_ms <= $1 OR uses_left = 0 LIMIT $2)";
+const IDS: &str = "DELETE FROM key_ids WHERE key_id IN \
+    (SELECT key_id FROM key_ids WHERE used_ms IS NULL AND expires_ms <= $1 LIMIT $2)";
+const KEYS: &str = "UPDATE keys SET status = 'revoked', share = $3, pending = NULL, version = version + 1 \
+    WHERE key_id IN \
+    (SELECT key_id FROM keys WHERE status IN ('pending', 'arriving') AND created_ms < $1 LIMIT $2)";
+const REQUESTS: &str = "DELETE FROM certificate_requests WHERE request IN \
+    (SELECT r.request FROM certificate_requests r WHERE r.state = 'closed' AND r.created_ms <= $1 \
+    AND NOT EXISTS (SELECT 1 FROM certificates c WHERE c.request = r.request) LIMIT $2)";
 
 /// Drops the sessions that expired first, at most so many.
 pub(super) async fn sessions(
@@ -28,14 +32,16 @@ pub(super) async fn sessions(
     Ok(())
 }
 
-/// Drops what has expired, some of it if it is much.
-pub(super) async fn purge(connection: &mut Connection, now_ms: u64) -> Applied {
-    sessions(connection, now_ms, SESSIONS_AT_ONCE).await?;
-    run!(connection, OUTCOMES, stored(now_ms.saturating_sub(once::KEPT_MS)));
-    clients::purge(connection, now_ms).await?;
-    run!(connection, CODES, stored(now_ms));
-    run!(connection, IDS, stored(now_ms));
-    run!(connection, KEYS, stored(now_ms.saturating_sub(PENDING_TTL_MS)), &[][..]);
+/// Drops what has expired, of each kind `rows` at most. Under load the commits of signatures drop more sessions than that,
+/// see [`super::hot`].
+pub(super) async fn purge(connection: &mut Connection, now_ms: u64, rows: u32, requests_ms: u64) -> Applied {
+    run!(connection, SESSIONS, stored(now_ms), rows);
+    run!(connection, OUTCOMES, stored(now_ms.saturating_sub(once::KEPT_MS)), rows);
+    clients::purge(connection, now_ms, rows).await?;
+    run!(connection, CODES, stored(now_ms), rows);
+    run!(connection, IDS, stored(now_ms), rows);
+    run!(connection, KEYS, stored(now_ms.saturating_sub(PENDING_TTL_MS)), rows, &[][..]);
+    run!(connection, REQUESTS, stored(now_ms.saturating_sub(requests_ms)), rows);
     Ok(Ok(()))
 }
 

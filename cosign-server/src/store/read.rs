@@ -10,7 +10,7 @@ use crate::domain::{
     audit::{Entry, SealedAuditKey, SignedTreeHead},
     device::Device,
     key::{IssuedKey, StoredKey, WrappedKey},
-    once::Outcome,
+    once::{self, Outcome},
     opening::OpeningKey,
     operators::ports::WhichKeys,
     page::Page,
@@ -189,6 +189,15 @@ pub(super) async fn sealed_before(
     .all(pool)
     .await;
     all(rows, rows::key)
+}
+
+pub(super) async fn has_expired(pool: &Pool, now_ms: u64) -> Result<bool, StoreError> {
+    let found = query(
+        "SELECT key_id FROM spent_sessions WHERE until_ms < $1 \
+         UNION ALL SELECT device_id FROM outcomes WHERE created_ms <= $2 LIMIT 1",
+    );
+    let found = found.bind(stored(now_ms)).bind(stored(now_ms.saturating_sub(once::KEPT_MS)));
+    Ok(found.optional(pool).await.map_err(read_error)?.is_some())
 }
 
 pub(super) async fn live_sessions(pool: &Pool, now_ms: u64) -> Result<Vec<LiveSession>, StoreError> {

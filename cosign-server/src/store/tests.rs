@@ -70,6 +70,10 @@ fn log(note: &str) -> Write {
     Write::Log(Event::administration(1, Act::CODE, note))
 }
 
+fn purge(now_ms: u64) -> Write {
+    Write::Purge { now_ms, rows: 2000, requests_ms: 1000 }
+}
+
 fn device() -> Write {
     Write::AddDevice(Device { id: DEVICE, name: name("phone"), enrolled_ms: 1 })
 }
@@ -320,7 +324,7 @@ async fn outcomes_are_kept_for_a_day_and_bounded() {
     let many = (1..1024).map(|index| outcome(&index.to_string(), KEPT_MS + 1)).collect();
     store.commit(Unit(many)).await.unwrap();
     assert_eq!(store.commit([outcome("one more", KEPT_MS + 1)].into()).await, Err(StoreError::Busy));
-    store.commit([Write::Purge { now_ms: 2 * KEPT_MS + 1 }].into()).await.unwrap();
+    store.commit([purge(2 * KEPT_MS + 1)].into()).await.unwrap();
     assert_eq!(store.outcome(&DEVICE, "a").await, Ok(None));
 }
 
@@ -330,13 +334,10 @@ async fn purging_drops_what_has_expired_and_nothing_else() {
     with_key(&store).await;
     let other = KeyId::from_bytes([3; 16]);
     store.commit([issue(other), spend(1, 1, 1)].into()).await.unwrap();
-    store.commit([Write::Purge { now_ms: 50 }].into()).await.unwrap();
+    store.commit([purge(50)].into()).await.unwrap();
     assert_eq!(store.live_sessions(0).await.unwrap().len(), 1);
     assert!(store.issued(&other).await.unwrap().is_some());
-    store
-        .commit([Write::UseKeyId { key_id: KEY, now_ms: 5 }, Write::Purge { now_ms: 100 }].into())
-        .await
-        .unwrap();
+    store.commit([Write::UseKeyId { key_id: KEY, now_ms: 5 }, purge(100)].into()).await.unwrap();
     assert_eq!(store.live_sessions(0).await.unwrap().len(), 0);
     assert!(store.issued(&other).await.unwrap().is_none());
     assert!(store.key(&KEY).await.unwrap().is_some());
@@ -414,4 +415,37 @@ async fn a_suite_is_kept_from_its_issue_on() {
     store.commit([device(), Write::IssueKey(issued), Write::AddKey(Box::new(row))].into()).await.unwrap();
     assert_eq!(store.key(&KEY).await.unwrap().unwrap().suite, Suite::F2);
     assert_eq!(store.issued(&KEY).await.unwrap().unwrap().suite, Suite::F2);
+}
+
+#[tokio::test]
+async fn requests_that_came_to_nothing_go_after_their_time_and_others_stay() {
+    use crate::store::query::query;
+    let (_folder, store) = fresh().await;
+    let authority = "INSERT INTO authorities (authority, label, chain, options, created_ms) VALUES ('a', 'a', $1, '{}', 1)";
+    query(authority).bind(&[0][..]).execute(store.readers()).await.unwrap();
+    for (id, state, created_ms) in
+        [(1, "closed", 1000), (2, "closed", 1001), (3, "review", 1), (4, "closed", 1)]
+    {
+        let request = "INSERT INTO certificate_requests (request, authority, kind, csr, profile, dual, state, decisions, \
+                       created_ms) VALUES ($1, 'a', 'new', $2, 'personal', $3, $4, '[]', $5)";
+        let request = query(request)
+            .bind(&[id; 16][..])
+            .bind(&[0][..])
+            .bind(false)
+            .bind(state)
+            .bind(i64::from(created_ms));
+        request.execute(store.readers()).await.unwrap();
+    }
+    // The last one led to a certificate.
+    let certificate = "INSERT INTO certificates (authority, serial, role, state, subject, public_key, request, \
+                       not_before_ms, not_after_ms, issued_ms, der) VALUES ('a', $1, 'sign', 'expired', $1, $2, $3, 1, 2, 1, $1)";
+    let certificate = query(certificate).bind(&[1][..]).bind(&[0; 64][..]).bind(&[4; 16][..]);
+    certificate.execute(store.readers()).await.unwrap();
+    store.commit([purge(2000)].into()).await.unwrap();
+    let left = query("SELECT request FROM certificate_requests ORDER BY request")
+        .all(store.readers())
+        .await
+        .unwrap();
+    let left: Vec<Vec<u8>> = left.iter().map(|row| row.get(0).unwrap()).collect();
+    assert_eq!(left, [[2; 16], [3; 16], [4; 16]]);
 }

@@ -70,6 +70,10 @@ impl Store for Obstinate {
         })
     }
 
+    fn has_expired(&self, now_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.inner.has_expired(now_ms)
+    }
+
     fn key<'a>(&'a self, key_id: &'a KeyId) -> BoxFuture<'a, Result<Option<StoredKey>, StoreError>> {
         self.inner.key(key_id)
     }

@@ -311,7 +311,7 @@ async fn what_never_arrived_is_purged_after_a_day() {
     let used = [KEY, OTHER].map(|key_id| Write::UseKeyId { key_id, now_ms: 1 });
     store.commit(used.into()).await.unwrap();
     add(&store, split(OTHER, Kind::Move)).await.unwrap();
-    let purge = |now_ms| Unit(vec![Write::Purge { now_ms }]);
+    let purge = |now_ms| Unit(vec![purge(now_ms)]);
     store.commit(purge(PENDING_TTL_MS + 1)).await.unwrap();
     assert_eq!(stored(&store, OTHER).await.status, Status::Arriving);
     store.commit(purge(PENDING_TTL_MS + 2)).await.unwrap();

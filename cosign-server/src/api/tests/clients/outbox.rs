@@ -162,7 +162,11 @@ async fn events_are_kept_for_thirty_days_and_numbers_never_come_again() {
     Phone::enrolled(&world, 2).await;
     let (_, next) = events(&world, &client, 0).await;
     let purge = async |world: &World| {
-        world.database.commit([Write::Purge { now_ms: world.now_ms() }].into()).await.unwrap();
+        world
+            .database
+            .commit([Write::Purge { now_ms: world.now_ms(), rows: 1000, requests_ms: 0 }].into())
+            .await
+            .unwrap();
     };
     world.clock.advance(KEPT_MS - 1);
     purge(&world).await;
