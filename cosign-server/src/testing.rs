@@ -127,12 +127,28 @@ impl World {
         Self::open_with(folder, source, clock, Arc::default(), retention, |store| store).await
     }
 
+    /// The same, with randomness that a seed gives.
+    pub(crate) async fn of_seed(seed: u32, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let source = new_database(database(folder.path())).await;
+        let entropy = Arc::new(CountingEntropy::of_seed(seed));
+        Self::open(folder, source, Arc::new(FakeClock::at(NOW_MS)), entropy, wrap).await
+    }
+
     /// Another node on the same database, with a file of tombstones of its own.
     pub(crate) async fn beside(&self) -> Self {
+        self.beside_with_store(|store| store).await
+    }
+
+    /// The same, with something between its signer and the storage.
+    pub(crate) async fn beside_with_store(
+        &self,
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(tombstones(folder.path()), []).unwrap();
         let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
-        Self::open(folder, self.source.clone(), clock, entropy, |store| store).await
+        Self::open(folder, self.source.clone(), clock, entropy, wrap).await
     }
 
     /// Stops and starts again on the same files.
@@ -142,10 +158,19 @@ impl World {
 
     /// Stops, lets something happen to the folder, and starts again.
     pub(crate) async fn restart_after(self, happens: impl FnOnce(&Path)) -> Self {
+        self.restart_with_store(happens, |store| store).await
+    }
+
+    /// The same, with something between the signer and its storage.
+    pub(crate) async fn restart_with_store(
+        self,
+        happens: impl FnOnce(&Path),
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
         self.signer.drain().await;
         self.database.close().await;
         happens(self.folder.path());
-        Self::open(self.folder, self.source, self.clock, self.entropy, |store| store).await
+        Self::open(self.folder, self.source, self.clock, self.entropy, wrap).await
     }
 
     /// The file that the database is.

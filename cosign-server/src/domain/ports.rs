@@ -414,6 +414,13 @@ pub(crate) mod testing {
     #[derive(Default)]
     pub(crate) struct CountingEntropy(AtomicU64);
 
+    impl CountingEntropy {
+        /// Another sequence for each number.
+        pub(crate) fn of_seed(seed: u32) -> Self {
+            Self(AtomicU64::new(u64::from(seed) << 32))
+        }
+    }
+
     impl Entropy for CountingEntropy {
         fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
             for chunk in out.chunks_mut(32) {

@@ -19,3 +19,4 @@ mod replay;
 mod retention;
 mod rotation;
 mod seats;
+mod simulation;

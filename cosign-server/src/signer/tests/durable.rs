@@ -1,9 +1,9 @@
 //! Authorise, spend, audit, commit, then answer: what happens when the commit does not.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -13,7 +13,7 @@ use cosign_core::{
     audit::{Frontier, Hash, Node},
 };
 use futures_util::future::BoxFuture;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::{
     domain::{
@@ -35,12 +35,46 @@ pub(super) struct Obstinate {
     pub(super) fails: AtomicBool,
     commits_left: AtomicUsize,
     pub(super) gate: Semaphore,
+    /// What becomes of the next commits, one after the other; those behind are committed.
+    pub(super) fates: Mutex<VecDeque<Fate>>,
+    /// Commits of operations that happened.
+    pub(super) committed: AtomicUsize,
+}
+
+/// What becomes of a commit.
+pub(super) enum Fate {
+    Happens,
+    /// It does not happen.
+    Fails,
+    /// It happens, and the connection breaks before anybody hears of it.
+    IsNotHeardOf,
+    /// It tells that it was asked for, and happens when it is told to.
+    Waits(oneshot::Sender<()>, oneshot::Receiver<()>),
 }
 
 impl Obstinate {
     pub(super) fn around(inner: Arc<dyn Store>) -> Arc<Self> {
         let (fails, commits_left) = (AtomicBool::new(false), AtomicUsize::new(usize::MAX));
-        Arc::new(Self { inner, fails, commits_left, gate: Semaphore::new(1_000_000) })
+        let (fates, committed) = (Mutex::default(), AtomicUsize::new(0));
+        Arc::new(Self { inner, fails, commits_left, gate: Semaphore::new(1_000_000), fates, committed })
+    }
+
+    /// The commit of an operation.
+    async fn commit_operation(&self, unit: Unit) -> Result<(), StoreError> {
+        let fate = self.fates.lock().unwrap().pop_front();
+        let heard_of = match fate {
+            Some(Fate::Fails) => return Err(StoreError::Unavailable),
+            Some(Fate::IsNotHeardOf) => false,
+            Some(Fate::Waits(asked_for, go_on)) => {
+                asked_for.send(()).unwrap();
+                go_on.await.unwrap();
+                true
+            }
+            Some(Fate::Happens) | None => true,
+        };
+        self.inner.commit(unit).await?;
+        self.committed.fetch_add(1, Ordering::SeqCst);
+        if heard_of { Ok(()) } else { Err(StoreError::Unavailable) }
     }
 
     /// Commits so many units, and no more.
@@ -66,7 +100,11 @@ impl Store for Obstinate {
             if self.commits_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left).is_err() {
                 return Err(StoreError::Unavailable);
             }
-            self.inner.commit(unit).await
+            if is_operation(&unit) {
+                self.commit_operation(unit).await
+            } else {
+                self.inner.commit(unit).await
+            }
         })
     }
 
