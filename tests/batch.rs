@@ -253,7 +253,7 @@ fn a_batch_outlives_another_port() {
     let outcome = owner.sign(pending(), |count| {
         if count == third || count == 2 * third {
             open.push(connections());
-            place.relay.change_ports();
+            place.relay.rebind();
         }
     });
     assert_eq!(outcome.unwrap(), 0);

@@ -180,7 +180,9 @@ impl ServerFolder {
         fs::write(config, text.replace(&self.nodes[0].to_string(), &self.nodes[node].to_string())).unwrap();
     }
 
-    fn node_folder(&self, node: usize) -> PathBuf {
+    /// The data folder of a node.
+    #[must_use]
+    pub fn node_folder(&self, node: usize) -> PathBuf {
         if node == 0 { self.data() } else { self.folder.path().join(format!("data-{node}")) }
     }
 
@@ -194,6 +196,12 @@ impl ServerFolder {
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.data().join(name)
+    }
+
+    /// Where each node listens, on UDP and TCP.
+    #[must_use]
+    pub fn nodes(&self) -> &[SocketAddr] {
+        &self.nodes
     }
 
     /// Where the server listens, on UDP and TCP.

@@ -1,4 +1,5 @@
-//! A way to a server over UDP that gets slow, breaks off or takes another port when it is told to.
+//! A way to a server over UDP that gets slow, loses and disorders what it carries, goes by another port or breaks off when
+//! it is told to.
 
 use std::{
     collections::HashMap,
@@ -6,11 +7,13 @@ use std::{
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
 };
+
+use crate::random::Seeded;
 
 /// How long a thread may take to notice that the relay is gone.
 const NOTICE: Duration = Duration::from_millis(100);
@@ -27,8 +30,8 @@ struct Shared {
     way: Mutex<Way>,
     carried: AtomicU64,
     retries: AtomicU64,
-    /// Grows with every change of ports.
-    ports: AtomicU64,
+    /// How often it has changed the ports that the server sees.
+    ports: AtomicUsize,
     over: AtomicBool,
 }
 
@@ -38,6 +41,20 @@ struct Way {
     left: Option<usize>,
     /// How long each one takes.
     delay: Duration,
+    rough: Option<Rough>,
+}
+
+/// What happens to datagrams on a way that is not good, so many of a hundred each.
+#[derive(Clone, Copy, Debug)]
+pub struct Rough {
+    /// Lost.
+    pub lost: usize,
+    /// Carried twice.
+    pub doubled: usize,
+    /// Carried after those behind them.
+    pub late: usize,
+    /// What decides which.
+    pub seed: u64,
 }
 
 impl Relay {
@@ -75,7 +92,17 @@ impl Relay {
 
     /// Takes so long for each datagram.
     pub fn slow(&self, delay: Duration) {
-        self.set(Way { left: None, delay });
+        self.set(Way { delay, ..Way::default() });
+    }
+
+    /// Loses, doubles and disorders.
+    pub fn roughen(&self, rough: Rough) {
+        self.set(Way { rough: Some(rough), ..Way::default() });
+    }
+
+    /// Sends by another port from now on, for each client, as a gateway does that forgot them.
+    pub fn rebind(&self) {
+        self.shared.ports.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether it has broken off.
@@ -88,12 +115,6 @@ impl Relay {
     #[must_use]
     pub fn carried_bytes(&self) -> u64 {
         self.shared.carried.load(Ordering::Relaxed)
-    }
-
-    /// Reaches the server from other ports from here on, as a router does that forgot its clients. What comes to the old
-    /// ones is lost.
-    pub fn change_ports(&self) {
-        self.shared.ports.fetch_add(1, Ordering::SeqCst);
     }
 
     /// How often the server demanded that a client proves its address (RFC 9000, 17.2.5).
@@ -115,12 +136,23 @@ impl Drop for Relay {
 
 impl Shared {
     /// Carries one datagram, if the way is there at its end too.
-    fn carry(&self, send: impl FnOnce() -> io::Result<usize>) {
+    fn carry(&self, mut send: impl FnMut() -> io::Result<usize>) {
         let delay = self.way.lock().unwrap().delay;
         if !delay.is_zero() {
             thread::sleep(delay);
         }
         let mut way = self.way.lock().unwrap();
+        if let Some(rough) = &mut way.rough {
+            let mut draws = Seeded::new(rough.seed);
+            rough.seed = draws.word();
+            let draw = draws.below(100);
+            if draw < rough.lost {
+                return;
+            }
+            if draw < rough.lost + rough.doubled {
+                let _ = send();
+            }
+        }
         match &mut way.left {
             Some(0) => return,
             Some(left) => *left -= 1,
@@ -130,6 +162,16 @@ impl Shared {
         if let Ok(length) = send() {
             self.carried.fetch_add(length as u64, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the next datagram is to be carried after the one behind it.
+    fn is_late(&self) -> bool {
+        let mut way = self.way.lock().unwrap();
+        way.rough.as_mut().is_some_and(|rough| {
+            let mut draws = Seeded::new(rough.seed);
+            rough.seed = draws.word();
+            draws.below(100) < rough.late
+        })
     }
 
     fn is_over(&self) -> bool {
@@ -147,27 +189,35 @@ fn bind() -> UdpSocket {
 fn serve(socket: &UdpSocket, server: SocketAddr, shared: &Arc<Shared>) {
     let mut upstream: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
     let mut buffer = vec![0; MAX_DATAGRAM];
-    let mut ports = 0;
+    let (mut held, mut ports) = (None::<(Vec<u8>, Arc<UdpSocket>)>, 0);
     while !shared.is_over() {
         let Ok((length, client)) = socket.recv_from(&mut buffer) else { continue };
-        let now = shared.ports.load(Ordering::SeqCst);
-        if now != ports {
+        let now = shared.ports.load(Ordering::Relaxed);
+        if std::mem::replace(&mut ports, now) != now {
+            // What is on the way to the ports before still arrives.
             upstream.clear();
-            ports = now;
         }
         let up = upstream.entry(client).or_insert_with(|| {
             let up = Arc::new(bind());
             let (back, down, shared) = (Arc::clone(&up), socket.try_clone().unwrap(), Arc::clone(shared));
-            thread::spawn(move || answer(&back, &down, client, &shared, ports));
+            thread::spawn(move || answer(&back, &down, client, &shared, now));
             up
         });
+        if held.is_none() && shared.is_late() {
+            held = Some((buffer[..length].to_vec(), Arc::clone(up)));
+            continue;
+        }
         shared.carry(|| up.send_to(&buffer[..length], server));
+        if let Some((late, up)) = held.take() {
+            shared.carry(|| up.send_to(&late, server));
+        }
     }
 }
 
-fn answer(up: &UdpSocket, down: &UdpSocket, client: SocketAddr, shared: &Shared, ports: u64) {
+/// Until two changes of the ports after `ports`.
+fn answer(up: &UdpSocket, down: &UdpSocket, client: SocketAddr, shared: &Shared, ports: usize) {
     let mut buffer = vec![0; MAX_DATAGRAM];
-    while !shared.is_over() && shared.ports.load(Ordering::SeqCst) == ports {
+    while !shared.is_over() && shared.ports.load(Ordering::Relaxed) < ports + 2 {
         let Ok(length) = up.recv(&mut buffer) else { continue };
         // Long header, type 3.
         if buffer[0] & 0xf0 == 0xf0 {
