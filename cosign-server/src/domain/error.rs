@@ -106,7 +106,7 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Stale => Self::Conflict("the state changed meanwhile"),
             StoreError::Duplicate => Self::Conflict("it exists already"),
-            StoreError::SessionSpent => Self::Conflict("the session is spent"),
+            StoreError::SessionSpent | StoreError::SessionKnown => Self::Conflict("the session is spent"),
             StoreError::Busy => Self::Busy,
             StoreError::Unavailable => Self::Unavailable,
             StoreError::Corrupt => Self::Internal,

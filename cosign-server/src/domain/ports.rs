@@ -83,6 +83,8 @@ pub enum StoreError {
     Duplicate,
     /// The session was spent on another request.
     SessionSpent,
+    /// The session was to be new, and was spent on the identical request.
+    SessionKnown,
     /// A bound is reached.
     Busy,
     /// The database does not answer, or the disk is full.
@@ -142,7 +144,8 @@ pub enum Write {
     /// Everything that the protocol changes of a key but the count of decryptions, if the row still has `version`; it has the
     /// next one then.
     SaveKey(Box<StoredKey>),
-    /// Spends a session, if the key still has this version; `SessionSpent` when it was spent on another frame.
+    /// Spends a session, if the key still has this version; `SessionSpent` when it was spent on another frame, `SessionKnown`
+    /// when it was to be new and is not.
     Spend(Spend),
     /// Moves a key from one status to another and raises its version. `Stale` when it is not in the first.
     SetStatus {
@@ -261,6 +264,9 @@ pub struct Spend {
     pub fp: [u8; 32],
     /// How long the session is remembered, unix milliseconds.
     pub until_ms: u64,
+    /// Whether it must not have been spent before, on the identical frame neither: what answered that is in the memory of
+    /// another node. Only of spends without decryptions.
+    pub new: bool,
     /// Decryptions to count against the lifetime quota of the public key.
     pub decrypts: u32,
     /// That quota. `Stale` when all shares together would pass it: what the operation was admitted on was not the whole

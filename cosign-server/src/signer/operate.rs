@@ -42,6 +42,7 @@ impl From<StoreError> for Failed {
         match error {
             StoreError::Stale => Self::Stale,
             StoreError::SessionSpent => Self::Refused(Code::SidConflict),
+            StoreError::SessionKnown => Self::Refused(Code::Session),
             StoreError::Busy => Self::Refused(Code::Busy),
             StoreError::Duplicate | StoreError::Unavailable | StoreError::Corrupt => {
                 Self::Refused(Code::Internal)
@@ -393,6 +394,8 @@ pub(super) fn spend(audit: &Audit, version: i64, decrypts: u32) -> Spend {
         sid: audit.sid,
         fp: audit.fingerprint,
         until_ms: audit.until_ms,
+        // One commitment is answered by one set of nonces ever, and another node may have those.
+        new: audit.op == Op::Commit,
         decrypts,
         quota: LIFETIME_QUOTA,
     }

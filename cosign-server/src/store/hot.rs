@@ -1,6 +1,8 @@
 //! The unit of every signature (a session is used up or a version is supposed, and a record is appended), for many at
 //! once: two statements instead of two for each.
 
+use std::collections::HashSet;
+
 use cosign_core::audit::Frontier;
 
 use super::{
@@ -113,14 +115,27 @@ async fn spend(
          SELECT keys.key_id, given.column3, given.column4, given.column5",
         rows,
     );
-    let inserted = statement.then(" ON CONFLICT (key_id, sid) DO NOTHING").execute(&mut *connection).await?;
-    if usize::try_from(inserted) == Ok(spends.len()) {
+    let statement = statement.then(" ON CONFLICT (key_id, sid) DO NOTHING");
+    let (inserted, mut new) = if spends.iter().any(|spend| spend.new) {
+        let rows = statement.then(" RETURNING key_id, sid").all(&mut *connection).await?;
+        let new = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?)));
+        (rows.len(), new.collect::<Result<HashSet<(Vec<u8>, Vec<u8>)>, sqlx::Error>>()?)
+    } else {
+        let inserted = statement.execute(&mut *connection).await?;
+        (usize::try_from(inserted).unwrap_or(usize::MAX), HashSet::new())
+    };
+    if inserted == spends.len() {
         outcomes.extend(spends.iter().map(|_| Ok(())));
         return Ok(());
     }
     // One of them is refused, or was there with the same request. Those that were inserted are there with the same request.
     for spend in spends {
-        outcomes.push(keys::spend(connection, spend).await?);
+        let name = || (spend.key_id.as_bytes().to_vec(), spend.sid.as_bytes().to_vec());
+        outcomes.push(match spend.new {
+            false => keys::spend(connection, spend).await?,
+            true if new.remove(&name()) => Ok(()),
+            true => Err(keys::not_new(connection, spend).await?),
+        });
     }
     Ok(())
 }

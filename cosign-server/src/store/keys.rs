@@ -183,6 +183,19 @@ pub(super) async fn spend(connection: &mut Connection, spend: &Spend) -> Applied
     Ok(Ok(()))
 }
 
+/// Why a session that was to be new was not spent.
+pub(super) async fn not_new(connection: &mut Connection, spend: &Spend) -> Result<StoreError, sqlx::Error> {
+    let row = query("SELECT version FROM keys WHERE key_id = $1").bind(id(&spend.key_id));
+    let row = row.optional(&mut *connection).await?;
+    if row.map(|row| row.get(0)).transpose()? != Some(spend.version) {
+        return Ok(StoreError::Stale);
+    }
+    let row = query("SELECT fp FROM spent_sessions WHERE key_id = $1 AND sid = $2").bind(id(&spend.key_id));
+    let row = row.bind(&spend.sid.as_bytes()[..]).one(&mut *connection).await?;
+    let identical = row.get::<Vec<u8>>(0)? == spend.fp;
+    Ok(if identical { StoreError::SessionKnown } else { StoreError::SessionSpent })
+}
+
 pub(super) async fn set_status(
     connection: &mut Connection,
     key_id: &KeyId,

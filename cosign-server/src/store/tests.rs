@@ -121,7 +121,16 @@ fn key(key_id: KeyId, public_key: u8) -> StoredKey {
 
 fn spend(version: i64, sid: u8, fp: u8) -> Write {
     let sid = SessionId::from_bytes([sid; 16]);
-    Write::Spend(Spend { key_id: KEY, version, sid, fp: [fp; 32], until_ms: 50, decrypts: 2, quota: 5 })
+    Write::Spend(Spend {
+        key_id: KEY,
+        version,
+        sid,
+        fp: [fp; 32],
+        until_ms: 50,
+        new: false,
+        decrypts: 2,
+        quota: 5,
+    })
 }
 
 /// What looks like a sealed record.
@@ -250,6 +259,40 @@ async fn a_session_is_spent_on_one_frame() {
     assert_eq!(store.live_sessions(51).await.unwrap().len(), 0);
     assert_eq!(store.commit([spend(1, 3, 3)].into()).await, Err(StoreError::Stale), "over the quota");
     assert_eq!(store.key(&KEY).await.unwrap().unwrap().decrypts, 4);
+}
+
+/// A session that is to be new is spent once, whatever travels with it, and a second time changes nothing.
+#[tokio::test]
+async fn a_session_that_is_to_be_new_is_spent_once() {
+    let (_folder, store) = fresh().await;
+    with_key(&store).await;
+    let unit = |version: i64, sid: u8, fp: u8, until_ms: u64, new: bool| {
+        let sid = SessionId::from_bytes([sid; 16]);
+        let spend = Spend { key_id: KEY, version, sid, fp: [fp; 32], until_ms, new, decrypts: 0, quota: 5 };
+        Unit::from([Write::Spend(spend), log(&format!("{version} {fp} {new}"))])
+    };
+    store.commit(unit(1, 1, 1, 50, true)).await.unwrap();
+    let together = [
+        unit(1, 1, 1, 60, true),
+        unit(1, 2, 2, 50, true),
+        unit(1, 1, 2, 60, true),
+        unit(2, 3, 3, 60, true),
+        unit(1, 4, 4, 50, false),
+    ];
+    let outcomes = join_all(together.map(|unit| store.commit(unit))).await;
+    assert_eq!(
+        outcomes,
+        [
+            Err(StoreError::SessionKnown),
+            Ok(()),
+            Err(StoreError::SessionSpent),
+            Err(StoreError::Stale),
+            Ok(())
+        ]
+    );
+    assert_eq!(audit_notes(&store).await, ["1 1 true", "1 2 true", "1 4 false"]);
+    assert_eq!(store.live_sessions(50).await.unwrap().len(), 3);
+    assert_eq!(store.live_sessions(51).await.unwrap().len(), 0, "nothing is remembered for longer");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Several nodes on one database.
 
-use cosign_core::{Code, Purpose, Suite};
+use cosign_core::{Code, Progress, Purpose, Suite};
 use futures_util::future::join_all;
 
 use super::replay::reuse_session;
@@ -63,6 +63,33 @@ async fn a_session_is_used_up_at_all_nodes() {
         let mut codes: Vec<_> = answers.iter().map(|answer| status(answer)).collect();
         codes.sort_unstable_by_key(Option::is_some);
         assert_eq!(codes, [None, Some(Code::SidConflict)]);
+    }
+}
+
+/// One commitment is answered by one set of nonces ever: who opens it may reach another node than who committed to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_commitment_is_answered_at_one_node() {
+    let one = World::new().await;
+    let two = one.beside().await;
+    let phone = Phone::enrolled(&one, 1).await;
+    let (_, key) = phone.key_of(&one, Suite::F2, Purpose::Sign).await;
+    let (frame, awaiting) = phone.start(&one, &key, &[digest(1)]);
+    let answer = phone.ask(&one, &frame).await;
+    let Progress::Next(awaiting) = awaiting.finish(&answer).unwrap() else { panic!("one round only") };
+    let before = records(&one).await.len();
+    assert_eq!(status(&phone.ask(&two, &frame).await), Some(Code::Session));
+    assert_eq!(records(&one).await.len(), before, "nothing of it is left");
+    assert_eq!(status(&phone.ask(&two, awaiting.frame()).await), Some(Code::Session));
+    assert_eq!(phone.ask(&one, &frame).await, answer, "the node that has the nonces says the same again");
+    let answer = phone.ask(&one, awaiting.frame()).await;
+    assert!(matches!(awaiting.finish(&answer), Ok(Progress::Done(_))));
+    // At the same moment, one of the two is the first.
+    for index in 0..8 {
+        let (frame, _) = phone.start(&one, &key, &[digest(index)]);
+        let answers = join_all([phone.ask(&one, &frame), phone.ask(&two, &frame)]).await;
+        let mut codes: Vec<_> = answers.iter().map(|answer| status(answer)).collect();
+        codes.sort_unstable_by_key(Option::is_some);
+        assert_eq!(codes, [None, Some(Code::Session)]);
     }
 }
 

@@ -165,9 +165,10 @@ impl Key {
                 (Verdict::Refused(code, detail), logged)
             }
         };
-        // A session that another frame used up is noticed by the commit.
-        let conflict = matches!(verdict, Verdict::Refused(Code::SidConflict, _)) && begun;
-        if begun && !conflict && request.op != Op::Reveal {
+        // A session that is used up may be noticed only by the commit, of which nothing is left then.
+        let refused = begun && request.op != Op::Reveal && matches!(verdict, Verdict::Refused(..));
+        begun &= !refused;
+        if begun && request.op != Op::Reveal {
             let until_ms = until_ms(request, now_ms);
             let spent = after.spent.entry(request.sid).or_insert((request.id, until_ms));
             spent.1 = spent.1.max(until_ms);
@@ -258,8 +259,14 @@ impl Key {
         }
         *begun = true;
         let spent = self.spent.get(&request.sid);
-        if spent.is_some_and(|(id, _)| *id != request.id) {
-            return refused(Code::SidConflict);
+        if let Some((id, _)) = spent {
+            if *id != request.id {
+                return refused(Code::SidConflict);
+            }
+            // One commitment is answered by one set of nonces ever, at whatever node.
+            if request.op == Op::Commit {
+                return refused(Code::Session);
+            }
         }
         if request.op == Op::Decrypt {
             self.decrypts += u32::from(request.count);
