@@ -2,7 +2,7 @@
 //! well afterwards.
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
-use std::{io, net::UdpSocket, time::Duration};
+use std::{fs, io, iter, net::UdpSocket, time::Duration};
 
 use cosign_core::{
     ClientKey, Digest, KeyId, Purpose,
@@ -16,7 +16,7 @@ use cosign_tests::{
     random::Seeded,
 };
 use getrandom::SysRng;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 const E_VERSION: u8 = 0x01;
 const E_LENGTH: u8 = 0x02;
@@ -41,7 +41,10 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let folder = ServerFolder::new();
+        Self::on(ServerFolder::new())
+    }
+
+    fn on(folder: ServerFolder) -> Self {
         let server = folder.start();
         let signer = Signer::with_keys(&folder, "quic");
         let key = unlock(&signer.home(), Purpose::Sign, PIN);
@@ -311,6 +314,62 @@ async fn slow_senders_are_waited_for_and_hold_nobody_up() {
     }
     let answer = slow.receive().await.unwrap().unwrap();
     assert_eq!((answer.id, answer.kind, answer.payload[2]), (9, Kind::Protocol, 0));
+    scene.assert_well().await;
+}
+
+/// Writes byte by byte, the last one for ever, until the server ends the connection.
+async fn dribble(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &'static [u8]) {
+    let mut rest = bytes.iter().chain(iter::repeat(bytes.last().unwrap_or(&0)));
+    let mut answer = [0; 1000];
+    loop {
+        tokio::select! {
+            read = stream.read(&mut answer) => {
+                if matches!(read, Ok(0) | Err(_)) {
+                    return;
+                }
+            }
+            () = tokio::time::sleep(Duration::from_millis(50)) => {
+                // Nothing at all is as slow as it gets.
+                if let (Some(byte), false) = (rest.next(), bytes.is_empty()) {
+                    let _ = stream.write_all(&[*byte]).await;
+                    let _ = stream.flush().await;
+                }
+            }
+        }
+    }
+}
+
+/// However lively somebody is who never comes to the end of a handshake, of the first bytes or of the headers: the time for
+/// these ends it, and the others are served meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_dribbles_is_cut_off() {
+    let folder = ServerFolder::new();
+    for node in 0..folder.nodes().len() {
+        let config = folder.node_folder(node).join("cosign.toml");
+        let text = fs::read_to_string(&config).unwrap();
+        let hasty = text.replace("header_timeout_s = 10", "header_timeout_s = 2");
+        assert_ne!(text, hasty, "the setting has another name or value");
+        fs::write(config, hasty).unwrap();
+    }
+    let mut scene = Scene::on(folder);
+    let mut dribbles = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let plain = tokio::net::TcpStream::connect(scene.folder.address()).await.unwrap();
+        dribbles.spawn(dribble(plain, &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, 0]));
+        for (alpn, bytes) in [
+            (&b"http/1.1"[..], &b""[..]),
+            (b"http/1.1", b"GET /livez HTTP/1.1\r\nhost: localhost\r\nx-slow: a"),
+            (b"http/1.1", b"PRI"),
+            (b"h2", b""),
+            (b"h2", b"P"),
+        ] {
+            let stream = scene.peer.tcp(alpn).await.unwrap();
+            dribbles.spawn(dribble(stream, bytes));
+        }
+    }
+    scene.assert_well().await;
+    let all_cut = async { while dribbles.join_next().await.transpose().unwrap().is_some() {} };
+    tokio::time::timeout(Duration::from_secs(60), all_cut).await.expect("a connection was not cut off");
     scene.assert_well().await;
 }
 
