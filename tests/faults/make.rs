@@ -97,6 +97,6 @@ async fn issue(owner: &mut Owner) -> Option<KeyId> {
 async fn post(owner: &mut Owner, key_id: KeyId, operation: &str, frame: &[u8]) -> Option<Vec<u8>> {
     let head =
         format!("POST /v1/keys/{key_id}/{operation} HTTP/1.1\r\ncontent-type: application/vnd.cosign.frame");
-    let answer = owner.way.http(&head, frame).await.filter(|answer| answer.status == 200)?;
+    let answer = owner.way.http_again(&head, frame).await.filter(|answer| answer.status == 200)?;
     Some(answer.body)
 }

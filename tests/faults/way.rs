@@ -98,6 +98,11 @@ impl Way {
     /// A request over HTTP, at the next node.
     pub(crate) async fn http(&mut self, head: &str, body: &[u8]) -> Option<HttpAnswer> {
         self.turn();
+        self.http_again(head, body).await
+    }
+
+    /// A request over HTTP, at the same node as the one before: a key generation is in the memory of one.
+    pub(crate) async fn http_again(&mut self, head: &str, body: &[u8]) -> Option<HttpAnswer> {
         timeout(ATTEMPT, self.direct[self.node].http(head, body)).await.ok()?.ok()
     }
 }
