@@ -198,7 +198,7 @@ impl Roster for Database {
             match which.state {
                 None => {}
                 Some(State::Open) => {
-                    rows.push(" AND p.state = 'open' AND p.expires_ms > ", stored(which.now_ms))
+                    rows.push(" AND p.state = 'open' AND p.expires_ms > ", stored(which.now_ms));
                 }
                 Some(State::Expired) => {
                     rows.push(" AND p.state = 'open' AND p.expires_ms <= ", stored(which.now_ms));

@@ -106,9 +106,8 @@ fn authority(uri: &Uri, headers: &HeaderMap) -> Result<String, Fault> {
 
 async fn verified(api: &Api, parts: &Parts, body: &[u8]) -> Result<ApiClient, Error> {
     let header = |name| single(&parts.headers, name).map_err(invalid);
-    let (input, signature) = match (header("signature-input")?, header("signature")?) {
-        (Some(input), Some(signature)) => (input, signature),
-        _ => return Err(invalid(Fault::Missing)),
+    let (Some(input), Some(signature)) = (header("signature-input")?, header("signature")?) else {
+        return Err(invalid(Fault::Missing));
     };
     let claim = Claim::read(input, signature).map_err(invalid)?;
     let now_s = api.clock.now_ms() / 1000;

@@ -155,7 +155,8 @@ async fn what_is_not_signed_as_it_must_be_is_refused() {
     let client = client(&world).await;
     let body = json!({ "url": HOOK });
     let good = Draft::new(&world, &client, "/v1/client/webhook", Some(("name", &body)));
-    let changes: [(&str, fn(&mut Draft)); 14] = [
+    type Change = (&'static str, fn(&mut Draft));
+    let changes: [Change; 14] = [
         ("keyid names no client", |draft| {
             draft.key_id = "0".repeat(32);
             draft.sign(&key());

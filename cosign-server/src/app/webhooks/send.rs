@@ -204,17 +204,16 @@ async fn exchange(
         builder.max_buf_size(MAX_ANSWER).handshake(TokioIo::new(stream)).await.map_err(Failed::Http)?;
     let answer = requests.send_request(request);
     tokio::pin!(answer, connection);
-    loop {
-        tokio::select! {
-            biased;
-            answer = &mut answer => return Ok(answer.map_err(Failed::Http)?.status().as_u16()),
-            ended = &mut connection => {
-                ended.map_err(Failed::Http)?;
-                // It ended with an answer or without one, which shows there.
-                return Ok(answer.await.map_err(Failed::Http)?.status().as_u16());
-            }
+    let answer = tokio::select! {
+        biased;
+        answer = &mut answer => answer,
+        ended = &mut connection => {
+            ended.map_err(Failed::Http)?;
+            // It ended with an answer or without one, which shows there.
+            answer.await
         }
-    }
+    };
+    Ok(answer.map_err(Failed::Http)?.status().as_u16())
 }
 
 fn read_roots(roots: &mut RootCertStore, path: &std::path::Path) -> Result<(), String> {

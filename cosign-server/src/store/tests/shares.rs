@@ -119,10 +119,12 @@ async fn a_database_of_before_is_taken_over_with_its_keys() {
         "audit_of_key",
         "keys",
         "keys_of_device",
+        "keys_of_parent",
         "keys_of_pending_key",
         "keys_of_public_key",
         "keys_of_share_key",
         "keys_revoked",
+        "keys_waiting",
     ];
     assert_eq!(names, expected);
 }
