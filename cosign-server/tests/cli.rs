@@ -411,3 +411,30 @@ fn a_restore_that_was_cut_off_is_done_again() {
     assert!(!wal.starts_with(b"of the one before"));
     assert!(!data.path().join("cosign.restoring").exists());
 }
+
+#[test]
+fn init_that_fails_half_way_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let at = data.to_str().unwrap();
+    for (more, words) in [
+        // Nobody listens there.
+        (["--database", "postgres://cosign@127.0.0.1:1/none"], "database"),
+        // No name of a host.
+        (["--name", "\u{4e2d}"], "certificate"),
+    ] {
+        let failed = server(&[&["init", "--data", at][..], &more].concat(), Path::new("/nowhere"));
+        assert_eq!(failed.status.code(), Some(1), "{more:?}");
+        assert!(text(&failed.stderr).contains(words), "{}", text(&failed.stderr));
+        assert!(!data.exists(), "{more:?}");
+    }
+    // What was there before stays.
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("mine"), b"kept").unwrap();
+    let failed = server(
+        &["init", "--data", at, "--database", "postgres://cosign@127.0.0.1:1/none"],
+        Path::new("/nowhere"),
+    );
+    assert_eq!(failed.status.code(), Some(1));
+    assert_eq!(std::fs::read(data.join("mine")).unwrap(), b"kept");
+}

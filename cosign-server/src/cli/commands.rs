@@ -39,14 +39,18 @@ pub(super) async fn init(init: &Init) -> Result<(), Failure> {
     let folder = Folder::at(&init.data);
     let (clock, entropy) = (SystemClock::new(), OsEntropy);
     let is_new = !init.data.exists();
-    let config = folder.create(init.listen, init.names.clone(), init.database.clone(), &clock, &entropy)?;
-    if let Err(failure) = make_tables(&config, Arc::new(clock), Arc::new(entropy)).await {
-        // Nothing in it is of use without its database.
-        if is_new {
-            std::fs::remove_dir_all(&init.data)?;
-        }
-        return Err(failure);
+    let made = async {
+        let config =
+            folder.create(init.listen, init.names.clone(), init.database.clone(), &clock, &entropy)?;
+        make_tables(&config, Arc::new(clock), Arc::new(entropy)).await?;
+        Ok::<_, Failure>(config)
+    };
+    let made = made.await;
+    if made.is_err() && is_new {
+        // Nothing in it is of use without its database. Why it is not there says more than that it cannot be removed.
+        drop(std::fs::remove_dir_all(&init.data));
     }
+    let config = made?;
     let path = folder.config_path();
     say(format_args!("Made {}.", init.data.display()));
     say(format_args!(
