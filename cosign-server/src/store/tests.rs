@@ -392,7 +392,8 @@ async fn sessions_go_as_they_come_those_first_that_expired_first() {
     with_key(&store).await;
     let signed = |sid, until_ms, at_ms| {
         let sid = SessionId::from_bytes([sid; 16]);
-        let spend = Spend { key_id: KEY, version: 1, sid, new: false, fp: [1; 32], until_ms, decrypts: 0, quota: 5 };
+        let spend =
+            Spend { key_id: KEY, version: 1, sid, new: false, fp: [1; 32], until_ms, decrypts: 0, quota: 5 };
         store.commit([Write::Spend(spend), Write::Log(Event::administration(at_ms, Act::CODE, ""))].into())
     };
     let left = async || {

@@ -73,6 +73,9 @@ fn fault(schema: &Value, value: &Value, at: &str) -> Option<String> {
         let faults: Vec<_> = choices.iter().filter_map(|choice| fault(choice, value, at)).collect();
         return (faults.len() == choices.len()).then(|| faults.join("; or "));
     }
+    if let Some(parts) = schema["allOf"].as_array() {
+        return fault(&joined(parts), value, at);
+    }
     if schema["enum"].as_array().is_some_and(|choices| !choices.contains(value)) {
         return Some(format!("{at}: {value} is none of {}", schema["enum"]));
     }
@@ -108,6 +111,36 @@ fn fault(schema: &Value, value: &Value, at: &str) -> Option<String> {
             })
         }
         _ => None,
+    }
+}
+
+/// Objects that are flattened into one.
+fn joined(parts: &[Value]) -> Value {
+    let (mut properties, mut required, mut choices) = (serde_json::Map::new(), Vec::new(), None);
+    for part in parts {
+        let part = match part["$ref"].as_str() {
+            Some(name) => &DESCRIPTION["components"]["schemas"][name.rsplit('/').next().unwrap()],
+            None => part,
+        };
+        if let Some(several) = part["oneOf"].as_array() {
+            choices = Some(several);
+            continue;
+        }
+        let part = match part["allOf"].as_array() {
+            Some(parts) => joined(parts),
+            None => part.clone(),
+        };
+        properties.extend(part["properties"].as_object().unwrap().clone());
+        required.extend(part["required"].as_array().into_iter().flatten().cloned());
+    }
+    let whole = serde_json::json!({ "type": "object", "properties": properties, "required": required });
+    match choices {
+        None => whole,
+        Some(choices) => {
+            let choices: Vec<_> =
+                choices.iter().map(|choice| joined(&[choice.clone(), whole.clone()])).collect();
+            serde_json::json!({ "oneOf": choices })
+        }
     }
 }
 

@@ -8,11 +8,7 @@ mod client;
 mod delivery;
 mod model;
 
-use std::{
-    collections::BTreeSet,
-    ops::Range,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use cosign_core::{
     Digest, PinMode, Purpose, Suite,
@@ -314,7 +310,6 @@ fn run(seed: u32) -> [u8; 32] {
         for _ in 0..STEPS {
             simulation.step().await;
         }
-        assert!(simulation.nodes.iter().any(|node| node.store.committed.load(Ordering::SeqCst) > 0));
         simulation.finish().await
     })
 }

@@ -133,12 +133,27 @@ async fn looking_tells_what_is_durable_and_writes_nothing() {
     assert!(!look(&place.source).await.unwrap().settings[0].is_durable);
 }
 
-/// What a migration that only adds has in it beside new tables and indexes.
+/// What a migration that only adds has in it beside new tables and indexes, and what holds for those tables alone: what is
+/// unique in them, and triggers that refuse.
 fn more_than_added(sql: &str) -> Option<String> {
     let code = sql.lines().map(|line| line.split("--").next().unwrap()).collect::<Vec<_>>().join(" ");
-    let mut statements = code.split(';').map(str::trim).filter(|statement| !statement.is_empty());
-    let added = ["CREATE TABLE ", "CREATE INDEX "];
-    statements.find(|statement| !added.iter().any(|start| statement.starts_with(start))).map(str::to_owned)
+    let statements: Vec<_> =
+        code.split(';').map(str::trim).filter(|statement| !statement.is_empty()).collect();
+    let tables = statements.iter().filter_map(|statement| statement.strip_prefix("CREATE TABLE "));
+    let tables: Vec<_> = tables.map(|rest| rest.split_whitespace().next().unwrap()).collect();
+    let is_of_new_table = |statement: &str| {
+        let table = statement.split(" ON ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let refuses =
+            statement.contains("BEGIN SELECT RAISE(ABORT,") || statement.contains("FUNCTION refuse(");
+        let is_known = statement.starts_with("CREATE UNIQUE INDEX ")
+            || (statement.starts_with("CREATE TRIGGER ") && refuses);
+        is_known && table.is_some_and(|table| tables.contains(&table))
+    };
+    let mut more = statements.iter().filter(|statement| {
+        let adds = ["CREATE TABLE ", "CREATE INDEX "].iter().any(|start| statement.starts_with(start));
+        !adds && **statement != "END" && !is_of_new_table(statement)
+    });
+    more.next().map(|statement| (*statement).to_owned())
 }
 
 #[test]
@@ -151,7 +166,15 @@ fn migrations_that_say_that_they_only_add_do() {
     }
     assert_eq!(more_than_added(ADDS), None);
     assert_eq!(more_than_added("-- A; note\nCREATE TABLE a (b TEXT); -- more"), None);
-    for sql in [CHANGES, "CREATE UNIQUE INDEX a ON b (c)", "CREATE TABLE a (b TEXT); DELETE FROM c"] {
+    let new_table = "CREATE TABLE a (b TEXT); CREATE UNIQUE INDEX c ON a (b)";
+    assert_eq!(more_than_added(new_table), None);
+    for sql in [
+        CHANGES,
+        "CREATE UNIQUE INDEX a ON b (c)",
+        "CREATE TABLE a (b TEXT); CREATE UNIQUE INDEX c ON d (b)",
+        "CREATE TABLE a (b TEXT); DELETE FROM c",
+        "CREATE TRIGGER a BEFORE DELETE ON b BEGIN SELECT RAISE(ABORT, 'c'); END",
+    ] {
         assert!(more_than_added(sql).is_some(), "{sql}");
     }
 }
