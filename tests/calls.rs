@@ -21,6 +21,7 @@ use cosign_tests::{
 };
 use getrandom::SysRng;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 const WAYS: [Over; 2] = [Over::Http2, Over::Http3];
 /// Of the last frame of answers that end before their time.
@@ -270,7 +271,8 @@ async fn a_slow_reader_is_not_worked_for_ahead() {
         frames.request(FRAMES, &frame).await.unwrap();
         let first = answers.next().await.unwrap().unwrap().payload;
         let before = scene.ended().await;
-        let sending = tokio::spawn(async move {
+        let mut sending = JoinSet::new();
+        sending.spawn(async move {
             for id in 0..FRAMES {
                 frames.request(id, &frame).await.unwrap();
             }
@@ -284,7 +286,7 @@ async fn a_slow_reader_is_not_worked_for_ahead() {
             assert!(answer.payload == first, "{over:?}: {}", answer.id);
         }
         assert_eq!(seen.len() as u64, FRAMES);
-        sending.await.unwrap();
+        sending.join_next().await.unwrap().unwrap();
         drop(connection);
     }
 }

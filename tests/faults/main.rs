@@ -116,7 +116,6 @@ fn run(nodes: usize, on_server: bool, lasts: Duration, seed: u64) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a rig has a clock")]
 fn attempt(
     site: &mut Site,
     begun: Instant,

@@ -54,7 +54,7 @@ pub enum Frames {
     /// Over HTTP/2.
     Http2(mpsc::Sender<io::Result<Bytes>>),
     /// Over HTTP/3.
-    Http3(h3::client::RequestStream<h3_quinn::SendStream<Bytes>, Bytes>),
+    Http3(Box<h3::client::RequestStream<h3_quinn::SendStream<Bytes>, Bytes>>),
 }
 
 /// The body of the answer.
@@ -65,7 +65,7 @@ pub struct Answers {
 
 enum Incoming {
     Http2(hyper::body::Incoming),
-    Http3(h3::client::RequestStream<h3_quinn::RecvStream, Bytes>),
+    Http3(Box<h3::client::RequestStream<h3_quinn::RecvStream, Bytes>>),
 }
 
 struct Outgoing(mpsc::Receiver<io::Result<Bytes>>);
@@ -119,7 +119,12 @@ impl Call {
                 });
                 let (send, mut receive) = stream.split();
                 let response = timeout(PATIENCE, receive.recv_response()).await?.map_err(io::Error::other)?;
-                (response.status(), Frames::Http3(send), Incoming::Http3(receive), Some(link))
+                (
+                    response.status(),
+                    Frames::Http3(Box::new(send)),
+                    Incoming::Http3(Box::new(receive)),
+                    Some(link),
+                )
             }
         };
         if !status.is_success() {

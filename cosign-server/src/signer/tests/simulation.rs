@@ -189,9 +189,9 @@ impl Simulation {
         // What has expired by the old time does not come back.
         self.maintain().await;
         if self.one_in(3) {
-            clock.go_back(ms)
+            clock.go_back(ms);
         } else {
-            clock.advance(ms)
+            clock.advance(ms);
         }
         self.maintain().await;
         self.trace.push(format!("clock {}", self.now_ms()));

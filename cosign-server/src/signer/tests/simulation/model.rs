@@ -17,6 +17,9 @@ const REFRESH_MS: u64 = 24 * 3_600_000;
 /// Wait after the 5th and each further wrong PIN in a row, seconds.
 const WAITS_S: [u32; 5] = [60, 300, 900, 3600, 86_400];
 
+/// Frame, answer, end.
+type Seen = (usize, Option<Vec<u8>>, u64);
+
 /// A frame as far as the server's judgement depends on it.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
@@ -69,8 +72,8 @@ pub(super) struct Key {
 /// What one node remembers of one key, and loses when it ends.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
-    /// By session and whether it is the second request of it: frame, answer, end.
-    pub(super) seen: BTreeMap<(SessionId, bool), (usize, Option<Vec<u8>>, u64)>,
+    /// By session and whether it is the second request of it.
+    pub(super) seen: BTreeMap<(SessionId, bool), Seen>,
     /// Sessions of suite F2 that wait for their opening, with their end.
     pub(super) open: BTreeMap<SessionId, u64>,
 }
