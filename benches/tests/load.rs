@@ -43,11 +43,11 @@ fn idle_connections_are_counted_and_weighed() {
 fn overload_is_offered_and_health_asked_meanwhile() {
     let row = &load(&["--overload", "--seconds", "1", "--signatures", "64"])[0];
     assert_eq!(row["op"], "overload");
-    assert_figures(row, &["peak_per_core", "peak_per_s", "p99_ms_at_70", "offered_per_s", "health_worst_ms"]);
+    assert_figures(
+        row,
+        &["peak_per_core", "peak_per_s", "p99_ms_at_70", "offered_per_s", "goodput_per_s", "health_worst_ms"],
+    );
     assert_figures(row, &["resident_mib_before", "resident_mib_after"]);
-    // Ten times as much cannot all be answered.
-    let let_down = row["refused"].as_u64().unwrap() + row["held_back"].as_u64().unwrap();
-    assert!(let_down > 0, "{row}");
 }
 
 #[test]
