@@ -141,7 +141,7 @@ mod tests {
             "proposal": "00", "act": "unlock", "key_id": "11", "state": "open",
             "proposed_by": { "operator_id": "22", "name": "Ada\u{1b}[2J" }, "reason": "seen"
         });
-        assert_eq!(line(&proposal), "00  unlock  11  open  Ada[2J  seen");
+        assert_eq!(line(&proposal), "00  unlock  11  open  Ada\\u{1b}[2J  seen");
         let own = json!({ "operator_id": "22", "name": "Ada", "roles": ["administrator", "reviewer"] });
         assert_eq!(line(&own), "22  Ada  administrator  reviewer");
     }
