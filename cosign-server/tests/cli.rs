@@ -330,9 +330,8 @@ fn a_database_of_another_version_is_told_and_migrated_with_no_server_on_it() {
         (&told["pending"], &told["applied"], &told["database"]),
         (&Value::Array(Vec::new()), &false.into(), &told["program"])
     );
-    // As it was before the newest migration.
-    let newest = "DELETE FROM _sqlx_migrations WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)";
-    sql(&data, newest);
+    // As it was before the newest migration that does more than add, which can be applied again.
+    sql(&data, "DELETE FROM _sqlx_migrations WHERE version = 9");
     for args in [&["serve"][..], &["key", "list"], &["migrate", "--check"]] {
         let refused = data.run(args);
         assert_eq!(refused.status.code(), Some(1), "{args:?}");
