@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** no SQL, no sockets and no key shares in here; status codes of errors live in `problem` only.
 
+mod accounts;
 mod audit;
 mod ca;
 mod certificates;
@@ -34,7 +35,7 @@ use cosign_core::sm_primitives::sm2::PublicKey;
 use crate::{
     domain::{
         ports::{Clock, Opening, Readiness, Signer},
-        services::{AuditLog, Authorities, Clients, Devices, Feed, Keys, OpeningKeys, Operators},
+        services::{AuditLog, Authorities, Clients, Devices, Feed, Keys, Office, OpeningKeys, Operators},
         throttle::Throttle,
     },
     telemetry::Telemetry,
@@ -67,6 +68,8 @@ pub struct Api {
     pub webhook_key: PublicKey,
     /// Operators.
     pub operators: Arc<Operators>,
+    /// Accounts and all that hangs on them.
+    pub office: Arc<Office>,
     /// The protocol.
     pub signer: Arc<dyn Signer>,
     /// Whether the server can do its work.
@@ -130,6 +133,7 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .merge(clients::routes())
         .merge(operators::routes())
         .merge(events::routes())
+        .merge(accounts::routes())
         .layer(middleware::from_fn(conditional::answer))
 }
 

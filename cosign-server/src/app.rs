@@ -16,6 +16,7 @@ mod pkcs11;
 mod pki;
 #[cfg(target_os = "linux")]
 mod process;
+mod sandbox;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use migrate::migrate;
 pub use pkcs11::{PinSource, TokenError, TokenUri};
 #[cfg(target_os = "linux")]
 pub use process::protect;
+pub use sandbox::{SandboxSms, SentText};
 #[cfg(test)]
 pub(crate) use server::Health;
 pub use server::{Offline, Server, StartError};

@@ -10,6 +10,7 @@ pub mod enrolment;
 mod error;
 pub mod events;
 pub mod key;
+pub mod office;
 pub mod once;
 pub mod opening;
 pub mod operators;

@@ -14,6 +14,7 @@ mod keys;
 mod link;
 mod look;
 mod migrations;
+mod office;
 mod opening;
 mod operators;
 mod postgres;

@@ -25,23 +25,24 @@ use zeroize::Zeroizing;
 
 use crate::{
     api::{self, Api},
-    app::Health,
+    app::{Health, SandboxSms},
     domain::{
         audit::Record,
         device::{Caller, Device, Name},
+        office::Rules,
         ports::{
             Clock, Entropy, Signer, Store,
             testing::{CountingEntropy, FakeClock},
         },
         services::{
-            AuditLog, Authorities, AuthorityPorts, Clients, Devices, Feed, Grants, Keys, OpeningKeys,
-            Operator, Operators, Wanted,
+            AuditLog, Authorities, AuthorityPorts, Clients, Devices, Feed, Grants, Keys, Office, OfficePorts,
+            OpeningKeys, Operator, Operators, Wanted,
         },
         throttle::Throttle,
     },
     signer::{
-        AuthoritySigner, EntropyRng, HeadSettings, MasterKey as _, PoolSettings, Retention, SealedCentre,
-        Sealer, SignerService, SignerSettings, SoftwareKey, TreeHeads,
+        AuthoritySigner, EntropyRng, HeadSettings, MasterKey as _, PersonalVault, PoolSettings, Retention,
+        SealedCentre, Sealer, SignerService, SignerSettings, SoftwareKey, TreeHeads,
     },
     store::{Access, Database, Source},
     telemetry::Telemetry,
@@ -97,6 +98,8 @@ pub(crate) struct World {
     pub(crate) authorities: Arc<Authorities>,
     pub(crate) clients: Arc<Clients>,
     pub(crate) feed: Arc<Feed>,
+    pub(crate) office: Arc<Office>,
+    pub(crate) sms: Arc<SandboxSms>,
     pub(crate) router: Router,
 }
 
@@ -267,6 +270,17 @@ impl World {
             false,
         ));
         let feed = Arc::new(Feed::new(Arc::clone(&database) as _));
+        let sms = Arc::new(SandboxSms::default());
+        let vault = PersonalVault::open(sealer.keys(), &*store, Arc::clone(&chance)).await.unwrap();
+        let ports = OfficePorts {
+            store: Arc::clone(&store),
+            entities: Arc::clone(&database) as _,
+            vault: Arc::new(vault),
+            sms: Arc::clone(&sms) as _,
+            clock: Arc::clone(&time),
+            entropy: Arc::clone(&chance),
+        };
+        let office = Arc::new(Office::new(ports, Rules::default()));
         let router = api::router(Api {
             devices: Arc::clone(&devices),
             keys: Arc::clone(&keys),
@@ -278,6 +292,7 @@ impl World {
             feed: Arc::clone(&feed),
             webhook_key: *heads.derive_key(b"test").unwrap().public_key(),
             operators: Arc::clone(&operators),
+            office: Arc::clone(&office),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(store, signer.clone())),
             clock: time,
@@ -302,6 +317,8 @@ impl World {
             authorities,
             clients,
             feed,
+            office,
+            sms,
             router,
         }
     }

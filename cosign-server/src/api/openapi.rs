@@ -13,7 +13,7 @@ use utoipa::{
     openapi::{
         Content, PathItem, Ref, RefOr, Response, ResponseBuilder,
         path::Operation,
-        security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 use utoipa_axum::router::OpenApiRouter;
@@ -35,6 +35,7 @@ const ABOUT: &str = "Two-party SM2 signatures and decryption: the client holds o
     components(schemas(problem::Body)),
     tags(
         (name = "server", description = "The server, and whether it works"),
+        (name = "accounts", description = "Accounts of users, and their logins"),
         (name = "devices", description = "Devices: who is calling"),
         (name = "keys", description = "Keys, and the two-party operations with them"),
         (name = "audit", description = "The audit log, and proofs from it"),
@@ -62,6 +63,10 @@ pub(super) fn describe(routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
     let signed = "A signature of the request (RFC 9421), as docs/webhooks.md says";
     let client = ApiKey::Header(ApiKeyValue::with_description("Signature", signed));
     components.add_security_scheme("client", SecurityScheme::ApiKey(client));
+    let user = SecurityScheme::Http(
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The token of a login")).build(),
+    );
+    components.add_security_scheme("user", user);
     document.security = Some(vec![SecurityRequirement::new("device", [""; 0])]);
     // Axum's word for the rest of a path is not OpenAPI's.
     let rest: Vec<(String, PathItem)> =

@@ -1,5 +1,6 @@
 //! The routes without sockets.
 
+mod accounts;
 mod audit;
 mod ca;
 mod clients;

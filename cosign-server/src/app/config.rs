@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::master::MasterKeySource;
 use crate::{
+    domain::office::Rules,
     signer::{HeadSettings, PoolSettings, Retention, SignerSettings},
     store::Source,
     transport::Limits,
@@ -79,6 +80,9 @@ pub struct Config {
     /// Logs.
     #[serde(default)]
     pub log: LogConfig,
+    /// By what accounts and all that hangs on them go.
+    #[serde(default)]
+    pub rules: Rules,
 }
 
 fn default_tombstones() -> PathBuf {

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     domain::{
         Error as DomainError,
+        office::Rules,
         ports::{Clock, Entropy},
     },
     store::Source,
@@ -125,6 +126,7 @@ impl Folder {
             webhooks: WebhooksConfig::default(),
             retention: RetentionConfig::default(),
             log: LogConfig::default(),
+            rules: Rules::default(),
         };
         let text = format!("{HEADING}{}", toml::to_string_pretty(&config)?);
         write_new(&self.ca_path(), channel.ca.as_bytes(), 0o644)?;

@@ -20,6 +20,7 @@ use super::{
     exchange::Exchange,
     files::FileError,
     master::MasterKeyError,
+    sandbox::SandboxSms,
     webhooks::{WebhookError, WebhookPorts, Webhooks},
 };
 use crate::{
@@ -30,13 +31,14 @@ use crate::{
         clients::ports::Outbox,
         ports::{Clock, Entropy, Readiness, Signer, Store, Unit},
         services::{
-            AuditLog, Authorities, AuthorityPorts, Clients, Devices, Feed, Grants, Keys, OpeningKeys,
-            Operator, Operators,
+            AuditLog, Authorities, AuthorityPorts, Clients, Devices, Feed, Grants, Keys, Office, OfficePorts,
+            OpeningKeys, Operator, Operators,
         },
         throttle::Throttle,
     },
     signer::{
-        AuthoritySigner, LogError, SealedCentre, Sealer, SealerError, SignerService, TreeHeads, WrappingKeys,
+        AuthoritySigner, LogError, PersonalVault, SealedCentre, Sealer, SealerError, SignerService,
+        TreeHeads, WrappingKeys,
     },
     store::{Access, Database, OpenError},
     telemetry::Telemetry,
@@ -46,6 +48,8 @@ use crate::{
 const MAINTENANCE: Duration = Duration::from_secs(10);
 /// What the key of webhooks is derived for.
 const WEBHOOK_KEY: &[u8] = b"cosign webhooks 1";
+/// How often it is looked what time has moved in the office.
+const PASSING: Duration = Duration::from_secs(2);
 const READY: Duration = Duration::from_secs(2);
 const MINUTE_MS: u64 = 60_000;
 /// Sources of public requests that are remembered.
@@ -92,6 +96,7 @@ pub struct Server {
     router: Router,
     public: Router,
     authorities: Arc<Authorities>,
+    office: Arc<Office>,
     signer: SignerService,
     heads: TreeHeads,
     feed: Arc<Feed>,
@@ -126,6 +131,7 @@ impl Server {
         let webhook_key = heads.derive_key(WEBHOOK_KEY)?;
         let sealer = Arc::new(sealer);
         let authorities = Arc::new(authorities(&store, &sealer, &clock, &entropy));
+        let office = Arc::new(office(config, &store, &sealer, &clock, &entropy).await?);
         let signer = SignerService::start(
             config.signer(),
             sealer,
@@ -164,6 +170,7 @@ impl Server {
                 Arc::clone(&clock),
                 Arc::clone(&entropy),
             )),
+            office: Arc::clone(&office),
             signer: Arc::new(signer.clone()),
             readiness: Arc::new(Health::new(port, signer.clone())),
             clock,
@@ -182,6 +189,7 @@ impl Server {
             router,
             public,
             authorities,
+            office,
             signer,
             heads,
             feed,
@@ -220,6 +228,7 @@ impl Server {
             tokio::pin!(serving, signing_heads, telling, delivering, stopped);
             let mut open = true;
             let mut maintenance = tokio::time::interval(MAINTENANCE);
+            let mut passing = tokio::time::interval(PASSING);
             loop {
                 tokio::select! {
                     () = &mut serving => break,
@@ -236,6 +245,8 @@ impl Server {
                         self.signer.maintain().await;
                         self.authorities.maintain().await;
                     }
+                    () = self.office.wait_for_work() => working(&self.office).await,
+                    _ = passing.tick() => working(&self.office).await,
                 }
             }
         }
@@ -244,6 +255,12 @@ impl Server {
             tracing::error!(%error, "no last tree head was signed");
         }
         self.store.close().await;
+    }
+}
+
+async fn working(office: &Office) {
+    if let Err(error) = office.work().await {
+        tracing::warn!(%error, "the office could not do what was due");
     }
 }
 
@@ -403,6 +420,25 @@ fn clients(
 ) -> Clients {
     let (port, outbox) = (Arc::clone(store) as _, Arc::clone(store) as _);
     Clients::new(port, outbox, Arc::clone(clock), Arc::clone(entropy), allow_http)
+}
+
+async fn office(
+    config: &Config,
+    store: &Arc<Database>,
+    sealer: &Sealer,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Office, DomainError> {
+    let vault = PersonalVault::open(sealer.keys(), &**store, Arc::clone(entropy)).await?;
+    let ports = OfficePorts {
+        store: Arc::clone(store) as _,
+        entities: Arc::clone(store) as _,
+        vault: Arc::new(vault),
+        sms: Arc::new(SandboxSms::default()),
+        clock: Arc::clone(clock),
+        entropy: Arc::clone(entropy),
+    };
+    Ok(Office::new(ports, config.rules.clone()))
 }
 
 async fn open_store(

@@ -31,6 +31,18 @@ pub enum Error {
     /// The enrolment code is unknown, used up or expired.
     #[error("the enrolment code is unknown, used up or expired")]
     EnrolmentCodeInvalid,
+    /// Nobody is logged in.
+    #[error("nobody is logged in, or the session is over")]
+    NotLoggedIn,
+    /// The SMS code is wrong, used or over.
+    #[error("the code is wrong, used or expired")]
+    CodeInvalid,
+    /// The password is wrong, or there is none.
+    #[error("the phone number or the password is wrong")]
+    PasswordInvalid,
+    /// The user has not agreed to the present agreements.
+    #[error("the user agreement and the privacy policy are not agreed to")]
+    ConsentMissing,
     /// No such thing, or not the caller's.
     #[error("not found")]
     NotFound,
@@ -70,6 +82,10 @@ impl Error {
             Self::ScopeMissing(_) => "scope_missing",
             Self::RoleMissing(_) => "role_missing",
             Self::EnrolmentCodeInvalid => "enrolment_code_invalid",
+            Self::NotLoggedIn => "not_logged_in",
+            Self::CodeInvalid => "code_invalid",
+            Self::PasswordInvalid => "password_invalid",
+            Self::ConsentMissing => "consent_missing",
             Self::NotFound => "not_found",
             Self::Conflict(_) => "conflict",
             Self::IdempotencyMismatch => "idempotency_mismatch",
@@ -93,6 +109,10 @@ impl Error {
             | Self::ScopeMissing(_)
             | Self::RoleMissing(_)
             | Self::EnrolmentCodeInvalid
+            | Self::NotLoggedIn
+            | Self::CodeInvalid
+            | Self::PasswordInvalid
+            | Self::ConsentMissing
             | Self::NotFound
             | Self::Conflict(_)
             | Self::IdempotencyMismatch

@@ -17,6 +17,7 @@ use super::{
     device::{Caller, Device},
     enrolment::CodeHash,
     key::{IssuedKey, Resealed, Status, StoredKey, WrappedKey},
+    office::ports::OfficeWrite,
     once::Outcome,
     opening::{Answer, Ask, OpeningKey, Question},
     operators::ports::OperatorWrite,
@@ -220,6 +221,8 @@ pub enum Write {
     Client(ClientWrite),
     /// A change of operators and proposals.
     Operators(OperatorWrite),
+    /// A change in the office.
+    Office(OfficeWrite),
     /// Drops the wrapping keys that are not the newest and that nothing is sealed under.
     DropWrappingKeys,
     /// Binds the database to another master key. `Stale` unless it is bound to `from` and `keys` are all there are.
@@ -375,6 +378,8 @@ pub trait Store: Send + Sync {
     fn opening_keys(&self) -> BoxFuture<'_, Result<Vec<OpeningKey>, StoreError>>;
     /// All keys of authorities.
     fn authority_keys(&self) -> BoxFuture<'_, Result<Vec<AuthorityKey>, StoreError>>;
+    /// The key of personal data, sealed.
+    fn personal_key(&self) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>>;
     /// The sealed audit key.
     fn audit_key(&self) -> BoxFuture<'_, Result<Option<SealedAuditKey>, StoreError>>;
 }

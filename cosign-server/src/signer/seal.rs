@@ -67,6 +67,8 @@ pub enum Content {
     OpeningKey,
     /// A private key of a certification authority.
     AuthorityKey,
+    /// The key of personal data.
+    PersonalKey,
 }
 
 /// What a sealed record is, where it stands.
@@ -107,6 +109,12 @@ impl<'a> Place<'a> {
         Self::whole_key(public_key, Content::AuthorityKey)
     }
 
+    /// The place of the key of personal data.
+    #[must_use]
+    pub const fn personal_key() -> Self {
+        Self::whole_key(&[0; 64], Content::PersonalKey)
+    }
+
     const fn whole_key(public_key: &'a [u8; 64], content: Content) -> Self {
         const NO_KEY: KeyId = KeyId::from_bytes([0; 16]);
         Self {
@@ -127,6 +135,7 @@ impl<'a> Place<'a> {
             Content::AuditKey => b"cosign-log-v1",
             Content::OpeningKey => b"cosign-opn-v1",
             Content::AuthorityKey => b"cosign-cak-v1",
+            Content::PersonalKey => b"cosign-pky-v1",
         }
     }
 

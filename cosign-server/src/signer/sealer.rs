@@ -23,6 +23,7 @@ use crate::domain::{
     Error as DomainError,
     ca::ports::RegistryWrite,
     key::{Resealed, StoredKey, WrappedKey},
+    office::ports::OfficeWrite,
     ports::{Clock, Entropy, Store, StoreError, Unit, Write},
 };
 
@@ -161,6 +162,7 @@ impl Sealer {
         let Some(newest) = self.keys.newest() else { return Ok((None, 0)) };
         if after.is_none() {
             self.reseal_audit_key().await?;
+            self.reseal_personal_key().await?;
             self.reseal_opening_keys().await?;
             self.reseal_authority_keys().await?;
         }
@@ -202,6 +204,20 @@ impl Sealer {
             }
         };
         self.replace_sealed(Write::ResealAuditKey { old: key.sealed, new }).await
+    }
+
+    async fn reseal_personal_key(&self) -> Result<(), SealerError> {
+        let Some(old) = self.store.personal_key().await?.filter(|sealed| !self.keys.is_current(sealed))
+        else {
+            return Ok(());
+        };
+        match self.again(&Place::personal_key(), &old) {
+            Ok(new) => self.replace_sealed(Write::Office(OfficeWrite::ResealPersonalKey { old, new })).await,
+            Err(error) => {
+                tracing::error!(%error, "the key of personal data was not sealed again");
+                Ok(())
+            }
+        }
     }
 
     async fn reseal_opening_keys(&self) -> Result<(), SealerError> {

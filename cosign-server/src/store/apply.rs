@@ -2,7 +2,7 @@
 
 use cosign_core::{KeyId, audit::Frontier};
 
-use super::{audit, clients, keys, opening, operators, purge, query::Connection, registry, wrapping};
+use super::{audit, clients, keys, office, opening, operators, purge, query::Connection, registry, wrapping};
 use crate::domain::{
     audit::{SealedAuditKey, SignedTreeHead},
     key::Status,
@@ -85,6 +85,7 @@ pub(super) async fn apply(connection: &mut Connection, write: &Write, tree: &mut
             opening::retire(connection, public_key, *at_ms).await
         }
         Write::ResealOpeningKey { old, new } => opening::reseal(connection, old, new).await,
+        Write::Office(write) => office::apply(connection, write).await,
         Write::Registry(write) => registry::apply(connection, write).await,
         Write::Client(write) => clients::apply(connection, write).await,
         Write::Operators(write) => operators::apply(connection, write).await,

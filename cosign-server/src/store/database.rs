@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::{
     error::{Access, OpenError},
-    migrations, postgres,
+    migrations, office, postgres,
     query::{Pool, query},
     read, registry,
     source::Source,
@@ -276,6 +276,10 @@ impl Store for Database {
 
     fn authority_keys(&self) -> BoxFuture<'_, Result<Vec<AuthorityKey>, StoreError>> {
         Box::pin(registry::read::authority_keys(&self.readers))
+    }
+
+    fn personal_key(&self) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        Box::pin(office::personal_key(&self.readers))
     }
 
     fn audit_key(&self) -> BoxFuture<'_, Result<Option<SealedAuditKey>, StoreError>> {

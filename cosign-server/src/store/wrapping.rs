@@ -43,6 +43,7 @@ pub(super) async fn drop_unused(connection: &mut Connection) -> Applied {
         "DELETE FROM wrapping_keys WHERE version < (SELECT version FROM wrapping_keys ORDER BY version DESC LIMIT 1) \
          AND NOT EXISTS (SELECT 1 FROM keys WHERE share_key = wrapping_keys.version) \
          AND NOT EXISTS (SELECT 1 FROM keys WHERE pending_key = wrapping_keys.version) \
+         AND NOT EXISTS (SELECT 1 FROM personal_key WHERE sealed_key = wrapping_keys.version) \
          AND NOT EXISTS (SELECT 1 FROM audit_key WHERE sealed_key = wrapping_keys.version) \
          AND NOT EXISTS (SELECT 1 FROM opening_keys WHERE sealed_key = wrapping_keys.version) \
          AND NOT EXISTS (SELECT 1 FROM authority_keys WHERE sealed_key = wrapping_keys.version)",

@@ -71,6 +71,18 @@ kinds! {
     ENROLMENT_CODE_INVALID: "enrolment_code_invalid", FORBIDDEN, false,
         "The enrolment code is not valid", "Check the code for typing errors, or ask the operator for a new one.",
         "登记码无效", "请检查登记码是否输入有误，或向运营方申请新的登记码。";
+    NOT_LOGGED_IN: "not_logged_in", UNAUTHORIZED, false,
+        "Nobody is logged in", "Log in and send the token of the session.",
+        "尚未登录", "请登录后携带会话令牌重新请求。";
+    CODE_INVALID: "code_invalid", FORBIDDEN, false,
+        "The code is not valid", "Check the code for typing errors, or ask for a new one.",
+        "验证码无效", "请检查验证码是否输入有误，或重新获取验证码。";
+    PASSWORD_INVALID: "password_invalid", FORBIDDEN, false,
+        "The phone number or the password is wrong", "Try again, or log in with an SMS code and set a new password.",
+        "手机号或密码错误", "请重试，或使用短信验证码登录后重新设置密码。";
+    CONSENT_MISSING: "consent_missing", FORBIDDEN, false,
+        "The agreements are not agreed to", "Show the present agreements and send the version that the user agrees to.",
+        "尚未同意用户协议", "请展示最新的协议，并提交用户同意的版本。";
     NOT_FOUND: "not_found", NOT_FOUND, false,
         "Not found", "Check the path and the id; what belongs to somebody else is not found either.",
         "未找到", "请检查路径和编号；属于他人的资源同样显示为未找到。";
@@ -114,6 +126,10 @@ pub(super) const fn of(error: Error) -> &'static Kind {
         Error::ScopeMissing(_) => &SCOPE_MISSING,
         Error::RoleMissing(_) => &ROLE_MISSING,
         Error::EnrolmentCodeInvalid => &ENROLMENT_CODE_INVALID,
+        Error::NotLoggedIn => &NOT_LOGGED_IN,
+        Error::CodeInvalid => &CODE_INVALID,
+        Error::PasswordInvalid => &PASSWORD_INVALID,
+        Error::ConsentMissing => &CONSENT_MISSING,
         Error::NotFound => &NOT_FOUND,
         Error::Conflict(_) => &CONFLICT,
         Error::IdempotencyMismatch => &IDEMPOTENCY_MISMATCH,
@@ -141,6 +157,10 @@ mod tests {
             Error::ScopeMissing(""),
             Error::RoleMissing(""),
             Error::EnrolmentCodeInvalid,
+            Error::NotLoggedIn,
+            Error::CodeInvalid,
+            Error::PasswordInvalid,
+            Error::ConsentMissing,
             Error::NotFound,
             Error::Conflict(""),
             Error::IdempotencyMismatch,

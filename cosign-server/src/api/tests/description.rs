@@ -10,8 +10,14 @@ use crate::api::document;
 static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(document()).unwrap());
 
 /// POSTs that take no Idempotency-Key, and why they need none.
-const WITHOUT_NAME: [&str; 6] = [
+const WITHOUT_NAME: [&str; 12] = [
     "/v1/frames",                    // the same for each frame
+    "/v1/sms-codes",                 // a second code takes the place of the first, after a pause
+    "/v1/sessions",                  // a code is good once
+    "/v1/sessions/{session}/end",    // ends it once
+    "/v1/session/end",               // ends it once
+    "/v1/account/password",          // a code is good once
+    "/v1/account/cancel",            // a code is good once
     "/v1/keys/{key_id}/{operation}", // the session id in the frame does what it would do
     "/v1/locks/release",             // gives the same again, and changes nothing
     "/v1/locks/check",               // reads

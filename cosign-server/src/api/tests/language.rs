@@ -82,6 +82,13 @@ async fn every_kind_happens() {
     let key = json!({ "purpose": "sign", "label": "x" });
     saw(get(&world, "/v1/keys", None).await);
     saw(get(&world, "/v1/client", None).await);
+    saw(get(&world, "/v1/account", None).await);
+    let login = json!({ "code_id": "0".repeat(32), "code": "123456", "device": "x", "agreement": "1" });
+    saw(post(&world, "/v1/sessions", None, &login).await);
+    let login = json!({ "code_id": "0".repeat(32), "code": "123456", "device": "x", "agreement": "0" });
+    saw(post(&world, "/v1/sessions", None, &login).await);
+    let login = json!({ "phone": "13800138000", "password": "none", "device": "x" });
+    saw(post(&world, "/v1/sessions", None, &login).await);
     saw(get(&world, "/v1/keys", other).await);
     saw(get(&world, "/v1/nothing", other).await);
     saw(post(&world, "/livez", None, &key).await);

@@ -34,6 +34,9 @@ impl Sealer {
         if let Some(key) = self.store.audit_key().await? {
             open(&Place::audit_key(&key.public_key), &key.sealed, &|| "the audit key".to_owned())?;
         }
+        if let Some(sealed) = self.store.personal_key().await? {
+            open(&Place::personal_key(), &sealed, &|| "the key of personal data".to_owned())?;
+        }
         for key in self.store.opening_keys().await? {
             let place = key.public_key.as_point().to_bytes();
             open(&Place::opening_key(&place), &key.sealed, &|| format!("opening key {}", key.id()))?;

@@ -209,6 +209,10 @@ impl Store for Obstinate {
         self.inner.authority_keys()
     }
 
+    fn personal_key(&self) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        self.inner.personal_key()
+    }
+
     fn audit_key(&self) -> BoxFuture<'_, Result<Option<SealedAuditKey>, StoreError>> {
         self.inner.audit_key()
     }

@@ -1,0 +1,338 @@
+//! Accounts: codes, logging in, sessions, passwords, the end of an account.
+
+use axum::{
+    Json,
+    extract::{FromRequestParts, State},
+    http::{StatusCode, header, request::Parts},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use zeroize::Zeroizing;
+
+use super::{
+    Api, Problem,
+    extract::{Input, Parameters, Segments},
+    openapi::Problems,
+    page::{NextBody, Paging, shown},
+};
+use crate::domain::{
+    Error,
+    device::Name,
+    office::{
+        Entity as _, Id, Named as _, Stored, account::Account, code::Purpose, personal::Phone,
+        session::Session,
+    },
+    services::{Credential, Login, User},
+};
+
+/// Longest token in an `Authorization` header.
+const MAX_TOKEN: usize = 64;
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(send_code))
+        .routes(routes!(log_in))
+        .routes(routes!(own))
+        .routes(routes!(sessions))
+        .routes(routes!(end_session))
+        .routes(routes!(log_out))
+        .routes(routes!(set_password))
+        .routes(routes!(cancel))
+}
+
+/// A user who is logged in: `Authorization: Bearer TOKEN`.
+pub(super) struct LoggedIn(pub(super) User);
+
+impl FromRequestParts<Api> for LoggedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token =
+            given.and_then(|value| value.strip_prefix("Bearer ")).filter(|token| token.len() == MAX_TOKEN);
+        Ok(Self(api.office.user(token.ok_or(Error::NotLoggedIn)?).await?))
+    }
+}
+
+/// Text that is wiped when it is not needed any more.
+#[derive(Deserialize, ToSchema)]
+#[schema(value_type = String)]
+#[serde(from = "String")]
+struct Secret(Zeroizing<String>);
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+fn id(text: &str) -> Result<Id, Problem> {
+    text.parse().map_err(|_| Error::NotFound.into())
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CodeWanted {
+    /// 11 digits, or with its country code and a +.
+    phone: Secret,
+    /// What it is to prove.
+    purpose: PurposeBody,
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[schema(as = CodePurpose)]
+#[serde(rename_all = "lowercase")]
+enum PurposeBody {
+    Login,
+    Password,
+    Cancel,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct CodeSent {
+    code_id: String,
+    expires_at_ms: u64,
+    /// Seconds after which another one may be asked for.
+    again_after_s: u64,
+    /// That no text was really sent.
+    sandbox: bool,
+}
+
+/// Send an SMS code to a phone
+#[utoipa::path(
+    post, path = "/v1/sms-codes", tag = "accounts", security(()), request_body = CodeWanted,
+    responses((status = 201, body = CodeSent), Problems),
+)]
+pub(super) async fn send_code(
+    State(api): State<Api>,
+    Input { body, .. }: Input<CodeWanted>,
+) -> Result<(StatusCode, Json<CodeSent>), Problem> {
+    let phone = Phone::parse(&body.phone.0)?;
+    let purpose = match body.purpose {
+        PurposeBody::Login => Purpose::Login,
+        PurposeBody::Password => Purpose::Password,
+        PurposeBody::Cancel => Purpose::Cancel,
+    };
+    let (code_id, expires_at_ms, again_after_s) = api.office.send_code(purpose, &phone).await?;
+    let sandbox = api.office.is_sandbox();
+    let sent = CodeSent { code_id: code_id.to_string(), expires_at_ms, again_after_s, sandbox };
+    Ok((StatusCode::CREATED, Json(sent)))
+}
+
+/// Either a code, with the password where both are demanded, or a phone number and its password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoginBody {
+    code_id: Option<String>,
+    code: Option<Secret>,
+    phone: Option<Secret>,
+    password: Option<Secret>,
+    /// Version of the agreements that the user agrees to; needed once for each version.
+    agreement: Option<String>,
+    /// What the user calls the device.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    device: Name,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = LoggedIn)]
+pub(super) struct LoggedInBody {
+    account_id: String,
+    session_id: String,
+    /// Goes into `Authorization: Bearer`; given out this once.
+    token: String,
+    ends_at_ms: u64,
+    /// Whether the account was made by this.
+    registered: bool,
+}
+
+/// Log in; a phone that has no account is registered
+///
+/// A code is good for one login: whoever did not get the answer asks for another code.
+#[utoipa::path(
+    post, path = "/v1/sessions", tag = "accounts", security(()), request_body = LoginBody,
+    responses((status = 201, body = LoggedInBody), Problems),
+)]
+pub(super) async fn log_in(
+    State(api): State<Api>,
+    Input { body, .. }: Input<LoginBody>,
+) -> Result<(StatusCode, Json<LoggedInBody>), Problem> {
+    let LoginBody { code_id, code, phone, password, agreement, device } = body;
+    let credential = match (code_id, code, phone, password) {
+        (Some(code_id), Some(code), None, password) => {
+            let code_id = code_id.parse().map_err(|_| Error::CodeInvalid)?;
+            Credential::Sms { code_id, code: code.0, password: password.map(|password| password.0) }
+        }
+        (None, None, Some(phone), Some(password)) => {
+            Credential::Password { phone: Phone::parse(&phone.0)?, password: password.0 }
+        }
+        _ => {
+            return Err(Error::BadRequest(
+                "a login has a `code_id` and a `code`, or a `phone` and a `password`",
+            )
+            .into());
+        }
+    };
+    let done = api.office.log_in(Login { credential, device, agreement }).await?;
+    let body = LoggedInBody {
+        account_id: done.session.entity.account.to_string(),
+        session_id: done.session.id.to_string(),
+        token: done.token.to_string(),
+        ends_at_ms: done.session.entity.ends_ms,
+        registered: done.is_new,
+    };
+    Ok((StatusCode::CREATED, Json(body)))
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Account)]
+pub(super) struct AccountBody {
+    account_id: String,
+    state: &'static str,
+    /// Masked.
+    phone: Option<String>,
+    has_password: bool,
+    /// Version of the agreements that the user agreed to.
+    agreement: String,
+    registered_at_ms: u64,
+}
+
+fn account_body(api: &Api, account: &Stored<Account>) -> Result<Json<AccountBody>, Problem> {
+    Ok(Json(AccountBody {
+        account_id: account.id.to_string(),
+        state: account.entity.state().as_str(),
+        phone: api.office.masked_phone(&account.entity)?,
+        has_password: account.entity.password.is_some(),
+        agreement: account.entity.consent.version.clone(),
+        registered_at_ms: account.created_ms,
+    }))
+}
+
+/// The account of the user
+#[utoipa::path(
+    get, path = "/v1/account", tag = "accounts", security(("user" = [])),
+    responses((status = 200, body = AccountBody), Problems),
+)]
+pub(super) async fn own(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+) -> Result<Json<AccountBody>, Problem> {
+    account_body(&api, user.account())
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
+pub(super) struct SessionBody {
+    session_id: String,
+    state: &'static str,
+    device: String,
+    /// Whether it is the one that asks.
+    this: bool,
+    logged_in_at_ms: u64,
+    used_at_ms: u64,
+    ends_at_ms: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Sessions)]
+pub(super) struct SessionsBody {
+    sessions: Vec<SessionBody>,
+    next: Option<NextBody>,
+}
+
+/// The logins of the user, newest first
+#[utoipa::path(
+    get, path = "/v1/sessions", tag = "accounts", security(("user" = [])), params(Paging),
+    responses((status = 200, body = SessionsBody), Problems),
+)]
+pub(super) async fn sessions(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    Parameters(paging): Parameters<Paging>,
+) -> Result<Json<SessionsBody>, Problem> {
+    let found = api.office.sessions(&user, &paging.page()?).await?;
+    let body = |one: Stored<Session>| SessionBody {
+        session_id: one.id.to_string(),
+        state: one.entity.state().as_str(),
+        device: one.entity.device.as_str().to_owned(),
+        this: one.id == user.session(),
+        logged_in_at_ms: one.created_ms,
+        used_at_ms: one.entity.used_ms,
+        ends_at_ms: one.entity.ends_ms.min(one.entity.idle_ends_ms),
+    };
+    let (sessions, next) = shown(found, |one| Ok::<_, Problem>(body(one)))?;
+    Ok(Json(SessionsBody { sessions, next }))
+}
+
+/// End a login on whatever device
+#[utoipa::path(
+    post, path = "/v1/sessions/{session}/end", tag = "accounts", security(("user" = [])),
+    params(("session" = String, Path)), responses((status = 204, description = "It is over"), Problems),
+)]
+pub(super) async fn end_session(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    segments: Segments,
+) -> Result<StatusCode, Problem> {
+    api.office.end_session(&user, id(segments.get("session")?)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Log out
+#[utoipa::path(
+    post, path = "/v1/session/end", tag = "accounts", security(("user" = [])),
+    responses((status = 204, description = "It is over"), Problems),
+)]
+pub(super) async fn log_out(State(api): State<Api>, LoggedIn(user): LoggedIn) -> Result<StatusCode, Problem> {
+    api.office.end_session(&user, user.session()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPassword {
+    code_id: String,
+    code: Secret,
+    /// 8 to 16 characters.
+    password: Secret,
+}
+
+/// Set the password; all other logins end
+#[utoipa::path(
+    post, path = "/v1/account/password", tag = "accounts", security(("user" = [])), request_body = NewPassword,
+    responses((status = 204, description = "It is set"), Problems),
+)]
+pub(super) async fn set_password(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    Input { body, .. }: Input<NewPassword>,
+) -> Result<StatusCode, Problem> {
+    let code_id = body.code_id.parse().map_err(|_| Error::CodeInvalid)?;
+    api.office.set_password(&user, code_id, &body.code.0, body.password.0).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cancellation {
+    code_id: String,
+    code: Secret,
+}
+
+/// Cancel the account
+///
+/// All logins end. What is personal is erased once the time in which the account can be appealed for is over.
+#[utoipa::path(
+    post, path = "/v1/account/cancel", tag = "accounts", security(("user" = [])), request_body = Cancellation,
+    responses((status = 204, description = "It is cancelled"), Problems),
+)]
+pub(super) async fn cancel(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    Input { body, .. }: Input<Cancellation>,
+) -> Result<StatusCode, Problem> {
+    let code_id = body.code_id.parse().map_err(|_| Error::CodeInvalid)?;
+    api.office.cancel_account(&user, code_id, &body.code.0).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

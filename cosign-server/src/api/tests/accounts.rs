@@ -1,0 +1,297 @@
+//! Accounts as users see them.
+
+use axum::{
+    body::Body,
+    http::{Method, StatusCode, header},
+};
+use serde_json::{Value, json};
+
+use super::{get, post, problem, request, respond, send};
+use crate::{
+    domain::office::personal::Phone,
+    testing::{World, records},
+};
+
+const PHONE: &str = "13800138000";
+const PASSWORD: &str = "Correct-horse7";
+
+/// A user of a browser, who has no device key.
+struct Browser {
+    token: String,
+}
+
+impl Browser {
+    async fn get(&self, world: &World, path: &str) -> (StatusCode, Value) {
+        let asked =
+            request(Method::GET, path, None).header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        send(world, asked.body(Body::empty()).unwrap()).await
+    }
+
+    /// A POST that is answered with a problem, or with nothing.
+    async fn post(&self, world: &World, path: &str, body: &Value) -> (u16, String) {
+        let asked = request(Method::POST, path, None)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        let response = respond(world, asked).await;
+        if response.status() == StatusCode::NO_CONTENT {
+            return (204, String::new());
+        }
+        use http_body_util::BodyExt as _;
+        let status = response.status();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        problem((status, serde_json::from_slice(&bytes).unwrap()))
+    }
+}
+
+/// Asks for a code and reads it off the phone.
+async fn code(world: &World, phone: &str, purpose: &str) -> (String, String) {
+    world.clock.advance(61_000);
+    let (status, sent) =
+        post(world, "/v1/sms-codes", None, &json!({ "phone": phone, "purpose": purpose })).await;
+    assert_eq!((status, &sent["sandbox"]), (StatusCode::CREATED, &json!(true)), "{sent}");
+    world.office.work().await.unwrap();
+    let text = world.sms.to(&Phone::parse(phone).unwrap()).remove(0).text;
+    assert!(text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()), "{text}");
+    (sent["code_id"].as_str().unwrap().to_owned(), text)
+}
+
+fn with_code((code_id, code): &(String, String)) -> Value {
+    json!({ "code_id": code_id, "code": code, "device": "browser", "agreement": "1" })
+}
+
+async fn log_in(world: &World, phone: &str) -> (Browser, Value) {
+    let body = with_code(&code(world, phone, "login").await);
+    let (status, done) = post(world, "/v1/sessions", None, &body).await;
+    assert_eq!(status, StatusCode::CREATED, "{done}");
+    (Browser { token: done["token"].as_str().unwrap().to_owned() }, done)
+}
+
+#[tokio::test]
+async fn whoever_has_the_phone_registers_and_logs_in() {
+    let world = World::new().await;
+    let (browser, first) = log_in(&world, PHONE).await;
+    assert_eq!(first["registered"], true);
+    let (status, account) = browser.get(&world, "/v1/account").await;
+    assert_eq!((status, &account["phone"]), (StatusCode::OK, &json!("+86138****8000")));
+    assert_eq!((&account["state"], &account["has_password"]), (&json!("active"), &json!(false)));
+    // The same number, however it is written, is the same account.
+    let (other, second) = log_in(&world, "+8613800138000").await;
+    assert_eq!((&second["registered"], &second["account_id"]), (&json!(false), &first["account_id"]));
+    let (_, sessions) = browser.get(&world, "/v1/sessions").await;
+    let this: Vec<_> =
+        sessions["sessions"].as_array().unwrap().iter().map(|one| one["this"].clone()).collect();
+    assert_eq!(this, [json!(false), json!(true)]);
+    // Each ends the other's, and its own.
+    let path = format!("/v1/sessions/{}/end", second["session_id"].as_str().unwrap());
+    assert_eq!(browser.post(&world, &path, &json!({})).await.0, 204);
+    assert_eq!(problem(other.get(&world, "/v1/account").await), (401, "not_logged_in".to_owned()));
+    assert_eq!(browser.post(&world, &path, &json!({})).await, (404, "not_found".to_owned()));
+    assert_eq!(browser.post(&world, "/v1/session/end", &json!({})).await.0, 204);
+    assert_eq!(problem(browser.get(&world, "/v1/account").await).0, 401);
+}
+
+#[tokio::test]
+async fn codes_are_good_once_for_one_thing_and_a_while() {
+    let world = World::new().await;
+    let invalid = (403, "code_invalid".to_owned());
+    let try_code =
+        async |code: &(String, String)| problem(post(&world, "/v1/sessions", None, &with_code(code)).await);
+    // For something else.
+    assert_eq!(try_code(&code(&world, PHONE, "password").await).await, invalid);
+    // Used.
+    let used = code(&world, PHONE, "login").await;
+    assert_eq!(post(&world, "/v1/sessions", None, &with_code(&used)).await.0, StatusCode::CREATED);
+    assert_eq!(try_code(&used).await, invalid);
+    // Too late.
+    let late = code(&world, PHONE, "login").await;
+    world.clock.advance(300_000);
+    assert_eq!(try_code(&late).await, invalid);
+    // Replaced by a newer one.
+    let old = code(&world, PHONE, "login").await;
+    let new = code(&world, PHONE, "login").await;
+    assert_eq!(try_code(&old).await, invalid);
+    // Guessed at.
+    let wrong = if new.1 == "000000" { "000001" } else { "000000" };
+    for _ in 0..5 {
+        assert_eq!(try_code(&(new.0.clone(), wrong.to_owned())).await, invalid);
+    }
+    assert_eq!(try_code(&new).await, invalid);
+    assert_eq!(try_code(&("0".repeat(32), "123456".to_owned())).await, invalid);
+    assert_eq!(try_code(&("x".to_owned(), "123456".to_owned())).await, invalid);
+}
+
+#[tokio::test]
+async fn texts_are_limited_per_phone() {
+    let world = World::new().await;
+    let ask = async |phone: &str| {
+        post(&world, "/v1/sms-codes", None, &json!({ "phone": phone, "purpose": "login" })).await
+    };
+    assert_eq!(ask(PHONE).await.0, StatusCode::CREATED);
+    let (status, refused) = ask(PHONE).await;
+    assert_eq!((status.as_u16(), &refused["retry_after_s"]), (429, &json!(60)));
+    assert_eq!(ask("13900139000").await.0, StatusCode::CREATED);
+    for _ in 1..10 {
+        world.clock.advance(60_000);
+        assert_eq!(ask(PHONE).await.0, StatusCode::CREATED);
+    }
+    world.clock.advance(60_000);
+    let (status, refused) = ask(PHONE).await;
+    assert_eq!((status.as_u16(), &refused["retry_after_s"]), (429, &json!(86_400 - 600)));
+    world.clock.advance(86_400_000 - 600_000);
+    assert_eq!(ask(PHONE).await.0, StatusCode::CREATED);
+    for wrong in ["", "1380013800", "+", "phone"] {
+        assert_eq!(problem(ask(wrong).await), (400, "bad_request".to_owned()), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_logs_in_without_consent() {
+    let world = World::new().await;
+    let missing = (403, "consent_missing".to_owned());
+    let good = code(&world, PHONE, "login").await;
+    let mut body = with_code(&good);
+    body["agreement"] = "0".into();
+    assert_eq!(problem(post(&world, "/v1/sessions", None, &body).await), missing);
+    body.as_object_mut().unwrap().remove("agreement");
+    assert_eq!(problem(post(&world, "/v1/sessions", None, &body).await), missing);
+    // Whoever has agreed before need not again.
+    log_in(&world, PHONE).await;
+    let mut body = with_code(&code(&world, PHONE, "login").await);
+    body.as_object_mut().unwrap().remove("agreement");
+    assert_eq!(post(&world, "/v1/sessions", None, &body).await.0, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_password_logs_in_and_ends_all_other_logins() {
+    let world = World::new().await;
+    let (browser, _) = log_in(&world, PHONE).await;
+    let (other, _) = log_in(&world, PHONE).await;
+    let with_password = |password: &str| json!({ "phone": PHONE, "password": password, "device": "browser" });
+    let wrong = (403, "password_invalid".to_owned());
+    assert_eq!(problem(post(&world, "/v1/sessions", None, &with_password(PASSWORD)).await), wrong);
+    let (code_id, text) = code(&world, PHONE, "password").await;
+    let mut body = json!({ "code_id": code_id, "code": text, "password": "simple" });
+    assert_eq!(browser.post(&world, "/v1/account/password", &body).await, (400, "bad_request".to_owned()));
+    body["password"] = PASSWORD.into();
+    assert_eq!(browser.post(&world, "/v1/account/password", &body).await.0, 204);
+    assert_eq!(problem(other.get(&world, "/v1/account").await).0, 401);
+    assert_eq!(browser.get(&world, "/v1/account").await.1["has_password"], true);
+    assert_eq!(post(&world, "/v1/sessions", None, &with_password(PASSWORD)).await.0, StatusCode::CREATED);
+    // Guessing is slowed down, for whoever knows it too.
+    for _ in 0..5 {
+        assert_eq!(problem(post(&world, "/v1/sessions", None, &with_password("Wrong-horse7")).await), wrong);
+    }
+    let (status, slow) = post(&world, "/v1/sessions", None, &with_password(PASSWORD)).await;
+    assert_eq!((status.as_u16(), &slow["retry_after_s"]), (429, &json!(900)));
+    world.clock.advance(900_000);
+    assert_eq!(post(&world, "/v1/sessions", None, &with_password(PASSWORD)).await.0, StatusCode::CREATED);
+    // A phone without an account looks the same.
+    let nobody = json!({ "phone": "13900139000", "password": PASSWORD, "device": "browser" });
+    assert_eq!(problem(post(&world, "/v1/sessions", None, &nobody).await), wrong);
+}
+
+#[tokio::test]
+async fn logins_end_by_themselves() {
+    let world = World::new().await;
+    let (browser, _) = log_in(&world, PHONE).await;
+    // Used now and then, it lasts as long as one may.
+    for _ in 0..23 {
+        world.clock.advance(29 * 60_000);
+        assert_eq!(browser.get(&world, "/v1/account").await.0, StatusCode::OK);
+    }
+    world.clock.advance(29 * 60_000);
+    assert_eq!(browser.get(&world, "/v1/account").await.0, StatusCode::OK);
+    world.clock.advance(24 * 60_000);
+    assert_eq!(problem(browser.get(&world, "/v1/account").await).0, 401);
+    let (idle, _) = log_in(&world, PHONE).await;
+    world.clock.advance(30 * 60_000);
+    assert_eq!(problem(idle.get(&world, "/v1/account").await).0, 401);
+    world.office.work().await.unwrap();
+    let (browser, _) = log_in(&world, PHONE).await;
+    let (_, sessions) = browser.get(&world, "/v1/sessions").await;
+    let states: Vec<_> =
+        sessions["sessions"].as_array().unwrap().iter().map(|one| one["state"].clone()).collect();
+    assert_eq!(states, [json!("active"), json!("expired"), json!("expired")]);
+    for token in ["", "x", &"0".repeat(64)] {
+        assert_eq!(problem(Browser { token: token.to_owned() }.get(&world, "/v1/account").await).0, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_account_is_erased_after_its_time() {
+    let world = World::new().await;
+    let (browser, first) = log_in(&world, PHONE).await;
+    let (code_id, text) = code(&world, PHONE, "cancel").await;
+    let wrong = json!({ "code_id": code_id, "code": if text == "000000" { "000001" } else { "000000" } });
+    assert_eq!(browser.post(&world, "/v1/account/cancel", &wrong).await, (403, "code_invalid".to_owned()));
+    let right = json!({ "code_id": code_id, "code": text });
+    assert_eq!(browser.post(&world, "/v1/account/cancel", &right).await.0, 204);
+    assert_eq!(problem(browser.get(&world, "/v1/account").await).0, 401);
+    // The phone makes a new account.
+    let (_, second) = log_in(&world, PHONE).await;
+    assert_eq!(second["registered"], true);
+    assert_ne!(second["account_id"], first["account_id"]);
+    let old = first["account_id"].as_str().unwrap().parse().unwrap();
+    let phone = async || {
+        let found = world.office.find::<crate::domain::office::account::Account>(old).await.unwrap();
+        found.entity.phone.is_some()
+    };
+    assert!(phone().await);
+    world.clock.advance(30 * 86_400_000);
+    world.office.work().await.unwrap();
+    assert!(!phone().await);
+    drop(records(&world).await);
+}
+
+#[tokio::test]
+async fn a_text_that_did_not_leave_is_sent_again_until_it_is_too_late() {
+    let world = World::new().await;
+    world.sms.fail(2);
+    let (status, _) =
+        post(&world, "/v1/sms-codes", None, &json!({ "phone": PHONE, "purpose": "login" })).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let phone = Phone::parse(PHONE).unwrap();
+    for expected in [0, 0, 1, 1] {
+        world.office.work().await.unwrap();
+        assert_eq!(world.sms.to(&phone).len(), expected);
+        world.clock.advance(10_000);
+    }
+    // A number that is never reached.
+    let (status, _) =
+        post(&world, "/v1/sms-codes", None, &json!({ "phone": "13900130000", "purpose": "login" })).await;
+    assert_eq!(status, StatusCode::CREATED);
+    for _ in 0..40 {
+        world.office.work().await.unwrap();
+        world.clock.advance(10_000);
+    }
+    assert_eq!(world.office.work().await.unwrap(), 0, "nothing waits any more");
+    assert!(world.sms.to(&Phone::parse("13900130000").unwrap()).is_empty());
+}
+
+#[tokio::test]
+async fn nothing_personal_is_stored_in_the_clear() {
+    let world = World::on_file().await;
+    log_in(&world, PHONE).await;
+    let file = world.file();
+    world.database.close().await;
+    let mut stored = Vec::new();
+    for name in [file.clone(), file.with_extension("db-wal")] {
+        stored.extend(std::fs::read(name).unwrap_or_default());
+    }
+    let holds = |text: &str| stored.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds("sms-code"), "the search finds what is there");
+    assert!(!holds(PHONE) && !holds("138****8000"));
+}
+
+#[tokio::test]
+async fn two_at_once_make_one_account() {
+    let world = World::new().await;
+    let first = with_code(&code(&world, PHONE, "login").await);
+    let (one, two) =
+        tokio::join!(post(&world, "/v1/sessions", None, &first), post(&world, "/v1/sessions", None, &first));
+    let created = [one.0, two.0].into_iter().filter(|status| *status == StatusCode::CREATED).count();
+    assert_eq!(created, 1, "a code is good once: {one:?} {two:?}");
+    assert_eq!(get(&world, "/v1/account", None).await.0, StatusCode::UNAUTHORIZED);
+}

@@ -1,0 +1,156 @@
+//! Orders to providers outside: carried out after the commit that made them, again until they are done or too late.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Entity, Moment, Moved, entity::states, personal::Personal};
+use crate::domain::Error;
+
+/// Longest pause between two attempts, milliseconds.
+const LONGEST_PAUSE_MS: u64 = 5 * 60_000;
+
+states! {
+    /// Where an order stands.
+    DispatchState {
+        /// To be carried out.
+        Waiting = "waiting",
+        /// Somebody is at it, until its lease ends.
+        Running = "running",
+        /// The provider has done it.
+        Done = "done",
+        /// It is too late for it.
+        Failed = "failed",
+    }
+    over Done, Failed
+}
+
+states! {
+    /// Which words are sent.
+    Template {
+        /// A code to be entered; the text is the code.
+        Code = "code",
+    }
+}
+
+/// What a provider is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Where it goes.
+    pub phone: Personal,
+    /// Which words.
+    pub template: Template,
+    /// What is put into them.
+    pub text: Personal,
+    /// From when on nobody needs it any more, unix milliseconds.
+    pub until_ms: u64,
+}
+
+impl Order {
+    /// A text to a phone.
+    #[must_use]
+    pub const fn sms(phone: Personal, template: Template, text: Personal, until_ms: u64) -> Self {
+        Self { phone, template, text, until_ms }
+    }
+}
+
+/// An order and what became of it. What was personal in it is gone once it is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispatch {
+    state: DispatchState,
+    /// What is to be done; `None` once it is over.
+    pub order: Option<Order>,
+    /// How often it was tried.
+    pub attempts: u32,
+    next_ms: u64,
+    /// What the provider calls it.
+    pub receipt: Option<String>,
+}
+
+/// What happens to an order.
+#[derive(Debug)]
+pub enum Event {
+    /// It is given.
+    Order(Order),
+    /// Somebody takes it on; nobody else does before this time.
+    Take {
+        /// Unix milliseconds.
+        until_ms: u64,
+    },
+    /// The provider has done it.
+    Done {
+        /// What the provider calls it.
+        receipt: String,
+    },
+    /// The provider did not.
+    Retry,
+    /// It is too late.
+    GiveUp,
+}
+
+impl Entity for Dispatch {
+    const KIND: &'static str = "dispatch";
+    type State = DispatchState;
+    type Event = Event;
+    const MOVES: &'static [(Option<DispatchState>, &'static str, DispatchState)] = &[
+        (None, "order", DispatchState::Waiting),
+        (Some(DispatchState::Waiting), "take", DispatchState::Running),
+        (Some(DispatchState::Running), "take", DispatchState::Running),
+        (Some(DispatchState::Running), "done", DispatchState::Done),
+        (Some(DispatchState::Running), "retry", DispatchState::Waiting),
+        (Some(DispatchState::Waiting), "give-up", DispatchState::Failed),
+        (Some(DispatchState::Running), "give-up", DispatchState::Failed),
+    ];
+
+    fn state(&self) -> DispatchState {
+        self.state
+    }
+
+    fn event(event: &Event) -> &'static str {
+        match event {
+            Event::Order(_) => "order",
+            Event::Take { .. } => "take",
+            Event::Done { .. } => "done",
+            Event::Retry => "retry",
+            Event::GiveUp => "give-up",
+        }
+    }
+
+    fn transition(now: Option<&Self>, event: &Event, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
+        use DispatchState::{Done, Failed, Running, Waiting};
+        let Some(dispatch) = now else {
+            let Event::Order(order) = event else { return Err(Error::NotFound) };
+            let order = Some(order.clone());
+            return Ok(Moved::to(Self {
+                state: Waiting,
+                order,
+                attempts: 0,
+                next_ms: moment.now_ms,
+                receipt: None,
+            }));
+        };
+        let is_late = dispatch.order.as_ref().is_none_or(|order| moment.now_ms >= order.until_ms);
+        let over = |state| Self { state, order: None, ..dispatch.clone() };
+        let moved = match (dispatch.state, event) {
+            (Waiting | Running, Event::GiveUp) if is_late => over(Failed),
+            // Whoever had it before is gone.
+            (Waiting | Running, Event::Take { until_ms })
+                if moment.now_ms >= dispatch.next_ms && !is_late =>
+            {
+                let attempts = dispatch.attempts.saturating_add(1);
+                Self { state: Running, attempts, next_ms: *until_ms, ..dispatch.clone() }
+            }
+            (Running, Event::Done { receipt }) => Self { receipt: Some(receipt.clone()), ..over(Done) },
+            (Running, Event::Retry) => {
+                let pause_ms = (1000_u64 << dispatch.attempts.min(12)).min(LONGEST_PAUSE_MS);
+                let next_ms = moment.now_ms.saturating_add(pause_ms);
+                Self { state: Waiting, next_ms, ..dispatch.clone() }
+            }
+            _ => return Err(Error::Conflict("the order is not to be carried out now")),
+        };
+        Ok(Moved::to(moved))
+    }
+
+    fn due_ms(&self) -> Option<u64> {
+        let until_ms = self.order.as_ref()?.until_ms;
+        Some(self.next_ms.min(until_ms))
+    }
+}

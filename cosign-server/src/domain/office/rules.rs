@@ -1,0 +1,72 @@
+//! Settings by which installations differ. One profile for each of the systems that this one can take the place of stands in
+//! `packaging/profiles`.
+
+use serde::{Deserialize, Serialize};
+
+use super::entity::states;
+
+states! {
+    /// What a login has to prove.
+    LoginPolicy {
+        /// An SMS code or the password, whichever the user takes.
+        AnyOf = "any-of",
+        /// Both, once there is a password.
+        AllOf = "all-of",
+    }
+}
+
+states! {
+    /// Which passwords are good enough.
+    PasswordRule {
+        /// Three of: upper case, lower case, digit, other.
+        ThreeOfFour = "three-of-four",
+        /// Upper case, lower case and digit.
+        UpperLowerDigit = "upper-lower-digit",
+    }
+}
+
+/// Settings of the office.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rules {
+    /// What a login has to prove. A device that is new to the account always proves the phone.
+    pub login_policy: LoginPolicy,
+    /// Which passwords are good enough; always 8 to 16 characters.
+    pub password_rule: PasswordRule,
+    /// Seconds that an SMS code is good.
+    pub sms_code_s: u64,
+    /// Wrong entries that use an SMS code up.
+    pub sms_code_tries: u8,
+    /// Seconds between two SMS codes to one number.
+    pub sms_pause_s: u64,
+    /// SMS codes to one number in 24 hours.
+    pub sms_per_day: u32,
+    /// Minutes after which a login that is not used ends.
+    pub session_idle_min: u64,
+    /// Hours after which a login ends in any case.
+    pub session_h: u64,
+    /// Wrong passwords in 15 minutes after which only an SMS code helps.
+    pub password_tries: u8,
+    /// Version of the agreements that users consent to.
+    pub agreement: String,
+    /// Days for which an account that was cancelled can be appealed for, and its personal data is kept.
+    pub retention_days: u64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            login_policy: LoginPolicy::AnyOf,
+            password_rule: PasswordRule::ThreeOfFour,
+            sms_code_s: 300,
+            sms_code_tries: 5,
+            sms_pause_s: 60,
+            sms_per_day: 10,
+            session_idle_min: 30,
+            session_h: 12,
+            password_tries: 5,
+            agreement: "1".to_owned(),
+            retention_days: 30,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Login sessions: a user on a device, until they log out or time is over.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Entity, Id, Moment, Moved, entity::states};
+use crate::domain::{Error, device::Name};
+
+/// How often the use of a session is written down, milliseconds.
+const NOTED_MS: u64 = 60_000;
+
+states! {
+    /// Where a session stands.
+    SessionState {
+        /// Its token is good.
+        Active = "active",
+        /// The user logged out, here or from another device.
+        Ended = "ended",
+        /// Nobody used it any more, or it lasted as long as one may.
+        Expired = "expired",
+    }
+    over Ended, Expired
+}
+
+/// A login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    state: SessionState,
+    /// Whose.
+    pub account: Id,
+    /// SM3 of the token.
+    #[serde(with = "hex::serde")]
+    token: [u8; 32],
+    /// What the user calls the device.
+    pub device: Name,
+    /// When it was last used, unix milliseconds; up to a minute before that.
+    pub used_ms: u64,
+    /// When it ends in any case.
+    pub ends_ms: u64,
+    /// When it ends unless it is used.
+    pub idle_ends_ms: u64,
+}
+
+/// What happens to a session.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A user logs in.
+    LogIn {
+        /// Who.
+        account: Id,
+        /// SM3 of the token.
+        token: [u8; 32],
+        /// What the user calls the device.
+        device: Name,
+    },
+    /// The token is used.
+    Use,
+    /// The user ends it.
+    End,
+    /// Time is over.
+    Expire,
+}
+
+impl Session {
+    /// Whether its token is good at this moment.
+    #[must_use]
+    pub fn is_good(&self, now_ms: u64) -> bool {
+        self.state == SessionState::Active && now_ms < self.ends()
+    }
+
+    /// Whether its use has to be written down.
+    #[must_use]
+    pub const fn is_worth_noting(&self, now_ms: u64) -> bool {
+        now_ms >= self.used_ms.saturating_add(NOTED_MS)
+    }
+
+    fn ends(&self) -> u64 {
+        self.ends_ms.min(self.idle_ends_ms)
+    }
+}
+
+impl Entity for Session {
+    const KIND: &'static str = "session";
+    type State = SessionState;
+    type Event = Event;
+    const MOVES: &'static [(Option<SessionState>, &'static str, SessionState)] = &[
+        (None, "log-in", SessionState::Active),
+        (Some(SessionState::Active), "use", SessionState::Active),
+        (Some(SessionState::Active), "end", SessionState::Ended),
+        (Some(SessionState::Active), "expire", SessionState::Expired),
+    ];
+
+    fn state(&self) -> SessionState {
+        self.state
+    }
+
+    fn event(event: &Event) -> &'static str {
+        match event {
+            Event::LogIn { .. } => "log-in",
+            Event::Use => "use",
+            Event::End => "end",
+            Event::Expire => "expire",
+        }
+    }
+
+    fn transition(now: Option<&Self>, event: &Event, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
+        let Moment { now_ms, rules, .. } = moment;
+        let idle_ends_ms = now_ms.saturating_add(rules.session_idle_min.saturating_mul(60_000));
+        let session = match (now, event) {
+            (None, Event::LogIn { account, token, device }) => Self {
+                state: SessionState::Active,
+                account: *account,
+                token: *token,
+                device: device.clone(),
+                used_ms: now_ms,
+                ends_ms: now_ms.saturating_add(rules.session_h.saturating_mul(3_600_000)),
+                idle_ends_ms,
+            },
+            (Some(session), Event::Expire)
+                if session.state == SessionState::Active && now_ms >= session.ends() =>
+            {
+                Self { state: SessionState::Expired, ..session.clone() }
+            }
+            (Some(session), Event::Use) if session.is_good(now_ms) => {
+                Self { used_ms: now_ms, idle_ends_ms, ..session.clone() }
+            }
+            (Some(session), Event::End) if session.state == SessionState::Active => {
+                Self { state: SessionState::Ended, ..session.clone() }
+            }
+            _ => return Err(Error::NotLoggedIn),
+        };
+        Ok(Moved::to(session))
+    }
+
+    fn names(&self) -> Vec<[u8; 32]> {
+        if self.state == SessionState::Active { vec![self.token] } else { Vec::new() }
+    }
+
+    fn listed_under(&self) -> Vec<Id> {
+        vec![self.account]
+    }
+
+    fn due_ms(&self) -> Option<u64> {
+        (self.state == SessionState::Active).then_some(self.ends())
+    }
+}

@@ -1,0 +1,213 @@
+//! Entities of the office: their rows, their names, under whom they are listed, and what was done to them.
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    apply::{Applied, run, stored},
+    database::Database,
+    query::{Connection, Pool, Row, query},
+    read::{all, one},
+    rows::{bytes, number},
+};
+use crate::domain::{
+    office::{
+        Id,
+        ports::{Entities, EntityRow, FoundRow, OfficeWrite, Operation},
+    },
+    page::Page,
+    ports::StoreError,
+};
+
+pub(super) async fn apply(connection: &mut Connection, write: &OfficeWrite) -> Applied {
+    match write {
+        OfficeWrite::Add(row) => add(connection, row).await,
+        OfficeWrite::Save(row) => save(connection, row).await,
+        OfficeWrite::Log(operation) => log(connection, operation).await,
+        OfficeWrite::SetPersonalKey(sealed) => {
+            run!(connection, "INSERT INTO personal_key (number, sealed) VALUES (1, $1)", &sealed[..]);
+            Ok(Ok(()))
+        }
+        OfficeWrite::ResealPersonalKey { old, new } => Ok(super::apply::changed(run!(
+            connection,
+            "UPDATE personal_key SET sealed = $1 WHERE sealed = $2",
+            &new[..],
+            &old[..],
+        ))),
+    }
+}
+
+fn id(id: Id) -> Vec<u8> {
+    id.as_bytes().to_vec()
+}
+
+async fn add(connection: &mut Connection, row: &EntityRow) -> Applied {
+    run!(
+        connection,
+        "INSERT INTO entities (kind, id, state, body, created_ms, changed_ms, due_ms, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        row.kind,
+        id(row.id),
+        row.state,
+        row.body.as_str(),
+        stored(row.created_ms),
+        stored(row.changed_ms),
+        row.due_ms.map(stored),
+        row.version,
+    );
+    find_by(connection, row).await
+}
+
+async fn save(connection: &mut Connection, row: &EntityRow) -> Applied {
+    let rows = run!(
+        connection,
+        "UPDATE entities SET state = $1, body = $2, changed_ms = $3, due_ms = $4, version = $5 \
+         WHERE kind = $6 AND id = $7 AND version = $8",
+        row.state,
+        row.body.as_str(),
+        stored(row.changed_ms),
+        row.due_ms.map(stored),
+        row.version,
+        row.kind,
+        id(row.id),
+        row.version.saturating_sub(1),
+    );
+    if rows == 0 {
+        return Ok(Err(StoreError::Stale));
+    }
+    run!(connection, "DELETE FROM entity_names WHERE kind = $1 AND id = $2", row.kind, id(row.id));
+    run!(connection, "DELETE FROM entity_refs WHERE kind = $1 AND id = $2", row.kind, id(row.id));
+    find_by(connection, row).await
+}
+
+async fn find_by(connection: &mut Connection, row: &EntityRow) -> Applied {
+    for name in &row.names {
+        run!(
+            connection,
+            "INSERT INTO entity_names (kind, name, id) VALUES ($1, $2, $3)",
+            row.kind,
+            &name[..],
+            id(row.id),
+        );
+    }
+    for target in &row.listed_under {
+        run!(
+            connection,
+            "INSERT INTO entity_refs (kind, target, created_ms, id) VALUES ($1, $2, $3, $4)",
+            row.kind,
+            id(*target),
+            stored(row.created_ms),
+            id(row.id),
+        );
+    }
+    Ok(Ok(()))
+}
+
+async fn log(connection: &mut Connection, operation: &Operation) -> Applied {
+    run!(
+        connection,
+        "INSERT INTO operations (seq, at_ms, actor, kind, id, event, from_state, to_state) \
+         SELECT COALESCE((SELECT MAX(seq) FROM operations), 0) + 1, $1, $2, $3, $4, $5, $6, $7",
+        stored(operation.at_ms),
+        operation.actor.map(id),
+        operation.kind,
+        id(operation.id),
+        operation.event,
+        operation.from.map(str::to_owned),
+        operation.to,
+    );
+    Ok(Ok(()))
+}
+
+fn found(row: &Row) -> Result<FoundRow, sqlx::Error> {
+    Ok(FoundRow {
+        id: Id::from_bytes(bytes(row, "id")?),
+        body: row.get("body")?,
+        created_ms: number(row, "created_ms")?,
+        changed_ms: number(row, "changed_ms")?,
+        version: row.get("version")?,
+    })
+}
+
+impl Entities for Database {
+    fn entity(&self, kind: &'static str, entity: Id) -> BoxFuture<'_, Result<Option<FoundRow>, StoreError>> {
+        Box::pin(async move {
+            let row = query("SELECT * FROM entities WHERE kind = $1 AND id = $2").bind(kind).bind(id(entity));
+            one(row.optional(self.readers()).await, found)
+        })
+    }
+
+    fn entity_named(
+        &self,
+        kind: &'static str,
+        name: [u8; 32],
+    ) -> BoxFuture<'_, Result<Option<FoundRow>, StoreError>> {
+        Box::pin(async move {
+            let row = query(
+                "SELECT e.* FROM entity_names n JOIN entities e ON e.kind = n.kind AND e.id = n.id \
+                 WHERE n.kind = $1 AND n.name = $2",
+            )
+            .bind(kind)
+            .bind(&name[..]);
+            one(row.optional(self.readers()).await, found)
+        })
+    }
+
+    fn entities_under<'a>(
+        &'a self,
+        kind: &'static str,
+        target: Id,
+        page: &'a Page,
+    ) -> BoxFuture<'a, Result<Vec<FoundRow>, StoreError>> {
+        Box::pin(async move {
+            let mut rows = query(
+                "SELECT e.* FROM entity_refs r JOIN entities e ON e.kind = r.kind AND e.id = r.id \
+                 WHERE r.kind = $1 AND r.target = $2",
+            )
+            .bind(kind)
+            .bind(id(target));
+            if let Some(after) = page.after() {
+                rows.push(" AND (r.created_ms, r.id) < (", stored(after.at_ms));
+                rows.push(", ", &after.id[..]);
+                rows = rows.then(")");
+            }
+            rows.push(" ORDER BY r.created_ms DESC, r.id DESC LIMIT ", page.to_read());
+            all(rows.all(self.readers()).await, found)
+        })
+    }
+
+    fn entities_in<'a>(
+        &'a self,
+        kind: &'static str,
+        state: &'static str,
+        page: &'a Page,
+    ) -> BoxFuture<'a, Result<Vec<FoundRow>, StoreError>> {
+        Box::pin(async move {
+            let mut rows =
+                query("SELECT * FROM entities WHERE kind = $1 AND state = $2").bind(kind).bind(state);
+            if let Some(after) = page.after() {
+                rows.push(" AND (created_ms, id) > (", stored(after.at_ms));
+                rows.push(", ", &after.id[..]);
+                rows = rows.then(")");
+            }
+            rows.push(" ORDER BY created_ms, id LIMIT ", page.to_read());
+            all(rows.all(self.readers()).await, found)
+        })
+    }
+
+    fn entities_due(&self, now_ms: u64, limit: u32) -> BoxFuture<'_, Result<Vec<(String, Id)>, StoreError>> {
+        Box::pin(async move {
+            let rows = query("SELECT kind, id FROM entities WHERE due_ms <= $1 ORDER BY due_ms LIMIT $2")
+                .bind(stored(now_ms))
+                .bind(limit);
+            all(rows.all(self.readers()).await, |row| {
+                Ok((row.get("kind")?, Id::from_bytes(bytes(row, "id")?)))
+            })
+        })
+    }
+}
+
+/// The key of personal data, sealed.
+pub(super) async fn personal_key(pool: &Pool) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = query("SELECT sealed FROM personal_key").optional(pool).await;
+    one(row, |row| row.get("sealed"))
+}
