@@ -25,8 +25,8 @@ mod webhooks;
 pub use backup::{BackupError, Checked, restore};
 pub use clock::SystemClock;
 pub use config::{
-    AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, LogFormat, RetentionConfig, SignerConfig,
-    WebhooksConfig,
+    AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, LogFormat, ProvidersConfig, RetentionConfig,
+    SignerConfig, SmsProvider, WebhooksConfig,
 };
 pub use doctor::{Finding, Level, doctor};
 pub use entropy::OsEntropy;
@@ -38,7 +38,7 @@ pub use migrate::migrate;
 pub use pkcs11::{PinSource, TokenError, TokenUri};
 #[cfg(target_os = "linux")]
 pub use process::protect;
-pub use sandbox::{SandboxSms, SentText};
+pub use sandbox::SandboxSms;
 #[cfg(test)]
 pub(crate) use server::Health;
 pub use server::{Offline, Server, StartError};

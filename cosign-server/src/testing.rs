@@ -276,7 +276,7 @@ impl World {
             store: Arc::clone(&store),
             entities: Arc::clone(&database) as _,
             vault: Arc::new(vault),
-            sms: Arc::clone(&sms) as _,
+            sms: Some(Arc::clone(&sms) as _),
             clock: Arc::clone(&time),
             entropy: Arc::clone(&chance),
         };

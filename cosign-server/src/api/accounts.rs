@@ -1,4 +1,5 @@
 //! Accounts: codes, logging in, sessions, passwords, the end of an account.
+#![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
 
 use axum::{
     Json,
@@ -6,7 +7,7 @@ use axum::{
     http::{StatusCode, header, request::Parts},
 };
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use zeroize::Zeroizing;
 
@@ -21,7 +22,7 @@ use crate::domain::{
     device::Name,
     office::{
         Entity as _, Id, Named as _, Stored, account::Account, code::Purpose, personal::Phone,
-        session::Session,
+        providers::KeptText, session::Session,
     },
     services::{Credential, Login, User},
 };
@@ -32,6 +33,7 @@ const MAX_TOKEN: usize = 64;
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(send_code))
+        .routes(routes!(kept_texts))
         .routes(routes!(log_in))
         .routes(routes!(own))
         .routes(routes!(sessions))
@@ -115,9 +117,49 @@ pub(super) async fn send_code(
         PurposeBody::Cancel => Purpose::Cancel,
     };
     let (code_id, expires_at_ms, again_after_s) = api.office.send_code(purpose, &phone).await?;
-    let sandbox = api.office.is_sandbox();
+    let sandbox = api.office.kept_texts(&phone).is_some();
     let sent = CodeSent { code_id: code_id.to_string(), expires_at_ms, again_after_s, sandbox };
     Ok((StatusCode::CREATED, Json(sent)))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToPhone {
+    phone: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct KeptTextBody {
+    receipt: String,
+    template: &'static str,
+    text: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeptTexts)]
+pub(super) struct KeptTextsBody {
+    texts: Vec<KeptTextBody>,
+}
+
+/// What a sandbox kept of texts to a phone, newest first
+///
+/// Not found where texts are really sent.
+#[utoipa::path(
+    get, path = "/v1/sandbox/texts", tag = "accounts", security(()), params(ToPhone),
+    responses((status = 200, body = KeptTextsBody), Problems),
+)]
+pub(super) async fn kept_texts(
+    State(api): State<Api>,
+    Parameters(ToPhone { phone }): Parameters<ToPhone>,
+) -> Result<Json<KeptTextsBody>, Problem> {
+    let kept = api.office.kept_texts(&Phone::parse(&phone)?).ok_or(Error::NotFound)?;
+    let texts = kept.into_iter().map(|KeptText { receipt, template, text, .. }| KeptTextBody {
+        receipt,
+        template: template.as_str(),
+        text,
+    });
+    Ok(Json(KeptTextsBody { texts: texts.collect() }))
 }
 
 /// Either a code, with the password where both are demanded, or a phone number and its password.

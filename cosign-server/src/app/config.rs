@@ -80,6 +80,9 @@ pub struct Config {
     /// Logs.
     #[serde(default)]
     pub log: LogConfig,
+    /// Services of others.
+    #[serde(default)]
+    pub providers: ProvidersConfig,
     /// By what accounts and all that hangs on them go.
     #[serde(default)]
     pub rules: Rules,
@@ -209,6 +212,25 @@ impl Default for RetentionConfig {
             requests_days: 365,
         }
     }
+}
+
+/// Services of others.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProvidersConfig {
+    /// Who sends texts to phones.
+    pub sms: SmsProvider,
+}
+
+/// Who sends texts to phones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmsProvider {
+    /// Nobody: no accounts of users.
+    #[default]
+    None,
+    /// Nobody either, but they are kept and given to whoever asks: for trying things out.
+    Sandbox,
 }
 
 /// Logs.

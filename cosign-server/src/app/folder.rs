@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::{
     config::{
-        AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, RetentionConfig, SignerConfig,
-        WebhooksConfig,
+        AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, ProvidersConfig, RetentionConfig,
+        SignerConfig, WebhooksConfig,
     },
     files::{FileError, make_folder, write_new},
     master::MasterKeySource,
@@ -126,6 +126,7 @@ impl Folder {
             webhooks: WebhooksConfig::default(),
             retention: RetentionConfig::default(),
             log: LogConfig::default(),
+            providers: ProvidersConfig::default(),
             rules: Rules::default(),
         };
         let text = format!("{HEADING}{}", toml::to_string_pretty(&config)?);

@@ -10,26 +10,18 @@ use futures_util::future::BoxFuture;
 
 use crate::domain::{
     Error,
-    office::{Named as _, dispatch::Template, personal::Phone, providers::Sms},
+    office::{
+        Named as _,
+        dispatch::Template,
+        personal::Phone,
+        providers::{KeptText, Sms},
+    },
 };
 
 /// Texts that are kept.
 const KEPT: usize = 1000;
 /// Numbers that end with this never get a text.
 const UNREACHABLE: &str = "0000";
-
-/// A text that was sent.
-#[derive(Clone)]
-pub struct SentText {
-    /// What it is called.
-    pub receipt: String,
-    /// Where it went.
-    pub phone: Phone,
-    /// Which words.
-    pub template: Template,
-    /// What was put into them.
-    pub text: String,
-}
 
 /// Sends no texts, and keeps the last 1000.
 #[derive(Default)]
@@ -39,7 +31,7 @@ pub struct SandboxSms {
 
 #[derive(Default)]
 struct Sent {
-    texts: VecDeque<SentText>,
+    texts: VecDeque<KeptText>,
     keys: HashMap<String, String>,
     number: u64,
     /// How many times to fail.
@@ -47,21 +39,17 @@ struct Sent {
 }
 
 impl SandboxSms {
-    /// The texts to a phone, newest first.
-    pub fn to(&self, phone: &Phone) -> Vec<SentText> {
-        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.texts.iter().rev().filter(|text| text.phone == *phone).cloned().collect()
-    }
-
     /// Fails so many times.
-    pub fn fail(&self, times: u32) {
+    #[cfg(test)]
+    pub(crate) fn fail(&self, times: u32) {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).failures = times;
     }
 }
 
 impl Sms for SandboxSms {
-    fn is_sandbox(&self) -> bool {
-        true
+    fn kept(&self, phone: &Phone) -> Option<Vec<KeptText>> {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(sent.texts.iter().rev().filter(|text| text.phone == *phone).cloned().collect())
     }
 
     fn send<'a>(
@@ -90,7 +78,7 @@ impl Sms for SandboxSms {
             }
             sent.keys.insert(key.to_owned(), receipt.clone());
             let text = text.to_owned();
-            sent.texts.push_back(SentText { receipt: receipt.clone(), phone: phone.clone(), template, text });
+            sent.texts.push_back(KeptText { receipt: receipt.clone(), phone: phone.clone(), template, text });
             Ok(receipt)
         })
     }

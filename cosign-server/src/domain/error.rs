@@ -31,6 +31,9 @@ pub enum Error {
     /// The enrolment code is unknown, used up or expired.
     #[error("the enrolment code is unknown, used up or expired")]
     EnrolmentCodeInvalid,
+    /// This server does not do this.
+    #[error("{0}")]
+    NotOffered(&'static str),
     /// Nobody is logged in.
     #[error("nobody is logged in, or the session is over")]
     NotLoggedIn,
@@ -82,6 +85,7 @@ impl Error {
             Self::ScopeMissing(_) => "scope_missing",
             Self::RoleMissing(_) => "role_missing",
             Self::EnrolmentCodeInvalid => "enrolment_code_invalid",
+            Self::NotOffered(_) => "not_offered",
             Self::NotLoggedIn => "not_logged_in",
             Self::CodeInvalid => "code_invalid",
             Self::PasswordInvalid => "password_invalid",
@@ -109,6 +113,7 @@ impl Error {
             | Self::ScopeMissing(_)
             | Self::RoleMissing(_)
             | Self::EnrolmentCodeInvalid
+            | Self::NotOffered(_)
             | Self::NotLoggedIn
             | Self::CodeInvalid
             | Self::PasswordInvalid

@@ -71,6 +71,9 @@ kinds! {
     ENROLMENT_CODE_INVALID: "enrolment_code_invalid", FORBIDDEN, false,
         "The enrolment code is not valid", "Check the code for typing errors, or ask the operator for a new one.",
         "登记码无效", "请检查登记码是否输入有误，或向运营方申请新的登记码。";
+    NOT_OFFERED: "not_offered", NOT_IMPLEMENTED, false,
+        "This server does not do this", "Ask the operator of the server, or take another way.",
+        "该服务器不提供此功能", "请联系服务器运营方，或改用其他方式。";
     NOT_LOGGED_IN: "not_logged_in", UNAUTHORIZED, false,
         "Nobody is logged in", "Log in and send the token of the session.",
         "尚未登录", "请登录后携带会话令牌重新请求。";
@@ -126,6 +129,7 @@ pub(super) const fn of(error: Error) -> &'static Kind {
         Error::ScopeMissing(_) => &SCOPE_MISSING,
         Error::RoleMissing(_) => &ROLE_MISSING,
         Error::EnrolmentCodeInvalid => &ENROLMENT_CODE_INVALID,
+        Error::NotOffered(_) => &NOT_OFFERED,
         Error::NotLoggedIn => &NOT_LOGGED_IN,
         Error::CodeInvalid => &CODE_INVALID,
         Error::PasswordInvalid => &PASSWORD_INVALID,
@@ -157,6 +161,7 @@ mod tests {
             Error::ScopeMissing(""),
             Error::RoleMissing(""),
             Error::EnrolmentCodeInvalid,
+            Error::NotOffered(""),
             Error::NotLoggedIn,
             Error::CodeInvalid,
             Error::PasswordInvalid,

@@ -15,6 +15,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("the user agreement and the privacy policy are not agreed to", "尚未同意用户协议和隐私政策"),
     ("not found", "未找到"),
     // accounts
+    ("this server sends no SMS codes", "该服务器不发送短信验证码"),
     ("an id has 32 hexadecimal digits", "编号为 32 位十六进制数字"),
     ("this is no mobile phone number", "手机号码无效"),
     (

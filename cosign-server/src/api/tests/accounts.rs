@@ -7,10 +7,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{get, post, problem, request, respond, send};
-use crate::{
-    domain::office::personal::Phone,
-    testing::{World, records},
-};
+use crate::{domain::office::personal::Phone, testing::World};
 
 const PHONE: &str = "13800138000";
 const PASSWORD: &str = "Correct-horse7";
@@ -45,6 +42,11 @@ impl Browser {
     }
 }
 
+fn kept(world: &World, phone: &str) -> Vec<String> {
+    let kept = world.office.kept_texts(&Phone::parse(phone).unwrap()).unwrap();
+    kept.into_iter().map(|kept| kept.text).collect()
+}
+
 /// Asks for a code and reads it off the phone.
 async fn code(world: &World, phone: &str, purpose: &str) -> (String, String) {
     world.clock.advance(61_000);
@@ -52,7 +54,7 @@ async fn code(world: &World, phone: &str, purpose: &str) -> (String, String) {
         post(world, "/v1/sms-codes", None, &json!({ "phone": phone, "purpose": purpose })).await;
     assert_eq!((status, &sent["sandbox"]), (StatusCode::CREATED, &json!(true)), "{sent}");
     world.office.work().await.unwrap();
-    let text = world.sms.to(&Phone::parse(phone).unwrap()).remove(0).text;
+    let text = kept(world, phone).remove(0);
     assert!(text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()), "{text}");
     (sent["code_id"].as_str().unwrap().to_owned(), text)
 }
@@ -242,7 +244,6 @@ async fn a_cancelled_account_is_erased_after_its_time() {
     world.clock.advance(30 * 86_400_000);
     world.office.work().await.unwrap();
     assert!(!phone().await);
-    drop(records(&world).await);
 }
 
 #[tokio::test]
@@ -252,10 +253,9 @@ async fn a_text_that_did_not_leave_is_sent_again_until_it_is_too_late() {
     let (status, _) =
         post(&world, "/v1/sms-codes", None, &json!({ "phone": PHONE, "purpose": "login" })).await;
     assert_eq!(status, StatusCode::CREATED);
-    let phone = Phone::parse(PHONE).unwrap();
     for expected in [0, 0, 1, 1] {
         world.office.work().await.unwrap();
-        assert_eq!(world.sms.to(&phone).len(), expected);
+        assert_eq!(kept(&world, PHONE).len(), expected);
         world.clock.advance(10_000);
     }
     // A number that is never reached.
@@ -267,7 +267,7 @@ async fn a_text_that_did_not_leave_is_sent_again_until_it_is_too_late() {
         world.clock.advance(10_000);
     }
     assert_eq!(world.office.work().await.unwrap(), 0, "nothing waits any more");
-    assert!(world.sms.to(&Phone::parse("13900130000").unwrap()).is_empty());
+    assert!(kept(&world, "13900130000").is_empty());
 }
 
 #[tokio::test]
@@ -294,4 +294,14 @@ async fn two_at_once_make_one_account() {
     let created = [one.0, two.0].into_iter().filter(|status| *status == StatusCode::CREATED).count();
     assert_eq!(created, 1, "a code is good once: {one:?} {two:?}");
     assert_eq!(get(&world, "/v1/account", None).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_sandbox_gives_its_texts_to_whoever_asks() {
+    let world = World::new().await;
+    let (_, text) = code(&world, PHONE, "login").await;
+    let (status, kept) = get(&world, "/v1/sandbox/texts?phone=%2B8613800138000", None).await;
+    assert_eq!((status, &kept["texts"][0]["text"]), (StatusCode::OK, &json!(text)));
+    assert_eq!(get(&world, "/v1/sandbox/texts?phone=13900139000", None).await.1, json!({ "texts": [] }));
+    assert_eq!(get(&world, "/v1/sandbox/texts?phone=x", None).await.0, StatusCode::BAD_REQUEST);
 }

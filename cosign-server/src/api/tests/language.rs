@@ -111,8 +111,8 @@ async fn every_kind_happens() {
     world.database.close().await;
     saw(get(&world, "/v1/keys", Some(DEVICE)).await);
     // These come from within, or are seen by the tests of clients.
-    use crate::domain::Error::{Busy, ClientSuspended, Internal, ScopeMissing};
-    for error in [Busy, Internal, ClientSuspended, ScopeMissing("events:read")] {
+    use crate::domain::Error::{Busy, ClientSuspended, Internal, NotOffered, ScopeMissing};
+    for error in [Busy, Internal, ClientSuspended, ScopeMissing("events:read"), NotOffered("x")] {
         use axum::response::IntoResponse as _;
         use http_body_util::BodyExt as _;
         let response = crate::api::Problem::from(error).into_response();

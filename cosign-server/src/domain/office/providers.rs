@@ -5,10 +5,23 @@ use futures_util::future::BoxFuture;
 use super::{dispatch::Template, personal::Phone};
 use crate::domain::Error;
 
+/// A text that a sandbox kept instead of sending it.
+#[derive(Clone, Debug)]
+pub struct KeptText {
+    /// What it is called.
+    pub receipt: String,
+    /// Where it would have gone.
+    pub phone: Phone,
+    /// Which words.
+    pub template: Template,
+    /// What was put into them.
+    pub text: String,
+}
+
 /// Sends texts to phones.
 pub trait Sms: Send + Sync {
-    /// Whether nothing really leaves: a sandbox.
-    fn is_sandbox(&self) -> bool;
+    /// What a sandbox kept for a phone, newest first; `None` of a provider that really sends.
+    fn kept(&self, phone: &Phone) -> Option<Vec<KeptText>>;
 
     /// Sends a text; gives what the provider calls it. The same `key` twice is one text.
     ///

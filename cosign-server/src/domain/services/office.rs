@@ -15,8 +15,9 @@ use crate::domain::{
     Error,
     office::{
         Entity, Id, Rules, Stored,
+        personal::Phone,
         ports::{Entities, FoundRow, Vault},
-        providers::Sms,
+        providers::{KeptText, Sms},
     },
     page::{Cursor, Page, Paged},
     ports::{Clock, Entropy, Store, StoreError},
@@ -34,8 +35,8 @@ pub struct OfficePorts {
     pub entities: Arc<dyn Entities>,
     /// Who reads what is personal.
     pub vault: Arc<dyn Vault>,
-    /// Who sends texts.
-    pub sms: Arc<dyn Sms>,
+    /// Who sends texts, if anybody does.
+    pub sms: Option<Arc<dyn Sms>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -95,10 +96,10 @@ impl Office {
         &self.rules
     }
 
-    /// Whether a provider is a sandbox, so that nothing really leaves.
+    /// What a sandbox kept of texts to a phone, newest first; `None` when texts are really sent, or none are.
     #[must_use]
-    pub fn is_sandbox(&self) -> bool {
-        self.ports.sms.is_sandbox()
+    pub fn kept_texts(&self, phone: &Phone) -> Option<Vec<KeptText>> {
+        self.ports.sms.as_ref()?.kept(phone)
     }
 
     /// One entity.

@@ -89,8 +89,12 @@ impl Office {
     /// asked for.
     ///
     /// # Errors
-    /// [`Error::TooManyRequests`] soon after another one, or after too many in a day; storage faults.
+    /// [`Error::NotOffered`] without a provider; [`Error::TooManyRequests`] soon after another one, or after too many in a
+    /// day; storage faults.
     pub async fn send_code(&self, purpose: Purpose, phone: &Phone) -> Result<(Id, u64, u64), Error> {
+        if self.ports.sms.is_none() {
+            return Err(Error::NotOffered("this server sends no SMS codes"));
+        }
         let name = self.ports.vault.name(Kind::Phone, phone.expose())?;
         let id = self.carry_out(|| Box::pin(self.plan_code(purpose, phone, name))).await?;
         let sent = self.find::<SmsCode>(id).await?;

@@ -80,6 +80,7 @@ impl Office {
         let order = dispatch.order.as_ref().ok_or(Error::Internal)?;
         let phone = Phone::parse(&self.ports.vault.open(Kind::Phone, &order.phone)?)?;
         let text = self.ports.vault.open(Kind::Text, &order.text)?;
-        self.ports.sms.send(&id.to_string(), &phone, order.template, &text).await
+        let sms = self.ports.sms.as_ref().ok_or(Error::Unavailable)?;
+        sms.send(&id.to_string(), &phone, order.template, &text).await
     }
 }

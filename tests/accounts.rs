@@ -1,0 +1,94 @@
+//! Users without a device key: they register by phone, log in at any node, and stay logged in when nodes come and go.
+#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
+
+use std::{fs, path::Path};
+
+use cosign_tests::{
+    network::{HttpAnswer, Peer},
+    process::{ServerFolder, wait_for},
+};
+use serde_json::{Value, json};
+
+const PHONE: &str = "13800138000";
+
+fn with_sandbox(folder: &Path) {
+    let file = folder.join("cosign.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let changed = text.replace("sms = \"none\"", "sms = \"sandbox\"");
+    assert_ne!(text, changed);
+    fs::write(file, changed).unwrap();
+}
+
+struct Browser {
+    peer: Peer,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Browser {
+    fn at(folder: &ServerFolder) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { peer: Peer::new(folder.address(), &folder.file("ca.pem"), None), runtime }
+    }
+
+    fn ask(&self, head: &str, token: &str, body: &Value) -> HttpAnswer {
+        let head = format!("{head} HTTP/1.1\r\ncontent-type: application/json\r\nauthorization: Bearer {token}");
+        self.runtime.block_on(self.peer.http(&head, body.to_string().as_bytes())).unwrap()
+    }
+
+    fn json(&self, head: &str, token: &str, body: &Value) -> Value {
+        let answer = self.ask(head, token, body);
+        assert!(answer.status < 300, "{}", String::from_utf8_lossy(&answer.body));
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    fn log_in(&self) -> Value {
+        let wanted = json!({ "phone": PHONE, "purpose": "login" });
+        let sent = self.json("POST /v1/sms-codes", "", &wanted);
+        assert_eq!(sent["sandbox"], true, "it says that it is one");
+        // One of the nodes has taken it on, and kept the text.
+        let text = wait_for("the text", || {
+            let kept = self.json(&format!("GET /v1/sandbox/texts?phone={PHONE}"), "", &json!({}));
+            kept["texts"][0]["text"].as_str().map(str::to_owned)
+        });
+        let login =
+            json!({ "code_id": sent["code_id"], "code": text, "device": "browser", "agreement": "1" });
+        self.json("POST /v1/sessions", "", &login)
+    }
+}
+
+#[test]
+fn a_login_outlives_the_server() {
+    let folder = ServerFolder::new();
+    for node in 0..folder.nodes().len() {
+        with_sandbox(&if node == 0 { folder.data() } else { folder.data().with_file_name(format!("data-{node}")) });
+    }
+    let server = folder.start();
+    let browser = Browser::at(&folder);
+    let login = browser.log_in();
+    assert_eq!(login["registered"], true);
+    let token = login["token"].as_str().unwrap().to_owned();
+    server.kill();
+    let server = folder.start();
+    // At whatever node.
+    for _ in 0..4 {
+        let account = browser.json("GET /v1/account", &token, &json!({}));
+        assert_eq!((&account["account_id"], &account["phone"]), (&login["account_id"], &json!("+86138****8000")));
+    }
+    assert_eq!(browser.ask("POST /v1/session/end", &token, &json!({})).status, 204);
+    for _ in 0..4 {
+        assert_eq!(browser.ask("GET /v1/account", &token, &json!({})).code(), "not_logged_in");
+    }
+    server.stop();
+}
+
+#[test]
+fn without_a_provider_there_are_no_codes() {
+    let folder = ServerFolder::on_file();
+    let server = folder.start();
+    let browser = Browser::at(&folder);
+    let refused = browser.ask("POST /v1/sms-codes", "", &json!({ "phone": PHONE, "purpose": "login" }));
+    assert_eq!((refused.status, refused.code()), (501, "not_offered".to_owned()));
+    let kept = browser.ask(&format!("GET /v1/sandbox/texts?phone={PHONE}"), "", &json!({}));
+    assert_eq!(kept.code(), "not_found");
+    server.stop();
+}
