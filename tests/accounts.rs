@@ -31,7 +31,8 @@ impl Browser {
     }
 
     fn ask(&self, head: &str, token: &str, body: &Value) -> HttpAnswer {
-        let head = format!("{head} HTTP/1.1\r\ncontent-type: application/json\r\nauthorization: Bearer {token}");
+        let head =
+            format!("{head} HTTP/1.1\r\ncontent-type: application/json\r\nauthorization: Bearer {token}");
         self.runtime.block_on(self.peer.http(&head, body.to_string().as_bytes())).unwrap()
     }
 
@@ -60,7 +61,11 @@ impl Browser {
 fn a_login_outlives_the_server() {
     let folder = ServerFolder::new();
     for node in 0..folder.nodes().len() {
-        with_sandbox(&if node == 0 { folder.data() } else { folder.data().with_file_name(format!("data-{node}")) });
+        with_sandbox(&if node == 0 {
+            folder.data()
+        } else {
+            folder.data().with_file_name(format!("data-{node}"))
+        });
     }
     let server = folder.start();
     let browser = Browser::at(&folder);
@@ -72,7 +77,10 @@ fn a_login_outlives_the_server() {
     // At whatever node.
     for _ in 0..4 {
         let account = browser.json("GET /v1/account", &token, &json!({}));
-        assert_eq!((&account["account_id"], &account["phone"]), (&login["account_id"], &json!("+86138****8000")));
+        assert_eq!(
+            (&account["account_id"], &account["phone"]),
+            (&login["account_id"], &json!("+86138****8000"))
+        );
     }
     assert_eq!(browser.ask("POST /v1/session/end", &token, &json!({})).status, 204);
     for _ in 0..4 {

@@ -21,7 +21,7 @@ mod tests;
 
 pub use self::{
     effect::Effect,
-    entity::{Entity, Id, Moment, Move, Moved, Named, State, Stored},
+    entity::{Entity, Id, Moment, Move, Moved, Moves, Named, State, Stored},
     rules::Rules,
 };
 

@@ -99,7 +99,7 @@ impl Vault for PersonalVault {
         let key = self.derived(ENCRYPTION, kind).map_err(|_| Error::Internal)?;
         let aad = [ENCRYPTION, kind.as_str().as_bytes()].concat();
         let mut body = Zeroizing::new(text.as_bytes().to_vec());
-        let tag = gcm::seal_in_place(&*key, &nonce, &aad, &mut body).map_err(|_| Error::Internal)?;
+        let tag = gcm::seal_in_place(&key, &nonce, &aad, &mut body).map_err(|_| Error::Internal)?;
         let sealed = [&[FORM][..], &nonce, &body, &tag].concat();
         Ok(Personal::from_sealed(hex::encode(sealed)))
     }

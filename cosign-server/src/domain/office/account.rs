@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Effect, Entity, Id, Moment, Moved,
+    Effect, Entity, Id, Moment, Moved, Moves,
     code::{ProvenPhone, Purpose},
     entity::states,
     personal::Personal,
@@ -145,7 +145,7 @@ impl Entity for Account {
     const KIND: &'static str = "account";
     type State = AccountState;
     type Event = Event;
-    const MOVES: &'static [(Option<AccountState>, &'static str, AccountState)] = &[
+    const MOVES: Moves<AccountState> = &[
         (None, "register", AccountState::Active),
         (Some(AccountState::Active), "agree", AccountState::Active),
         (Some(AccountState::Active), "set-password", AccountState::Active),

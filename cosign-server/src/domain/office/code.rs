@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 use super::{
-    Effect, Entity, Id, Moment, Moved,
+    Effect, Entity, Id, Moment, Moved, Moves,
     dispatch::{Order, Template},
     entity::{Named as _, states},
     personal::Personal,
@@ -133,7 +133,7 @@ impl Entity for SmsCode {
     const KIND: &'static str = "sms-code";
     type State = CodeState;
     type Event = Event;
-    const MOVES: &'static [(Option<CodeState>, &'static str, CodeState)] = &[
+    const MOVES: Moves<CodeState> = &[
         (None, "send", CodeState::Sent),
         (Some(CodeState::Sent), "enter", CodeState::Used),
         (Some(CodeState::Sent), "miss", CodeState::Sent),

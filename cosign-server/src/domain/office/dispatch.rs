@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, Moment, Moved, entity::states, personal::Personal};
+use super::{Entity, Moment, Moved, Moves, entity::states, personal::Personal};
 use crate::domain::Error;
 
 /// Longest pause between two attempts, milliseconds.
@@ -90,7 +90,7 @@ impl Entity for Dispatch {
     const KIND: &'static str = "dispatch";
     type State = DispatchState;
     type Event = Event;
-    const MOVES: &'static [(Option<DispatchState>, &'static str, DispatchState)] = &[
+    const MOVES: Moves<DispatchState> = &[
         (None, "order", DispatchState::Waiting),
         (Some(DispatchState::Waiting), "take", DispatchState::Running),
         (Some(DispatchState::Running), "take", DispatchState::Running),

@@ -143,6 +143,9 @@ impl<E> Moved<E> {
 }
 
 /// From which state, by which event, to which: `None` is before it was made.
+pub type Moves<S> = &'static [(Option<S>, &'static str, S)];
+
+/// One of them, in words.
 pub type Move = (Option<&'static str>, &'static str, &'static str);
 
 /// Something with states.
@@ -154,7 +157,7 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
     /// What happens to it.
     type Event: Debug + Send + Sync;
     /// Every move that there is.
-    const MOVES: &'static [(Option<Self::State>, &'static str, Self::State)];
+    const MOVES: Moves<Self::State>;
 
     /// Where it stands.
     fn state(&self) -> Self::State;

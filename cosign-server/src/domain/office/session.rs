@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, Id, Moment, Moved, entity::states};
+use super::{Entity, Id, Moment, Moved, Moves, entity::states};
 use crate::domain::{Error, device::Name};
 
 /// How often the use of a session is written down, milliseconds.
@@ -82,7 +82,7 @@ impl Entity for Session {
     const KIND: &'static str = "session";
     type State = SessionState;
     type Event = Event;
-    const MOVES: &'static [(Option<SessionState>, &'static str, SessionState)] = &[
+    const MOVES: Moves<SessionState> = &[
         (None, "log-in", SessionState::Active),
         (Some(SessionState::Active), "use", SessionState::Active),
         (Some(SessionState::Active), "end", SessionState::Ended),

@@ -23,6 +23,10 @@ impl Choices {
         let digest = sm3::digest(&self.0.to_be_bytes());
         u64::from_be_bytes(*digest.first_chunk().unwrap()) % bound
     }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
+    }
 }
 
 fn walk<E: Entity>(mut event: impl FnMut(&mut Choices) -> E::Event) {
@@ -33,7 +37,7 @@ fn walk<E: Entity>(mut event: impl FnMut(&mut Choices) -> E::Event) {
         let mut choices = Choices(round << 32);
         let (mut now, mut now_ms): (Option<E>, u64) = (None, 1_000_000);
         for _ in 0..40 {
-            now_ms += [0, 1, 10_000, 400_000, 4_000_000, 40 * 86_400_000][choices.below(6) as usize];
+            now_ms += choices.of(&[0, 1, 10_000, 400_000, 4_000_000, 40 * 86_400_000]);
             let event = event(&mut choices);
             let moment = Moment { id: Id::from_bytes([1; 16]), now_ms, rules: &rules };
             let from = now.as_ref().map(Entity::state);
@@ -58,7 +62,7 @@ fn personal() -> Personal {
 }
 
 fn proven(choices: &mut Choices) -> ProvenPhone {
-    let purpose = Purpose::ALL[choices.below(3) as usize];
+    let purpose = choices.of(Purpose::ALL);
     ProvenPhone { phone: personal(), name: [u8::from(choices.below(8) == 0); 32], purpose }
 }
 
@@ -98,7 +102,7 @@ fn sessions() {
 fn codes() {
     walk::<SmsCode>(|choices| {
         let hash = [u8::from(choices.below(3) == 0); 32];
-        let purpose = Purpose::ALL[choices.below(3) as usize];
+        let purpose = choices.of(Purpose::ALL);
         match choices.below(8) {
             0 => code::Event::Send {
                 purpose,
