@@ -1,6 +1,8 @@
 //! Events and all that they bring along, as one unit.
 
 mod accounts;
+mod codes;
+mod passwords;
 mod plan;
 mod work;
 
