@@ -86,7 +86,7 @@ fn a_running_server_takes_new_opening_keys_and_keeps_retired_and_rotated_ones() 
 
     let retired = folder.admin_json(&["opening-key", "retire", &id]);
     assert!(retired[0]["retired_at_ms"].as_u64().is_some());
-    succeeded(&folder.admin(&["master-key", "rotate", "--all"]));
+    succeeded(&folder.admin(&["rotate-key", "--all"]));
     let _ = tender.open(&sealed, 1);
     server.stop();
     let server = folder.start();

@@ -57,7 +57,9 @@ enum Command {
     /// Keys, directly on the database; a running server obeys at once.
     #[command(subcommand)]
     Key(Key),
-    /// The master key and the wrapping keys under it; a running server goes on.
+    /// Make a new wrapping key. A running server seals all shares under it bit by bit, then drops the old one.
+    RotateKey(RotateKey),
+    /// The master key, under which the wrapping keys are; a running server goes on.
     #[command(subcommand)]
     MasterKey(MasterKey),
     /// Opening keys: bids that are locked to one open at a time that they name, not before.
@@ -234,18 +236,19 @@ struct Recover {
     output: Output,
 }
 
+#[derive(Debug, Args)]
+struct RotateKey {
+    #[command(flatten)]
+    target: Target,
+    /// Seal all shares under it now.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
 #[derive(Debug, Subcommand)]
 enum MasterKey {
-    /// Make a new wrapping key. A running server seals all shares under it bit by bit, then drops the old one.
-    Rotate {
-        #[command(flatten)]
-        target: Target,
-        /// Seal all shares under it now.
-        #[arg(long)]
-        all: bool,
-        #[command(flatten)]
-        output: Output,
-    },
     /// Wrap the wrapping keys under another master key, in one transaction. Then change the configuration and restart
     /// the server.
     Replace {
@@ -342,6 +345,7 @@ fn execute(command: Command) -> Result<(), Failure> {
                 commands::new_code(&target.config, uses, ttl, output.json).await
             }
             Command::Key(key) => commands::key(key).await,
+            Command::RotateKey(command) => master_key::rotate(command).await,
             Command::MasterKey(command) => master_key::run(command).await,
             Command::OpeningKey(command) => opening_key::run(command).await,
             Command::Ca(command) => ca::run(command).await,

@@ -95,20 +95,20 @@ fn commands_on_the_database() {
 #[test]
 fn the_master_key_is_rotated_and_replaced() {
     let data = Data::init();
-    let rotated = data.json(&["master-key", "rotate", "--all", "--json"]);
+    let rotated = data.json(&["rotate-key", "--all", "--json"]);
     assert_eq!(rotated, serde_json::json!({ "newest": 2, "versions": [2], "resealed": 0 }));
-    let shown = data.run(&["master-key", "rotate"]);
+    let shown = data.run(&["rotate-key"]);
     assert!(text(&shown.stdout).contains("Wrapping key 3 is in use"), "{}", text(&shown.stdout));
 
     let new = data.path().join("new.key");
     let replaced = data.run(&["master-key", "replace", "--new", new.to_str().unwrap()]);
     assert_eq!(replaced.status.code(), Some(0), "{}", text(&replaced.stderr));
     assert_eq!(std::fs::read(&new).unwrap().len(), 32);
-    let old = data.run(&["master-key", "rotate"]);
+    let old = data.run(&["rotate-key"]);
     assert_eq!(old.status.code(), Some(1));
     assert!(text(&old.stderr).contains("another master key"), "{}", text(&old.stderr));
     std::fs::rename(&new, data.path().join("master.key")).unwrap();
-    assert_eq!(data.json(&["master-key", "rotate", "--json"])["newest"], 4);
+    assert_eq!(data.json(&["rotate-key", "--json"])["newest"], 4);
 }
 
 const POINT: &str = "32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7\

@@ -113,30 +113,30 @@ fn the_master_key_moves_into_a_token_and_out_again() {
     hsm.done(&["init", "--data", hsm.path("data").to_str().unwrap(), "--listen", "127.0.0.1:0"]);
     let uri = hsm.uri("cosign", "master");
     hsm.configure(&uri);
-    hsm.refused(&["master-key", "rotate"], "no AES key of this label");
+    hsm.refused(&["rotate-key"], "no AES key of this label");
     hsm.configure("master.key");
     hsm.done(&["master-key", "replace", "--new", &uri]);
-    hsm.refused(&["master-key", "rotate"], "another master key");
+    hsm.refused(&["rotate-key"], "another master key");
     fs::remove_file(hsm.path("data/master.key")).unwrap();
 
     // Each command is a process of its own: the wrapping keys come back from the token.
     hsm.configure(&uri);
-    assert!(hsm.done(&["master-key", "rotate", "--all", "--json"]).contains("\"versions\":[2]"));
+    assert!(hsm.done(&["rotate-key", "--all", "--json"]).contains("\"versions\":[2]"));
     hsm.pin("000000");
-    hsm.refused(&["master-key", "rotate"], "PIN");
+    hsm.refused(&["rotate-key"], "PIN");
     hsm.pin("271828");
     hsm.configure(&hsm.uri("other", "master"));
-    hsm.refused(&["master-key", "rotate"], "no token of this label");
+    hsm.refused(&["rotate-key"], "no token of this label");
 
     // Another key of the token opens nothing.
     hsm.configure(&uri);
     hsm.done(&["master-key", "replace", "--new", &hsm.uri("cosign", "second")]);
-    hsm.refused(&["master-key", "rotate"], "another master key");
+    hsm.refused(&["rotate-key"], "another master key");
     hsm.configure(&hsm.uri("cosign", "second"));
     let file = hsm.path("data/out.key");
     hsm.done(&["master-key", "replace", "--new", file.to_str().unwrap()]);
     hsm.configure("out.key");
-    hsm.done(&["master-key", "rotate"]);
+    hsm.done(&["rotate-key"]);
 }
 
 #[test]

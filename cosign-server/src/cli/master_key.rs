@@ -1,11 +1,11 @@
-//! `master-key`: rotation and replacement beside a running server.
+//! `rotate-key` and `master-key`: other keys beside a running server.
 
 use std::{path::Path, sync::Arc};
 
 use serde_json::json;
 
 use super::{
-    Failure, MasterKey,
+    Failure, MasterKey, RotateKey,
     output::{remark, say},
 };
 use crate::{
@@ -14,40 +14,37 @@ use crate::{
     store::Access,
 };
 
-pub(super) async fn run(command: MasterKey) -> Result<(), Failure> {
-    match command {
-        MasterKey::Rotate { target, all, output } => {
-            let (offline, sealer) = open(&target.config).await?;
-            let rotated = rotate(&sealer, all).await;
-            offline.close().await;
-            let (version, resealed) = rotated?;
-            let versions = sealer.keys().versions();
-            if output.json {
-                say(json!({ "newest": version, "versions": versions, "resealed": resealed }));
-                return Ok(());
-            }
-            say(format_args!("Wrapping key {version} is in use."));
-            if versions.len() > 1 {
-                say("A running server seals the other shares under it bit by bit; `--all` does it now.");
-            }
-        }
-        MasterKey::Replace { target, new, output } => {
-            let (offline, sealer) = open(&target.config).await?;
-            let replaced = replace(&sealer, &new).await;
-            offline.close().await;
-            replaced?;
-            if output.json {
-                say(json!({ "master_key": new.to_string() }));
-                return Ok(());
-            }
-            say(format_args!("The database belongs to {new} now. Back both up."));
-            say(format_args!(
-                "Next: name it as master_key in {}, restart the server.",
-                target.config.display()
-            ));
-            say("Keep the old master key as long as backups of the database from before are kept.");
-        }
+pub(super) async fn rotate(command: RotateKey) -> Result<(), Failure> {
+    let RotateKey { target, all, output } = command;
+    let (offline, sealer) = open(&target.config).await?;
+    let rotated = new_wrapping_key(&sealer, all).await;
+    offline.close().await;
+    let (version, resealed) = rotated?;
+    let versions = sealer.keys().versions();
+    if output.json {
+        say(json!({ "newest": version, "versions": versions, "resealed": resealed }));
+        return Ok(());
     }
+    say(format_args!("Wrapping key {version} is in use."));
+    if versions.len() > 1 {
+        say("A running server seals the other shares under it bit by bit; `--all` does it now.");
+    }
+    Ok(())
+}
+
+pub(super) async fn run(command: MasterKey) -> Result<(), Failure> {
+    let MasterKey::Replace { target, new, output } = command;
+    let (offline, sealer) = open(&target.config).await?;
+    let replaced = replace(&sealer, &new).await;
+    offline.close().await;
+    replaced?;
+    if output.json {
+        say(json!({ "master_key": new.to_string() }));
+        return Ok(());
+    }
+    say(format_args!("The database belongs to {new} now. Back both up."));
+    say(format_args!("Next: name it as master_key in {}, restart the server.", target.config.display()));
+    say("Keep the old master key as long as backups of the database from before are kept.");
     Ok(())
 }
 
@@ -60,7 +57,7 @@ pub(super) async fn open(path: &Path) -> Result<(Offline, Sealer), Failure> {
     Ok((offline, sealer))
 }
 
-async fn rotate(sealer: &Sealer, all: bool) -> Result<(u32, usize), Failure> {
+async fn new_wrapping_key(sealer: &Sealer, all: bool) -> Result<(u32, usize), Failure> {
     let version = sealer.rotate().await?;
     let mut resealed = 0;
     if all {
