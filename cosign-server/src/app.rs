@@ -1,6 +1,7 @@
 //! Wiring: configuration, the data folder, the clock, logs, start and stop. Holds no rule.
 
 mod backup;
+mod bench;
 mod channel;
 mod clock;
 mod config;
@@ -23,6 +24,7 @@ mod tests;
 mod webhooks;
 
 pub use backup::{BackupError, Checked, restore};
+pub use bench::{BenchError, Bottleneck, Commits, Latency, Measured, bench};
 pub use clock::SystemClock;
 pub use config::{
     AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, LogFormat, ProvidersConfig, RetentionConfig,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod bench;
 mod ca;
 mod client;
 mod commands;
@@ -22,7 +23,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::{
-    app::{BackupError, ConfigError, FolderError, MasterKeyError, MasterKeySource, StartError},
+    app::{BackupError, BenchError, ConfigError, FolderError, MasterKeyError, MasterKeySource, StartError},
     dev::{DevError, DevOptions},
     domain::{Error as DomainError, device::Name},
     signer::{EscrowError, LogError, SealerError},
@@ -85,6 +86,8 @@ enum Command {
     Check(backup::Check),
     /// Look at everything around the server that an operator can get wrong, and say what to do. Changes nothing.
     Doctor(doctor::Doctor),
+    /// Measure what this machine will carry, in a few seconds and beside everything else. Changes nothing.
+    Bench(bench::Bench),
     /// Bring the database to the version of this program: back it up, stop every server on it, then this.
     Migrate(migrate::Migrate),
     /// Print the description of the HTTP API (OpenAPI 3.1).
@@ -286,6 +289,8 @@ enum Failure {
     Escrow(#[from] EscrowError),
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     #[error("{path}: {what}")]
     Content { path: PathBuf, what: String },
     #[error("{path}: {error}")]
@@ -356,6 +361,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             Command::Restore(command) => backup::put_back(command).await,
             Command::Check(command) => backup::check(command).await,
             Command::Doctor(command) => doctor::run(command).await,
+            Command::Bench(command) => bench::run(command).await,
             Command::Migrate(command) => migrate::run(command).await,
             Command::OpenApi => {
                 say(crate::api::document().trim_end());

@@ -111,6 +111,32 @@ fn the_master_key_is_rotated_and_replaced() {
     assert_eq!(data.json(&["rotate-key", "--json"])["newest"], 4);
 }
 
+#[test]
+fn a_measurement_is_told_and_leaves_nothing_behind() {
+    let data = Data::init();
+    let files = || {
+        let names = std::fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let (before, head) = (files(), data.json(&["audit", "verify", "--json"]));
+    let told = data.json(&["bench", "--seconds", "1", "--json"]);
+    let number = |value: &Value| value.as_u64().unwrap();
+    for name in ["threads", "computed_per_s", "committed_per_s", "carries_per_s"] {
+        assert!(number(&told[name]) > 0, "{name}: {told}");
+    }
+    let fdatasync = &told["fdatasync"];
+    assert!(
+        number(&fdatasync["timed"]) > 0 && number(&fdatasync["p50_us"]) <= number(&fdatasync["p99_us"]),
+        "{told}"
+    );
+    assert!(["computation", "disk", "writer"].contains(&told["bottleneck"].as_str().unwrap()), "{told}");
+    assert_eq!(files(), before);
+    assert_eq!(data.json(&["audit", "verify", "--json"]), head);
+    for wrong in ["0", "61"] {
+        assert_eq!(data.run(&["bench", "--seconds", wrong]).status.code(), Some(2), "{wrong}");
+    }
+}
+
 const POINT: &str = "32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7\
                      bc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0";
 
