@@ -17,6 +17,8 @@ use crate::random::Seeded;
 
 /// How long a thread may take to notice that the relay is gone.
 const NOTICE: Duration = Duration::from_millis(100);
+/// Silence after which the way back to a client is given up: its connection has ended.
+const FORGOTTEN: Duration = Duration::from_secs(90);
 const MAX_DATAGRAM: usize = 65_536;
 
 /// Carries datagrams of any number of clients to one server and back. Ends on drop.
@@ -197,6 +199,8 @@ fn serve(socket: &UdpSocket, server: SocketAddr, shared: &Arc<Shared>) {
             // What is on the way to the ports before still arrives.
             upstream.clear();
         }
+        // Its thread has ended, because nothing came for long.
+        upstream.retain(|other, up| *other != client || Arc::strong_count(up) > 1);
         let up = upstream.entry(client).or_insert_with(|| {
             let up = Arc::new(bind());
             let (back, down, shared) = (Arc::clone(&up), socket.try_clone().unwrap(), Arc::clone(shared));
@@ -214,11 +218,16 @@ fn serve(socket: &UdpSocket, server: SocketAddr, shared: &Arc<Shared>) {
     }
 }
 
-/// Until two changes of the ports after `ports`.
+/// Until two changes of the ports after `ports`, or until nothing has come for long.
 fn answer(up: &UdpSocket, down: &UdpSocket, client: SocketAddr, shared: &Shared, ports: usize) {
     let mut buffer = vec![0; MAX_DATAGRAM];
-    while !shared.is_over() && shared.ports.load(Ordering::Relaxed) < ports + 2 {
-        let Ok(length) = up.recv(&mut buffer) else { continue };
+    let mut silent = Duration::ZERO;
+    while !shared.is_over() && shared.ports.load(Ordering::Relaxed) < ports + 2 && silent < FORGOTTEN {
+        let Ok(length) = up.recv(&mut buffer) else {
+            silent += NOTICE;
+            continue;
+        };
+        silent = Duration::ZERO;
         // Long header, type 3.
         if buffer[0] & 0xf0 == 0xf0 {
             shared.retries.fetch_add(1, Ordering::Relaxed);
