@@ -183,7 +183,7 @@ fn arguments(code: &str) -> (Vec<String>, &str) {
     panic!("an invocation that does not end: {code}")
 }
 
-/// The fields of every line that a source logs, and what is wrong with them.
+/// The fields of every line that a source logs and of every span, and what is wrong with them.
 fn fields(code: &str) -> (BTreeSet<String>, Vec<String>) {
     let (mut names, mut wrong) = (BTreeSet::new(), Vec::new());
     for level in ["trace", "debug", "info", "warn", "error"] {
@@ -206,6 +206,9 @@ fn fields(code: &str) -> (BTreeSet<String>, Vec<String>) {
             }
         }
     }
+    // What spans say.
+    let said = code.split(".attribute(\"").skip(1).filter_map(|rest| rest.split('"').next());
+    names.extend(said.map(str::to_owned));
     (names, wrong)
 }
 
@@ -230,5 +233,7 @@ fn lines_have_fields_that_are_documented_and_no_others() {
         "tracing::info!(%a, b = ?request, c = %f(1, 2), d, \"said {x}, really\"); tracing::warn!(?frame)",
     );
     assert_eq!(names.into_iter().collect::<Vec<_>>(), ["a", "c", "d"]);
+    let (names, _) = fields("span.attribute(\"route\", route); other.attribute(\"pin\", 1)");
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["pin", "route"]);
     assert_eq!(wrong, ["?b", "a message with values in it", "?frame"]);
 }

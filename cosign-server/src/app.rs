@@ -21,6 +21,7 @@ mod sandbox;
 mod server;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod webhooks;
 
 pub use backup::{BackupError, Checked, restore};
@@ -44,4 +45,5 @@ pub use sandbox::SandboxSms;
 #[cfg(test)]
 pub(crate) use server::Health;
 pub use server::{Offline, Server, StartError};
+pub use traces::{Collector, Ratio};
 pub use webhooks::WebhookError;

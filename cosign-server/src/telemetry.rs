@@ -1,13 +1,23 @@
-//! Counters, gauges and histograms, rendered as Prometheus text. A value that is passed around, not a global.
+//! Counters, gauges and histograms, rendered as Prometheus text, and traces. A value that is passed around, not a global.
+
+mod span;
+mod traces;
 
 use std::{
     collections::HashMap,
     hash::Hash,
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use tokio::sync::mpsc;
+
+use self::traces::Traces;
+pub use self::{
+    span::{Span, Value, encode},
+    traces::{Begun, Parent, Source, TraceId, part, within},
+};
 
 const OPERATIONS: &str = "cosign_operations_total";
 const OPERATION_SECONDS: &str = "cosign_operation_seconds";
@@ -36,6 +46,9 @@ pub struct Telemetry {
     hot_keys: Gauge,
     sessions: Gauge,
     purged: Gauge,
+    spans_dropped: Counter,
+    /// `None`: nothing is traced.
+    traces: Option<Arc<Traces>>,
 }
 
 /// What was registered once: looking it up by its labels costs more than counting.
@@ -90,8 +103,35 @@ impl Telemetry {
             hot_keys: gauge("cosign_hot_keys"),
             sessions: gauge("cosign_replay_sessions"),
             purged: gauge("cosign_purge_time_seconds"),
+            spans_dropped: recorder
+                .register_counter(&Key::from_static_name("cosign_spans_dropped_total"), &METADATA),
+            traces: None,
             recorder,
         }
+    }
+
+    /// The same with traces, of which this part, 0 to 1, is sent; and the spans that are to be.
+    #[must_use]
+    pub fn with_traces(ratio: f64, source: Box<dyn Source>) -> (Self, mpsc::Receiver<Span>) {
+        let telemetry = Self::new();
+        let (traces, spans) = Traces::new(ratio, source, telemetry.spans_dropped.clone());
+        (Self { traces: Some(Arc::new(traces)), ..telemetry }, spans)
+    }
+
+    /// A trace begins, or that of somebody else goes on here. `None` if nothing is traced.
+    pub fn begin(&self, name: &'static str, parent: Option<Parent>) -> Option<Begun> {
+        self.traces.as_ref()?.begin(name, parent)
+    }
+
+    /// A part of what this task works for; a trace of its own if that is nothing.
+    pub fn begin_part(&self, name: &'static str) -> Option<Begun> {
+        let traces = self.traces.as_ref()?;
+        if traces::is_part() { part(name) } else { traces.begin(name, None) }
+    }
+
+    /// So many spans were not taken.
+    pub fn spans_dropped(&self, count: usize) {
+        self.spans_dropped.increment(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     fn counter(&self, name: &'static str, labels: Vec<Label>) -> Counter {

@@ -15,7 +15,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::Error;
+use crate::{domain::Error, telemetry::TraceId};
 
 pub(super) use self::{
     kinds::{KINDS, Kind},
@@ -32,6 +32,7 @@ pub struct Problem {
     detail: String,
     detail_zh: String,
     retry_after_s: Option<u32>,
+    trace_id: Option<TraceId>,
 }
 
 /// Why a request did nothing (RFC 9457). English, or Chinese if `Accept-Language` prefers it.
@@ -55,11 +56,14 @@ pub(super) struct Body<'a> {
     /// Seconds to wait before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_s: Option<u32>,
+    /// By which the server's operator finds what happened, if requests are traced: 32 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
 }
 
 impl Problem {
     fn new(kind: &'static Kind, detail: impl Into<String>, detail_zh: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), detail_zh: detail_zh.into(), retry_after_s: None }
+        Self { kind, detail: detail.into(), detail_zh: detail_zh.into(), retry_after_s: None, trace_id: None }
     }
 
     /// 413.
@@ -100,6 +104,7 @@ impl Problem {
             next_step: words.next_step,
             retryable: self.kind.retryable,
             retry_after_s: self.retry_after_s,
+            trace_id: self.trace_id.map(|id| id.to_string()),
         };
         let mut response = (self.kind.status, Json(body)).into_response();
         let headers = response.headers_mut();
@@ -140,6 +145,15 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// Puts the id of its trace into a problem.
+pub(super) fn name_trace(response: &mut Response, trace_id: TraceId) {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
+    let problem = Problem { trace_id: Some(trace_id), ..problem };
+    *response.body_mut() = problem.render(Language::English).into_body();
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    response.extensions_mut().insert(problem);
 }
 
 /// Puts problems into the language that the caller prefers.

@@ -11,7 +11,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::master::MasterKeySource;
+use super::{
+    master::MasterKeySource,
+    traces::{Collector, Ratio},
+};
 use crate::{
     domain::office::Rules,
     signer::{HeadSettings, PoolSettings, Retention, SignerSettings},
@@ -241,6 +244,11 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// What is logged, as in `info,cosign_server=debug`.
     pub filter: Option<String>,
+    /// Collector that traces are sent to; without it there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traces: Option<Collector>,
+    /// Which part of all requests is traced.
+    pub traces_ratio: Ratio,
 }
 
 /// Form of the logs.
@@ -341,7 +349,7 @@ mod tests {
         let config: Config = short.try_into().unwrap();
         // Written out it has everything that has a default, and what is a comment has none.
         assert_eq!(toml::Table::try_from(&config).unwrap(), documented);
-        for name in ["public_listen", "ca", "filter"] {
+        for name in ["public_listen", "ca", "filter", "traces"] {
             assert!(text.contains(&format!("# {name} = ")), "{name}");
         }
     }

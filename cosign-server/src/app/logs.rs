@@ -78,7 +78,7 @@ mod tests {
     fn logged(filter: &str, format: LogFormat, everything: bool) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        let config = LogConfig { format, filter: Some(filter.to_owned()) };
+        let config = LogConfig { format, filter: Some(filter.to_owned()), ..LogConfig::default() };
         let subscriber = subscriber(&config, "info", move || writer.clone(), everything);
         tracing::subscriber::with_default(subscriber, || {
             tracing::trace!("our detail");

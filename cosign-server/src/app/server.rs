@@ -16,11 +16,12 @@ use tokio::sync::watch;
 
 use super::{
     channel::ChannelCertificate,
-    config::{Config, SmsProvider},
+    config::{Config, LogConfig, SmsProvider},
     exchange::Exchange,
     files::FileError,
     master::MasterKeyError,
     sandbox::SandboxSms,
+    traces::Exporter,
     webhooks::{WebhookError, WebhookPorts, Webhooks},
 };
 use crate::{
@@ -103,6 +104,7 @@ pub struct Server {
     webhooks: Webhooks,
     store: Arc<Database>,
     telemetry: Arc<Telemetry>,
+    exporter: Option<Exporter>,
     limits: Limits,
     operator: Arc<Operator>,
     // Held as long as the server lives.
@@ -122,7 +124,8 @@ impl Server {
     ) -> Result<Self, StartError> {
         let channel = ChannelCertificate::open(&config.certificate, &config.private_key)?;
         let lock = config.database.file().map(lock).transpose()?;
-        let telemetry = Arc::new(Telemetry::new());
+        let LogConfig { traces, traces_ratio, .. } = &config.log;
+        let (telemetry, exporter) = Exporter::telemetry(traces.as_ref(), *traces_ratio, &clock, &entropy);
         let store = Arc::new(open_store(config, access, Arc::clone(&telemetry)).await?);
         await_restored(&store, &*clock).await?;
         let port: Arc<dyn Store> = Arc::clone(&store) as _;
@@ -196,6 +199,7 @@ impl Server {
             webhooks,
             store,
             telemetry,
+            exporter,
             limits,
             operator: Arc::new(operator),
             _lock: lock,
@@ -223,9 +227,16 @@ impl Server {
             // Ends with this block: it may be in the midst of signing, which the last head waits for.
             let signing_heads = self.heads.run();
             let (telling, delivering) = (self.feed.run(), self.webhooks.run());
+            let exporter = self.exporter.as_mut();
+            let exporting = async {
+                match exporter {
+                    Some(exporter) => exporter.run().await,
+                    None => std::future::pending().await,
+                }
+            };
             // A sender that is gone is a stop too.
             let stopped = async { drop(stopping.wait_for(|stop| *stop).await) };
-            tokio::pin!(serving, signing_heads, telling, delivering, stopped);
+            tokio::pin!(serving, signing_heads, telling, delivering, exporting, stopped);
             let mut open = true;
             let mut maintenance = tokio::time::interval(MAINTENANCE);
             let mut passing = tokio::time::interval(PASSING);
@@ -235,6 +246,7 @@ impl Server {
                     () = &mut signing_heads => {}
                     () = &mut telling => {}
                     () = &mut delivering => {}
+                    () = &mut exporting => {}
                     () = &mut stopped, if open => {
                         open = false;
                         // Streams would go on for ever, and what they are served by waits for them.
@@ -255,6 +267,9 @@ impl Server {
             tracing::error!(%error, "no last tree head was signed");
         }
         self.store.close().await;
+        if let Some(exporter) = &mut self.exporter {
+            exporter.finish().await;
+        }
     }
 }
 

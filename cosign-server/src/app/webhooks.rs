@@ -20,6 +20,7 @@ use cosign_core::{http_signature::MAX_LIFE_S, sm_primitives::sm2::PrivateKey};
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 
 pub use self::send::WebhookError;
+pub(super) use self::send::{Failed, exchange};
 use self::send::{Sender, SenderSettings};
 use super::config::WebhooksConfig;
 use crate::{

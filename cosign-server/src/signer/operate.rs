@@ -20,10 +20,13 @@ use super::{
     shares::arrival,
     vault::{Hot, Locked},
 };
-use crate::domain::{
-    audit::{ACTIVATED, Act, Event, SignatureItem},
-    key::StoredKey,
-    ports::{Spend, StoreError, Unit, Write},
+use crate::{
+    domain::{
+        audit::{ACTIVATED, Act, Event, SignatureItem},
+        key::StoredKey,
+        ports::{Spend, StoreError, Unit, Write},
+    },
+    telemetry::part,
 };
 
 /// Times an operation is judged again because its key changed meanwhile.
@@ -92,6 +95,7 @@ impl Core {
         operation: Operation,
         arrived_ns: u64,
     ) -> Result<Vec<u8>, Failed> {
+        let admitting = part("admit");
         let mut locked = self.vault.lock(&key_id, self.clock.now_ms()).await;
         let was_hot = locked.is_some();
         let loaded = async {
@@ -115,6 +119,7 @@ impl Core {
             let record = locked.as_mut().map(|hot| &mut hot.record);
             operation.admit(record, device, scene.now_ms, &mut self.replays.of(&key_id))
         };
+        drop(admitting);
         match admission {
             Admission::Answered(answered) => {
                 drop(slot);

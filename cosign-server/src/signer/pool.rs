@@ -9,7 +9,7 @@ use cosign_core::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::queue::Queue;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, part};
 
 /// How many threads compute, and how much may wait for them.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +58,7 @@ impl Pool {
 
     /// Computes a job, with others if they wait, and gives the slot back. `None` when the computation ended abnormally.
     pub(super) async fn compute(&self, slot: Slot, key_id: KeyId, job: Job) -> Option<Executed> {
+        let _computing = part("compute");
         let outcome = self.queue.push(key_id, job, slot);
         let queue = Arc::clone(&self.queue);
         self.threads.spawn_fifo(move || queue.compute());
@@ -70,6 +71,7 @@ impl Pool {
         slot: Slot,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
+        let _computing = part("compute");
         let (done, result) = oneshot::channel();
         self.threads.spawn_fifo(move || {
             let value = work();

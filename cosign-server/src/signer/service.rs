@@ -29,7 +29,7 @@ use crate::{
         ports::{Clock, Entropy, Signer, Store, StoreError, Write},
         throttle::Throttle,
     },
-    telemetry::Telemetry,
+    telemetry::{Telemetry, within},
 };
 
 /// Operations under way in the whole process.
@@ -236,8 +236,14 @@ impl Signer for SignerService {
             };
             let permit = self.enter().await?;
             let core = Arc::clone(&self.core);
+            let span = core.telemetry.begin_part("operation");
             let task = tokio::spawn(async move {
-                let answer = core.answer(&device, &frame, arrived_ns).await;
+                let answer = within(span.as_ref(), core.answer(&device, &frame, arrived_ns)).await;
+                if let Some(mut span) = span {
+                    let op = frame.get(2).copied().and_then(Op::from_byte);
+                    span.attribute("op", op.map_or("none", Op::as_str));
+                    span.attribute("code", status(&answer).map_or("ok", Code::name));
+                }
                 drop((pass, permit));
                 answer
             });

@@ -30,7 +30,7 @@ use crate::{
         key::Status,
         ports::{StoreError, Unit, Write},
     },
-    telemetry::Telemetry,
+    telemetry::{Telemetry, part},
 };
 
 /// Units that may wait; more make their senders wait.
@@ -76,6 +76,7 @@ impl Writer {
 
     /// Queues a unit and waits until it is durable or refused.
     pub(super) async fn commit(&self, unit: Unit) -> Result<(), StoreError> {
+        let _committing = part("commit");
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let queue = queue.ok_or(StoreError::Unavailable)?;
         let (done, outcome) = oneshot::channel();

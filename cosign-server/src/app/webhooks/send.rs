@@ -68,7 +68,7 @@ pub(super) struct Sender {
 
 /// Why an attempt failed.
 #[derive(Debug)]
-pub(super) enum Failed {
+pub(in crate::app) enum Failed {
     /// It is not allowed.
     Refused(&'static str),
     /// The connection or TLS.
@@ -195,7 +195,8 @@ impl Sender {
     }
 }
 
-async fn exchange(
+/// One request on a connection; the status of its answer.
+pub(in crate::app) async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     request: Request<Full<Bytes>>,
 ) -> Result<u16, Failed> {
