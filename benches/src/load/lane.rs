@@ -6,12 +6,13 @@ use std::{
     future::poll_fn,
     io,
     rc::Rc,
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
 use cosign_core::framing::{self, Deframer, Kind};
 use cosign_tests::network::{Link, Peer};
-use http::{Request as HttpRequest, header};
+use http::{Request as HttpRequest, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
@@ -22,6 +23,10 @@ use tokio::{
 use super::{echo, work::Request};
 
 const FRAME: &str = "application/vnd.cosign.frame";
+/// What a server says that is busy.
+const BUSY: &[u8] = b"busy";
+/// Before it is asked again.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// How a server is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,15 +79,21 @@ impl Lane {
         }
     }
 
-    /// Sends a request and waits for its answer, which is looked at.
+    /// Sends a request and waits for its answer, which is looked at. A server that is busy is asked again, as every client
+    /// does; the waiting counts.
     pub(super) async fn ask(&self, request: Request) -> io::Result<()> {
-        let answer = match self {
-            Self::Frames(frames) => frames.ask(&request.frame).await?,
-            Self::H3 { sender, .. } => h3(sender.clone(), &request).await.map_err(io::Error::other)?,
-            Self::H2 { sender, .. } => h2(sender.clone(), &request).await.map_err(io::Error::other)?,
-        };
-        request.check(&answer);
-        Ok(())
+        loop {
+            let answer = match self {
+                Self::Frames(frames) => frames.ask(&request.frame).await?,
+                Self::H3 { sender, .. } => h3(sender.clone(), &request).await.map_err(io::Error::other)?,
+                Self::H2 { sender, .. } => h2(sender.clone(), &request).await.map_err(io::Error::other)?,
+            };
+            if answer != BUSY {
+                request.check(&answer);
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }
 
@@ -116,7 +127,7 @@ async fn h3(mut sender: H3Sender, request: &Request) -> Result<Vec<u8>, Failed> 
             data.advance(len);
         }
     }
-    if status.is_success() { Ok(answer) } else { Err(refused(status, &answer)) }
+    answered(status, answer)
 }
 
 async fn h2(mut sender: H2Sender, request: &Request) -> Result<Vec<u8>, Failed> {
@@ -124,11 +135,15 @@ async fn h2(mut sender: H2Sender, request: &Request) -> Result<Vec<u8>, Failed> 
     let answer = sender.send_request(post(request, body)?).await?;
     let status = answer.status();
     let answer = answer.into_body().collect().await?.to_bytes().to_vec();
-    if status.is_success() { Ok(answer) } else { Err(refused(status, &answer)) }
+    answered(status, answer)
 }
 
-fn refused(status: http::StatusCode, answer: &[u8]) -> Failed {
-    format!("{status}: {}", String::from_utf8_lossy(answer)).into()
+fn answered(status: StatusCode, answer: Vec<u8>) -> Result<Vec<u8>, Failed> {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => Ok(BUSY.to_vec()),
+        status if status.is_success() => Ok(answer),
+        status => Err(format!("{status}: {}", String::from_utf8_lossy(&answer)).into()),
+    }
 }
 
 type Waiting = Rc<RefCell<HashMap<u64, oneshot::Sender<Vec<u8>>>>>;

@@ -148,7 +148,7 @@ impl Default for SignerConfig {
     fn default() -> Self {
         Self {
             threads: 0,
-            queue: NonZeroUsize::MIN.saturating_add(1023),
+            queue: NonZeroUsize::MIN.saturating_add(4095),
             hot_keys: 65_536,
             hot_idle_s: 900,
             replay_entries: 1 << 20,
