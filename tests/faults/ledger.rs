@@ -61,9 +61,8 @@ impl Ledger {
             status => Some(Code::from_status(status).unwrap()),
         };
         match code {
-            // Nothing happened. A session that is used up may be noticed by the commit, which then leaves nothing.
-            Some(Code::Busy | Code::Internal | Code::SidConflict) => return,
-            Some(Code::Session) if op == Op::Commit => return,
+            // Nothing happened.
+            Some(Code::Busy | Code::Internal) => return,
             Some(Code::Pin) => {
                 let epoch = u32::from_be_bytes(frame[20..24].try_into().unwrap());
                 let key = (hex::encode(&frame[4..20]), epoch);

@@ -267,8 +267,8 @@ pub struct Spend {
     pub fp: [u8; 32],
     /// How long the session is remembered, unix milliseconds.
     pub until_ms: u64,
-    /// Whether it must not have been spent before, on the identical frame neither: what answered that is in the memory of
-    /// another node. Only of spends without decryptions.
+    /// Whether it must not have been spent before, on the identical frame neither: what answered that, or what it is counted
+    /// as, is another node's. Only of spends without decryptions.
     pub new: bool,
     /// Decryptions to count against the lifetime quota of the public key.
     pub decrypts: u32,

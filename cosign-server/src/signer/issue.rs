@@ -148,7 +148,7 @@ impl Core {
         for _ in 0..ATTEMPTS {
             match self.try_activate(device, activate).await {
                 Ok(answer) => return answer,
-                Err(Failed::Stale) => {}
+                Err(Failed::Stale | Failed::Known { .. }) => {}
                 Err(Failed::Refused(code)) => return refuse(activate.suite(), &activate.sid(), code),
             }
         }

@@ -36,6 +36,8 @@ const ATTEMPTS: usize = 4;
 pub(super) enum Failed {
     /// The key changed meanwhile.
     Stale,
+    /// Its session was spent on the identical request, which another node answered.
+    Known { fingerprint: [u8; 32], until_ms: u64 },
     /// It cannot be answered.
     Refused(Code),
 }
@@ -82,6 +84,9 @@ impl Core {
             match self.attempt(device, key_id, operation, arrived_ns).await {
                 Ok(answer) => return answer,
                 Err(Failed::Stale) => {}
+                Err(Failed::Known { fingerprint, until_ms }) => {
+                    self.replays.of(&key_id).restore(key_id, sid, fingerprint, until_ms);
+                }
                 Err(Failed::Refused(code)) => return refuse(suite, &sid, code),
             }
         }
@@ -297,7 +302,10 @@ impl Core {
         let computed = self.pool.compute(slot, scene.key_id, job).await;
         self.limiter.computed(scene.arrived_ns, self.clock.monotonic_ns());
         let outcome = match computed {
-            Some(executed) => self.commit(scene, version, decrypts, &executed).await.map(|()| executed),
+            Some(executed) => match self.commit(scene, version, decrypts, &executed).await {
+                Ok(()) => Ok(executed),
+                Err(failed) => Err(self.refused_late(scene, version, &executed.audit, failed).await),
+            },
             None => Err(Failed::Refused(Code::Internal)),
         };
         match outcome {
@@ -309,6 +317,24 @@ impl Core {
                 self.vault.release(&scene.key_id, locked);
                 Err(failed)
             }
+        }
+    }
+
+    /// That a session is used up may be noticed by the commit only, of which nothing is left then: the refusal is on record
+    /// all the same, if the key is still as it was judged.
+    pub(super) async fn refused_late(
+        &self,
+        scene: Scene<'_>,
+        version: i64,
+        audit: &Audit,
+        failed: Failed,
+    ) -> Failed {
+        let Failed::Refused(code @ (Code::SidConflict | Code::Session)) = failed else { return failed };
+        let audit = Audit { code: Some(code), signatures: Vec::new(), ..audit.clone() };
+        let expect = Write::Expect { key_id: scene.key_id, version };
+        match self.store.commit([expect, Write::Log(event(&audit, &scene, ""))].into()).await {
+            Ok(()) => failed,
+            Err(error) => error.into(),
         }
     }
 
@@ -350,7 +376,7 @@ impl Core {
             (hot, executed)
         });
         let Some((hot, executed)) = ran.await else { return Err(internal) };
-        self.keep(scene, locked, hot, executed).await
+        self.keep(scene, locked, hot, executed, false).await
     }
 
     /// Op 0A: computed under the key's lock, because the attempt that it is counted as is saved with its session and its
@@ -365,21 +391,33 @@ impl Core {
         let internal = Failed::Refused(Code::Internal);
         // Taken out until it is saved: if anything fails, the key is loaded again as it was.
         let Some(hot) = locked.take() else { return Err(internal) };
+        // Not the repetition of one whose attempt is counted and not used.
+        let counted = hot.record.gate != hot.stored.gate;
         let Some(executed) = self.pool.run(slot, move || job.run()).await else { return Err(internal) };
-        self.keep(scene, locked, hot, executed).await
+        self.keep(scene, locked, hot, executed, counted).await
     }
 
-    /// One commit of a key that was taken out, the spent session and the record; then the key is put back.
+    /// One commit of a key that was taken out, the spent session and the record; then the key is put back. `new`: whether the
+    /// session must not have been spent on the identical request either.
     async fn keep(
         &self,
         scene: Scene<'_>,
         locked: &mut Locked,
         mut hot: Hot,
         executed: Executed,
+        new: bool,
     ) -> Result<Vec<u8>, Failed> {
-        let spend = Write::Spend(spend(&executed.audit, hot.stored.version, 0));
-        let log = Write::Log(event(&executed.audit, &scene, ""));
-        self.save(&mut hot, executed.record_changed, vec![spend, log]).await?;
+        let (audit, version) = (&executed.audit, hot.stored.version);
+        let spend = Write::Spend(Spend { new, ..spend(audit, version, 0) });
+        let log = Write::Log(event(audit, &scene, ""));
+        match self.save(&mut hot, executed.record_changed, vec![spend, log]).await {
+            Ok(()) => {}
+            Err(Failed::Refused(Code::Session)) => {
+                let Audit { fingerprint, until_ms, .. } = *audit;
+                return Err(Failed::Known { fingerprint, until_ms });
+            }
+            Err(failed) => return Err(self.refused_late(scene, version, audit, failed).await),
+        }
         **locked = Some(hot);
         Ok(self.replays.of(&scene.key_id).complete(executed))
     }

@@ -60,7 +60,10 @@ impl Core {
             }
             None => more.push(Write::Log(event(&executed.audit, &scene, ""))),
         }
-        self.save(&mut hot, executed.record_changed, more).await?;
+        let version = hot.stored.version;
+        if let Err(failed) = self.save(&mut hot, executed.record_changed, more).await {
+            return Err(self.refused_late(scene, version, &executed.audit, failed).await);
+        }
         **locked = Some(hot);
         Ok(self.replays.of(&scene.key_id).complete(executed))
     }

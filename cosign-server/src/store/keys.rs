@@ -152,6 +152,19 @@ pub(super) async fn save_key(connection: &mut Connection, key: &StoredKey) -> Ap
 }
 
 pub(super) async fn spend(connection: &mut Connection, spend: &Spend) -> Applied {
+    if spend.new {
+        let rows = run!(
+            connection,
+            "INSERT INTO spent_sessions (key_id, sid, fp, until_ms) \
+             SELECT key_id, $1, $2, $3 FROM keys WHERE key_id = $4 AND version = $5 ON CONFLICT (key_id, sid) DO NOTHING",
+            &spend.sid.as_bytes()[..],
+            &spend.fp[..],
+            stored(spend.until_ms),
+            id(&spend.key_id),
+            spend.version,
+        );
+        return Ok(if rows == 0 { Err(not_new(connection, spend).await?) } else { Ok(()) });
+    }
     let rows = run!(
         connection,
         "INSERT INTO spent_sessions (key_id, sid, fp, until_ms) \

@@ -290,6 +290,12 @@ async fn a_session_that_is_to_be_new_is_spent_once() {
             Ok(())
         ]
     );
+    // In a unit with more in it too.
+    for (fp, refused) in [(1, StoreError::SessionKnown), (2, StoreError::SessionSpent)] {
+        let Unit(mut more) = unit(1, 1, fp, 60, true);
+        more.push(log("no"));
+        assert_eq!(store.commit(Unit(more)).await, Err(refused));
+    }
     assert_eq!(audit_notes(&store).await, ["1 1 true", "1 2 true", "1 4 false"]);
     assert_eq!(store.live_sessions(50).await.unwrap().len(), 3);
     assert_eq!(store.live_sessions(51).await.unwrap().len(), 0, "nothing is remembered for longer");

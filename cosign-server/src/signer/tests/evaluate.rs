@@ -113,6 +113,28 @@ async fn the_identical_evaluation_is_free_until_its_attempt_was_used() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_identical_evaluation_at_another_node_is_one_attempt() {
+    let one = World::new().await;
+    let (two, three) = (one.beside().await, one.beside().await);
+    let phone = Phone::enrolled(&one, 1).await;
+    let (record, key) = key(&one, &phone, Suite::D, Purpose::Sign).await;
+    let frame = frame(&one, &phone, &record);
+    let answer = phone.ask(&one, &frame).await;
+    assert_eq!((status(&answer), counts(&one, &key).await), (None, (1, 1, true)));
+    assert_eq!(phone.ask(&two, &frame).await, answer);
+    assert_eq!(counts(&two, &key).await, (1, 1, true));
+    // Another one of that session is refused, on record, and counts as none.
+    let mut other = frame.clone();
+    other[47] ^= 1;
+    let before = records(&one).await.len();
+    assert_eq!(status(&phone.ask(&three, &other).await), Some(Code::SidConflict));
+    let log = records(&one).await.split_off(before);
+    let log: Vec<_> = log.iter().map(|record| (record.event.act.as_str(), record.event.outcome())).collect();
+    assert_eq!(log, [("evaluate", "E_SID_CONFLICT")]);
+    assert_eq!(counts(&one, &key).await, (1, 1, true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn evaluations_alone_lock_after_ten_and_the_last_attempt_is_good() {
     let world = World::new().await;
     let phone = Phone::enrolled(&world, 1).await;

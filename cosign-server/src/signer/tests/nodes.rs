@@ -21,6 +21,15 @@ async fn nodes() -> (World, World, Phone, cosign_core::LocalRecord, cosign_core:
     (one, two, phone, record, key)
 }
 
+/// What the log has since then: what was asked for, what came of it, how many signatures.
+async fn refusals(world: &World, before: usize) -> Vec<(&'static str, &'static str, usize)> {
+    let since = records(world).await.split_off(before);
+    since
+        .iter()
+        .map(|record| (record.event.act.as_str(), record.event.outcome(), record.event.items.len()))
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn guesses_at_several_nodes_are_counted_together() {
     let (one, two, phone, record, key) = nodes().await;
@@ -54,7 +63,9 @@ async fn a_session_is_used_up_at_all_nodes() {
     let (frame, _) = phone.start(&one, &key, &[digest(1)]);
     assert_eq!(status(&phone.ask(&one, &frame).await), None);
     let forged = reuse_session(&one, &key, &frame);
+    let before = records(&one).await.len();
     assert_eq!(status(&phone.ask(&two, &forged).await), Some(Code::SidConflict));
+    assert_eq!(refusals(&one, before).await, [("sign", "E_SID_CONFLICT", 0)]);
     // At the same moment, one of the two is the first.
     for index in 0..8 {
         let (frame, _) = phone.start(&one, &key, &[digest(index)]);
@@ -78,7 +89,7 @@ async fn a_commitment_is_answered_at_one_node() {
     let Progress::Next(awaiting) = awaiting.finish(&answer).unwrap() else { panic!("one round only") };
     let before = records(&one).await.len();
     assert_eq!(status(&phone.ask(&two, &frame).await), Some(Code::Session));
-    assert_eq!(records(&one).await.len(), before, "nothing of it is left");
+    assert_eq!(refusals(&one, before).await, [("commit", "E_SESSION", 0)]);
     assert_eq!(status(&phone.ask(&two, awaiting.frame()).await), Some(Code::Session));
     assert_eq!(phone.ask(&one, &frame).await, answer, "the node that has the nonces says the same again");
     let answer = phone.ask(&one, awaiting.frame()).await;

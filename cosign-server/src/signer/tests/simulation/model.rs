@@ -163,12 +163,11 @@ impl Key {
                 (verdict, logged)
             }
             Err((code, detail)) => {
-                // What was busy, or was refused by the commit only, leaves no record.
-                let logged = (!begun || request.op == Op::Reveal) && code != Code::Busy;
+                let logged = code != Code::Busy;
                 (Verdict::Refused(code, detail), logged)
             }
         };
-        // A session that is used up may be noticed only by the commit, of which nothing is left then.
+        // A session that is used up may be noticed only by the commit, of which nothing but a record is left then.
         let refused = begun && request.op != Op::Reveal && matches!(verdict, Verdict::Refused(..));
         begun &= !refused;
         if begun && request.op != Op::Reveal {
@@ -242,8 +241,12 @@ impl Key {
         }
         let other = seen.is_some_and(|(id, ..)| *id != request.id);
         if request.op == Op::Evaluate {
-            let forgotten = seen.is_some();
-            return self.evaluate(forgotten, request, now_ms, begun);
+            // What another node answered is noticed by the commit.
+            let elsewhere = self.spent.get(&request.sid).is_some_and(|(id, _)| *id == request.id);
+            if seen.is_none() {
+                self.gate.closed(now_ms)?;
+            }
+            return self.evaluate(seen.is_some() || elsewhere, request, now_ms, begun);
         }
         let charged = self.gate.charge.filter(|(session, ..)| request.evaluation == Some(*session));
         let passed = match charged.filter(|_| seen.is_none()) {
@@ -327,7 +330,6 @@ impl Key {
                 None => return Err((Code::Session, Vec::new())),
             }
         } else {
-            self.gate.closed(now_ms)?;
             let failures = self.gate.fails;
             self.gate.count(now_ms);
             self.gate.charge = Some((request.sid, 1, 1));
