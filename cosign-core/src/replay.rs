@@ -101,6 +101,19 @@ impl ReplayCache {
         self.entries.is_empty()
     }
 
+    /// Bytes of the answers kept.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Sets how many requests and bytes of answers there is room for, when several caches share it. What is kept already
+    /// stays.
+    pub const fn limit(&mut self, max_entries: usize, max_bytes: usize) {
+        self.max_entries = max_entries;
+        self.max_bytes = max_bytes;
+    }
+
     /// Puts back a session that was answered before a restart. The identical frame is then computed anew, which is
     /// safe; any other frame of the session is a conflict. A commitment is not computed anew: its session is over.
     pub fn restore(&mut self, key_id: KeyId, sid: SessionId, fingerprint: [u8; 32], until_ms: u64) {

@@ -138,7 +138,7 @@ pub struct SignerConfig {
     pub hot_keys: usize,
     /// Seconds that an unused key stays unsealed.
     pub hot_idle_s: u64,
-    /// Sessions remembered for replays: about four minutes' worth.
+    /// Sessions remembered for replays: about four minutes' worth. One busy key gets half of this at most.
     pub replay_entries: usize,
     /// MiB of answers remembered for replays.
     pub replay_mib: usize,
