@@ -90,8 +90,9 @@ async fn every_record_opens_wherever_a_rotation_or_a_replacement_stops() {
     }
     let mut master = MASTER;
     let mut stopped = 0;
-    // Making a version, the audit key, four records, dropping the old version, the other master key: eight commits.
-    for commits in 0..=8 {
+    // Making a version, the audit key, the key of personal data, four records, dropping the old version, the other master
+    // key: nine commits.
+    for commits in 0..=9 {
         let store = Obstinate::around(Arc::clone(&world.database) as _);
         store.stop_after(commits);
         let other = sealer(&world, Arc::clone(&store) as _, master).await.unwrap();
@@ -104,7 +105,7 @@ async fn every_record_opens_wherever_a_rotation_or_a_replacement_stops() {
         };
         let outcome = outcome.await;
         stopped += usize::from(outcome.is_err());
-        assert_eq!(outcome.is_ok(), commits == 8, "{commits}");
+        assert_eq!(outcome.is_ok(), commits == 9, "{commits}");
 
         let name = SoftwareKey::new(Zeroizing::new(next)).name();
         match world.database.bind_master_key(&name).await {
@@ -120,8 +121,10 @@ async fn every_record_opens_wherever_a_rotation_or_a_replacement_stops() {
         let audit_key = world.database.audit_key().await.unwrap().unwrap();
         let place = Place::audit_key(&audit_key.public_key);
         assert!(after.keys().open(&place, &audit_key.sealed).is_ok(), "after {commits} commits");
+        let personal = world.database.personal_key().await.unwrap().unwrap();
+        assert!(after.keys().open(&Place::personal_key(), &personal).is_ok(), "after {commits} commits");
     }
-    assert_eq!((stopped, master), (8, [MASTER[0] + 1; 32]));
+    assert_eq!((stopped, master), (9, [MASTER[0] + 1; 32]));
     // The old master key opens nothing any more, and adds nothing.
     let old = sealer(&world, Arc::clone(&world.database) as _, MASTER).await.map(drop).unwrap_err();
     assert!(matches!(old, SealerError::Seal { error: SealError::OtherMasterKey, .. }), "{old}");
