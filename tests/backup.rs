@@ -48,7 +48,8 @@ fn a_backup_is_made_beside_a_server_tried_and_put_back() {
 
     // To try it needs nothing to stop, and leaves nothing.
     let tried = folder.admin_json(&["restore", "--try", backup]);
-    assert_eq!(tried[0]["sealed"], 2, "the audit key, and the share that was not revoked since");
+    let sealed = "the audit key, the key of personal data, and the share that was not revoked since";
+    assert_eq!(tried[0]["sealed"], 3, "{sealed}");
     assert_eq!(folder.audit().len(), before);
     assert_eq!(fs::read(folder.file("tombstones")).unwrap(), tombstones);
     let names = || -> Vec<String> {
