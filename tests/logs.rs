@@ -10,7 +10,7 @@ use std::{
 };
 
 use cosign_tests::{
-    process::{PIN, ServerFolder, Signer, free_address, succeeded},
+    process::{PIN, ServerFolder, Signer, free_address, succeeded, wait_for},
     source::{self, root},
 };
 use serde_json::Value;
@@ -35,7 +35,7 @@ fn talkative(folder: &ServerFolder) -> SocketAddr {
 
 /// A request with things that a log of requests would have in it.
 fn request(address: SocketAddr) {
-    let mut stream = TcpStream::connect(address).unwrap();
+    let mut stream = wait_for("the socket for plain HTTP", || TcpStream::connect(address).ok());
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let head = "GET /ca/demo.cer?token=querysecret HTTP/1.1\r\nHost: ca\r\nConnection: close\r\n\
                 Authorization: Bearer headersecret\r\nIdempotency-Key: oncesecret\r\nCookie: cookiesecret\r\n\r\n";
