@@ -51,7 +51,7 @@ fn a_file_larger_than_the_memory_allowed_for_it() {
     // Half of it is the program itself.
     let before = peak_memory(server.pid()).unwrap();
     let _ = signer.write("signer.crt", &certificate(&key, SIGNING));
-    write_large(&plain, if is_quick() { 128 } else { 1024 });
+    write_large(&plain, if is_quick() { 128 } else { 512 });
 
     for arguments in [
         &["sign", "large"][..],
