@@ -11,8 +11,8 @@ use std::{
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 use tokio::{sync::Notify, task::JoinHandle};
 
-/// Between two moves.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Between two moves. Each takes processor time from the requests of that moment: often and little, rather than seldom and much.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Pages in the log from which on the writer is to begin it anew: while it writes, the log is never all moved.
 const MAX_PAGES: i64 = 131_072;
 

@@ -57,8 +57,12 @@ impl Link {
     /// Something was committed: SQLite's write-ahead log is moved into the database beside what is written next, or begun anew
     /// now.
     pub(super) async fn committed(&mut self) {
-        if self.checkpoints.as_ref().is_some_and(Checkpoints::committed) {
-            self.cut_log().await;
+        let is_long = self.checkpoints.as_ref().is_some_and(Checkpoints::committed);
+        let Some(connection @ Connection::Sqlite(_)) = &mut self.connection else { return };
+        // Little is left to move, and nothing is added meanwhile: what is written next begins the log anew, in the place that it
+        // has. Cutting it would keep everybody waiting for the file system, now and while it grows again.
+        if is_long && let Err(error) = query("PRAGMA wal_checkpoint(PASSIVE)").execute(connection).await {
+            tracing::warn!(%error, "the write-ahead log was not begun anew");
         }
     }
 
