@@ -14,6 +14,7 @@ mod extract;
 mod frames;
 mod health;
 mod keys;
+mod messages;
 mod observe;
 mod openapi;
 mod opening;
@@ -134,6 +135,7 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .merge(operators::routes())
         .merge(events::routes())
         .merge(accounts::routes())
+        .merge(messages::routes())
         .layer(middleware::from_fn(conditional::answer))
 }
 

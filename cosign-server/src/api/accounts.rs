@@ -61,7 +61,7 @@ impl FromRequestParts<Api> for LoggedIn {
 #[derive(Deserialize, ToSchema)]
 #[schema(value_type = String)]
 #[serde(from = "String")]
-struct Secret(Zeroizing<String>);
+pub(super) struct Secret(pub(super) Zeroizing<String>);
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
@@ -69,7 +69,7 @@ impl From<String> for Secret {
     }
 }
 
-fn id(text: &str) -> Result<Id, Problem> {
+pub(super) fn id(text: &str) -> Result<Id, Problem> {
     text.parse().map_err(|_| Error::NotFound.into())
 }
 

@@ -85,6 +85,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Segments {
 /// A body of at most `MAX` bytes, of a type that the handler demands.
 pub(super) struct Plain<const MAX: usize> {
     pub(super) bytes: Bytes,
+    pub(super) once: Option<Once>,
     headers: HeaderMap,
 }
 
@@ -100,7 +101,9 @@ impl<S: Send + Sync, const MAX: usize> FromRequest<S> for Plain<MAX> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        Ok(Self { bytes: read(body, MAX).await?, headers: parts.headers })
+        let bytes = read(body, MAX).await?;
+        let once = named(&parts.method, &parts.uri, &parts.headers, &bytes)?;
+        Ok(Self { bytes, once, headers: parts.headers })
     }
 }
 

@@ -19,6 +19,10 @@ pub(super) struct Paging {
 }
 
 impl Paging {
+    pub(super) const fn new(after: Option<String>, limit: Option<u32>) -> Self {
+        Self { after, limit }
+    }
+
     pub(super) fn page(&self) -> Result<Page, Problem> {
         let after = self.after.as_deref().map(str::parse::<Cursor>).transpose()?;
         Ok(Page::new(after, self.limit)?)

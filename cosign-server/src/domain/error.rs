@@ -46,6 +46,9 @@ pub enum Error {
     /// The user has not agreed to the present agreements.
     #[error("the user agreement and the privacy policy are not agreed to")]
     ConsentMissing,
+    /// The person behind the account is not verified, or not well enough.
+    #[error("the person is not verified well enough for this")]
+    NotVerified,
     /// No such thing, or not the caller's.
     #[error("not found")]
     NotFound,
@@ -90,6 +93,7 @@ impl Error {
             Self::CodeInvalid => "code_invalid",
             Self::PasswordInvalid => "password_invalid",
             Self::ConsentMissing => "consent_missing",
+            Self::NotVerified => "not_verified",
             Self::NotFound => "not_found",
             Self::Conflict(_) => "conflict",
             Self::IdempotencyMismatch => "idempotency_mismatch",
@@ -118,6 +122,7 @@ impl Error {
             | Self::CodeInvalid
             | Self::PasswordInvalid
             | Self::ConsentMissing
+            | Self::NotVerified
             | Self::NotFound
             | Self::Conflict(_)
             | Self::IdempotencyMismatch

@@ -7,10 +7,13 @@
 //! [`services::Office`]: crate::domain::services::Office
 
 pub mod account;
+pub mod attachment;
 pub mod code;
 pub mod dispatch;
 mod effect;
 mod entity;
+pub mod message;
+pub mod person;
 pub mod personal;
 pub mod ports;
 pub mod providers;
@@ -19,22 +22,52 @@ pub mod session;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use super::Error;
+
+pub(in crate::domain) use self::entity::judge;
 pub use self::{
-    effect::Effect,
-    entity::{Entity, Id, Moment, Move, Moved, Moves, Named, State, Stored},
+    effect::{Effect, Happening},
+    entity::{Entity, Id, Judged, Moment, Move, Moved, Moves, Named, State, Stored},
     rules::Rules,
 };
 
-/// The moves of every kind of entity, for the diagrams.
-#[must_use]
-pub fn diagrams() -> Vec<(&'static str, Vec<Move>)> {
-    fn of<E: Entity>() -> (&'static str, Vec<Move>) {
-        (E::KIND, E::moves())
-    }
-    vec![
-        of::<account::Account>(),
-        of::<session::Session>(),
-        of::<code::SmsCode>(),
-        of::<dispatch::Dispatch>(),
-    ]
+/// A kind of entity, for what goes through all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct EntityKind {
+    /// What it is called.
+    pub name: &'static str,
+    /// Its moves.
+    pub moves: fn() -> Vec<Move>,
+    /// What happens to one when its time has come, if that is an event of its own.
+    pub by_time: fn() -> Option<Arc<dyn Happening>>,
+    /// Whether nothing happens any more to one that stands there.
+    pub is_over: fn(&str) -> Result<bool, Error>,
 }
+
+fn is_over<E: Entity>(state: &str) -> Result<bool, Error> {
+    E::State::from_name(state).map(State::is_over).ok_or(Error::Internal)
+}
+
+/// The kind that is called so.
+///
+/// # Errors
+/// [`Error::Internal`] when there is none.
+pub fn kind_named(name: &str) -> Result<&'static EntityKind, Error> {
+    KINDS.iter().find(|kind| kind.name == name).ok_or(Error::Internal)
+}
+
+const fn kind<E: Entity>() -> EntityKind {
+    EntityKind { name: E::KIND, moves: E::moves, by_time: effect::by_time::<E>, is_over: is_over::<E> }
+}
+
+/// Every kind of entity.
+pub const KINDS: &[EntityKind] = &[
+    kind::<account::Account>(),
+    kind::<session::Session>(),
+    kind::<code::SmsCode>(),
+    kind::<dispatch::Dispatch>(),
+    kind::<message::Message>(),
+    kind::<person::Person>(),
+];

@@ -3,6 +3,7 @@
 //! ```text
 //! key    = HKDF-SM3(personal key, info = "cosign-per-v1" || kind, 16 bytes)
 //! sealed = 1 | nonce 12 | SM4-GCM ciphertext | tag 16     aad = "cosign-per-v1" || kind
+//! file   = the same with aad = "cosign-per-v1" || id of the file
 //! name   = HMAC-SM3(HKDF-SM3(personal key, info = "cosign-idx-v1" || kind, 32 bytes), text)
 //! ```
 //! A wrapping key may be rotated away: only the personal key is sealed under it.
@@ -16,7 +17,7 @@ use super::{Place, SealError, WrappingKeys};
 use crate::domain::{
     Error,
     office::{
-        Named as _,
+        Id, Named as _,
         personal::{Kind, Personal},
         ports::{OfficeWrite, Vault},
     },
@@ -76,38 +77,56 @@ impl PersonalVault {
         Ok(derived)
     }
 
-    fn opened(&self, kind: Kind, sealed: &[u8]) -> Result<Zeroizing<String>, SealError> {
+    fn sealed(&self, kind: Kind, aad: &[&[u8]], bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut nonce = [0; NONCE_LEN];
+        self.entropy.fill(&mut nonce)?;
+        let key = self.derived(ENCRYPTION, kind).map_err(|_| Error::Internal)?;
+        let mut body = Zeroizing::new(bytes.to_vec());
+        let tag = gcm::seal_in_place(&key, &nonce, &aad.concat(), &mut body).map_err(|_| Error::Internal)?;
+        Ok([&[FORM][..], &nonce, &body, &tag].concat())
+    }
+
+    fn opened(&self, kind: Kind, aad: &[&[u8]], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (form, rest) = sealed.split_first().ok_or(SealError::Format)?;
         let (nonce, rest) = rest.split_first_chunk::<NONCE_LEN>().ok_or(SealError::Format)?;
         let (body, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or(SealError::Format)?;
         if *form != FORM {
             return Err(SealError::Format);
         }
-        let mut text = Zeroizing::new(body.to_vec());
-        let aad = [ENCRYPTION, kind.as_str().as_bytes()].concat();
-        gcm::open_in_place(&*self.derived(ENCRYPTION, kind)?, nonce, &aad, &mut text, tag)
+        let mut bytes = Zeroizing::new(body.to_vec());
+        gcm::open_in_place(&*self.derived(ENCRYPTION, kind)?, nonce, &aad.concat(), &mut bytes, tag)
             .map_err(|_| SealError::Forged)?;
-        let text = std::str::from_utf8(&text).map_err(|_| SealError::Format)?;
-        Ok(Zeroizing::new(text.to_owned()))
+        Ok(bytes)
     }
 }
 
 impl Vault for PersonalVault {
     fn seal(&self, kind: Kind, text: &str) -> Result<Personal, Error> {
-        let mut nonce = [0; NONCE_LEN];
-        self.entropy.fill(&mut nonce)?;
-        let key = self.derived(ENCRYPTION, kind).map_err(|_| Error::Internal)?;
-        let aad = [ENCRYPTION, kind.as_str().as_bytes()].concat();
-        let mut body = Zeroizing::new(text.as_bytes().to_vec());
-        let tag = gcm::seal_in_place(&key, &nonce, &aad, &mut body).map_err(|_| Error::Internal)?;
-        let sealed = [&[FORM][..], &nonce, &body, &tag].concat();
+        let sealed = self.sealed(kind, &[ENCRYPTION, kind.as_str().as_bytes()], text.as_bytes())?;
         Ok(Personal::from_sealed(hex::encode(sealed)))
     }
 
     fn open(&self, kind: Kind, sealed: &Personal) -> Result<Zeroizing<String>, Error> {
         let bytes = hex::decode(sealed.as_sealed()).map_err(|_| Error::Internal)?;
-        self.opened(kind, &bytes).map_err(|error| {
+        let opened = self.opened(kind, &[ENCRYPTION, kind.as_str().as_bytes()], &bytes);
+        let text = opened.and_then(|text| {
+            std::str::from_utf8(&text)
+                .map(|text| Zeroizing::new(text.to_owned()))
+                .map_err(|_| SealError::Format)
+        });
+        text.map_err(|error| {
             tracing::error!(%error, kind = kind.as_str(), "personal data does not open");
+            Error::Internal
+        })
+    }
+
+    fn seal_file(&self, id: Id, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        self.sealed(Kind::File, &[ENCRYPTION, id.as_bytes()], bytes)
+    }
+
+    fn open_file(&self, id: Id, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.opened(Kind::File, &[ENCRYPTION, id.as_bytes()], sealed).map_err(|error| {
+            tracing::error!(%error, %id, "a file does not open");
             Error::Internal
         })
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::domain::{
     office::{
         Id,
-        ports::{Entities, EntityRow, FoundRow, OfficeWrite, Operation},
+        ports::{AttachmentRow, Entities, EntityRow, FoundRow, Logged, Of, OfficeWrite, Operation, Sieve},
     },
     page::Page,
     ports::StoreError,
@@ -23,6 +23,21 @@ pub(super) async fn apply(connection: &mut Connection, write: &OfficeWrite) -> A
         OfficeWrite::Add(row) => add(connection, row).await,
         OfficeWrite::Save(row) => save(connection, row).await,
         OfficeWrite::Log(operation) => log(connection, operation).await,
+        OfficeWrite::Attach(row) => {
+            run!(
+                connection,
+                "INSERT INTO attachments (id, owner, created_ms, sealed) VALUES ($1, $2, $3, $4)",
+                id(row.id),
+                id(row.owner),
+                stored(row.created_ms),
+                &row.sealed[..],
+            );
+            Ok(Ok(()))
+        }
+        OfficeWrite::Detach(owner) => {
+            run!(connection, "DELETE FROM attachments WHERE owner = $1", id(*owner));
+            Ok(Ok(()))
+        }
         OfficeWrite::SetPersonalKey(sealed) => {
             run!(connection, "INSERT INTO personal_key (number, sealed) VALUES (1, $1)", &sealed[..]);
             Ok(Ok(()))
@@ -121,10 +136,25 @@ async fn log(connection: &mut Connection, operation: &Operation) -> Applied {
 fn found(row: &Row) -> Result<FoundRow, sqlx::Error> {
     Ok(FoundRow {
         id: Id::from_bytes(bytes(row, "id")?),
+        state: row.get("state")?,
         body: row.get("body")?,
         created_ms: number(row, "created_ms")?,
         changed_ms: number(row, "changed_ms")?,
         version: row.get("version")?,
+    })
+}
+
+fn logged(row: &Row) -> Result<Logged, sqlx::Error> {
+    let actor = row.get::<Option<Vec<u8>>>("actor")?.and_then(|bytes| bytes.try_into().ok());
+    Ok(Logged {
+        seq: number(row, "seq")?,
+        at_ms: number(row, "at_ms")?,
+        actor: actor.map(Id::from_bytes),
+        kind: row.get("kind")?,
+        id: Id::from_bytes(bytes(row, "id")?),
+        event: row.get("event")?,
+        from: row.get("from_state")?,
+        to: row.get("to_state")?,
     })
 }
 
@@ -191,6 +221,61 @@ impl Entities for Database {
             }
             rows.push(" ORDER BY created_ms, id LIMIT ", page.to_read());
             all(rows.all(self.readers()).await, found)
+        })
+    }
+
+    fn operations<'a>(
+        &'a self,
+        of: Of,
+        sieve: &'a Sieve,
+        page: &'a Page,
+    ) -> BoxFuture<'a, Result<Vec<Logged>, StoreError>> {
+        Box::pin(async move {
+            let mut rows = match of {
+                Of::Actor(actor) => query("SELECT * FROM operations WHERE actor = $1").bind(id(actor)),
+                Of::Entity(kind, entity) => {
+                    query("SELECT * FROM operations WHERE kind = $1 AND id = $2").bind(kind).bind(id(entity))
+                }
+            };
+            if let Some(kind) = &sieve.kind {
+                rows.push(" AND kind = ", kind.as_str());
+            }
+            if let Some(from_ms) = sieve.from_ms {
+                rows.push(" AND at_ms >= ", stored(from_ms));
+            }
+            if let Some(to_ms) = sieve.to_ms {
+                rows.push(" AND at_ms < ", stored(to_ms));
+            }
+            if let Some(after) = page.after() {
+                rows.push(" AND seq < ", stored(after.at_ms));
+            }
+            rows.push(" ORDER BY seq DESC LIMIT ", page.to_read());
+            all(rows.all(self.readers()).await, logged)
+        })
+    }
+
+    fn attachment(&self, file: Id) -> BoxFuture<'_, Result<Option<AttachmentRow>, StoreError>> {
+        Box::pin(async move {
+            let row = query("SELECT * FROM attachments WHERE id = $1").bind(id(file));
+            one(row.optional(self.readers()).await, |row| {
+                Ok(AttachmentRow {
+                    id: Id::from_bytes(bytes(row, "id")?),
+                    owner: Id::from_bytes(bytes(row, "owner")?),
+                    created_ms: number(row, "created_ms")?,
+                    sealed: row.get("sealed")?,
+                })
+            })
+        })
+    }
+
+    fn attachments_of(&self, owner: Id, since_ms: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let row =
+                query("SELECT COUNT(*) AS count FROM attachments WHERE owner = $1 AND created_ms >= $2")
+                    .bind(id(owner))
+                    .bind(stored(since_ms));
+            let count = one(row.optional(self.readers()).await, |row| number(row, "count"))?;
+            Ok(count.unwrap_or_default())
         })
     }
 

@@ -5,6 +5,7 @@
 //! of whatever process: SQLite's write lock, PostgreSQL's advisory lock.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -13,7 +14,7 @@ use cosign_core::{KeyId, audit::Frontier};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::{Instant, sleep_until},
+    time::sleep,
 };
 
 use super::{
@@ -113,17 +114,17 @@ async fn run(
     let mut group = Vec::with_capacity(GROUP);
     // At first too: the process before this one may have been killed between a commit and what follows it.
     let mut cut_log = true;
-    let mut begun = Instant::now();
+    let mut pace = pin!(sleep(Duration::ZERO));
     while queue.recv_many(&mut group, GROUP).await > 0 {
-        if group.len() < GROUP && begun.elapsed() < PACE {
-            sleep_until(begun + PACE).await;
+        if group.len() < GROUP {
+            pace.as_mut().await;
             while group.len() < GROUP
                 && let Ok(waiting) = queue.try_recv()
             {
                 group.push(waiting);
             }
         }
-        begun = Instant::now();
+        pace.set(sleep(PACE));
         let mut outcomes = Vec::with_capacity(group.len());
         let mut newest = 0;
         let committed = match link.connection().await {

@@ -86,6 +86,9 @@ kinds! {
     CONSENT_MISSING: "consent_missing", FORBIDDEN, false,
         "The agreements are not agreed to", "Show the present agreements and send the version that the user agrees to.",
         "尚未同意用户协议", "请展示最新的协议，并提交用户同意的版本。";
+    NOT_VERIFIED: "not_verified", FORBIDDEN, false,
+        "The person is not verified", "Verify the person, by a stronger method if it was done before.",
+        "尚未完成实名认证", "请先完成实名认证；如已认证，请使用更高等级的认证方式。";
     NOT_FOUND: "not_found", NOT_FOUND, false,
         "Not found", "Check the path and the id; what belongs to somebody else is not found either.",
         "未找到", "请检查路径和编号；属于他人的资源同样显示为未找到。";
@@ -134,6 +137,7 @@ pub(super) const fn of(error: Error) -> &'static Kind {
         Error::CodeInvalid => &CODE_INVALID,
         Error::PasswordInvalid => &PASSWORD_INVALID,
         Error::ConsentMissing => &CONSENT_MISSING,
+        Error::NotVerified => &NOT_VERIFIED,
         Error::NotFound => &NOT_FOUND,
         Error::Conflict(_) => &CONFLICT,
         Error::IdempotencyMismatch => &IDEMPOTENCY_MISMATCH,
@@ -166,6 +170,7 @@ mod tests {
             Error::CodeInvalid,
             Error::PasswordInvalid,
             Error::ConsentMissing,
+            Error::NotVerified,
             Error::NotFound,
             Error::Conflict(""),
             Error::IdempotencyMismatch,

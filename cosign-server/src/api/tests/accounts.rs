@@ -1,74 +1,17 @@
 //! Accounts as users see them.
 
-use axum::{
-    body::Body,
-    http::{Method, StatusCode, header},
-};
-use serde_json::{Value, json};
+use axum::http::StatusCode;
+use serde_json::json;
 
-use super::{get, post, problem, request, respond, send};
-use crate::{domain::office::personal::Phone, testing::World};
+use super::{
+    get,
+    office::{Browser, code, kept, log_in, with_code},
+    post, problem,
+};
+use crate::testing::World;
 
 const PHONE: &str = "13800138000";
 const PASSWORD: &str = "Correct-horse7";
-
-/// A user of a browser, who has no device key.
-struct Browser {
-    token: String,
-}
-
-impl Browser {
-    async fn get(&self, world: &World, path: &str) -> (StatusCode, Value) {
-        let asked =
-            request(Method::GET, path, None).header(header::AUTHORIZATION, format!("Bearer {}", self.token));
-        send(world, asked.body(Body::empty()).unwrap()).await
-    }
-
-    /// A POST that is answered with a problem, or with nothing.
-    async fn post(&self, world: &World, path: &str, body: &Value) -> (u16, String) {
-        let asked = request(Method::POST, path, None)
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(body.to_string()))
-            .unwrap();
-        let response = respond(world, asked).await;
-        if response.status() == StatusCode::NO_CONTENT {
-            return (204, String::new());
-        }
-        use http_body_util::BodyExt as _;
-        let status = response.status();
-        let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        problem((status, serde_json::from_slice(&bytes).unwrap()))
-    }
-}
-
-fn kept(world: &World, phone: &str) -> Vec<String> {
-    let kept = world.office.kept_texts(&Phone::parse(phone).unwrap()).unwrap();
-    kept.into_iter().map(|kept| kept.text).collect()
-}
-
-/// Asks for a code and reads it off the phone.
-async fn code(world: &World, phone: &str, purpose: &str) -> (String, String) {
-    world.clock.advance(61_000);
-    let (status, sent) =
-        post(world, "/v1/sms-codes", None, &json!({ "phone": phone, "purpose": purpose })).await;
-    assert_eq!((status, &sent["sandbox"]), (StatusCode::CREATED, &json!(true)), "{sent}");
-    world.office.work().await.unwrap();
-    let text = kept(world, phone).remove(0);
-    assert!(text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()), "{text}");
-    (sent["code_id"].as_str().unwrap().to_owned(), text)
-}
-
-fn with_code((code_id, code): &(String, String)) -> Value {
-    json!({ "code_id": code_id, "code": code, "device": "browser", "agreement": "1" })
-}
-
-async fn log_in(world: &World, phone: &str) -> (Browser, Value) {
-    let body = with_code(&code(world, phone, "login").await);
-    let (status, done) = post(world, "/v1/sessions", None, &body).await;
-    assert_eq!(status, StatusCode::CREATED, "{done}");
-    (Browser { token: done["token"].as_str().unwrap().to_owned() }, done)
-}
 
 #[tokio::test]
 async fn whoever_has_the_phone_registers_and_logs_in() {
@@ -87,10 +30,10 @@ async fn whoever_has_the_phone_registers_and_logs_in() {
     assert_eq!(this, [json!(false), json!(true)]);
     // Each ends the other's, and its own.
     let path = format!("/v1/sessions/{}/end", second["session_id"].as_str().unwrap());
-    assert_eq!(browser.post(&world, &path, &json!({})).await.0, 204);
+    browser.done(&world, &path, &json!({})).await;
     assert_eq!(problem(other.get(&world, "/v1/account").await), (401, "not_logged_in".to_owned()));
-    assert_eq!(browser.post(&world, &path, &json!({})).await, (404, "not_found".to_owned()));
-    assert_eq!(browser.post(&world, "/v1/session/end", &json!({})).await.0, 204);
+    browser.refused(&world, &path, &json!({}), 404, "not_found").await;
+    browser.done(&world, "/v1/session/end", &json!({})).await;
     assert_eq!(problem(browser.get(&world, "/v1/account").await).0, 401);
 }
 
@@ -175,9 +118,9 @@ async fn a_password_logs_in_and_ends_all_other_logins() {
     assert_eq!(problem(post(&world, "/v1/sessions", None, &with_password(PASSWORD)).await), wrong);
     let (code_id, text) = code(&world, PHONE, "password").await;
     let mut body = json!({ "code_id": code_id, "code": text, "password": "simple" });
-    assert_eq!(browser.post(&world, "/v1/account/password", &body).await, (400, "bad_request".to_owned()));
+    browser.refused(&world, "/v1/account/password", &body, 400, "bad_request").await;
     body["password"] = PASSWORD.into();
-    assert_eq!(browser.post(&world, "/v1/account/password", &body).await.0, 204);
+    browser.done(&world, "/v1/account/password", &body).await;
     assert_eq!(problem(other.get(&world, "/v1/account").await).0, 401);
     assert_eq!(browser.get(&world, "/v1/account").await.1["has_password"], true);
     assert_eq!(post(&world, "/v1/sessions", None, &with_password(PASSWORD)).await.0, StatusCode::CREATED);
@@ -227,9 +170,9 @@ async fn a_cancelled_account_is_erased_after_its_time() {
     let (browser, first) = log_in(&world, PHONE).await;
     let (code_id, text) = code(&world, PHONE, "cancel").await;
     let wrong = json!({ "code_id": code_id, "code": if text == "000000" { "000001" } else { "000000" } });
-    assert_eq!(browser.post(&world, "/v1/account/cancel", &wrong).await, (403, "code_invalid".to_owned()));
+    browser.refused(&world, "/v1/account/cancel", &wrong, 403, "code_invalid").await;
     let right = json!({ "code_id": code_id, "code": text });
-    assert_eq!(browser.post(&world, "/v1/account/cancel", &right).await.0, 204);
+    browser.done(&world, "/v1/account/cancel", &right).await;
     assert_eq!(problem(browser.get(&world, "/v1/account").await).0, 401);
     // The phone makes a new account.
     let (_, second) = log_in(&world, PHONE).await;

@@ -10,7 +10,7 @@ use crate::api::document;
 static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(document()).unwrap());
 
 /// POSTs that take no Idempotency-Key, and why they need none.
-const WITHOUT_NAME: [&str; 12] = [
+const WITHOUT_NAME: &[&str] = &[
     "/v1/frames",                    // the same for each frame
     "/v1/sms-codes",                 // a second code takes the place of the first, after a pause
     "/v1/sessions",                  // a code is good once
@@ -18,6 +18,7 @@ const WITHOUT_NAME: [&str; 12] = [
     "/v1/session/end",               // ends it once
     "/v1/account/password",          // a code is good once
     "/v1/account/cancel",            // a code is good once
+    "/v1/messages/{message}/read",   // is read once
     "/v1/keys/{key_id}/{operation}", // the session id in the frame does what it would do
     "/v1/locks/release",             // gives the same again, and changes nothing
     "/v1/locks/check",               // reads

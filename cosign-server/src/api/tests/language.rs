@@ -110,9 +110,10 @@ async fn every_kind_happens() {
     }
     world.database.close().await;
     saw(get(&world, "/v1/keys", Some(DEVICE)).await);
-    // These come from within, or are seen by the tests of clients.
-    use crate::domain::Error::{Busy, ClientSuspended, Internal, NotOffered, ScopeMissing};
-    for error in [Busy, Internal, ClientSuspended, ScopeMissing("events:read"), NotOffered("x")] {
+    // These come from within, or are seen by the tests of clients and of the office.
+    use crate::domain::Error::{Busy, ClientSuspended, Internal, NotOffered, NotVerified, ScopeMissing};
+    for error in [Busy, Internal, ClientSuspended, ScopeMissing("events:read"), NotOffered("x"), NotVerified]
+    {
         use axum::response::IntoResponse as _;
         use http_body_util::BodyExt as _;
         let response = crate::api::Problem::from(error).into_response();

@@ -7,7 +7,7 @@ use super::{
     code::{ProvenPhone, Purpose},
     entity::states,
     personal::Personal,
-    session,
+    session::{self, Session},
 };
 use crate::domain::Error;
 
@@ -130,7 +130,7 @@ impl Account {
     }
 
     fn all_sessions(moment: Moment<'_>, but: Option<Id>) -> Effect {
-        Effect::Sessions { account: moment.id, but, event: session::Event::End }
+        Effect::on_all::<Session>(moment.id, but, session::Event::End)
     }
 }
 
@@ -248,5 +248,9 @@ impl Entity for Account {
 
     fn due_ms(&self) -> Option<u64> {
         self.erase_ms
+    }
+
+    fn when_due() -> Option<Event> {
+        Some(Event::Erase)
     }
 }

@@ -217,4 +217,8 @@ impl Entity for SmsCode {
     fn due_ms(&self) -> Option<u64> {
         (self.state == CodeState::Sent).then_some(self.expires_ms)
     }
+
+    fn when_due() -> Option<Event> {
+        Some(Event::Expire)
+    }
 }

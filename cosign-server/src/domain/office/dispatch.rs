@@ -28,6 +28,8 @@ states! {
     Template {
         /// A code to be entered; the text is the code.
         Code = "code",
+        /// Something happened; the text is the word for it ([`super::message::Notice`]).
+        Notice = "notice",
     }
 }
 

@@ -4,7 +4,10 @@ use std::{fmt, fmt::Debug, str::FromStr};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Effect, Rules};
+use super::{
+    Effect, Rules,
+    ports::{EntityRow, FoundRow},
+};
 use crate::domain::Error;
 
 /// The id of an entity: 16 random bytes, written as 32 hexadecimal digits.
@@ -165,6 +168,11 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
     /// What the event is called in [`Self::MOVES`] and in the log.
     fn event(event: &Self::Event) -> &'static str;
 
+    /// Whether the log of operations says of the event.
+    fn is_logged(_: &Self::Event) -> bool {
+        true
+    }
+
     /// The entity after an event, and what belongs to it: the one place that decides. `now` is `None` before it is made.
     ///
     /// # Errors
@@ -183,6 +191,11 @@ pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Sen
 
     /// When time alone will move it, unix milliseconds.
     fn due_ms(&self) -> Option<u64> {
+        None
+    }
+
+    /// What happens then.
+    fn when_due() -> Option<Self::Event> {
         None
     }
 
@@ -207,4 +220,58 @@ pub struct Stored<E> {
     pub changed_ms: u64,
     /// Itself.
     pub entity: E,
+}
+
+impl<E: Entity> Stored<E> {
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it is none of this kind.
+    pub fn read(row: &FoundRow) -> Result<Self, Error> {
+        let entity = serde_json::from_str(&row.body).map_err(|error| {
+            tracing::error!(kind = E::KIND, id = %row.id, %error, "an entity cannot be read");
+            Error::Internal
+        })?;
+        Ok(Self { id: row.id, created_ms: row.created_ms, changed_ms: row.changed_ms, entity })
+    }
+}
+
+/// What an event makes of a row.
+#[derive(Debug)]
+pub struct Judged {
+    /// As it is now.
+    pub row: EntityRow,
+    /// What the event is called; `None` when the log does not say of it.
+    pub event: Option<&'static str>,
+    /// Where the entity stood.
+    pub from: Option<&'static str>,
+    /// What has to happen together with it.
+    pub effects: Vec<Effect>,
+}
+
+/// An entity after an event, and as a row.
+///
+/// # Errors
+/// What the transition says; [`Error::Internal`] when the row cannot be read or written.
+pub(in crate::domain) fn judge<E: Entity>(
+    before: Option<&FoundRow>,
+    event: &E::Event,
+    moment: Moment<'_>,
+) -> Result<(E, Judged), Error> {
+    let now: Option<E> = before.map(|row| Stored::read(row).map(|stored| stored.entity)).transpose()?;
+    let Moved { entity, effects } = E::transition(now.as_ref(), event, moment)?;
+    let row = EntityRow {
+        kind: E::KIND,
+        id: moment.id,
+        state: entity.state().as_str(),
+        body: serde_json::to_string(&entity).map_err(|_| Error::Internal)?,
+        created_ms: before.map_or(moment.now_ms, |row| row.created_ms),
+        changed_ms: moment.now_ms,
+        due_ms: entity.due_ms(),
+        version: before.map_or(1, |row| row.version.saturating_add(1)),
+        names: entity.names(),
+        listed_under: entity.listed_under(),
+    };
+    let from = now.map(|entity| entity.state().as_str());
+    Ok((entity, Judged { row, event: E::is_logged(event).then(|| E::event(event)), from, effects }))
 }

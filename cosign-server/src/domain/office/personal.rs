@@ -19,6 +19,10 @@ states! {
         IdNumber = "id-number",
         /// A text that a provider is to deliver.
         Text = "text",
+        /// What a person wrote about something: a reason, an opinion.
+        Words = "words",
+        /// A file.
+        File = "file",
     }
 }
 

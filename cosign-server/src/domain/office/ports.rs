@@ -59,6 +59,10 @@ pub enum OfficeWrite {
     Save(Box<EntityRow>),
     /// What was done.
     Log(Operation),
+    /// A file that somebody hands in.
+    Attach(Box<AttachmentRow>),
+    /// All files of an account are forgotten.
+    Detach(Id),
     /// The key of personal data. `Duplicate` when there is one.
     SetPersonalKey(Vec<u8>),
     /// That key under another wrapping key. `Stale` when it is not as it was.
@@ -70,11 +74,67 @@ pub enum OfficeWrite {
     },
 }
 
+/// A file as a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachmentRow {
+    /// Its id.
+    pub id: Id,
+    /// Whose account.
+    pub owner: Id,
+    /// When it was handed in, unix milliseconds.
+    pub created_ms: u64,
+    /// Its bytes, encrypted.
+    pub sealed: Vec<u8>,
+}
+
+/// Whose operations.
+#[derive(Clone, Copy, Debug)]
+pub enum Of {
+    /// What an account did.
+    Actor(Id),
+    /// What was done to an entity.
+    Entity(&'static str, Id),
+}
+
+/// What was done, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Its number.
+    pub seq: u64,
+    /// Unix milliseconds.
+    pub at_ms: u64,
+    /// The account that did it.
+    pub actor: Option<Id>,
+    /// To what kind of entity.
+    pub kind: String,
+    /// To which.
+    pub id: Id,
+    /// What.
+    pub event: String,
+    /// Where it stood.
+    pub from: Option<String>,
+    /// Where it stands.
+    pub to: String,
+}
+
+/// Which of them: those that fit all that is given.
+#[derive(Clone, Debug, Default)]
+pub struct Sieve {
+    /// Of this kind of entity.
+    pub kind: Option<String>,
+    /// Not before this, unix milliseconds.
+    pub from_ms: Option<u64>,
+    /// Before this.
+    pub to_ms: Option<u64>,
+}
+
 /// An entity as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundRow {
     /// Its id.
     pub id: Id,
+    /// Where it stands.
+    pub state: String,
     /// Itself, JSON.
     pub body: String,
     /// When it was made, unix milliseconds.
@@ -109,6 +169,17 @@ pub trait Entities: Send + Sync {
         state: &'static str,
         page: &'a Page,
     ) -> BoxFuture<'a, Result<Vec<FoundRow>, StoreError>>;
+    /// What was done, newest first. The cursor's `at_ms` is the number of the last one, its id is empty.
+    fn operations<'a>(
+        &'a self,
+        of: Of,
+        sieve: &'a Sieve,
+        page: &'a Page,
+    ) -> BoxFuture<'a, Result<Vec<Logged>, StoreError>>;
+    /// A file.
+    fn attachment(&self, id: Id) -> BoxFuture<'_, Result<Option<AttachmentRow>, StoreError>>;
+    /// How many files somebody has handed in since a moment.
+    fn attachments_of(&self, owner: Id, since_ms: u64) -> BoxFuture<'_, Result<u64, StoreError>>;
     /// Kinds and ids of those whose time has come, at most `limit`.
     fn entities_due(&self, now_ms: u64, limit: u32) -> BoxFuture<'_, Result<Vec<(String, Id)>, StoreError>>;
 }
@@ -129,6 +200,16 @@ pub trait Vault: Send + Sync {
         kind: Kind,
         sealed: &super::personal::Personal,
     ) -> Result<zeroize::Zeroizing<String>, Error>;
+    /// Encrypts a file.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the random source fails.
+    fn seal_file(&self, id: Id, bytes: &[u8]) -> Result<Vec<u8>, Error>;
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it is another one or was changed.
+    fn open_file(&self, id: Id, sealed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, Error>;
     /// A keyed hash by which a text is found again.
     ///
     /// # Errors

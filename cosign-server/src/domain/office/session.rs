@@ -41,7 +41,7 @@ pub struct Session {
 }
 
 /// What happens to a session.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Event {
     /// A user logs in.
     LogIn {
@@ -102,6 +102,10 @@ impl Entity for Session {
         }
     }
 
+    fn is_logged(event: &Event) -> bool {
+        !matches!(event, Event::Use)
+    }
+
     fn transition(now: Option<&Self>, event: &Event, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
         let Moment { now_ms, rules, .. } = moment;
         let idle_ends_ms = now_ms.saturating_add(rules.session_idle_min.saturating_mul(60_000));
@@ -141,5 +145,9 @@ impl Entity for Session {
 
     fn due_ms(&self) -> Option<u64> {
         (self.state == SessionState::Active).then_some(self.ends())
+    }
+
+    fn when_due() -> Option<Event> {
+        Some(Event::Expire)
     }
 }

@@ -9,6 +9,8 @@ use super::{
     account::{self, Account, PasswordHash},
     code::{self, ProvenPhone, Purpose, SmsCode},
     dispatch::{self, Dispatch, Order, Template},
+    message::{self, Message, Notice},
+    person::{self, Claim, Document, Level, Method, Person},
     personal::Personal,
     session::{self, Session},
 };
@@ -130,6 +132,39 @@ fn dispatches() {
     });
 }
 
+#[test]
+fn messages() {
+    walk::<Message>(|choices| match choices.below(2) {
+        0 => {
+            message::Event::Tell { to: Id::from_bytes([2; 16]), notice: Notice::PersonVerified, about: None }
+        }
+        _ => message::Event::Read,
+    });
+}
+
+#[test]
+fn people() {
+    let claim = |method| Claim {
+        method,
+        document: Document::IdCard,
+        name: personal(),
+        number: personal(),
+        number_name: [1; 32],
+        pictures: Vec::new(),
+    };
+    walk::<Person>(|choices| match choices.below(9) {
+        0 => person::Event::Check(claim(Method::Data)),
+        1 => person::Event::Review(claim(Method::Review)),
+        2 | 3 => person::Event::Match(choices.of(Level::ALL)),
+        4 => person::Event::Differ,
+        5 => person::Event::Pass(Some(personal())),
+        6 => person::Event::Refuse(None),
+        7 => person::Event::Outdate,
+        _ if choices.below(4) == 0 => person::Event::Erase,
+        _ => person::Event::Outdate,
+    });
+}
+
 const DIAGRAMS: &str = "../docs/machines.md";
 
 /// The machines as diagrams that a web page of a repository draws.
@@ -137,8 +172,9 @@ fn drawn() -> String {
     let mut text = "# Machines\n\nEverything with states in the office, drawn from its table of moves \
                     (`cosign-server/src/domain/office`). Made by a test; see there.\n"
         .to_owned();
-    for (kind, moves) in super::diagrams() {
-        text += &format!("\n## {kind}\n\n```mermaid\nstateDiagram-v2\n");
+    for kind in super::KINDS {
+        let moves = (kind.moves)();
+        text += &format!("\n## {}\n\n```mermaid\nstateDiagram-v2\n", kind.name);
         let word = |state: &str| state.replace('-', "_");
         for (from, event, to) in &moves {
             let from = from.map_or("[*]".to_owned(), word);

@@ -1,32 +1,41 @@
 //! Events and all that they bring along, as one unit.
 
 mod accounts;
+mod attachments;
 mod codes;
+mod messages;
 mod passwords;
+mod people;
 mod plan;
 mod work;
 
 use std::sync::Arc;
 
+use cosign_core::{DeviceId, sm_primitives::sm3};
 use futures_util::future::BoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Notify;
 
 pub use self::accounts::{Credential, LoggedIn, Login, User};
 use self::plan::Plan;
+use super::operators::still;
 use crate::domain::{
     Error,
+    clients::ApiClient,
     office::{
-        Entity, Id, Rules, Stored,
+        Entity, Id, Named as _, Rules, Stored,
         personal::Phone,
         ports::{Entities, FoundRow, Vault},
         providers::{KeptText, Sms},
     },
-    page::{Cursor, Page, Paged},
-    ports::{Clock, Entropy, Store, StoreError},
+    once::{self, Once},
+    operators::{Acting, Right},
+    page::{Page, Paged},
+    ports::{Clock, Entropy, Store, StoreError, Write},
 };
 
 /// Times it is tried again because something was changed meanwhile.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: usize = 64;
 
 /// What the office needs from outside.
 #[derive(Clone)]
@@ -43,6 +52,37 @@ pub struct OfficePorts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+}
+
+/// Who does something.
+struct Actor {
+    /// As the log of operations names them.
+    id: Option<Id>,
+    /// Whose requests are told apart by their names.
+    owner: DeviceId,
+    /// What must still hold when it is committed.
+    guard: Option<Write>,
+}
+
+impl Actor {
+    fn user(user: &User) -> Self {
+        let account = user.account().id;
+        let owner = DeviceId::from_bytes(sm3::digest(&[&b"account"[..], account.as_bytes()].concat()));
+        Self { id: Some(account), owner, guard: None }
+    }
+
+    /// The log names an operator by the first half of the device's id.
+    #[expect(dead_code, reason = "reviews come next")]
+    fn operator<R: Right>(by: &Acting<R>) -> Self {
+        let owner = by.device().id;
+        let id = owner.as_bytes().first_chunk().copied().map(Id::from_bytes);
+        Self { id, owner, guard: Some(still(by)) }
+    }
+
+    #[expect(dead_code, reason = "trading platforms come next")]
+    fn client(client: &ApiClient) -> Self {
+        Self { id: Some(Id::from_bytes(*client.id.as_bytes())), owner: client.id.owner(), guard: None }
+    }
 }
 
 /// Accounts and all that hangs on them.
@@ -68,6 +108,15 @@ impl From<Error> for Failed {
     }
 }
 
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Again => StoreError::Stale.into(),
+            Failed::For(error) => error,
+        }
+    }
+}
+
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         match error {
@@ -75,14 +124,6 @@ impl From<StoreError> for Failed {
             error => Self::For(error.into()),
         }
     }
-}
-
-fn read<E: Entity>(row: &FoundRow) -> Result<Stored<E>, Error> {
-    let entity = serde_json::from_str(&row.body).map_err(|error| {
-        tracing::error!(kind = E::KIND, id = %row.id, %error, "an entity cannot be read");
-        Error::Internal
-    })?;
-    Ok(Stored { id: row.id, created_ms: row.created_ms, changed_ms: row.changed_ms, entity })
 }
 
 impl Office {
@@ -110,7 +151,7 @@ impl Office {
     /// [`Error::NotFound`], storage faults.
     pub async fn find<E: Entity>(&self, id: Id) -> Result<Stored<E>, Error> {
         let row = self.ports.entities.entity(E::KIND, id).await?;
-        read(&row.ok_or(Error::NotFound)?)
+        Stored::read(&row.ok_or(Error::NotFound)?)
     }
 
     /// The one that is called so.
@@ -118,7 +159,7 @@ impl Office {
     /// # Errors
     /// Storage faults.
     pub async fn named<E: Entity>(&self, name: [u8; 32]) -> Result<Option<Stored<E>>, Error> {
-        self.ports.entities.entity_named(E::KIND, name).await?.map(|row| read(&row)).transpose()
+        self.ports.entities.entity_named(E::KIND, name).await?.map(|row| Stored::read(&row)).transpose()
     }
 
     /// A page of those that are listed under somebody, newest first.
@@ -127,12 +168,54 @@ impl Office {
     /// Storage faults.
     pub async fn under<E: Entity>(&self, target: Id, page: &Page) -> Result<Paged<Stored<E>>, Error> {
         let rows = self.ports.entities.entities_under(E::KIND, target, page).await?;
-        paged(page, &rows)
+        paged(page, rows)
+    }
+
+    /// A page of those in a state, oldest first.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn in_state<E: Entity>(&self, state: E::State, page: &Page) -> Result<Paged<Stored<E>>, Error> {
+        let rows = self.ports.entities.entities_in(E::KIND, state.as_str(), page).await?;
+        paged(page, rows)
     }
 
     /// A plan by an account, or by the system.
     fn plan(&self, actor: Option<Id>) -> Plan<'_> {
         Plan::new(self, actor)
+    }
+
+    /// What somebody does: a plan is made and committed, anew when something changed meanwhile. A request that names itself
+    /// acts once, and what came of it is given again: nothing secret is part of that.
+    async fn act<'a, T: Serialize + DeserializeOwned + Send>(
+        &'a self,
+        actor: &Actor,
+        once: Option<&Once>,
+        make: impl for<'p> Fn(&'p mut Plan<'a>) -> BoxFuture<'p, Result<T, Failed>> + Send + Sync,
+    ) -> Result<T, Error> {
+        for _ in 0..ATTEMPTS {
+            let mut plan = self.plan(actor.id);
+            let known = once::recall(&*self.ports.store, &actor.owner, once, plan.now_ms).await?;
+            if let Some(done) = known {
+                return Ok(done);
+            }
+            plan.suppose(actor.guard.clone());
+            let done = match make(&mut plan).await {
+                Ok(done) => done,
+                Err(Failed::Again) => continue,
+                Err(Failed::For(error)) => return Err(error),
+            };
+            if let Some(once) = once {
+                let outcome = once::remember(&actor.owner, once, &done, plan.now_ms)?;
+                plan.write(Write::Remember(outcome));
+            }
+            match plan.commit().await {
+                Ok(()) => return Ok(done),
+                Err(Failed::Again) => {}
+                Err(Failed::For(error)) => return Err(error),
+            }
+        }
+        Err(StoreError::Stale.into())
     }
 
     /// Makes a plan and commits it, anew when something changed meanwhile.
@@ -157,7 +240,7 @@ impl Office {
     }
 }
 
-fn paged<E: Entity>(page: &Page, rows: &[FoundRow]) -> Result<Paged<Stored<E>>, Error> {
-    let found = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    Ok(page.of(found, |one: &Stored<E>| Cursor { at_ms: one.created_ms, id: one.id.as_bytes().to_vec() }))
+fn paged<E: Entity>(page: &Page, rows: Vec<FoundRow>) -> Result<Paged<Stored<E>>, Error> {
+    let Paged { items, next } = page.of(rows, plan::cursor);
+    Ok(Paged { items: items.iter().map(Stored::read).collect::<Result<_, _>>()?, next })
 }

@@ -2,19 +2,23 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Failed, Office, read};
+use super::{Failed, Office};
 use crate::domain::{
     Error,
     office::{
-        Effect, Entity, Id, Moment, Named, Stored,
-        dispatch::{self, Dispatch},
+        Effect, Entity, Id, Judged, Moment, Named as _, Stored,
+        account::Account,
+        dispatch::{self, Dispatch, Order, Template},
+        judge, kind_named,
+        personal::Kind,
         ports::{EntityRow, FoundRow, OfficeWrite, Operation},
-        session::Session,
     },
-    page::Page,
+    page::{Cursor, Page, Paged},
     ports::{Unit, Write},
 };
 
+/// How long a text about something that happened is worth sending, milliseconds.
+const NOTICE_MS: u64 = 86_400_000;
 /// Most changes of one plan: what hangs on one account or enterprise is bounded, and this is far beyond it.
 const MAX_CHANGES: usize = 20_000;
 
@@ -27,6 +31,8 @@ pub(super) struct Plan<'o> {
     rows: BTreeMap<(&'static str, Id), EntityRow>,
     operations: Vec<Operation>,
     effects: VecDeque<Effect>,
+    writes: Vec<Write>,
+    guard: Option<Write>,
 }
 
 impl<'o> Plan<'o> {
@@ -38,6 +44,8 @@ impl<'o> Plan<'o> {
             rows: BTreeMap::new(),
             operations: Vec::new(),
             effects: VecDeque::new(),
+            writes: Vec::new(),
+            guard: None,
         }
     }
 
@@ -59,7 +67,9 @@ impl<'o> Plan<'o> {
     /// # Errors
     /// What its transition says.
     pub(super) fn make<E: Entity>(&mut self, id: Id, event: &E::Event) -> Result<E, Error> {
-        self.moved(id, None, event)
+        let (entity, judged) = judge::<E>(None, event, self.moment(id))?;
+        self.note(judged)?;
+        Ok(entity)
     }
 
     /// Something happens to an entity.
@@ -67,69 +77,106 @@ impl<'o> Plan<'o> {
     /// # Errors
     /// [`Error::NotFound`], what its transition says, storage faults.
     pub(super) async fn happen<E: Entity>(&mut self, id: Id, event: &E::Event) -> Result<E, Error> {
-        let before = match self.rows.get(&(E::KIND, id)) {
-            Some(row) => found(row),
-            None => self.office.ports.entities.entity(E::KIND, id).await?.ok_or(Error::NotFound)?,
-        };
-        self.moved(id, Some(before), event)
+        let before = self.before(E::KIND, id).await?;
+        let (entity, judged) = judge::<E>(Some(&before), event, self.moment(id))?;
+        self.note(judged)?;
+        Ok(entity)
+    }
+
+    /// An entity as it will be.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], storage faults.
+    pub(super) async fn find<E: Entity>(&self, id: Id) -> Result<Stored<E>, Error> {
+        Stored::read(&self.before(E::KIND, id).await?)
+    }
+
+    /// Something has to happen with it.
+    pub(super) fn bring(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    /// A write that is no entity.
+    pub(super) fn write(&mut self, write: Write) {
+        self.writes.push(write);
+    }
+
+    /// What must hold when it is committed.
+    pub(super) fn suppose(&mut self, guard: Option<Write>) {
+        self.guard = guard;
+    }
+
+    const fn moment(&self, id: Id) -> Moment<'o> {
+        Moment { id, now_ms: self.now_ms, rules: &self.office.rules }
+    }
+
+    async fn before(&self, kind: &'static str, id: Id) -> Result<FoundRow, Error> {
+        match self.rows.get(&(kind, id)) {
+            Some(row) => Ok(found(row)),
+            None => self.office.ports.entities.entity(kind, id).await?.ok_or(Error::NotFound),
+        }
     }
 
     /// The one place where an entity changes.
-    fn moved<E: Entity>(&mut self, id: Id, before: Option<FoundRow>, event: &E::Event) -> Result<E, Error> {
-        let now: Option<E> = before.as_ref().map(|row| read(row).map(|stored| stored.entity)).transpose()?;
-        let moment = Moment { id, now_ms: self.now_ms, rules: &self.office.rules };
-        let moved = E::transition(now.as_ref(), event, moment)?;
-        let (from, to) = (now.map(|entity| entity.state().as_str()), moved.entity.state().as_str());
-        self.operations.push(Operation {
-            at_ms: self.now_ms,
-            actor: self.actor,
-            kind: E::KIND,
-            id,
-            event: E::event(event),
-            from,
-            to,
-        });
-        self.effects.extend(moved.effects);
-        let entity = moved.entity;
-        let row = EntityRow {
-            kind: E::KIND,
-            id,
-            state: to,
-            body: serde_json::to_string(&entity).map_err(|_| Error::Internal)?,
-            created_ms: before.as_ref().map_or(self.now_ms, |row| row.created_ms),
-            changed_ms: self.now_ms,
-            due_ms: entity.due_ms(),
-            // Several events of one plan are one change of the row.
-            version: match (self.rows.get(&(E::KIND, id)), &before) {
-                (Some(row), _) => row.version,
-                (None, Some(row)) => row.version.saturating_add(1),
-                (None, None) => 1,
-            },
-            names: entity.names(),
-            listed_under: entity.listed_under(),
-        };
+    fn note(&mut self, judged: Judged) -> Result<(), Error> {
+        let Judged { mut row, event, from, effects } = judged;
+        let place = (row.kind, row.id);
+        // Several events of one plan are one change of the row.
+        if let Some(before) = self.rows.get(&place) {
+            row.version = before.version;
+        }
         if self.rows.len() >= MAX_CHANGES {
             return Err(Error::Internal);
         }
-        self.rows.insert((E::KIND, id), row);
-        Ok(entity)
+        let (kind, id, to) = (row.kind, row.id, row.state);
+        self.operations.extend(event.map(|event| Operation {
+            at_ms: self.now_ms,
+            actor: self.actor,
+            kind,
+            id,
+            event,
+            from,
+            to,
+        }));
+        self.effects.extend(effects);
+        self.rows.insert(place, row);
+        Ok(())
     }
 
     async fn effect(&mut self, effect: Effect) -> Result<(), Error> {
         match effect {
-            Effect::Sessions { account, but, event } => {
-                for session in self.office.all_under::<Session>(account).await? {
-                    if Some(session.id) != but && session.entity.is_good(self.now_ms) {
-                        self.happen::<Session>(session.id, &event).await?;
+            Effect::Make(what) => {
+                let id = self.id()?;
+                self.note(what.judge(None, self.moment(id))?)
+            }
+            Effect::On(id, what) => {
+                let before = self.before(what.kind(), id).await?;
+                self.note(what.judge(Some(&before), self.moment(id))?)
+            }
+            Effect::OnAll { target, but, what } => {
+                for before in self.office.rows_under(what.kind(), target).await? {
+                    let is_over = (kind_named(what.kind())?.is_over)(&before.state)?;
+                    if Some(before.id) != but && !is_over {
+                        let before = self.before(what.kind(), before.id).await?;
+                        self.note(what.judge(Some(&before), self.moment(before.id))?)?;
                     }
                 }
                 Ok(())
             }
-            Effect::Dispatch(order) => {
-                let id = self.id()?;
-                self.make::<Dispatch>(id, &dispatch::Event::Order(order)).map(drop)
+            Effect::Text(account, notice) => {
+                let account = self.find::<Account>(account).await?.entity;
+                let (Some(phone), Some(_)) = (account.phone, &self.office.ports.sms) else { return Ok(()) };
+                let text = self.office.ports.vault.seal(Kind::Text, notice.as_str())?;
+                let until_ms = self.now_ms.saturating_add(NOTICE_MS);
+                self.dispatch(Order::sms(phone, Template::Notice, text, until_ms))
             }
+            Effect::Dispatch(order) => self.dispatch(order),
         }
+    }
+
+    fn dispatch(&mut self, order: Order) -> Result<(), Error> {
+        let id = self.id()?;
+        self.make::<Dispatch>(id, &dispatch::Event::Order(order)).map(drop)
     }
 
     /// Carries out all effects and commits everything at once.
@@ -143,12 +190,14 @@ impl<'o> Plan<'o> {
         }
         let dispatches = self.rows.keys().any(|(kind, _)| *kind == Dispatch::KIND);
         let mut unit = Unit::default();
+        unit.0.extend(self.guard);
         // What gives up a name comes before what takes it.
         let (new, changed): (Vec<_>, Vec<_>) = self.rows.into_values().partition(|row| row.version == 1);
         unit.0.extend(changed.into_iter().map(|row| Write::Office(OfficeWrite::Save(Box::new(row)))));
         unit.0.extend(new.into_iter().map(|row| Write::Office(OfficeWrite::Add(Box::new(row)))));
         unit.0
             .extend(self.operations.into_iter().map(|operation| Write::Office(OfficeWrite::Log(operation))));
+        unit.0.extend(self.writes);
         self.office.ports.store.commit(unit).await?;
         if dispatches {
             self.office.work.notify_one();
@@ -160,6 +209,7 @@ impl<'o> Plan<'o> {
 fn found(row: &EntityRow) -> FoundRow {
     FoundRow {
         id: row.id,
+        state: row.state.to_owned(),
         body: row.body.clone(),
         created_ms: row.created_ms,
         changed_ms: row.changed_ms,
@@ -169,13 +219,24 @@ fn found(row: &EntityRow) -> FoundRow {
 
 impl Office {
     /// All that is listed under somebody, newest first.
+    #[expect(dead_code, reason = "for what is judged by all of them")]
     pub(super) async fn all_under<E: Entity>(&self, target: Id) -> Result<Vec<Stored<E>>, Error> {
+        self.rows_under(E::KIND, target).await?.iter().map(Stored::read).collect()
+    }
+
+    async fn rows_under(&self, kind: &'static str, target: Id) -> Result<Vec<FoundRow>, Error> {
         let (mut all, mut page) = (Vec::new(), Page::default());
         loop {
-            let found = self.under::<E>(target, &page).await?;
-            all.extend(found.items);
-            let Some(next) = found.next else { return Ok(all) };
+            let rows = self.ports.entities.entities_under(kind, target, &page).await?;
+            let Paged { items, next } = page.of(rows, cursor);
+            all.extend(items);
+            let Some(next) = next else { return Ok(all) };
             page = Page::new(Some(next), None)?;
         }
     }
+}
+
+/// Where a page ends.
+pub(super) fn cursor(row: &FoundRow) -> Cursor {
+    Cursor { at_ms: row.created_ms, id: row.id.as_bytes().to_vec() }
 }

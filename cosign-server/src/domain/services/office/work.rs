@@ -4,12 +4,10 @@ use super::{Failed, Office};
 use crate::domain::{
     Error,
     office::{
-        Entity, Id,
-        account::{self, Account},
-        code::{self, SmsCode},
+        Effect, Entity, Id,
         dispatch::{self, Dispatch},
+        kind_named,
         personal::{Kind, Phone},
-        session::{self, Session},
     },
     ports::StoreError,
 };
@@ -33,12 +31,11 @@ impl Office {
         let now_ms = self.ports.clock.now_ms();
         let due = self.ports.entities.entities_due(now_ms, AT_ONCE).await?;
         for (kind, id) in &due {
-            let done = match kind.as_str() {
-                SmsCode::KIND => self.one::<SmsCode>(*id, &code::Event::Expire).await,
-                Session::KIND => self.one::<Session>(*id, &session::Event::Expire).await,
-                Account::KIND => self.one::<Account>(*id, &account::Event::Erase).await,
-                Dispatch::KIND => self.dispatch(*id).await,
-                _ => Ok(()),
+            let by_time = kind_named(kind).map(|kind| (kind.by_time)());
+            let done = match by_time {
+                Ok(Some(what)) => self.by_itself(Effect::On(*id, what)).await,
+                Ok(None) => self.dispatch(*id).await,
+                Err(error) => Err(Failed::For(error)),
             };
             match done {
                 Ok(()) | Err(Failed::Again) => {}
@@ -46,6 +43,12 @@ impl Office {
             }
         }
         Ok(due.len())
+    }
+
+    async fn by_itself(&self, effect: Effect) -> Result<(), Failed> {
+        let mut plan = self.plan(None);
+        plan.bring(effect);
+        plan.commit().await
     }
 
     async fn one<E: Entity>(&self, id: Id, event: &E::Event) -> Result<(), Failed> {

@@ -1,0 +1,111 @@
+//! Users of the office, for its tests.
+
+use axum::{
+    body::Body,
+    http::{Method, StatusCode, header, request::Builder},
+};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+
+use super::{description, post, request, respond, send};
+use crate::{
+    domain::office::{Named as _, personal::Phone},
+    testing::World,
+};
+
+/// A user of a browser, who has no device key.
+pub(super) struct Browser {
+    pub(super) token: String,
+}
+
+impl Browser {
+    fn asks(&self, method: Method, path: &str) -> Builder {
+        request(method, path, None).header(header::AUTHORIZATION, format!("Bearer {}", self.token))
+    }
+
+    pub(super) async fn get(&self, world: &World, path: &str) -> (StatusCode, Value) {
+        send(world, self.asks(Method::GET, path).body(Body::empty()).unwrap()).await
+    }
+
+    /// A POST and its answer; `null` where there is none.
+    pub(super) async fn post(&self, world: &World, path: &str, body: &Value) -> (StatusCode, Value) {
+        let asked = self.asks(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+        let response = respond(world, asked.body(Body::from(body.to_string())).unwrap()).await;
+        let status = response.status();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        if status == StatusCode::NO_CONTENT {
+            assert!(bytes.is_empty());
+            return (status, Value::Null);
+        }
+        let answer = serde_json::from_slice(&bytes).unwrap();
+        description::check(&Method::POST, path, status, &answer);
+        (status, answer)
+    }
+
+    /// A POST that must do what it is to do.
+    pub(super) async fn done(&self, world: &World, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.post(world, path, body).await;
+        assert!(status.is_success(), "{path}: {status} {answer}");
+        answer
+    }
+
+    /// A POST that must be refused with this.
+    pub(super) async fn refused(&self, world: &World, path: &str, body: &Value, status: u16, code: &str) {
+        let (given, answer) = self.post(world, path, body).await;
+        assert_eq!(
+            (given.as_u16(), answer["code"].as_str().unwrap_or_default()),
+            (status, code),
+            "{path}: {answer}"
+        );
+    }
+
+    /// A GET that must be answered.
+    pub(super) async fn see(&self, world: &World, path: &str) -> Value {
+        let (status, answer) = self.get(world, path).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {answer}");
+        answer
+    }
+
+    /// Hands in a file and gives its id.
+    pub(super) async fn attach(&self, world: &World, bytes: &[u8]) -> String {
+        let asked = self
+            .asks(Method::POST, "/v1/attachments")
+            .header(header::CONTENT_TYPE, "application/octet-stream");
+        let (status, answer) = send(world, asked.body(Body::from(bytes.to_vec())).unwrap()).await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+        answer["attachment_id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A picture, as far as anybody looks.
+pub(super) const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\npicture";
+
+/// Texts that went to a phone, newest first.
+pub(super) fn kept(world: &World, phone: &str) -> Vec<String> {
+    let kept = world.office.kept_texts(&Phone::parse(phone).unwrap()).unwrap();
+    kept.into_iter().map(|kept| kept.text).collect()
+}
+
+/// Asks for a code and reads it off the phone.
+pub(super) async fn code(world: &World, phone: &str, purpose: &str) -> (String, String) {
+    world.clock.advance(61_000);
+    let (status, sent) =
+        post(world, "/v1/sms-codes", None, &json!({ "phone": phone, "purpose": purpose })).await;
+    assert_eq!((status, &sent["sandbox"]), (StatusCode::CREATED, &json!(true)), "{sent}");
+    world.office.work().await.unwrap();
+    let kept = world.office.kept_texts(&Phone::parse(phone).unwrap()).unwrap();
+    let text = kept.into_iter().find(|kept| kept.template.as_str() == "code").unwrap().text;
+    assert!(text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()), "{text}");
+    (sent["code_id"].as_str().unwrap().to_owned(), text)
+}
+
+pub(super) fn with_code((code_id, code): &(String, String)) -> Value {
+    json!({ "code_id": code_id, "code": code, "device": "browser", "agreement": "1" })
+}
+
+pub(super) async fn log_in(world: &World, phone: &str) -> (Browser, Value) {
+    let body = with_code(&code(world, phone, "login").await);
+    let (status, done) = post(world, "/v1/sessions", None, &body).await;
+    assert_eq!(status, StatusCode::CREATED, "{done}");
+    (Browser { token: done["token"].as_str().unwrap().to_owned() }, done)
+}

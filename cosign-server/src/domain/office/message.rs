@@ -1,0 +1,110 @@
+//! Messages to users, about what happened to what is theirs.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Entity, Id, Moment, Moved, Moves, entity::states};
+use crate::domain::Error;
+
+states! {
+    /// Where a message stands.
+    MessageState {
+        /// Nobody has looked at it.
+        Unread = "unread",
+        /// The user has.
+        Read = "read",
+    }
+    over Read
+}
+
+states! {
+    /// What is said. Clients put it into words, and go to what it is about.
+    Notice {
+        /// A person was verified.
+        PersonVerified = "person-verified",
+        /// A person was not verified.
+        PersonFailed = "person-failed",
+    }
+}
+
+/// What a message is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// What kind of entity.
+    pub kind: String,
+    /// Which.
+    pub id: Id,
+}
+
+/// A message. What a reviewer wrote stands in what it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    state: MessageState,
+    /// To whose account.
+    pub to: Id,
+    /// What is said.
+    pub notice: Notice,
+    /// About what.
+    pub about: Option<About>,
+}
+
+/// What happens to a message.
+#[derive(Debug)]
+pub enum Event {
+    /// It is sent.
+    Tell {
+        /// To whose account.
+        to: Id,
+        /// What is said.
+        notice: Notice,
+        /// About what.
+        about: Option<About>,
+    },
+    /// The user looks at it.
+    Read,
+}
+
+impl Message {
+    /// Whether nobody has looked at it.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.state == MessageState::Unread
+    }
+}
+
+impl Entity for Message {
+    const KIND: &'static str = "message";
+    type State = MessageState;
+    type Event = Event;
+    const MOVES: Moves<MessageState> =
+        &[(None, "tell", MessageState::Unread), (Some(MessageState::Unread), "read", MessageState::Read)];
+
+    fn state(&self) -> MessageState {
+        self.state
+    }
+
+    fn event(event: &Event) -> &'static str {
+        match event {
+            Event::Tell { .. } => "tell",
+            Event::Read => "read",
+        }
+    }
+
+    fn transition(now: Option<&Self>, event: &Event, _: Moment<'_>) -> Result<Moved<Self>, Error> {
+        match (now, event) {
+            (None, Event::Tell { to, notice, about }) => Ok(Moved::to(Self {
+                state: MessageState::Unread,
+                to: *to,
+                notice: *notice,
+                about: about.clone(),
+            })),
+            (Some(message), Event::Read) if message.state == MessageState::Unread => {
+                Ok(Moved::to(Self { state: MessageState::Read, ..message.clone() }))
+            }
+            _ => Err(Error::Conflict("the message was read")),
+        }
+    }
+
+    fn listed_under(&self) -> Vec<Id> {
+        vec![self.to]
+    }
+}
