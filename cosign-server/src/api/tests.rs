@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod authorisation;
 mod ca;
 mod clients;
 mod conditional;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::api::document;
 
-static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(document()).unwrap());
+pub(super) static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(document()).unwrap());
 
 /// POSTs that take no Idempotency-Key, and why they need none.
 const WITHOUT_NAME: &[&str] = &[
