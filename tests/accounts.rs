@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use cosign_tests::{
     network::{HttpAnswer, Peer},
-    process::{ServerFolder, wait_for},
+    process::{ServerFolder, Signer, succeeded, wait_for},
 };
 use serde_json::{Value, json};
 
@@ -57,16 +57,61 @@ impl Browser {
     }
 }
 
-#[test]
-fn a_login_outlives_the_server() {
+/// Nodes that keep texts instead of sending them.
+fn sandboxes() -> ServerFolder {
     let folder = ServerFolder::new();
     for node in 0..folder.nodes().len() {
-        with_sandbox(&if node == 0 {
-            folder.data()
-        } else {
-            folder.data().with_file_name(format!("data-{node}"))
-        });
+        let data = folder.data();
+        with_sandbox(&if node == 0 { data } else { data.with_file_name(format!("data-{node}")) });
     }
+    folder
+}
+
+#[test]
+fn the_command_line_does_what_a_browser_does() {
+    let folder = sandboxes();
+    let server = folder.start();
+    for transport in ["quic", "http2"] {
+        let signer = Signer::new(&folder, transport);
+        let account = |arguments: &[&str]| {
+            let mut command = signer.command(&[&["account", "--json"], arguments].concat());
+            command
+                .env("SMSIGN_SERVER", folder.address().to_string())
+                .env("SMSIGN_CA", folder.file("ca.pem"));
+            command
+        };
+        let json = |arguments: &[&str]| -> Value {
+            serde_json::from_str(&succeeded(&account(arguments).output().unwrap())).unwrap()
+        };
+        let phone = if transport == "quic" { PHONE } else { "13900139000" };
+        let refused = account(&["get", "/v1/account"]).output().unwrap();
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("nobody is logged in"));
+        let code_id = json(&["code", phone])["code_id"].as_str().unwrap().to_owned();
+        let browser = Browser::at(&folder);
+        let code = wait_for("the text", || {
+            let kept = browser.json(&format!("GET /v1/sandbox/texts?phone={phone}"), "", &json!({}));
+            kept["texts"][0]["text"].as_str().map(str::to_owned)
+        });
+        let login = json(&["login", "--code-id", &code_id, "--code", &code, "--agree", "1"]);
+        assert_eq!((&login["registered"], &login["token"]), (&json!(true), &Value::Null));
+        let file = signer.write("card.png", b"\x89PNG\r\n\x1a\ncard");
+        let attached = json(&["attach", file.to_str().unwrap()]);
+        assert_eq!(attached["attachment_id"].as_str().unwrap().len(), 32);
+        let own = json(&["get", "/v1/account"]);
+        assert_eq!(own["account_id"], login["account_id"]);
+        let wrong = account(&["post", "/v1/account/cancel", "{\"code_id\":\"x\",\"code\":\"000000\"}"])
+            .output()
+            .unwrap();
+        assert!(String::from_utf8_lossy(&wrong.stderr).contains("code_invalid"));
+        assert_eq!(json(&["logout"]), Value::Null);
+        assert!(!account(&["get", "/v1/account"]).output().unwrap().status.success());
+    }
+    server.stop();
+}
+
+#[test]
+fn a_login_outlives_the_server() {
+    let folder = sandboxes();
     let server = folder.start();
     let browser = Browser::at(&folder);
     let login = browser.log_in();

@@ -10,6 +10,7 @@ mod http;
 mod signed;
 #[cfg(test)]
 mod tests;
+mod user;
 
 use std::{
     fmt,
@@ -32,6 +33,7 @@ use tokio::{
     time::{sleep, timeout_at},
 };
 
+pub use self::user::Body;
 use self::{
     frames::FrameLink,
     http::{Answer, Call, HttpLink},
@@ -291,12 +293,15 @@ impl Connection {
             headers: Vec::new(),
             body: json.map(Bytes::from).unwrap_or_default(),
         };
-        let deadline = clock::instant() + CALL_TIME;
-        let answer = self.attempt_until(deadline, Resend::Identical, || self.call_once(&call)).await?;
-        if !answer.status.is_success() {
-            return Err(refusal(&answer));
-        }
+        let answer = self.answered(&call).await?;
         serde_json::from_slice(&answer.body).map_err(|_| Error::BadAnswer("not the JSON of this API"))
+    }
+
+    /// The answer to a call that acts once however often it is sent, unless it is refused.
+    async fn answered(&self, call: &Call) -> Result<Answer, Error> {
+        let deadline = clock::instant() + CALL_TIME;
+        let answer = self.attempt_until(deadline, Resend::Identical, || self.call_once(call)).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer)) }
     }
 
     async fn call_once(&self, call: &Call) -> Result<Answer, Failure> {

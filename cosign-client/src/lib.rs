@@ -67,11 +67,11 @@ pub use client::{
     ITERATIONS, InstalledCertificates, Item, KeygenRequest, LockAnswer, LogHead, OpeningKey, OperatorCall,
     ProposedAct, ProtectionKey, Recovery, Renewed, SealedLock, ShareRequest, Step,
 };
-pub use connection::{Connection, Resend, Target, Transport};
+pub use connection::{Body, Connection, Resend, Target, Transport};
 pub use cosign_core::http_signature;
 pub use error::{Category, Error, SilentServer};
 pub use store::{
-    DEFAULT_LABEL, Device, EvaluationLock, KeyInfo, MAX_LABEL, NewKeyInfo, REFRESH_AFTER_MS, Store,
+    DEFAULT_LABEL, Device, EvaluationLock, KeyInfo, Login, MAX_LABEL, NewKeyInfo, REFRESH_AFTER_MS, Store,
     StoredKey, check_label,
 };
 pub use tls::{DeviceIdentity, Trust};

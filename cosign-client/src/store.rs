@@ -17,6 +17,7 @@
 mod arrival;
 mod atomic;
 mod key;
+mod login;
 mod refresh;
 
 use std::{
@@ -34,7 +35,10 @@ use zeroize::Zeroizing;
 
 #[cfg(test)]
 pub(crate) use self::atomic::Effect;
-pub use self::key::{KeyInfo, MAX_LABEL, NewKeyInfo, REFRESH_AFTER_MS, StoredKey, check_label};
+pub use self::{
+    key::{KeyInfo, MAX_LABEL, NewKeyInfo, REFRESH_AFTER_MS, StoredKey, check_label},
+    login::Login,
+};
 use crate::{clock, error::Error, tls::DeviceIdentity};
 
 /// How long a writer waits for another one.

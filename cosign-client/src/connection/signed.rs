@@ -6,7 +6,7 @@ use getrandom::SysRng;
 use http::Method;
 use sm_primitives::sm2::PrivateKey;
 
-use super::{CALL_TIME, Call, Connection, Resend, random_token, refusal};
+use super::{Call, Connection, random_token};
 use crate::{clock, error::Error};
 
 /// How long a signature is good, in seconds: longer than all attempts take.
@@ -57,11 +57,7 @@ impl Connection {
         ];
         headers.extend(signed.content_digest.map(|digest| ("content-digest", digest)));
         let call = Call { method, path: target.to_owned(), content_type, idempotency_key, headers, body };
-        let deadline = clock::instant() + CALL_TIME;
-        let answer = self.attempt_until(deadline, Resend::Identical, || self.call_once(&call)).await?;
-        if !answer.status.is_success() {
-            return Err(refusal(&answer));
-        }
+        let answer = self.answered(&call).await?;
         serde_json::from_slice(&answer.body).map_err(|_| Error::BadAnswer("not the JSON of this API"))
     }
 }

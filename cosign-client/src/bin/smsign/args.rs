@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod account;
 mod api;
 mod audit;
 mod bid;
@@ -17,6 +18,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use cosign_client::{DEFAULT_LABEL, ServerAddress, Transport};
 use cosign_core::{PinMode, Purpose, Suite};
 
+pub(crate) use account::{Account, AccountAct, Login};
 pub(crate) use api::{Api, MethodArg};
 pub(crate) use audit::{Audit, AuditFetch, AuditVerify};
 pub(crate) use bid::{Check, Holders, ModelArg, OpenBid, OpeningKeys, Rewrap, SealBid};
@@ -156,6 +158,8 @@ pub(crate) enum Command {
     /// Check what the server recorded, without trusting it
     #[command(subcommand)]
     Audit(Audit),
+    /// What users of the service do: log in, and everything that the API offers them
+    Account(Account),
     /// What operators do at a server that granted this device a role: look after keys, decide proposals and requests
     Operator(Operator),
     /// Show whether the server is there, whether it knows this device, how far the clocks differ, and how the keys are

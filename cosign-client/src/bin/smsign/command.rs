@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod account;
 mod api;
 mod audit;
 mod bid;
@@ -84,6 +85,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Keys(Keys::Freeze(arguments)) => keys::freeze(&arguments, context),
         Command::Audit(Audit::Verify(arguments)) => audit::verify(&arguments, context),
         Command::Audit(Audit::Fetch(arguments)) => audit::fetch(&arguments, context),
+        Command::Account(arguments) => account::run(arguments, context),
         Command::Operator(arguments) => operator::run(arguments, context),
         Command::Status(arguments) => status::run(&arguments, context),
     }

@@ -19,6 +19,9 @@ const NEW: Variable = Variable { what: "PIN", name: "SMSIGN_NEW_PIN", option: "-
 /// Where the password of key files may be given.
 const PASSWORD: Variable =
     Variable { what: "password", name: "SMSIGN_KEY_PASSWORD", option: "--password-file" };
+/// Where the password of a login may be given.
+const LOGIN: Variable =
+    Variable { what: "password", name: "SMSIGN_LOGIN_PASSWORD", option: "--password-file" };
 /// Chances to type a PIN for a new key.
 const TRIES: usize = 3;
 /// No file of a PIN or a password is longer.
@@ -110,7 +113,7 @@ impl PinEntry {
     }
 }
 
-/// Gets the passwords of key files.
+/// Gets passwords, of key files and of logins.
 pub(crate) struct PasswordEntry {
     file: Option<PathBuf>,
     output: Output,
@@ -129,7 +132,7 @@ impl PasswordEntry {
         mut open: impl FnMut(&str) -> Result<T, pki::Error>,
     ) -> Result<T, Failure> {
         let bad = |what: &dyn ToString| Error::BadFile { path: path.to_owned(), what: what.to_string() };
-        if let Some(password) = self.given()? {
+        if let Some(password) = self.given(PASSWORD)? {
             return Ok(open(&password).map_err(|error| bad(&error))?);
         }
         let mut tries = TRIES;
@@ -143,12 +146,17 @@ impl PasswordEntry {
         }
     }
 
-    fn given(&self) -> Result<Option<Zeroizing<String>>, Failure> {
+    /// The password of a login.
+    pub(crate) fn of_login(&self) -> Result<Zeroizing<String>, Failure> {
+        self.given(LOGIN)?.map_or_else(|| prompt("Password: ", LOGIN), Ok)
+    }
+
+    fn given(&self, variable: Variable) -> Result<Option<Zeroizing<String>>, Failure> {
         let not_text = || Failure::Usage("the password is not text in UTF-8".into());
         if let Some(file) = &self.file {
-            return read_file(file, PASSWORD, self.output)?.map(Some).ok_or_else(not_text);
+            return read_file(file, variable, self.output)?.map(Some).ok_or_else(not_text);
         }
-        let text = env::var_os(PASSWORD.name).map(OsString::into_string).transpose();
+        let text = env::var_os(variable.name).map(OsString::into_string).transpose();
         Ok(text.map_err(|_| not_text())?.map(Zeroizing::new))
     }
 }
