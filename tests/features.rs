@@ -1,5 +1,7 @@
 //! The table of features says which tests show what. What it says is so.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a failure is a failed test, and it counts")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -7,7 +9,7 @@ use std::{
 };
 
 /// Rows that work, at least.
-const AT_LEAST: usize = 0;
+const AT_LEAST: usize = 1;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
