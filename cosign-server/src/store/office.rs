@@ -22,6 +22,14 @@ pub(super) async fn apply(connection: &mut Connection, write: &OfficeWrite) -> A
     match write {
         OfficeWrite::Add(row) => add(connection, row).await,
         OfficeWrite::Save(row) => save(connection, row).await,
+        // Writing it keeps others from changing it before this is committed.
+        OfficeWrite::Still { kind, id: entity, version } => Ok(super::apply::changed(run!(
+            connection,
+            "UPDATE entities SET version = version WHERE kind = $1 AND id = $2 AND version = $3",
+            *kind,
+            id(*entity),
+            *version,
+        ))),
         OfficeWrite::Log(operation) => log(connection, operation).await,
         OfficeWrite::Attach(row) => {
             run!(

@@ -36,7 +36,7 @@ impl<E: Entity> Happening for Happens<E> {
 pub enum Effect {
     /// An entity is made.
     Make(Arc<dyn Happening>),
-    /// Something happens to an entity.
+    /// Something happens to an entity, which is made by it if there is none.
     On(Id, Arc<dyn Happening>),
     /// Something happens to all entities of a kind that are listed under somebody and not over.
     OnAll {
@@ -60,7 +60,7 @@ impl Effect {
         Self::Make(Arc::new(Happens::<E>(event)))
     }
 
-    /// Something happens to an entity.
+    /// Something happens to an entity, which is made by it if there is none.
     #[must_use]
     pub fn on<E: Entity>(id: Id, event: E::Event) -> Self {
         Self::On(id, Arc::new(Happens::<E>(event)))

@@ -57,6 +57,15 @@ pub enum OfficeWrite {
     /// An entity as it is now; `version` is one more than that which was read. `Stale` when it changed meanwhile,
     /// `Duplicate` when one of its names is taken.
     Save(Box<EntityRow>),
+    /// That an entity is as it was read. `Stale` when it changed meanwhile.
+    Still {
+        /// What kind of entity.
+        kind: &'static str,
+        /// Which.
+        id: Id,
+        /// Its version.
+        version: i64,
+    },
     /// What was done.
     Log(Operation),
     /// A file that somebody hands in.

@@ -29,6 +29,8 @@ pub(super) struct Plan<'o> {
     pub(super) now_ms: u64,
     actor: Option<Id>,
     rows: BTreeMap<(&'static str, Id), EntityRow>,
+    /// What was read: what was judged by it holds at the commit.
+    read: BTreeMap<(&'static str, Id), FoundRow>,
     operations: Vec<Operation>,
     effects: VecDeque<Effect>,
     writes: Vec<Write>,
@@ -42,6 +44,7 @@ impl<'o> Plan<'o> {
             now_ms: office.ports.clock.now_ms(),
             actor,
             rows: BTreeMap::new(),
+            read: BTreeMap::new(),
             operations: Vec::new(),
             effects: VecDeque::new(),
             writes: Vec::new(),
@@ -83,11 +86,11 @@ impl<'o> Plan<'o> {
         Ok(entity)
     }
 
-    /// An entity as it will be.
+    /// An entity as it will be. What is read is still so when the plan is committed, or it is made anew.
     ///
     /// # Errors
     /// [`Error::NotFound`], storage faults.
-    pub(super) async fn find<E: Entity>(&self, id: Id) -> Result<Stored<E>, Error> {
+    pub(super) async fn find<E: Entity>(&mut self, id: Id) -> Result<Stored<E>, Error> {
         Stored::read(&self.before(E::KIND, id).await?)
     }
 
@@ -110,11 +113,20 @@ impl<'o> Plan<'o> {
         Moment { id, now_ms: self.now_ms, rules: &self.office.rules }
     }
 
-    async fn before(&self, kind: &'static str, id: Id) -> Result<FoundRow, Error> {
-        match self.rows.get(&(kind, id)) {
-            Some(row) => Ok(found(row)),
-            None => self.office.ports.entities.entity(kind, id).await?.ok_or(Error::NotFound),
+    async fn before(&mut self, kind: &'static str, id: Id) -> Result<FoundRow, Error> {
+        self.row(kind, id).await?.ok_or(Error::NotFound)
+    }
+
+    async fn row(&mut self, kind: &'static str, id: Id) -> Result<Option<FoundRow>, Error> {
+        if let Some(row) = self.rows.get(&(kind, id)) {
+            return Ok(Some(found(row)));
         }
+        if let Some(row) = self.read.get(&(kind, id)) {
+            return Ok(Some(row.clone()));
+        }
+        let row = self.office.ports.entities.entity(kind, id).await?;
+        self.read.extend(row.clone().map(|row| ((kind, id), row)));
+        Ok(row)
     }
 
     /// The one place where an entity changes.
@@ -150,14 +162,19 @@ impl<'o> Plan<'o> {
                 self.note(what.judge(None, self.moment(id))?)
             }
             Effect::On(id, what) => {
-                let before = self.before(what.kind(), id).await?;
-                self.note(what.judge(Some(&before), self.moment(id))?)
+                let before = self.row(what.kind(), id).await?;
+                self.note(what.judge(before.as_ref(), self.moment(id))?)
             }
             Effect::OnAll { target, but, what } => {
-                for before in self.office.rows_under(what.kind(), target).await? {
+                for listed in self.office.rows_under(what.kind(), target).await? {
+                    // As it is now: the plan may have changed it already.
+                    let before = self.before(what.kind(), listed.id).await?;
+                    let is_there = self
+                        .rows
+                        .get(&(what.kind(), listed.id))
+                        .is_none_or(|row| row.listed_under.contains(&target));
                     let is_over = (kind_named(what.kind())?.is_over)(&before.state)?;
-                    if Some(before.id) != but && !is_over {
-                        let before = self.before(what.kind(), before.id).await?;
+                    if Some(before.id) != but && is_there && !is_over {
                         self.note(what.judge(Some(&before), self.moment(before.id))?)?;
                     }
                 }
@@ -192,6 +209,11 @@ impl<'o> Plan<'o> {
         let mut unit = Unit::default();
         unit.0.extend(self.guard);
         // What gives up a name comes before what takes it.
+        for ((kind, id), FoundRow { version, .. }) in self.read {
+            if !self.rows.contains_key(&(kind, id)) {
+                unit.0.push(Write::Office(OfficeWrite::Still { kind, id, version }));
+            }
+        }
         let (new, changed): (Vec<_>, Vec<_>) = self.rows.into_values().partition(|row| row.version == 1);
         unit.0.extend(changed.into_iter().map(|row| Write::Office(OfficeWrite::Save(Box::new(row)))));
         unit.0.extend(new.into_iter().map(|row| Write::Office(OfficeWrite::Add(Box::new(row)))));
