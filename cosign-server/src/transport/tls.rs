@@ -27,9 +27,10 @@ use super::{ALPN_FRAMED, ALPN_H3};
 
 /// Longest client certificate in bytes.
 const MAX_CERTIFICATE: usize = 8 * 1024;
-/// A stream may hold two of the largest protocol frames unread.
-const STREAM_WINDOW: u32 = 128 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What a stream may hold unread. More than a server carries waits here, so this is what the waiting costs: a large window is
+/// no help to a client whose requests wait in it, and a frame may be larger.
+const STREAM_WINDOW: u32 = 32 * 1024;
+const CONNECTION_WINDOW: u32 = 512 * 1024;
 /// Bidirectional streams of a `cosign/1` connection; memory is allocated for each of them in advance.
 const STREAMS: u32 = 16;
 const UNI_STREAMS: u32 = 8;
