@@ -13,13 +13,13 @@ use zeroize::Zeroizing;
 
 use super::{
     Api, Problem,
-    extract::{Input, Parameters, Segments},
+    extract::{From as Sender, Input, Parameters, Segments},
     openapi::Problems,
     page::{NextBody, Paging, shown},
 };
 use crate::domain::{
     Error,
-    device::Name,
+    device::{Caller, Name},
     office::{
         Entity as _, Id, Named as _, Stored, account::Account, code::Purpose, personal::Phone,
         providers::KeptText, session::Session,
@@ -53,7 +53,13 @@ impl FromRequestParts<Api> for LoggedIn {
         let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token =
             given.and_then(|value| value.strip_prefix("Bearer ")).filter(|token| token.len() == MAX_TOKEN);
-        Ok(Self(api.office.user(token.ok_or(Error::NotLoggedIn)?).await?))
+        let user = api.office.user(token.ok_or(Error::NotLoggedIn)?).await?;
+        // The token of a phone is good on its own connection alone.
+        let caller = parts.extensions.get::<Caller>().and_then(|caller| caller.device);
+        if user.device().is_ok_and(|device| caller != Some(device)) {
+            return Err(Error::NotLoggedIn.into());
+        }
+        Ok(Self(user))
     }
 }
 
@@ -191,13 +197,15 @@ pub(super) struct LoggedInBody {
 
 /// Log in; a phone that has no account is registered
 ///
-/// A code is good for one login: whoever did not get the answer asks for another code.
+/// Over the connection of an enrolled device, the login is tied to it: the keys of the device sign for the user. A code is
+/// good for one login: whoever did not get the answer asks for another code.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "accounts", security(()), request_body = LoginBody,
     responses((status = 201, body = LoggedInBody), Problems),
 )]
 pub(super) async fn log_in(
     State(api): State<Api>,
+    Sender(caller): Sender,
     Input { body, .. }: Input<LoginBody>,
 ) -> Result<(StatusCode, Json<LoggedInBody>), Problem> {
     let LoginBody { code_id, code, phone, password, agreement, device } = body;
@@ -216,7 +224,12 @@ pub(super) async fn log_in(
             .into());
         }
     };
-    let done = api.office.log_in(Login { credential, device, agreement }).await?;
+    let own_device = match api.devices.enrolled(caller).await {
+        Ok(device) => Some(device.id),
+        Err(Error::NoClientCertificate | Error::NotEnrolled) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let done = api.office.log_in(Login { credential, device, own_device, agreement }).await?;
     let body = LoggedInBody {
         account_id: done.session.entity.account.to_string(),
         session_id: done.session.id.to_string(),

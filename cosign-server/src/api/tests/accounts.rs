@@ -1,11 +1,12 @@
 //! Accounts as users see them.
 
 use axum::http::StatusCode;
+use cosign_core::DeviceId;
 use serde_json::json;
 
 use super::{
-    get,
-    office::{Browser, code, kept, log_in, with_code},
+    DEVICE, enrol, get,
+    office::{Browser, code, kept, log_in, log_in_on, with_code},
     post, problem,
 };
 use crate::testing::World;
@@ -160,7 +161,10 @@ async fn logins_end_by_themselves() {
         sessions["sessions"].as_array().unwrap().iter().map(|one| one["state"].clone()).collect();
     assert_eq!(states, [json!("active"), json!("expired"), json!("expired")]);
     for token in ["", "x", &"0".repeat(64)] {
-        assert_eq!(problem(Browser { token: token.to_owned() }.get(&world, "/v1/account").await).0, 401);
+        assert_eq!(
+            problem(Browser { token: token.to_owned(), device: None }.get(&world, "/v1/account").await).0,
+            401
+        );
     }
 }
 
@@ -247,4 +251,20 @@ async fn a_sandbox_gives_its_texts_to_whoever_asks() {
     assert_eq!((status, &kept["texts"][0]["text"]), (StatusCode::OK, &json!(text)));
     assert_eq!(get(&world, "/v1/sandbox/texts?phone=13900139000", None).await.1, json!({ "texts": [] }));
     assert_eq!(get(&world, "/v1/sandbox/texts?phone=x", None).await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_login_of_a_phone_is_good_on_its_own_connection_alone() {
+    let world = World::new().await;
+    enrol(&world).await;
+    let (phone, _) = log_in_on(&world, PHONE, Some(DEVICE)).await;
+    phone.see(&world, "/v1/account").await;
+    assert_eq!(world.office.user(&phone.token).await.unwrap().device(), Ok(DeviceId::from_bytes(DEVICE)));
+    for other in [None, Some([8; 32])] {
+        let stolen = Browser { token: phone.token.clone(), device: other };
+        assert_eq!(problem(stolen.get(&world, "/v1/account").await), (401, "not_logged_in".to_owned()));
+    }
+    // A device that is not enrolled is a browser.
+    let (browser, _) = log_in_on(&world, PHONE, Some([8; 32])).await;
+    assert!(world.office.user(&browser.token).await.unwrap().device().is_err());
 }

@@ -16,11 +16,13 @@ use crate::{
 /// A user of a browser, who has no device key.
 pub(super) struct Browser {
     pub(super) token: String,
+    /// The device of one who has a phone.
+    pub(super) device: Option<[u8; 32]>,
 }
 
 impl Browser {
     fn asks(&self, method: Method, path: &str) -> Builder {
-        request(method, path, None).header(header::AUTHORIZATION, format!("Bearer {}", self.token))
+        request(method, path, self.device).header(header::AUTHORIZATION, format!("Bearer {}", self.token))
     }
 
     pub(super) async fn get(&self, world: &World, path: &str) -> (StatusCode, Value) {
@@ -104,8 +106,13 @@ pub(super) fn with_code((code_id, code): &(String, String)) -> Value {
 }
 
 pub(super) async fn log_in(world: &World, phone: &str) -> (Browser, Value) {
+    log_in_on(world, phone, None).await
+}
+
+/// The same, over the connection of a device.
+pub(super) async fn log_in_on(world: &World, phone: &str, device: Option<[u8; 32]>) -> (Browser, Value) {
     let body = with_code(&code(world, phone, "login").await);
-    let (status, done) = post(world, "/v1/sessions", None, &body).await;
+    let (status, done) = post(world, "/v1/sessions", device, &body).await;
     assert_eq!(status, StatusCode::CREATED, "{done}");
-    (Browser { token: done["token"].as_str().unwrap().to_owned() }, done)
+    (Browser { token: done["token"].as_str().unwrap().to_owned(), device }, done)
 }

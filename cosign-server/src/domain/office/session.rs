@@ -1,5 +1,6 @@
 //! Login sessions: a user on a device, until they log out or time is over.
 
+use cosign_core::DeviceId;
 use serde::{Deserialize, Serialize};
 
 use super::{Entity, Id, Moment, Moved, Moves, entity::states};
@@ -21,6 +22,24 @@ states! {
     over Ended, Expired
 }
 
+/// The enrolled device whose own connection a login came over. Its keys sign for the account as long as the login lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnDevice(#[serde(with = "hex::serde")] [u8; 32]);
+
+impl OwnDevice {
+    /// This one.
+    #[must_use]
+    pub const fn new(id: DeviceId) -> Self {
+        Self(*id.as_bytes())
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(self) -> DeviceId {
+        DeviceId::from_bytes(self.0)
+    }
+}
+
 /// A login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
@@ -32,6 +51,9 @@ pub struct Session {
     token: [u8; 32],
     /// What the user calls the device.
     pub device: Name,
+    /// The enrolled device that it came from; `None` of a browser.
+    #[serde(default)]
+    pub own_device: Option<OwnDevice>,
     /// When it was last used, unix milliseconds; up to a minute before that.
     pub used_ms: u64,
     /// When it ends in any case.
@@ -51,6 +73,8 @@ pub enum Event {
         token: [u8; 32],
         /// What the user calls the device.
         device: Name,
+        /// The enrolled device that it came from.
+        own_device: Option<OwnDevice>,
     },
     /// The token is used.
     Use,
@@ -110,11 +134,12 @@ impl Entity for Session {
         let Moment { now_ms, rules, .. } = moment;
         let idle_ends_ms = now_ms.saturating_add(rules.session_idle_min.saturating_mul(60_000));
         let session = match (now, event) {
-            (None, Event::LogIn { account, token, device }) => Self {
+            (None, Event::LogIn { account, token, device, own_device }) => Self {
                 state: SessionState::Active,
                 account: *account,
                 token: *token,
                 device: device.clone(),
+                own_device: *own_device,
                 used_ms: now_ms,
                 ends_ms: now_ms.saturating_add(rules.session_h.saturating_mul(3_600_000)),
                 idle_ends_ms,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cosign_core::sm_primitives::sm3;
+use cosign_core::{DeviceId, sm_primitives::sm3};
 
 use super::{
     Entity, Id, Moment, Move, Named as _, Rules, State as _,
@@ -12,7 +12,7 @@ use super::{
     message::{self, Message, Notice},
     person::{self, Claim, Document, Level, Method, Person},
     personal::Personal,
-    session::{self, Session},
+    session::{self, OwnDevice, Session},
 };
 use crate::testing::name;
 
@@ -92,7 +92,9 @@ fn accounts() {
 fn sessions() {
     walk::<Session>(|choices| match choices.below(5) {
         0 => {
-            session::Event::LogIn { account: Id::from_bytes([2; 16]), token: [3; 32], device: name("phone") }
+            let own_device = (choices.below(2) == 0).then(|| OwnDevice::new(DeviceId::from_bytes([4; 32])));
+            let (account, device) = (Id::from_bytes([2; 16]), name("phone"));
+            session::Event::LogIn { account, token: [3; 32], device, own_device }
         }
         1 | 2 => session::Event::Use,
         3 => session::Event::End,

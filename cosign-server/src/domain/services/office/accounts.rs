@@ -1,6 +1,6 @@
 //! Registering, logging in, sessions, the end of an account.
 
-use cosign_core::sm_primitives::sm3;
+use cosign_core::{DeviceId, sm_primitives::sm3};
 use zeroize::Zeroizing;
 
 use super::{Failed, Office};
@@ -13,7 +13,7 @@ use crate::domain::{
         code::Purpose,
         personal::{Kind, Phone},
         rules::LoginPolicy,
-        session::{self, Session},
+        session::{self, OwnDevice, Session},
     },
     page::{Page, Paged},
 };
@@ -24,6 +24,8 @@ pub struct Login {
     pub credential: Credential,
     /// What the user calls the device.
     pub device: Name,
+    /// The enrolled device whose own connection it comes over.
+    pub own_device: Option<DeviceId>,
     /// The version of the agreements that the user agrees to, if not before.
     pub agreement: Option<String>,
 }
@@ -63,6 +65,7 @@ pub struct LoggedIn {
 pub struct User {
     account: Stored<Account>,
     session: Id,
+    own_device: Option<DeviceId>,
 }
 
 impl User {
@@ -76,6 +79,14 @@ impl User {
     #[must_use]
     pub const fn session(&self) -> Id {
         self.session
+    }
+
+    /// The enrolled device that the user logged in with: its keys are the user's.
+    ///
+    /// # Errors
+    /// [`Error::NoClientCertificate`] when there was none.
+    pub fn device(&self) -> Result<DeviceId, Error> {
+        self.own_device.ok_or(Error::NoClientCertificate)
     }
 }
 
@@ -133,8 +144,12 @@ impl Office {
             (None, None) => return Err(Error::PasswordInvalid),
         };
         let token = Zeroizing::new(hex::encode(self.random::<32>()?));
-        let event =
-            session::Event::LogIn { account, token: sm3::digest(token.as_bytes()), device: login.device };
+        let event = session::Event::LogIn {
+            account,
+            token: sm3::digest(token.as_bytes()),
+            device: login.device,
+            own_device: login.own_device.map(OwnDevice::new),
+        };
         let (id, now_ms) = (plan.id()?, plan.now_ms);
         let entity = plan.make::<Session>(id, &event)?;
         match plan.commit().await {
@@ -166,7 +181,8 @@ impl Office {
                 return Err(error);
             }
         }
-        Ok(User { account, session: session.id })
+        let own_device = session.entity.own_device.map(OwnDevice::id);
+        Ok(User { account, session: session.id, own_device })
     }
 
     /// The phone of a user, masked.
