@@ -1,23 +1,14 @@
 //! Users without a device key: they register by phone, log in at any node, and stay logged in when nodes come and go.
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
-use std::{fs, path::Path};
-
 use cosign_tests::{
     network::{HttpAnswer, Peer},
+    people::use_sandboxes,
     process::{ServerFolder, Signer, succeeded, wait_for},
 };
 use serde_json::{Value, json};
 
 const PHONE: &str = "13800138000";
-
-fn with_sandbox(folder: &Path) {
-    let file = folder.join("cosign.toml");
-    let text = fs::read_to_string(&file).unwrap();
-    let changed = text.replace("sms = \"none\"", "sms = \"sandbox\"");
-    assert_ne!(text, changed);
-    fs::write(file, changed).unwrap();
-}
 
 struct Browser {
     peer: Peer,
@@ -60,10 +51,7 @@ impl Browser {
 /// Nodes that keep texts instead of sending them.
 fn sandboxes() -> ServerFolder {
     let folder = ServerFolder::new();
-    for node in 0..folder.nodes().len() {
-        let data = folder.data();
-        with_sandbox(&if node == 0 { data } else { data.with_file_name(format!("data-{node}")) });
-    }
+    use_sandboxes(&folder);
     folder
 }
 

@@ -11,6 +11,7 @@
 //! | [`model`] | a server without storage, and a client and a server with one key |
 //! | [`naive`] | SM2 from the textbook with big integers: the model that the engines are compared with |
 //! | `network` | a device that sends whatever bytes it is told to (feature of this name) |
+//! | `people` | everybody who has to do with the office of a running server (feature `network`) |
 //! | [`pdf`] | a small PDF of so many pages |
 //! | [`postgres`] | databases on a PostgreSQL server |
 //! | [`process`] | the programs as a user runs them |
@@ -42,6 +43,8 @@ pub mod naive;
 pub mod network;
 pub mod ofd;
 pub mod pdf;
+#[cfg(feature = "network")]
+pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod random;
