@@ -21,6 +21,7 @@ mod opening;
 mod operations;
 mod operators;
 mod page;
+mod people;
 mod problem;
 mod requests;
 #[cfg(test)]
@@ -136,6 +137,7 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .merge(events::routes())
         .merge(accounts::routes())
         .merge(messages::routes())
+        .merge(people::routes())
         .layer(middleware::from_fn(conditional::answer))
 }
 

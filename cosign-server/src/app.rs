@@ -28,8 +28,8 @@ pub use backup::{BackupError, Checked, restore};
 pub use bench::{BenchError, Bottleneck, Commits, Latency, Measured, bench};
 pub use clock::SystemClock;
 pub use config::{
-    AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, LogFormat, ProvidersConfig, RetentionConfig,
-    SignerConfig, SmsProvider, WebhooksConfig,
+    AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, LogFormat, Provider, ProvidersConfig,
+    RetentionConfig, SignerConfig, SmsProvider, WebhooksConfig,
 };
 pub use doctor::{Finding, Level, doctor};
 pub use entropy::OsEntropy;
@@ -41,7 +41,7 @@ pub use migrate::migrate;
 pub use pkcs11::{PinSource, TokenError, TokenUri};
 #[cfg(target_os = "linux")]
 pub use process::protect;
-pub use sandbox::SandboxSms;
+pub use sandbox::{SandboxIdentity, SandboxSms};
 #[cfg(test)]
 pub(crate) use server::Health;
 pub use server::{Offline, Server, StartError};

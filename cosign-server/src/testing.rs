@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     api::{self, Api},
-    app::{Health, SandboxSms},
+    app::{Health, SandboxIdentity, SandboxSms},
     domain::{
         audit::Record,
         device::{Caller, Device, Name},
@@ -100,6 +100,7 @@ pub(crate) struct World {
     pub(crate) feed: Arc<Feed>,
     pub(crate) office: Arc<Office>,
     pub(crate) sms: Arc<SandboxSms>,
+    pub(crate) identity: Arc<SandboxIdentity>,
     pub(crate) router: Router,
 }
 
@@ -271,12 +272,14 @@ impl World {
         ));
         let feed = Arc::new(Feed::new(Arc::clone(&database) as _));
         let sms = Arc::new(SandboxSms::default());
+        let identity = Arc::new(SandboxIdentity::default());
         let vault = PersonalVault::open(sealer.keys(), &*store, Arc::clone(&chance)).await.unwrap();
         let ports = OfficePorts {
             store: Arc::clone(&store),
             entities: Arc::clone(&database) as _,
             vault: Arc::new(vault),
             sms: Some(Arc::clone(&sms) as _),
+            identity: Some(Arc::clone(&identity) as _),
             clock: Arc::clone(&time),
             entropy: Arc::clone(&chance),
         };
@@ -319,6 +322,7 @@ impl World {
             feed,
             office,
             sms,
+            identity,
             router,
         }
     }

@@ -95,6 +95,7 @@ enum PurposeBody {
     Login,
     Password,
     Cancel,
+    Person,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -121,6 +122,7 @@ pub(super) async fn send_code(
         PurposeBody::Login => Purpose::Login,
         PurposeBody::Password => Purpose::Password,
         PurposeBody::Cancel => Purpose::Cancel,
+        PurposeBody::Person => Purpose::Person,
     };
     let (code_id, expires_at_ms, again_after_s) = api.office.send_code(purpose, &phone).await?;
     let sandbox = api.office.kept_texts(&phone).is_some();

@@ -10,6 +10,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use zeroize::Zeroizing;
 
 use super::{
     Api, Problem,
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::domain::office::{
     Entity as _, Id, Named as _, Stored,
-    attachment::MAX_BYTES,
+    attachment::{MAX_BYTES, Media},
     message::Message,
     ports::{Logged, Of, Sieve},
 };
@@ -203,11 +204,15 @@ pub(super) async fn attachment(
 
 /// A file as it was handed in. Browsers neither guess at it nor run it.
 pub(super) async fn file(api: &Api, id: Id) -> Result<impl IntoResponse + use<>, Problem> {
-    let (media, bytes) = api.office.read_attachment(id).await?;
+    Ok(file_of(api.office.read_attachment(id).await?))
+}
+
+/// The same, read already.
+pub(super) fn file_of((media, bytes): (Media, Zeroizing<Vec<u8>>)) -> impl IntoResponse + use<> {
     let headers = [
         (header::CONTENT_TYPE, media.as_str()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_DISPOSITION, "attachment"),
     ];
-    Ok((headers, bytes.to_vec()))
+    (headers, bytes.to_vec())
 }

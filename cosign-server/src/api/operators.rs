@@ -2,6 +2,7 @@
 #![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
 
 mod keys;
+mod people;
 mod proposals;
 mod reviews;
 
@@ -47,6 +48,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(reviews::list))
         .routes(routes!(reviews::show))
         .routes(routes!(reviews::review))
+        .routes(routes!(people::list))
+        .routes(routes!(people::show, people::review))
+        .routes(routes!(people::picture))
 }
 
 /// The operator who calls, with a right.

@@ -15,6 +15,7 @@ mod office;
 mod opening;
 mod operators;
 mod pages;
+mod people;
 mod shares;
 
 use axum::{

@@ -223,6 +223,19 @@ impl Default for RetentionConfig {
 pub struct ProvidersConfig {
     /// Who sends texts to phones.
     pub sms: SmsProvider,
+    /// Who compares people with registers, and looks at their faces.
+    pub identity: Provider,
+}
+
+/// Who does something outside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Nobody: it is not offered.
+    #[default]
+    None,
+    /// Nobody either, but it looks as if: for trying things out.
+    Sandbox,
 }
 
 /// Who sends texts to phones.

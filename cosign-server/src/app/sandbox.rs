@@ -1,6 +1,8 @@
 //! Stand-ins for services of others. They are deterministic, run inside this process, keep what they were given for
 //! inspection, fail when they are told to, and say that they are a sandbox.
 
+mod identity;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Mutex, PoisonError},
@@ -17,6 +19,8 @@ use crate::domain::{
         providers::{KeptText, Sms},
     },
 };
+
+pub use self::identity::SandboxIdentity;
 
 /// Texts that are kept.
 const KEPT: usize = 1000;

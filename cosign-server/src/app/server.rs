@@ -16,11 +16,11 @@ use tokio::sync::watch;
 
 use super::{
     channel::ChannelCertificate,
-    config::{Config, LogConfig, SmsProvider},
+    config::{Config, LogConfig, Provider, SmsProvider},
     exchange::Exchange,
     files::FileError,
     master::MasterKeyError,
-    sandbox::SandboxSms,
+    sandbox::{SandboxIdentity, SandboxSms},
     traces::Exporter,
     webhooks::{WebhookError, WebhookPorts, Webhooks},
 };
@@ -454,6 +454,13 @@ async fn office(
             SmsProvider::Sandbox => {
                 tracing::warn!("SMS codes are given to whoever asks: the provider is a sandbox");
                 Some(Arc::new(SandboxSms::default()))
+            }
+        },
+        identity: match config.providers.identity {
+            Provider::None => None,
+            Provider::Sandbox => {
+                tracing::warn!("people are verified who are not who they say: the provider is a sandbox");
+                Some(Arc::new(SandboxIdentity::default()))
             }
         },
         clock: Arc::clone(clock),

@@ -18,6 +18,11 @@ const WITHOUT_NAME: &[&str] = &[
     "/v1/session/end",               // ends it once
     "/v1/account/password",          // a code is good once
     "/v1/account/cancel",            // a code is good once
+    "/v1/person/face",               // decides an open case once
+    "/v1/person/ask",                // decides an open case once
+    "/v1/person/change",             // a code is good once
+    "/v1/providers/identity/{case}", // decides an open case once
+    "/v1/sandbox/identity/{case}",   // decides an open case once
     "/v1/messages/{message}/read",   // is read once
     "/v1/keys/{key_id}/{operation}", // the session id in the frame does what it would do
     "/v1/locks/release",             // gives the same again, and changes nothing

@@ -9,7 +9,11 @@ use serde_json::{Value, json};
 
 use super::{description, post, request, respond, send};
 use crate::{
-    domain::office::{Named as _, personal::Phone},
+    domain::office::{
+        Named as _,
+        person::{Document, DocumentNumber, Level},
+        personal::Phone,
+    },
     testing::World,
 };
 
@@ -68,15 +72,70 @@ impl Browser {
         answer
     }
 
+    /// A POST of bytes.
+    pub(super) async fn post_bytes(&self, world: &World, path: &str, bytes: &[u8]) -> (StatusCode, Value) {
+        let asked = self.asks(Method::POST, path).header(header::CONTENT_TYPE, "application/octet-stream");
+        send(world, asked.body(Body::from(bytes.to_vec())).unwrap()).await
+    }
+
     /// Hands in a file and gives its id.
     pub(super) async fn attach(&self, world: &World, bytes: &[u8]) -> String {
-        let asked = self
-            .asks(Method::POST, "/v1/attachments")
-            .header(header::CONTENT_TYPE, "application/octet-stream");
-        let (status, answer) = send(world, asked.body(Body::from(bytes.to_vec())).unwrap()).await;
+        let (status, answer) = self.post_bytes(world, "/v1/attachments", bytes).await;
         assert_eq!(status, StatusCode::CREATED, "{answer}");
         answer["attachment_id"].as_str().unwrap().to_owned()
     }
+}
+
+/// A user who was verified by the face: for what only verified people do.
+pub(super) async fn verified(world: &World, phone: &str, name: &str, number: &str) -> Browser {
+    verified_at(world, phone, name, number, Level::Face).await
+}
+
+/// The same, as well as this.
+pub(super) async fn verified_at(
+    world: &World,
+    phone: &str,
+    name: &str,
+    number: &str,
+    level: Level,
+) -> Browser {
+    let (browser, _) = log_in(world, phone).await;
+    let method = match level {
+        Level::Data => "data",
+        Level::Possession => "bank-card",
+        Level::Face => "digits",
+    };
+    let mut body = json!({
+        "method": method, "document": "id-card", "name": name, "number": number, "agreement": "1",
+    });
+    if level == Level::Possession {
+        body["phone"] = "13800138000".into();
+        body["card"] = CARD.into();
+    }
+    let mut person = browser.done(world, "/v1/person", &body).await;
+    if level == Level::Face {
+        let words = person["words"].as_str().unwrap();
+        let (status, shown) = browser.post_bytes(world, "/v1/person/face", &face(words)).await;
+        assert_eq!(status, StatusCode::OK, "{shown}");
+        person = shown;
+    }
+    assert_eq!((&person["state"], &person["level"]), (&json!("verified"), &json!(level.as_str())));
+    browser
+}
+
+/// The number of a card that a sandbox knows.
+pub(super) const CARD: &str = "4111111111111111";
+
+/// The number of somebody who does not exist, of the form of an identity card; another one for each of 0..1000.
+pub(super) fn citizen(which: u32) -> String {
+    let body = format!("11010519491231{:03}", which % 1000);
+    let checks = "0123456789X".chars().map(|check| format!("{body}{check}"));
+    checks.into_iter().find(|number| DocumentNumber::parse(Document::IdCard, number).is_ok()).unwrap()
+}
+
+/// A picture on which somebody does what they are told.
+pub(super) fn face(words: &str) -> Vec<u8> {
+    [PICTURE, words.as_bytes()].concat()
 }
 
 /// A picture, as far as anybody looks.

@@ -7,12 +7,12 @@ mod reviews;
 use super::*;
 use crate::domain::operators::Role;
 
-const ADA: [u8; 32] = [1; 32];
-const BEN: [u8; 32] = [2; 32];
-const REA: [u8; 32] = [3; 32];
-const ROB: [u8; 32] = [4; 32];
-const AUD: [u8; 32] = [5; 32];
-const PLAIN: [u8; 32] = [6; 32];
+pub(super) const ADA: [u8; 32] = [1; 32];
+pub(super) const BEN: [u8; 32] = [2; 32];
+pub(super) const REA: [u8; 32] = [3; 32];
+pub(super) const ROB: [u8; 32] = [4; 32];
+pub(super) const AUD: [u8; 32] = [5; 32];
+pub(super) const PLAIN: [u8; 32] = [6; 32];
 const GONE: [u8; 32] = [7; 32];
 const STRANGER: [u8; 32] = [8; 32];
 
@@ -34,7 +34,7 @@ async fn withdraw(world: &World, device: [u8; 32]) {
 }
 
 /// A world with two administrators, two reviewers, an auditor, one who was withdrawn, and a device without a role.
-async fn staffed() -> World {
+pub(super) async fn staffed() -> World {
     let world = World::new().await;
     for device in [ADA, BEN, REA, ROB, AUD, PLAIN, GONE] {
         enrol_as(&world, device).await;

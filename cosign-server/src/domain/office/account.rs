@@ -125,7 +125,9 @@ impl Account {
         self.misses > 0
     }
 
-    fn is_of(&self, phone: &ProvenPhone, purpose: Purpose) -> bool {
+    /// Whether a proven phone is that of the account, and proven for this.
+    #[must_use]
+    pub fn is_of(&self, phone: &ProvenPhone, purpose: Purpose) -> bool {
         self.phone_name == phone.name && phone.purpose == purpose
     }
 

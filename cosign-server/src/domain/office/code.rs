@@ -38,6 +38,8 @@ states! {
         Password = "password",
         /// Cancelling the account.
         Cancel = "cancel",
+        /// Saying who one is.
+        Person = "person",
     }
 }
 

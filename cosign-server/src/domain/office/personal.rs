@@ -99,9 +99,35 @@ impl fmt::Debug for Phone {
     }
 }
 
+/// A name as it may be shown: `*三`.
+#[must_use]
+pub fn masked_name(name: &str) -> String {
+    name.chars().last().map_or_else(String::new, |last| format!("*{last}"))
+}
+
+/// The number of a document or an account as it may be shown: `1****X`.
+#[must_use]
+pub fn masked_number(number: &str) -> String {
+    let mut characters = number.chars();
+    match (characters.next(), characters.next_back()) {
+        (Some(first), Some(last)) => format!("{first}****{last}"),
+        _ => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn masks_hide_all_but_the_ends() {
+        assert_eq!(
+            (masked_name("张三"), masked_name("三"), masked_name("")),
+            ("*三".into(), "*三".into(), "".into())
+        );
+        assert_eq!(masked_number("11010519491231002X"), "1****X");
+        assert_eq!((masked_number("1"), masked_number("")), (String::new(), String::new()));
+    }
 
     #[test]
     fn phone_numbers() {

@@ -1,7 +1,10 @@
 //! Services of others. Each is a trait; the ones that come with this program are a sandbox and say so.
 
+mod identity;
+
 use futures_util::future::BoxFuture;
 
+pub use self::identity::{Facts, Identity};
 use super::{dispatch::Template, personal::Phone};
 use crate::domain::Error;
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entity::states;
+use super::{entity::states, person::Level};
 
 states! {
     /// What a login has to prove.
@@ -22,6 +22,27 @@ states! {
         ThreeOfFour = "three-of-four",
         /// Upper case, lower case and digit.
         UpperLowerDigit = "upper-lower-digit",
+    }
+}
+
+/// How much must be shown of a person for what they do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Levels {
+    /// Certificates: applying, changing, another device.
+    pub certificate: Level,
+    /// Enterprises: claiming, joining, deciding for them.
+    pub enterprise: Level,
+    /// Making seals and using them.
+    pub seal: Level,
+    /// Signing what others ask to be signed.
+    pub signing: Level,
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        let (certificate, enterprise) = (Level::Face, Level::Possession);
+        Self { certificate, enterprise, seal: Level::Possession, signing: Level::Possession }
     }
 }
 
@@ -51,6 +72,14 @@ pub struct Rules {
     pub agreement: String,
     /// Days for which an account that was cancelled can be appealed for, and its personal data is kept.
     pub retention_days: u64,
+    /// How much must be shown of a person for what they do.
+    pub levels: Levels,
+    /// Attempts of one account in a day to show who is behind it.
+    pub person_tries: u32,
+    /// Minutes that a provider has to say whether a person is who they say.
+    pub person_check_min: u64,
+    /// Hours in which a reviewer should have looked at a person.
+    pub person_review_h: u64,
 }
 
 impl Default for Rules {
@@ -67,6 +96,10 @@ impl Default for Rules {
             password_tries: 5,
             agreement: "1".to_owned(),
             retention_days: 30,
+            levels: Levels::default(),
+            person_tries: 10,
+            person_check_min: 30,
+            person_review_h: 2,
         }
     }
 }

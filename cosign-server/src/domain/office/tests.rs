@@ -1,5 +1,7 @@
 //! Every machine, walked at random: no move outside its table, every move of it taken, nothing after the end.
 
+mod people;
+
 use std::collections::BTreeSet;
 
 use cosign_core::{DeviceId, sm_primitives::sm3};
@@ -10,28 +12,27 @@ use super::{
     code::{self, ProvenPhone, Purpose, SmsCode},
     dispatch::{self, Dispatch, Order, Template},
     message::{self, Message, Notice},
-    person::{self, Claim, Document, Level, Method, Person},
     personal::Personal,
     session::{self, OwnDevice, Session},
 };
 use crate::testing::name;
 
 /// A source of choices that is the same in every run.
-struct Choices(u64);
+pub(super) struct Choices(u64);
 
 impl Choices {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 += 1;
         let digest = sm3::digest(&self.0.to_be_bytes());
         u64::from_be_bytes(*digest.first_chunk().unwrap()) % bound
     }
 
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(super) fn of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
     }
 }
 
-fn walk<E: Entity>(mut event: impl FnMut(&mut Choices) -> E::Event) {
+pub(super) fn walk<E: Entity>(mut event: impl FnMut(&mut Choices) -> E::Event) {
     let rules = Rules::default();
     let mut taken = BTreeSet::new();
     let moves: BTreeSet<Move> = E::moves().into_iter().collect();
@@ -59,11 +60,11 @@ fn walk<E: Entity>(mut event: impl FnMut(&mut Choices) -> E::Event) {
     assert_eq!(taken, moves, "{}", E::KIND);
 }
 
-fn personal() -> Personal {
+pub(super) fn personal() -> Personal {
     Personal::from_sealed("00".to_owned())
 }
 
-fn proven(choices: &mut Choices) -> ProvenPhone {
+pub(super) fn proven(choices: &mut Choices) -> ProvenPhone {
     let purpose = choices.of(Purpose::ALL);
     ProvenPhone { phone: personal(), name: [u8::from(choices.below(8) == 0); 32], purpose }
 }
@@ -141,29 +142,6 @@ fn messages() {
             message::Event::Tell { to: Id::from_bytes([2; 16]), notice: Notice::PersonVerified, about: None }
         }
         _ => message::Event::Read,
-    });
-}
-
-#[test]
-fn people() {
-    let claim = |method| Claim {
-        method,
-        document: Document::IdCard,
-        name: personal(),
-        number: personal(),
-        number_name: [1; 32],
-        pictures: Vec::new(),
-    };
-    walk::<Person>(|choices| match choices.below(9) {
-        0 => person::Event::Check(claim(Method::Data)),
-        1 => person::Event::Review(claim(Method::Review)),
-        2 | 3 => person::Event::Match(choices.of(Level::ALL)),
-        4 => person::Event::Differ,
-        5 => person::Event::Pass(Some(personal())),
-        6 => person::Event::Refuse(None),
-        7 => person::Event::Outdate,
-        _ if choices.below(4) == 0 => person::Event::Erase,
-        _ => person::Event::Outdate,
     });
 }
 

@@ -6,6 +6,7 @@ mod codes;
 mod messages;
 mod passwords;
 mod people;
+mod person_reviews;
 mod plan;
 mod work;
 
@@ -16,8 +17,11 @@ use futures_util::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Notify;
 
-pub use self::accounts::{Credential, LoggedIn, Login, User};
 use self::plan::Plan;
+pub use self::{
+    accounts::{Credential, LoggedIn, Login, User},
+    people::Claiming,
+};
 use super::operators::still;
 use crate::domain::{
     Error,
@@ -26,7 +30,7 @@ use crate::domain::{
         Entity, Id, Named as _, Rules, Stored,
         personal::Phone,
         ports::{Entities, FoundRow, Vault},
-        providers::{KeptText, Sms},
+        providers::{Identity, KeptText, Sms},
     },
     once::{self, Once},
     operators::{Acting, Right},
@@ -48,6 +52,8 @@ pub struct OfficePorts {
     pub vault: Arc<dyn Vault>,
     /// Who sends texts, if anybody does.
     pub sms: Option<Arc<dyn Sms>>,
+    /// Who compares people with registers, if anybody does.
+    pub identity: Option<Arc<dyn Identity>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -72,7 +78,6 @@ impl Actor {
     }
 
     /// The log names an operator by the first half of the device's id.
-    #[expect(dead_code, reason = "reviews come next")]
     fn operator<R: Right>(by: &Acting<R>) -> Self {
         let owner = by.device().id;
         let id = owner.as_bytes().first_chunk().copied().map(Id::from_bytes);

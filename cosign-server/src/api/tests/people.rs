@@ -1,0 +1,4 @@
+//! Who is behind an account, and who may know.
+
+mod methods;
+mod reviews;
