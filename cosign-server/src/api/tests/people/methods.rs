@@ -50,7 +50,7 @@ async fn page(method: &str) {
     assert_eq!(seen(&browser.done(&world, "/v1/person/ask", &json!({})).await), ("checking", ""));
     let news = format!("/v1/providers/identity/{case}");
     let told = async || {
-        let nobody = Browser { token: String::new() };
+        let nobody = Browser { token: String::new(), device: None };
         nobody.post(&world, &news, &json!({})).await.0
     };
     assert_eq!(told().await, StatusCode::NO_CONTENT);

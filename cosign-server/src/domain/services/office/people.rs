@@ -50,7 +50,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// [`Error::NotVerified`]; storage faults.
-    pub(super) async fn verified(&self, account: Id, demanded: Level) -> Result<VerifiedPerson, Error> {
+    pub(super) async fn verified(&mut self, account: Id, demanded: Level) -> Result<VerifiedPerson, Error> {
         match self.find::<Person>(account).await {
             Ok(person) => person.entity.verified(account, demanded),
             Err(Error::NotFound) => Err(Error::NotVerified),
