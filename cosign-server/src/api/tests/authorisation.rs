@@ -27,6 +27,8 @@ const PUBLIC: &[&str] = &[
     "/tsa/{authority}",
     "/v1/openapi.json",
     "/v1/problems",
+    "/v1/providers/identity/{case}",
+    "/v1/sandbox/identity/{case}",
     "/v1/sandbox/texts",
     "/v1/server",
     "/v1/sessions",
