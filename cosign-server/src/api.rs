@@ -5,6 +5,7 @@
 mod accounts;
 mod audit;
 mod ca;
+mod catalogue;
 mod certificates;
 mod clients;
 mod conditional;
@@ -138,6 +139,7 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .merge(accounts::routes())
         .merge(messages::routes())
         .merge(people::routes())
+        .merge(catalogue::routes())
         .layer(middleware::from_fn(conditional::answer))
 }
 

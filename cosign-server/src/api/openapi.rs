@@ -37,6 +37,7 @@ const ABOUT: &str = "Two-party SM2 signatures and decryption: the client holds o
         (name = "server", description = "The server, and whether it works"),
         (name = "accounts", description = "Accounts of users, and their logins"),
         (name = "people", description = "Who is behind an account"),
+        (name = "catalogue", description = "Regions, trading platforms, institutions, packages, templates"),
         (name = "devices", description = "Devices: who is calling"),
         (name = "keys", description = "Keys, and the two-party operations with them"),
         (name = "audit", description = "The audit log, and proofs from it"),

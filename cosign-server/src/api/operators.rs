@@ -54,7 +54,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 }
 
 /// The operator who calls, with a right.
-pub(super) struct By<R>(Acting<R>);
+pub(super) struct By<R>(pub(super) Acting<R>);
 
 impl<R: Right> FromRequestParts<Api> for By<R> {
     type Rejection = Problem;

@@ -35,13 +35,16 @@ pub(super) fn shown<T, B, E>(
     show: impl FnMut(T) -> Result<B, E>,
 ) -> Result<(Vec<B>, Option<NextBody>), E> {
     let Paged { items, next } = paged;
-    Ok((
-        items.into_iter().map(show).collect::<Result<_, _>>()?,
-        next.map(|cursor| NextBody(cursor.to_string())),
-    ))
+    Ok((items.into_iter().map(show).collect::<Result<_, _>>()?, next.as_ref().map(NextBody::from)))
 }
 
 /// A cursor.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Cursor, value_type = String)]
 pub(super) struct NextBody(String);
+
+impl From<&Cursor> for NextBody {
+    fn from(cursor: &Cursor) -> Self {
+        Self(cursor.to_string())
+    }
+}

@@ -17,6 +17,7 @@ mod operators;
 mod pages;
 mod people;
 mod shares;
+mod shop;
 
 use axum::{
     body::Body,

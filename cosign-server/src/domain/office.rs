@@ -8,6 +8,9 @@
 
 pub mod account;
 pub mod attachment;
+pub mod balance;
+pub mod calendar;
+pub mod catalogue;
 pub mod code;
 pub mod dispatch;
 mod effect;
@@ -21,6 +24,7 @@ pub mod rules;
 pub mod session;
 #[cfg(test)]
 mod tests;
+pub mod usage;
 
 use std::sync::Arc;
 
@@ -70,4 +74,7 @@ pub const KINDS: &[EntityKind] = &[
     kind::<dispatch::Dispatch>(),
     kind::<message::Message>(),
     kind::<person::Person>(),
+    kind::<catalogue::Entry>(),
+    kind::<balance::Balance>(),
+    kind::<usage::Usage>(),
 ];

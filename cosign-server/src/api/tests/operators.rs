@@ -13,8 +13,8 @@ pub(super) const REA: [u8; 32] = [3; 32];
 pub(super) const ROB: [u8; 32] = [4; 32];
 pub(super) const AUD: [u8; 32] = [5; 32];
 pub(super) const PLAIN: [u8; 32] = [6; 32];
-const GONE: [u8; 32] = [7; 32];
-const STRANGER: [u8; 32] = [8; 32];
+pub(super) const GONE: [u8; 32] = [7; 32];
+pub(super) const STRANGER: [u8; 32] = [8; 32];
 
 async fn enrol_as(world: &World, device: [u8; 32]) {
     let code = code(world, 1).await;
@@ -53,7 +53,7 @@ pub(super) async fn staffed() -> World {
     world
 }
 
-async fn post_as(
+pub(super) async fn post_as(
     world: &World,
     device: [u8; 32],
     path: &str,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, Moment, Moved, Moves, entity::states, personal::Personal};
+use super::{Effect, Entity, Moment, Moved, Moves, entity::states, personal::Personal};
 use crate::domain::Error;
 
 /// Longest pause between two attempts, milliseconds.
@@ -33,15 +33,42 @@ states! {
     }
 }
 
-/// What a provider is to do.
+/// What a provider is to do. Each is handed to the provider that it is for, with the id of its [`Dispatch`] as the key by
+/// which the provider knows it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Job {
+    /// Send a text to a phone.
+    Sms {
+        /// Where it goes.
+        phone: Personal,
+        /// Which words.
+        template: Template,
+        /// What is put into them.
+        text: Personal,
+    },
+}
+
+impl Job {
+    /// What follows when the provider has done it and calls it so.
+    const fn done(&self, _receipt: &str) -> Option<Effect> {
+        match self {
+            Self::Sms { .. } => None,
+        }
+    }
+
+    /// What follows when it is too late for it.
+    const fn failed(&self) -> Option<Effect> {
+        match self {
+            Self::Sms { .. } => None,
+        }
+    }
+}
+
+/// A job, and until when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// Where it goes.
-    pub phone: Personal,
-    /// Which words.
-    pub template: Template,
-    /// What is put into them.
-    pub text: Personal,
+    /// What is to be done.
+    pub job: Job,
     /// From when on nobody needs it any more, unix milliseconds.
     pub until_ms: u64,
 }
@@ -50,7 +77,7 @@ impl Order {
     /// A text to a phone.
     #[must_use]
     pub const fn sms(phone: Personal, template: Template, text: Personal, until_ms: u64) -> Self {
-        Self { phone, template, text, until_ms }
+        Self { job: Job::Sms { phone, template, text }, until_ms }
     }
 }
 
@@ -131,6 +158,12 @@ impl Entity for Dispatch {
         };
         let is_late = dispatch.order.as_ref().is_none_or(|order| moment.now_ms >= order.until_ms);
         let over = |state| Self { state, order: None, ..dispatch.clone() };
+        let job = dispatch.order.as_ref().map(|order| &order.job);
+        let follows = match event {
+            Event::Done { receipt } => job.and_then(|job| job.done(receipt)),
+            Event::GiveUp => job.and_then(Job::failed),
+            _ => None,
+        };
         let moved = match (dispatch.state, event) {
             (Waiting | Running, Event::GiveUp) if is_late => over(Failed),
             // Whoever had it before is gone.
@@ -148,7 +181,7 @@ impl Entity for Dispatch {
             }
             _ => return Err(Error::Conflict("the order is not to be carried out now")),
         };
-        Ok(Moved::to(moved))
+        Ok(Moved { entity: moved, effects: follows.into_iter().collect() })
     }
 
     fn due_ms(&self) -> Option<u64> {

@@ -2,6 +2,8 @@
 
 mod accounts;
 mod attachments;
+mod balances;
+mod catalogue;
 mod codes;
 mod messages;
 mod passwords;

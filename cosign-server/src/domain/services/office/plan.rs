@@ -94,6 +94,14 @@ impl<'o> Plan<'o> {
         Stored::read(&self.before(E::KIND, id).await?)
     }
 
+    /// An entity as it will be, if there is one.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub(super) async fn seek<E: Entity>(&mut self, id: Id) -> Result<Option<Stored<E>>, Error> {
+        self.row(E::KIND, id).await?.as_ref().map(Stored::read).transpose()
+    }
+
     /// Something has to happen with it.
     pub(super) fn bring(&mut self, effect: Effect) {
         self.effects.push_back(effect);

@@ -5,7 +5,7 @@ use crate::domain::{
     Error,
     office::{
         Effect, Entity, Id,
-        dispatch::{self, Dispatch},
+        dispatch::{self, Dispatch, Job},
         kind_named,
         personal::{Kind, Phone},
     },
@@ -81,9 +81,14 @@ impl Office {
 
     async fn send(&self, id: Id, dispatch: &Dispatch) -> Result<String, Error> {
         let order = dispatch.order.as_ref().ok_or(Error::Internal)?;
-        let phone = Phone::parse(&self.ports.vault.open(Kind::Phone, &order.phone)?)?;
-        let text = self.ports.vault.open(Kind::Text, &order.text)?;
-        let sms = self.ports.sms.as_ref().ok_or(Error::Unavailable)?;
-        sms.send(&id.to_string(), &phone, order.template, &text).await
+        let key = id.to_string();
+        match &order.job {
+            Job::Sms { phone, template, text } => {
+                let phone = Phone::parse(&self.ports.vault.open(Kind::Phone, phone)?)?;
+                let text = self.ports.vault.open(Kind::Text, text)?;
+                let sms = self.ports.sms.as_ref().ok_or(Error::Unavailable)?;
+                sms.send(&key, &phone, *template, &text).await
+            }
+        }
     }
 }

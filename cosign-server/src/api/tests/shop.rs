@@ -1,0 +1,90 @@
+//! What is offered, bought, used, paid back and invoiced.
+
+mod catalogue;
+
+use serde_json::{Value, json};
+
+use super::{
+    operators::{ADA, REA, post_as, staffed},
+    *,
+};
+
+/// Does something as an operator, and gives what came of it.
+async fn op(world: &World, device: [u8; 32], path: &str, body: &Value) -> Value {
+    let (status, answer) = post_as(world, device, path, None, body).await;
+    assert!(status.is_success(), "{path}: {status} {answer}");
+    answer
+}
+
+async fn entry(world: &World, item: Value) -> String {
+    world.clock.advance(1);
+    let added = op(world, ADA, "/v1/operator/catalogue", &item).await;
+    added["entry_id"].as_str().unwrap().to_owned()
+}
+
+/// A catalogue to buy from.
+#[expect(dead_code, reason = "orders come next")]
+struct Shop {
+    region: String,
+    platform: String,
+    ca: String,
+    seal: String,
+    /// One month and one year of certificates, ten seals, for a person.
+    month: String,
+    year: String,
+    ten: String,
+}
+
+fn rules(institutions: &[&String]) -> Value {
+    json!({
+        "attachments": false, "review": false, "unique_certificate": true, "invoice_after_download": false,
+        "mutual": true, "institutions": institutions,
+    })
+}
+
+fn package(platform: &str, institution: &str, service: &str, name: &str, price_fen: u64) -> Value {
+    json!({
+        "kind": "package", "platform": platform, "institution": institution, "service": service,
+        "buyer": "person", "renewal": false, "name": name, "price_fen": price_fen,
+    })
+}
+
+fn with(mut value: Value, field: &str, is: impl Into<Value>) -> Value {
+    value[field] = is.into();
+    value
+}
+
+impl Shop {
+    async fn open(world: &World) -> Self {
+        Self::with_rules(world, |rules| rules).await
+    }
+
+    async fn with_rules(world: &World, change: impl FnOnce(Value) -> Value) -> Self {
+        let region =
+            json!({ "kind": "region", "code": "650000", "name": "新疆", "place": [438_000, 876_000] });
+        let region = entry(world, region).await;
+        let institution = |service: &str, code: &str, name: &str| json!({ "kind": "institution", "service": service, "code": code, "name": name });
+        let ca = entry(world, institution("ca", "CA1", "测试认证机构")).await;
+        let seal = entry(world, institution("seal", "SEAL1", "测试印章机构")).await;
+        let platform = json!({
+            "kind": "platform", "region": region, "code": "P1", "name": "测试交易平台", "platform_kind": "tender",
+            "systems": ["投标系统", "开标大厅"], "client": null, "rules": change(rules(&[&ca, &seal])),
+        });
+        let platform = entry(world, platform).await;
+        let month = with(package(&platform, &ca, "ca", "一个月", 2_000), "months", 1);
+        let year = with(package(&platform, &ca, "ca", "一年", 20_000), "months", 12);
+        let ten = with(package(&platform, &seal, "seal", "十次", 5_000), "uses", 10);
+        let (month, year, ten) =
+            (entry(world, month).await, entry(world, year).await, entry(world, ten).await);
+        Self { region, platform, ca, seal, month, year, ten }
+    }
+}
+
+fn names(answer: &Value) -> Vec<&str> {
+    answer["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["item"]["name"].as_str().unwrap())
+        .collect()
+}
