@@ -10,6 +10,7 @@ mod certificates;
 mod clients;
 mod conditional;
 mod devices;
+mod enterprises;
 mod events;
 mod extract;
 mod frames;
@@ -140,6 +141,7 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .merge(messages::routes())
         .merge(people::routes())
         .merge(catalogue::routes())
+        .merge(enterprises::routes())
         .layer(middleware::from_fn(conditional::answer))
 }
 

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     api::{self, Api},
-    app::{Health, SandboxIdentity, SandboxSms},
+    app::{Health, SandboxIdentity, SandboxRegistry, SandboxSms},
     domain::{
         audit::Record,
         device::{Caller, Device, Name},
@@ -280,6 +280,7 @@ impl World {
             vault: Arc::new(vault),
             sms: Some(Arc::clone(&sms) as _),
             identity: Some(Arc::clone(&identity) as _),
+            registry: Some(Arc::new(SandboxRegistry::default())),
             clock: Arc::clone(&time),
             entropy: Arc::clone(&chance),
         };

@@ -96,6 +96,8 @@ enum PurposeBody {
     Password,
     Cancel,
     Person,
+    Sign,
+    Legal,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -123,6 +125,8 @@ pub(super) async fn send_code(
         PurposeBody::Password => Purpose::Password,
         PurposeBody::Cancel => Purpose::Cancel,
         PurposeBody::Person => Purpose::Person,
+        PurposeBody::Sign => Purpose::Sign,
+        PurposeBody::Legal => Purpose::Legal,
     };
     let (code_id, expires_at_ms, again_after_s) = api.office.send_code(purpose, &phone).await?;
     let sandbox = api.office.kept_texts(&phone).is_some();

@@ -38,6 +38,8 @@ const ABOUT: &str = "Two-party SM2 signatures and decryption: the client holds o
         (name = "accounts", description = "Accounts of users, and their logins"),
         (name = "people", description = "Who is behind an account"),
         (name = "catalogue", description = "Regions, trading platforms, institutions, packages, templates"),
+        (name = "enterprises", description = "Enterprises, claims of them and their members"),
+        (name = "approvals", description = "What users ask for, and who decides on it"),
         (name = "devices", description = "Devices: who is calling"),
         (name = "keys", description = "Keys, and the two-party operations with them"),
         (name = "audit", description = "The audit log, and proofs from it"),

@@ -1,6 +1,7 @@
 //! What operators see and do. A handler is called with the proof of the role that it takes, or not at all.
 #![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
 
+mod approvals;
 mod keys;
 mod people;
 mod proposals;
@@ -51,6 +52,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(people::list))
         .routes(routes!(people::show, people::review))
         .routes(routes!(people::picture))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::show))
+        .routes(routes!(approvals::decide))
 }
 
 /// The operator who calls, with a right.

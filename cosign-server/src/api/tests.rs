@@ -7,6 +7,7 @@ mod ca;
 mod clients;
 mod conditional;
 mod description;
+mod enterprises;
 mod frames;
 mod language;
 mod messages;

@@ -225,6 +225,8 @@ pub struct ProvidersConfig {
     pub sms: SmsProvider,
     /// Who compares people with registers, and looks at their faces.
     pub identity: Provider,
+    /// Who knows which enterprises there are. Without, operators look at every claim.
+    pub registry: Provider,
 }
 
 /// Who does something outside.

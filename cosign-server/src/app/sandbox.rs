@@ -2,6 +2,7 @@
 //! inspection, fail when they are told to, and say that they are a sandbox.
 
 mod identity;
+mod registry;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,6 +11,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
+pub use self::registry::SandboxRegistry;
 use crate::domain::{
     Error,
     office::{

@@ -20,7 +20,7 @@ use super::{
     exchange::Exchange,
     files::FileError,
     master::MasterKeyError,
-    sandbox::{SandboxIdentity, SandboxSms},
+    sandbox::{SandboxIdentity, SandboxRegistry, SandboxSms},
     traces::Exporter,
     webhooks::{WebhookError, WebhookPorts, Webhooks},
 };
@@ -462,6 +462,10 @@ async fn office(
                 tracing::warn!("people are verified who are not who they say: the provider is a sandbox");
                 Some(Arc::new(SandboxIdentity::default()))
             }
+        },
+        registry: match config.providers.registry {
+            Provider::None => None,
+            Provider::Sandbox => Some(Arc::new(SandboxRegistry::default())),
         },
         clock: Arc::clone(clock),
         entropy: Arc::clone(entropy),

@@ -7,14 +7,20 @@
 //! [`services::Office`]: crate::domain::services::Office
 
 pub mod account;
+pub mod approval;
 pub mod attachment;
+pub mod authority;
 pub mod balance;
 pub mod calendar;
 pub mod catalogue;
+pub mod claim;
 pub mod code;
 pub mod dispatch;
 mod effect;
+pub mod enterprise;
 mod entity;
+pub mod invitation;
+pub mod membership;
 pub mod message;
 pub mod person;
 pub mod personal;
@@ -27,6 +33,8 @@ mod tests;
 pub mod usage;
 
 use std::sync::Arc;
+
+use cosign_core::sm_primitives::sm3;
 
 use super::Error;
 
@@ -48,6 +56,16 @@ pub struct EntityKind {
     pub by_time: fn() -> Option<Arc<dyn Happening>>,
     /// Whether nothing happens any more to one that stands there.
     pub is_over: fn(&str) -> Result<bool, Error>,
+}
+
+/// The id of a list, or of the one thing that there is for these parts, each of a fixed length but the last.
+fn list_of(what: &str, parts: &[&[u8]]) -> Id {
+    let mut text = [what.as_bytes(), &[0]].concat();
+    text.extend(parts.concat());
+    let digest = sm3::digest(&text);
+    let mut id = [0; 16];
+    id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    Id::from_bytes(id)
 }
 
 fn is_over<E: Entity>(state: &str) -> Result<bool, Error> {
@@ -77,4 +95,9 @@ pub const KINDS: &[EntityKind] = &[
     kind::<catalogue::Entry>(),
     kind::<balance::Balance>(),
     kind::<usage::Usage>(),
+    kind::<enterprise::Enterprise>(),
+    kind::<membership::Membership>(),
+    kind::<invitation::Invitation>(),
+    kind::<approval::Approval>(),
+    kind::<claim::Claim>(),
 ];

@@ -18,7 +18,10 @@ pub use clients::{ClientChanges, Clients, MAX_PAGE, NewClient, Page};
 pub use devices::Devices;
 pub use events::{Feed, Follower, MAX_STREAMS};
 pub use keys::{KeyView, Keys, PinView, Wanted};
-pub use office::{Claiming, Credential, LoggedIn, Login, Office, OfficePorts, User};
+pub use office::{
+    ClaimForm, Claiming, Credential, Decision, Hits, Inbox, Joining, LoggedIn, Login, Member, Office,
+    OfficePorts, Standing, User,
+};
 pub use opening::OpeningKeys;
 pub use operator::Operator;
 pub use operators::{Grants, Operators, Proposed, page};

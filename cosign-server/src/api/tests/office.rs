@@ -78,6 +78,13 @@ impl Browser {
         send(world, asked.body(Body::from(bytes.to_vec())).unwrap()).await
     }
 
+    /// A GET of a text.
+    pub(super) async fn text(&self, world: &World, path: &str) -> String {
+        let response = respond(world, self.asks(Method::GET, path).body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
     /// Hands in a file and gives its id.
     pub(super) async fn attach(&self, world: &World, bytes: &[u8]) -> String {
         let (status, answer) = self.post_bytes(world, "/v1/attachments", bytes).await;

@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
+    approval::{self, Approval},
+    claim::{self, Claim},
     code::{ProvenPhone, Purpose},
     entity::states,
+    membership::{self, Membership},
     personal::Personal,
     session::{self, Session},
 };
@@ -222,7 +225,18 @@ impl Entity for Account {
                     erase_ms: Some(moment.now_ms.saturating_add(kept_ms)),
                     ..account.clone()
                 };
-                Ok(Moved::to(cancelled).with(Self::all_sessions(moment, None)))
+                Ok(Moved::to(cancelled)
+                    .with(Self::all_sessions(moment, None))
+                    .with(Effect::on_all::<Approval>(
+                        Approval::waiting_for(moment.id),
+                        None,
+                        approval::Event::Void,
+                    ))
+                    .with(Effect::on_all::<Membership>(
+                        Membership::active_of(moment.id),
+                        None,
+                        membership::Event::Leave,
+                    )))
             }
             (AccountState::Cancelled, Event::Erase)
                 if account.erase_ms.is_some_and(|erase_ms| moment.now_ms >= erase_ms) =>
@@ -234,7 +248,10 @@ impl Entity for Account {
                     erase_ms: None,
                     ..account.clone()
                 };
-                Ok(Moved::to(erased))
+                Ok(Moved::to(erased)
+                    .with(Effect::on_all::<Membership>(moment.id, None, membership::Event::Erase))
+                    .with(Effect::on_all::<Claim>(moment.id, None, claim::Event::Erase))
+                    .with(Effect::on_all::<Approval>(moment.id, None, approval::Event::Erase)))
             }
             (AccountState::Active, _) => Err(Error::Conflict("there is an account for this phone")),
             (AccountState::Cancelled | AccountState::Erased, _) => {

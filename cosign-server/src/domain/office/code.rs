@@ -40,6 +40,10 @@ states! {
         Cancel = "cancel",
         /// Saying who one is.
         Person = "person",
+        /// Signing a letter or a decision.
+        Sign = "sign",
+        /// Showing that a legal representative knows of a claim.
+        Legal = "legal",
     }
 }
 
@@ -95,7 +99,7 @@ pub enum Event {
 }
 
 /// Proof that whoever asks has a phone in hand: a code that was sent to it has just been used up.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ProvenPhone {
     /// The number.
     pub phone: Personal,

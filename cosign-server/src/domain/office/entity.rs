@@ -87,7 +87,7 @@ pub trait State: Named {
 
 /// Defines the values of an enumeration with the words that stand for them; of states, `over` names the last ones.
 macro_rules! states {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $value:ident = $word:literal),+ $(,)? } $(over $($over:ident),+)?) => {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $value:ident = $word:literal),+ $(,)? } $(over $($over:ident),*)?) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name { $($(#[$doc])* #[serde(rename = $word)] $value),+ }
@@ -102,7 +102,7 @@ macro_rules! states {
 
         $(impl $crate::domain::office::State for $name {
             fn is_over(self) -> bool {
-                matches!(self, $(Self::$over)|+)
+                [$(Self::$over),*].contains(&self)
             }
         })?
     };

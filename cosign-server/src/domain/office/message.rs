@@ -23,6 +23,30 @@ states! {
         PersonVerified = "person-verified",
         /// A person was not verified.
         PersonFailed = "person-failed",
+        /// An enterprise is the user's to administer.
+        EnterpriseFounded = "enterprise-founded",
+        /// Somebody else has claimed the enterprise.
+        ClaimSuperseded = "claim-superseded",
+        /// What is known of an enterprise has changed.
+        EnterpriseChanged = "enterprise-changed",
+        /// An enterprise is no more.
+        EnterpriseCancelled = "enterprise-cancelled",
+        /// The user administers an enterprise.
+        Promoted = "promoted",
+        /// The user has handed over an enterprise.
+        HandedOver = "handed-over",
+        /// The user was removed from an enterprise.
+        MemberRemoved = "member-removed",
+        /// A member has left an enterprise.
+        MemberLeft = "member-left",
+        /// The user is invited to an enterprise.
+        Invited = "invited",
+        /// There is something to decide on.
+        ApprovalAsked = "approval-asked",
+        /// What the user asked for was passed.
+        ApprovalPassed = "approval-passed",
+        /// It was returned.
+        ApprovalReturned = "approval-returned",
     }
 }
 

@@ -1,10 +1,14 @@
 //! Services of others. Each is a trait; the ones that come with this program are a sandbox and say so.
 
 mod identity;
+mod registry;
 
 use futures_util::future::BoxFuture;
 
-pub use self::identity::{Facts, Identity};
+pub use self::{
+    identity::{Facts, Identity},
+    registry::{FourFactors, Registered, Registry},
+};
 use super::{dispatch::Template, personal::Phone};
 use crate::domain::Error;
 

@@ -3,7 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{entity::states, person::Level};
+use super::{
+    Named as _,
+    approval::Judge,
+    claim::{ClaimReviews, Way},
+    entity::states,
+    person::Level,
+};
 
 states! {
     /// What a login has to prove.
@@ -46,6 +52,16 @@ impl Default for Levels {
     }
 }
 
+states! {
+    /// What leaving an enterprise takes.
+    LeavePolicy {
+        /// Nothing; the administrators are told.
+        Notify = "notify",
+        /// That an administrator passes it.
+        Approve = "approve",
+    }
+}
+
 /// Settings of the office.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -80,6 +96,22 @@ pub struct Rules {
     pub person_check_min: u64,
     /// Hours in which a reviewer should have looked at a person.
     pub person_review_h: u64,
+    /// In which ways enterprises can be claimed.
+    pub claim_ways: Vec<Way>,
+    /// How many operators look at a claim after that.
+    pub claim_reviews: ClaimReviews,
+    /// Wrong things that somebody may say of an administrator in a day.
+    pub join_tries: u8,
+    /// Most members of one enterprise.
+    pub members_max: u32,
+    /// Who decides in turn on a request to join an enterprise. The legal representative decides as an administrator does.
+    pub join_chain: Vec<Judge>,
+    /// Days for which an invitation to an enterprise can be accepted.
+    pub invitation_days: u64,
+    /// What leaving an enterprise takes.
+    pub leave: LeavePolicy,
+    /// Whether an administrator's place is handed over with the consent of the legal representative only.
+    pub transfer_needs_legal: bool,
 }
 
 impl Default for Rules {
@@ -100,6 +132,14 @@ impl Default for Rules {
             person_tries: 10,
             person_check_min: 30,
             person_review_h: 2,
+            claim_ways: Way::ALL.to_vec(),
+            claim_reviews: ClaimReviews::default(),
+            join_tries: 5,
+            members_max: 2000,
+            join_chain: vec![Judge::Administrator],
+            invitation_days: 7,
+            leave: LeavePolicy::Notify,
+            transfer_needs_legal: true,
         }
     }
 }

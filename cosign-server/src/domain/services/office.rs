@@ -1,10 +1,15 @@
 //! Events and all that they bring along, as one unit.
 
 mod accounts;
+mod approvals;
 mod attachments;
 mod balances;
 mod catalogue;
+mod claims;
 mod codes;
+mod enterprises;
+mod guards;
+mod members;
 mod messages;
 mod passwords;
 mod people;
@@ -22,6 +27,10 @@ use tokio::sync::Notify;
 use self::plan::Plan;
 pub use self::{
     accounts::{Credential, LoggedIn, Login, User},
+    approvals::{Decision, Inbox},
+    claims::ClaimForm,
+    enterprises::{Hits, Standing},
+    members::{Joining, Member},
     people::Claiming,
 };
 use super::operators::still;
@@ -32,7 +41,7 @@ use crate::domain::{
         Entity, Id, Named as _, Rules, Stored,
         personal::Phone,
         ports::{Entities, FoundRow, Vault},
-        providers::{Identity, KeptText, Sms},
+        providers::{Identity, KeptText, Registry, Sms},
     },
     once::{self, Once},
     operators::{Acting, Right},
@@ -56,6 +65,8 @@ pub struct OfficePorts {
     pub sms: Option<Arc<dyn Sms>>,
     /// Who compares people with registers, if anybody does.
     pub identity: Option<Arc<dyn Identity>>,
+    /// Who knows which enterprises there are, if anybody does.
+    pub registry: Option<Arc<dyn Registry>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

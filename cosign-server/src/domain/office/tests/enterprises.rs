@@ -1,0 +1,176 @@
+//! Machines of enterprises, walked at random.
+
+use super::{super::*, Choices, name, personal, walk};
+use crate::domain::office::{
+    approval::{Approval, Ask, Ground, Judge},
+    authority::{Administers, Authority, Represents, Reviews},
+    claim::{Claim, Form, Shown},
+    code::{ProvenPhone, Purpose},
+    enterprise::{Alteration, Enterprise, Facts, Legal, Sort, Uscc},
+    invitation::Invitation,
+    membership::Membership,
+    person::Document,
+};
+
+/// What the walks call the entity that they walk.
+const ID: Id = Id::from_bytes([1; 16]);
+
+fn account(choices: &mut Choices) -> Id {
+    Id::from_bytes([2 + u8::try_from(choices.below(3)).unwrap(); 16])
+}
+
+fn authority(choices: &mut Choices) -> Authority {
+    let (who, place) = (account(choices), choices.of(&[ID, Id::from_bytes([9; 16])]));
+    match choices.below(3) {
+        0 => Authority::Administers(Administers::test(who, place)),
+        1 => Authority::Represents(Represents::test(who, place)),
+        _ => Authority::Reviews(Reviews::test(who)),
+    }
+}
+
+pub(super) fn legal() -> Legal {
+    Legal {
+        name: personal(),
+        document: Document::IdCard,
+        number: personal(),
+        number_name: [1; 32],
+        phone: personal(),
+        phone_name: [2; 32],
+    }
+}
+
+pub(super) fn facts() -> Facts {
+    Facts {
+        sort: Sort::Company,
+        name: name("示例有限公司"),
+        uscc: Uscc::parse("91350100M000100Y43").unwrap(),
+        legal: Some(legal()),
+        licence: ID,
+        long_term: true,
+    }
+}
+
+#[test]
+fn enterprises() {
+    use enterprise::Event;
+    walk::<Enterprise>(|choices| match choices.below(11) {
+        0 | 1 => Event::Found { facts: facts(), founder: account(choices) },
+        2 => Event::Restore { licence: ID, founder: account(choices) },
+        3 => Event::Join,
+        4 => Event::Part { account: account(choices) },
+        5 => Event::Promote { account: account(choices) },
+        6 => Event::HandOver { from: account(choices), to: account(choices) },
+        7 => Event::Alter { to: Alteration::Name(name("示例集团")), licence: ID },
+        8 => Event::Alter { to: Alteration::Legal(legal()), licence: ID },
+        9 => Event::Cancel { by: authority(choices) },
+        _ => Event::Erase,
+    });
+}
+
+#[test]
+fn memberships() {
+    use membership::Event;
+    walk::<Membership>(|choices| {
+        let (account, enterprise) = (Id::from_bytes([2; 16]), ID);
+        match choices.below(10) {
+            0 => Event::Miss { account, enterprise },
+            1 => Event::Ask { account, enterprise },
+            2 => Event::Decline,
+            3 => Event::Admit,
+            4 => Event::Add { account, enterprise },
+            5 => Event::Leave,
+            6 | 7 => Event::Remove { by: authority(choices) },
+            8 => Event::Dissolve,
+            _ if choices.below(4) == 0 => Event::Erase,
+            _ => Event::Decline,
+        }
+    });
+}
+
+#[test]
+fn invitations() {
+    use invitation::Event;
+    walk::<Invitation>(|choices| match choices.below(6) {
+        0..=2 => Event::Send {
+            by: authority(choices),
+            enterprise: ID,
+            phone: personal(),
+            phone_name: [1; 32],
+            name: personal(),
+            administrator: choices.below(2) == 0,
+            text: personal(),
+        },
+        3 => Event::Accept {
+            account: account(choices),
+            phone_name: [u8::try_from(choices.below(2)).unwrap(); 32],
+        },
+        4 => Event::Expire,
+        _ if choices.below(3) == 0 => Event::Withdraw,
+        _ => Event::Expire,
+    });
+}
+
+#[test]
+fn approvals() {
+    use approval::Event;
+    walk::<Approval>(|choices| {
+        let (applicant, to) = (account(choices), account(choices));
+        match choices.below(12) {
+            0 | 1 => Event::Ask {
+                applicant,
+                applicant_name: [1; 32],
+                place: ID,
+                ask: choices.of(&[
+                    Ask::Join(ID),
+                    Ask::Leave(ID),
+                    Ask::Claim(ID),
+                    Ask::Transfer { from: applicant, to },
+                ]),
+                reason: Some(personal()),
+                stages: (0..=choices.below(3)).map(|_| choices.of(Judge::ALL)).collect(),
+                tell: vec![account(choices)],
+            },
+            2..=6 => Event::Pass { by: authority(choices), words: None },
+            7 => Event::Return { by: authority(choices), ground: choices.of(Ground::ALL), words: personal() },
+            8 => Event::Share { applicant, link: [4; 32] },
+            9 if choices.below(2) == 0 => Event::Withdraw { applicant },
+            10 if choices.below(3) == 0 => Event::Void,
+            _ => Event::Erase,
+        }
+    });
+}
+
+#[test]
+fn claims() {
+    use claim::Event;
+    walk::<Claim>(|choices| {
+        let form = |choices: &mut Choices| Form {
+            facts: facts(),
+            letter: (0..choices.below(2)).map(|_| ID).collect(),
+            seal: None,
+            signature: None,
+            is_registered: choices.below(2) == 0,
+        };
+        let phone = |choices: &mut Choices| {
+            let purpose = choices.of(&[Purpose::Legal, Purpose::Sign]);
+            ProvenPhone { phone: personal(), name: [2; 32], purpose }
+        };
+        match choices.below(12) {
+            0 => Event::Draft { claimant: account(choices), name: [1; 32], form: form(choices) },
+            1 => Event::Fill(form(choices)),
+            2 => Event::Show(Shown::Letter),
+            3 => Event::Show(Shown::Phone(phone(choices))),
+            4 => {
+                let by = Represents::test(account(choices), ID);
+                Event::Show(Shown::Signed(by, phone(choices)))
+            }
+            5 => Event::Show(Shown::Remote),
+            6 => Event::Accept,
+            7 => Event::Return,
+            8 if choices.below(3) == 0 => Event::Withdraw,
+            9 if choices.below(3) == 0 => Event::Supersede,
+            10 if choices.below(3) == 0 => Event::Erase,
+            _ => Event::Return,
+        }
+    });
+}

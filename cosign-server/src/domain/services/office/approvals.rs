@@ -1,0 +1,245 @@
+//! What is asked for, and deciding on it.
+
+use cosign_core::sm_primitives::sm3;
+use zeroize::Zeroizing;
+
+use super::{Actor, Office, Plan, User};
+use crate::domain::{
+    Error,
+    office::{
+        Id, Stored,
+        approval::{self, Approval, ApprovalState, Ask, AskKind, Ground, Judge},
+        authority::{Authority, Reviews},
+        personal::{Kind, Personal},
+    },
+    once::Once,
+    operators::{Acting, Reviewer, SeesRequests},
+    page::{Page, Paged},
+};
+
+/// Longest reason or opinion, in characters.
+const LONGEST: usize = 500;
+
+/// What somebody decides, in the clear.
+pub struct Decision {
+    /// Why it is returned; `None` when it is passed.
+    pub ground: Option<Ground>,
+    /// In words; they are needed when it is returned.
+    pub words: Option<Zeroizing<String>>,
+}
+
+/// Which approvals of an enterprise.
+#[derive(Default)]
+pub struct Inbox {
+    /// Of one kind.
+    pub kind: Option<AskKind>,
+    /// In one state.
+    pub state: Option<ApprovalState>,
+    /// Of applicants of one name, whatever kind and state.
+    pub name: Option<Zeroizing<String>>,
+}
+
+impl Office {
+    /// Words of 1 to 500 characters, encrypted.
+    pub(super) fn words(&self, text: &str) -> Result<Personal, Error> {
+        let text = text.trim();
+        let count = text.chars().take(LONGEST + 1).count();
+        if count == 0 || count > LONGEST {
+            return Err(Error::BadRequest("a reason or an opinion has 1 to 500 characters"));
+        }
+        self.seal_words(text)
+    }
+
+    fn event(&self, by: Authority, decision: &Decision) -> Result<approval::Event, Error> {
+        let words = decision.words.as_ref().map(|words| self.words(words)).transpose()?;
+        match (decision.ground, words) {
+            (None, words) => Ok(approval::Event::Pass { by, words }),
+            (Some(ground), Some(words)) => Ok(approval::Event::Return { by, ground, words }),
+            (Some(_), None) => Err(Error::BadRequest("what is returned is returned with a reason")),
+        }
+    }
+
+    /// By what right a user decides on an approval.
+    async fn right(&self, plan: &mut Plan<'_>, account: Id, found: &Approval) -> Result<Authority, Error> {
+        match found.ask {
+            Ask::Claim(id) => match self.represents_claim(plan, account, id).await {
+                Ok(by) => Ok(Authority::Represents(by)),
+                // Others learn nothing of it.
+                Err(Error::RoleMissing(_) | Error::NotVerified) => Err(Error::NotFound),
+                Err(error) => Err(error),
+            },
+            _ if found.next() == Some(Judge::Legal) => {
+                match self.represents(plan, account, found.place).await {
+                    Ok(by) => Ok(Authority::Represents(by)),
+                    // Who administers it may see it, and not decide.
+                    Err(refused) => self.manages(plan, account, found.place).await.map_err(|_| refused),
+                }
+            }
+            _ => self.manages(plan, account, found.place).await,
+        }
+    }
+
+    /// A user decides on what is asked for. The legal representative signs that with a code.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for who has nothing to do with it, [`Error::RoleMissing`] for who has and may not decide on it now,
+    /// [`Error::Conflict`] on one's own request and when it is decided; [`Error::CodeInvalid`]; storage faults.
+    pub async fn decide(
+        &self,
+        user: &User,
+        id: Id,
+        decision: Decision,
+        code: Option<(Id, Zeroizing<String>)>,
+        once: Option<&Once>,
+    ) -> Result<(), Error> {
+        let account = user.account().id;
+        let found = self.find::<Approval>(id).await?.entity;
+        self.right(&mut self.plan(Some(account)), account, &found).await?;
+        if found.next() == Some(Judge::Legal) && decision.ground.is_none() {
+            let (code_id, code) = code.ok_or(Error::CodeInvalid)?;
+            self.signed(user, code_id, &code).await?;
+        }
+        let decision = &decision;
+        self.act(&Actor::user(user), once, move |plan| {
+            Box::pin(async move {
+                let found = plan.find::<Approval>(id).await?.entity;
+                let by = self.right(plan, account, &found).await?;
+                plan.happen::<Approval>(id, &self.event(by, decision)?).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// An operator decides on what is asked for.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::RoleMissing`] when somebody else decides on it now, [`Error::Conflict`] when the operator
+    /// has decided on it before; storage faults.
+    pub async fn review(
+        &self,
+        by: &Acting<Reviewer>,
+        id: Id,
+        decision: Decision,
+        once: Option<&Once>,
+    ) -> Result<(), Error> {
+        let reviews = Authority::Reviews(Reviews::judge(by).ok_or(Error::Internal)?);
+        let decision = &decision;
+        self.act(&Actor::operator(by), once, move |plan| {
+            Box::pin(async move {
+                plan.happen::<Approval>(id, &self.event(reviews, decision)?).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// What waits for operators, oldest first.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn reviews(
+        &self,
+        _: &Acting<SeesRequests>,
+        page: &Page,
+    ) -> Result<Paged<Stored<Approval>>, Error> {
+        self.in_state::<Approval>(ApprovalState::Review, page).await
+    }
+
+    /// One that operators decide on, or did.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for one that is the enterprise's alone; storage faults.
+    pub async fn review_of(&self, _: &Acting<SeesRequests>, id: Id) -> Result<Stored<Approval>, Error> {
+        let found = self.find::<Approval>(id).await?;
+        let is_theirs = found.entity.stages.contains(&Judge::Reviewer);
+        if is_theirs { Ok(found) } else { Err(Error::NotFound) }
+    }
+
+    /// What was asked for in an enterprise, newest first.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::RoleMissing`]; storage faults.
+    pub async fn inbox(
+        &self,
+        user: &User,
+        enterprise: Id,
+        which: &Inbox,
+        page: &Page,
+    ) -> Result<Paged<Stored<Approval>>, Error> {
+        let account = user.account().id;
+        self.manages(&mut self.plan(Some(account)), account, enterprise).await?;
+        let list = match &which.name {
+            Some(name) => {
+                Approval::list_by(enterprise, &self.ports.vault.name(Kind::PersonName, name.trim())?)
+            }
+            None => Approval::list_in(enterprise, which.kind, which.state),
+        };
+        self.under::<Approval>(list, page).await
+    }
+
+    /// What a user asked for, newest first.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn asked(&self, user: &User, page: &Page) -> Result<Paged<Stored<Approval>>, Error> {
+        self.under::<Approval>(user.account().id, page).await
+    }
+
+    /// One that the user asked for, or may decide on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; storage faults.
+    pub async fn approval(&self, user: &User, id: Id) -> Result<Stored<Approval>, Error> {
+        let account = user.account().id;
+        let found = self.find::<Approval>(id).await?;
+        if found.entity.applicant != account {
+            let seen = self.right(&mut self.plan(Some(account)), account, &found.entity).await;
+            seen.map_err(|error| if error.is_retryable() { error } else { Error::NotFound })?;
+        }
+        Ok(found)
+    }
+
+    /// The one that a link leads to.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for whom it is not for; storage faults.
+    pub async fn linked(&self, user: &User, link: &str) -> Result<Stored<Approval>, Error> {
+        let found = self.named::<Approval>(sm3::digest(link.as_bytes())).await?.ok_or(Error::NotFound)?;
+        self.approval(user, found.id).await
+    }
+
+    /// Who asked makes a link, to hand on to who decides. Gives what it says, this once.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Conflict`] when it is decided; storage faults.
+    pub async fn share(&self, user: &User, id: Id) -> Result<Zeroizing<String>, Error> {
+        let applicant = user.account().id;
+        let link = Zeroizing::new(hex::encode(self.random::<32>()?));
+        let event = approval::Event::Share { applicant, link: sm3::digest(link.as_bytes()) };
+        let event = &event;
+        self.act(&Actor::user(user), None, move |plan| {
+            Box::pin(async move {
+                plan.happen::<Approval>(id, event).await?;
+                Ok(())
+            })
+        })
+        .await?;
+        Ok(link)
+    }
+
+    /// Who asked does not any more.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Conflict`] when it is decided; storage faults.
+    pub async fn unask(&self, user: &User, id: Id, once: Option<&Once>) -> Result<(), Error> {
+        let applicant = user.account().id;
+        self.act(&Actor::user(user), once, move |plan| {
+            Box::pin(async move {
+                plan.happen::<Approval>(id, &approval::Event::Withdraw { applicant }).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}
