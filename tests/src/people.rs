@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     network::{Device, Peer},
-    process::{ServerFolder, Signer, failed, succeeded, wait_for},
+    process::{ServerFolder, Signer, succeeded, wait_for},
 };
 
 /// Lets the nodes of a server use the sandboxes that come with it.
@@ -104,8 +104,7 @@ impl<'a> User<'a> {
     /// Is refused, with this code.
     #[track_caller]
     pub fn refused(&self, path: &str, body: &Value, code: &str) {
-        let why = failed(&self.account(&["post", path, &body.to_string()]), 5);
-        assert!(why.contains(code), "{path}: {why}");
+        is_refused(&self.account(&["post", path, &body.to_string()]), path, code);
     }
 
     /// Hands in a picture; gives its id.
@@ -201,8 +200,7 @@ impl<'a> Platform<'a> {
     /// Is refused, with this code.
     #[track_caller]
     pub fn refused(&self, path: &str, body: &Value, code: &str) {
-        let why = failed(&self.call(&["post", path, &body.to_string()]), 5);
-        assert!(why.contains(code), "{path}: {why}");
+        is_refused(&self.call(&["post", path, &body.to_string()]), path, code);
     }
 }
 
@@ -251,6 +249,12 @@ fn at(folder: &ServerFolder, signer: &Signer, arguments: &[&str]) -> Output {
     let mut command = signer.command(arguments);
     command.env("SMSIGN_SERVER", folder.address().to_string()).env("SMSIGN_CA", folder.file("ca.pem"));
     command.output().unwrap()
+}
+
+#[track_caller]
+fn is_refused(output: &Output, path: &str, code: &str) {
+    let why: Value = serde_json::from_slice(&output.stderr).unwrap_or_default();
+    assert_eq!((output.status.success(), &why["error"]["code"]), (false, &json!(code)), "{path}: {why}");
 }
 
 #[track_caller]
