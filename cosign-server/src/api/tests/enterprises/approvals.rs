@@ -103,7 +103,7 @@ async fn f_04_returning_takes_a_ground_and_words() {
     administrator.done(&world, &decision, &body).await;
     let seen = newest(&world, &person).await;
     assert_eq!((&seen["state"], &seen["opinions"][0]["ground"]), (&json!("returned"), &json!("wrong")));
-    assert_eq!(person.see(&world, &format!("/v1/enterprises")).await["enterprises"], json!([]));
+    assert_eq!(person.see(&world, "/v1/enterprises").await["enterprises"], json!([]));
 }
 
 #[tokio::test]

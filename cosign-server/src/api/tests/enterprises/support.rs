@@ -163,3 +163,9 @@ pub(in crate::api::tests) async fn member(
 pub(in crate::api::tests) fn phone(which: u32) -> String {
     format!("137000{which:05}")
 }
+
+/// Whether a message to a user says so.
+pub(in crate::api::tests) async fn is_told(world: &World, browser: &Browser, notice: &str) -> bool {
+    let found = browser.see(world, "/v1/messages").await;
+    found["messages"].as_array().unwrap().iter().any(|one| one["notice"] == notice)
+}
