@@ -26,6 +26,8 @@ mod page;
 mod people;
 mod problem;
 mod requests;
+mod scans;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
@@ -142,6 +144,8 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .merge(people::routes())
         .merge(catalogue::routes())
         .merge(enterprises::routes())
+        .merge(scans::routes())
+        .merge(tasks::routes())
         .layer(middleware::from_fn(conditional::answer))
 }
 

@@ -278,6 +278,7 @@ impl World {
             store: Arc::clone(&store),
             entities: Arc::clone(&database) as _,
             vault: Arc::new(vault),
+            authorities: Arc::clone(&authorities),
             sms: Some(Arc::clone(&sms) as _),
             identity: Some(Arc::clone(&identity) as _),
             registry: Some(Arc::new(SandboxRegistry::default())),

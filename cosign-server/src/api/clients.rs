@@ -1,7 +1,10 @@
 //! What clients of the API may do: programs of trading platforms, which sign their requests.
 #![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
 
+mod mutual;
+pub(super) mod scans;
 mod signed;
+mod tasks;
 
 use axum::{
     Json,
@@ -15,7 +18,10 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(super) use self::signed::{Anything, CertificatesRead, EventsRead, Signed, WebhooksWrite};
+pub(super) use self::{
+    scans::CertificateRef,
+    signed::{Anything, CertificatesRead, EventsRead, ScansWrite, Signed, TasksWrite, WebhooksWrite},
+};
 use super::{
     Api, Problem,
     certificates::CertificateBody,
@@ -43,6 +49,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(ping))
         .routes(routes!(deliveries))
         .routes(routes!(retry))
+        .merge(mutual::routes())
+        .merge(scans::routes())
+        .merge(tasks::routes())
 }
 
 /// Name of the key that webhooks are signed with.

@@ -47,6 +47,8 @@ const ABOUT: &str = "Two-party SM2 signatures and decryption: the client holds o
         (name = "certificates", description = "Authorities and certificates"),
         (name = "certificate-requests", description = "Requests for certificates"),
         (name = "clients", description = "Programs of trading platforms, which sign their requests"),
+        (name = "scans", description = "Codes that platforms show and phones scan"),
+        (name = "tasks", description = "What platforms file to be signed"),
         (name = "operators", description = "What administrators, reviewers and auditors see and do"),
         (name = "public", description = "What authorities publish; also on a plain HTTP port"),
     ),

@@ -17,6 +17,7 @@ mod opening;
 mod operators;
 mod pages;
 mod people;
+mod scans;
 mod shares;
 mod shop;
 

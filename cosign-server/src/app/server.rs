@@ -134,7 +134,7 @@ impl Server {
         let webhook_key = heads.derive_key(WEBHOOK_KEY)?;
         let sealer = Arc::new(sealer);
         let authorities = Arc::new(authorities(&store, &sealer, &clock, &entropy));
-        let office = Arc::new(office(config, &store, &sealer, &clock, &entropy).await?);
+        let office = Arc::new(office(config, &store, &sealer, &authorities, &clock, &entropy).await?);
         let signer = SignerService::start(
             config.signer(),
             sealer,
@@ -441,6 +441,7 @@ async fn office(
     config: &Config,
     store: &Arc<Database>,
     sealer: &Sealer,
+    authorities: &Arc<Authorities>,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Office, DomainError> {
@@ -449,6 +450,7 @@ async fn office(
         store: Arc::clone(store) as _,
         entities: Arc::clone(store) as _,
         vault: Arc::new(vault),
+        authorities: Arc::clone(authorities),
         sms: match config.providers.sms {
             SmsProvider::None => None,
             SmsProvider::Sandbox => {

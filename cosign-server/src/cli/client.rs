@@ -67,7 +67,7 @@ pub(super) enum ClientCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct Terms {
-    /// What it may do: certificates:read, events:read, webhooks:write. For more than one, more than once.
+    /// What it may do: certificates:read, events:read, webhooks:write, scans:write, tasks:write. For more than one, more than once.
     #[arg(long = "scope", value_parser = parse_scope)]
     scopes: Vec<Scope>,
     /// Requests a minute, at each node [default of a new one: 600].

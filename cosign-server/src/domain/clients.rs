@@ -74,11 +74,16 @@ pub enum Scope {
     EventsRead,
     /// Set its webhook, try it, see and repeat deliveries.
     WebhooksWrite,
+    /// Ask users by codes that they scan, and verify signatures.
+    ScansWrite,
+    /// File tasks to be signed.
+    TasksWrite,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::CertificatesRead, Self::EventsRead, Self::WebhooksWrite];
+    pub const ALL: [Self; 5] =
+        [Self::CertificatesRead, Self::EventsRead, Self::WebhooksWrite, Self::ScansWrite, Self::TasksWrite];
 
     /// A stable name.
     #[must_use]
@@ -87,6 +92,8 @@ impl Scope {
             Self::CertificatesRead => "certificates:read",
             Self::EventsRead => "events:read",
             Self::WebhooksWrite => "webhooks:write",
+            Self::ScansWrite => "scans:write",
+            Self::TasksWrite => "tasks:write",
         }
     }
 

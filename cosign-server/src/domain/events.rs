@@ -37,6 +37,15 @@ pub struct Notice {
     pub data: Value,
 }
 
+impl Notice {
+    /// Tells a client alone.
+    #[must_use]
+    pub fn to_client(client: ClientId, at_ms: u64, kind: &'static str, data: Value) -> Write {
+        let subject = Subject { client: Some(client), ..Subject::default() };
+        Write::Client(ClientWrite::Tell(Box::new(Self { kind, at_ms, subject, data })))
+    }
+}
+
 /// What an event can be found by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subject {
@@ -202,12 +211,7 @@ fn told(write: &Write, at_ms: u64, activates: bool) -> Option<Notice> {
         Write::Registry(RegistryWrite::AddRequest(request) | RegistryWrite::SaveRequest(request)) => {
             Some(of_request(request, at_ms))
         }
-        Write::Client(ClientWrite::Ping { client, at_ms }) => Some(Notice {
-            kind: "webhook.ping",
-            at_ms: *at_ms,
-            subject: Subject { client: Some(*client), ..Subject::default() },
-            data: json!({}),
-        }),
+        Write::Client(ClientWrite::Tell(notice)) => Some(Notice::clone(notice)),
         _ => None,
     }
 }

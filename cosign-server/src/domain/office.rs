@@ -11,6 +11,7 @@ pub mod approval;
 pub mod attachment;
 pub mod authority;
 pub mod balance;
+pub mod binding;
 pub mod calendar;
 pub mod catalogue;
 pub mod claim;
@@ -21,13 +22,18 @@ pub mod enterprise;
 mod entity;
 pub mod invitation;
 pub mod membership;
+pub mod envelope;
 pub mod message;
 pub mod person;
 pub mod personal;
 pub mod ports;
+pub mod proof;
 pub mod providers;
+pub mod record;
 pub mod rules;
+pub mod scan;
 pub mod session;
+pub mod task;
 #[cfg(test)]
 mod tests;
 pub mod usage;
@@ -100,4 +106,9 @@ pub const KINDS: &[EntityKind] = &[
     kind::<invitation::Invitation>(),
     kind::<approval::Approval>(),
     kind::<claim::Claim>(),
+    kind::<scan::Scan>(),
+    kind::<task::Task>(),
+    kind::<binding::Binding>(),
+    kind::<envelope::Envelope>(),
+    kind::<record::Record>(),
 ];

@@ -19,8 +19,9 @@ pub use devices::Devices;
 pub use events::{Feed, Follower, MAX_STREAMS};
 pub use keys::{KeyView, Keys, PinView, Wanted};
 pub use office::{
-    ClaimForm, Claiming, Credential, Decision, Hits, Inbox, Joining, LoggedIn, Login, Member, Office,
-    OfficePorts, Standing, User,
+    Asked, Batch, ClaimForm, Claiming, Credential, Decision, Each, HandedIn, Hits, Inbox, Joining, LoggedIn,
+    Login, MAX_CONTENT, Member, NewItem, NewTask, Offered, Office, OfficePorts, Pile, Shared, Shown, Signer,
+    Standing, Step, User,
 };
 pub use opening::OpeningKeys;
 pub use operator::Operator;

@@ -19,7 +19,7 @@ pub(super) async fn apply(connection: &mut Connection, write: &ClientWrite) -> A
         ClientWrite::Add(client) => add(connection, client).await,
         ClientWrite::Save(client) => save(connection, client).await,
         // What it tells is stored like what every other unit tells.
-        ClientWrite::Ping { .. } => Ok(Ok(())),
+        ClientWrite::Tell(_) => Ok(Ok(())),
         ClientWrite::Claim { delivery: DeliveryId { client, event }, attempts, now_ms, until_ms } => {
             Ok(changed(run!(
                 connection,

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Longest body in bytes.
-const MAX_BODY: usize = 16 * 1024;
+const MAX_BODY: usize = 64 * 1024;
 
 /// What a handler demands of a client.
 pub(in crate::api) trait Demand {
@@ -48,6 +48,10 @@ demands! {
     EventsRead => Some(Scope::EventsRead),
     /// The webhook is the client's to set.
     WebhooksWrite => Some(Scope::WebhooksWrite),
+    /// Users are asked by codes that they scan.
+    ScansWrite => Some(Scope::ScansWrite),
+    /// Tasks are filed.
+    TasksWrite => Some(Scope::TasksWrite),
 }
 
 /// A request that a client signed, which is served, has the scope and has not asked too often.

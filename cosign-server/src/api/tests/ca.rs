@@ -106,16 +106,16 @@ async fn with_custodians(world: &World, options: Options) -> (Authority, Vec<Arc
 }
 
 /// A world with an authority, and a phone with a signing key.
-struct Scene {
-    world: World,
+pub(super) struct Scene {
+    pub(super) world: World,
     authority: Authority,
     custodians: Vec<Arc<PrivateKey>>,
-    phone: Phone,
-    key: ClientKey,
+    pub(super) phone: Phone,
+    pub(super) key: ClientKey,
 }
 
 impl Scene {
-    async fn new(options: Options) -> Self {
+    pub(super) async fn new(options: Options) -> Self {
         let world = World::new().await;
         let (authority, custodians) = with_custodians(&world, options).await;
         let phone = Phone::enrolled(&world, PHONE).await;
@@ -148,7 +148,7 @@ impl Scene {
     }
 
     /// A pair, and the decryption key as it came.
-    async fn pair(&self) -> (Vec<Value>, PrivateKey, KeyId) {
+    pub(super) async fn pair(&self) -> (Vec<Value>, PrivateKey, KeyId) {
         let request = self.approved(json!({ "kind": "new", "dual": true })).await;
         let protection = PrivateKey::generate(&mut self.world.rng()).unwrap();
         let (status, installed) = self.install(&request, protection.public_key()).await;
@@ -160,7 +160,16 @@ impl Scene {
         (installed["certificates"].as_array().unwrap().clone(), key, key_id)
     }
 
-    async fn change(&self, certificate: &Value, what: CertEvent) -> Result<CertState, Error> {
+    /// Another pair, for another subject.
+    pub(super) async fn pair_with(&self, csr: &str) -> Vec<Value> {
+        let request = self.approved(json!({ "kind": "new", "dual": true, "csr": csr })).await;
+        let protection = PrivateKey::generate(&mut self.world.rng()).unwrap();
+        let (status, installed) = self.install(&request, protection.public_key()).await;
+        assert_eq!(status, StatusCode::OK, "{installed}");
+        installed["certificates"].as_array().unwrap().clone()
+    }
+
+    pub(super) async fn change(&self, certificate: &Value, what: CertEvent) -> Result<CertState, Error> {
         let changed = self.world.authorities.change(&id("demo"), &serial(certificate), what, None).await;
         changed.map(|changed| changed.state)
     }

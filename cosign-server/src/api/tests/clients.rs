@@ -30,7 +30,7 @@ fn key() -> PrivateKey {
     PrivateKey::from_bytes(&[0x41; 32]).unwrap()
 }
 
-fn new_client(scopes: &[Scope]) -> NewClient {
+pub(super) fn new_client(scopes: &[Scope]) -> NewClient {
     NewClient {
         name: name("platform"),
         public_key: *key().public_key(),
@@ -42,7 +42,7 @@ fn new_client(scopes: &[Scope]) -> NewClient {
 }
 
 /// A client that may do everything.
-async fn client(world: &World) -> ApiClient {
+pub(super) async fn client(world: &World) -> ApiClient {
     world.clients.add(new_client(&Scope::ALL)).await.unwrap()
 }
 
@@ -120,11 +120,11 @@ impl Draft {
     }
 }
 
-async fn read(world: &World, client: &ApiClient, target: &str) -> (StatusCode, Value) {
+pub(super) async fn read(world: &World, client: &ApiClient, target: &str) -> (StatusCode, Value) {
     Draft::new(world, client, target, None).send(world).await
 }
 
-async fn act(
+pub(super) async fn act(
     world: &World,
     client: &ApiClient,
     target: &str,
@@ -141,7 +141,10 @@ async fn a_client_sees_itself_and_the_key_of_its_webhooks() {
     let (status, shown) = read(&world, &client, "/v1/client").await;
     assert_eq!(status, StatusCode::OK, "{shown}");
     assert_eq!(shown["client_id"], client.id.to_string());
-    assert_eq!(shown["scopes"], json!(["certificates:read", "events:read", "webhooks:write"]));
+    assert_eq!(
+        shown["scopes"],
+        json!(["certificates:read", "events:read", "webhooks:write", "scans:write", "tasks:write"])
+    );
     assert_eq!((&shown["requests_per_minute"], &shown["webhook"]), (&json!(600), &Value::Null));
     assert_eq!(shown["webhook_key"]["key_id"].as_str().unwrap().len(), 32);
     // At every start it is the same.

@@ -36,8 +36,14 @@ async fn withdraw(world: &World, device: [u8; 32]) {
 /// A world with two administrators, two reviewers, an auditor, one who was withdrawn, and a device without a role.
 pub(super) async fn staffed() -> World {
     let world = World::new().await;
+    staff(&world).await;
+    world
+}
+
+/// They come to a world that there is.
+pub(super) async fn staff(world: &World) {
     for device in [ADA, BEN, REA, ROB, AUD, PLAIN, GONE] {
-        enrol_as(&world, device).await;
+        enrol_as(world, device).await;
     }
     for (device, who, role) in [
         (ADA, "Ada", Role::Administrator),
@@ -47,10 +53,9 @@ pub(super) async fn staffed() -> World {
         (AUD, "Aud", Role::Auditor),
         (GONE, "Gone", Role::Administrator),
     ] {
-        grant(&world, device, who, role).await.unwrap();
+        grant(world, device, who, role).await.unwrap();
     }
-    withdraw(&world, GONE).await;
-    world
+    withdraw(world, GONE).await;
 }
 
 pub(super) async fn post_as(

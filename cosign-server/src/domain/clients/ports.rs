@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use super::{ApiClient, ClientId};
 use crate::domain::{
     ca::RequestId,
-    events::{Delivery, DeliveryState, Due, Event},
+    events::{Delivery, DeliveryState, Due, Event, Notice},
     ports::StoreError,
 };
 use cosign_core::KeyId;
@@ -18,13 +18,8 @@ pub enum ClientWrite {
     Add(Box<ApiClient>),
     /// A client as it is now; its version is that which was read. `Stale` when it changed meanwhile.
     Save(Box<ApiClient>),
-    /// Tells a client alone that its webhook works.
-    Ping {
-        /// Which.
-        client: ClientId,
-        /// Unix milliseconds.
-        at_ms: u64,
-    },
+    /// Tells a client alone something.
+    Tell(Box<Notice>),
     /// Takes a delivery for one attempt. `Stale` unless it waits, is due, and had so many attempts before.
     Claim {
         /// Which.

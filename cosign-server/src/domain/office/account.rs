@@ -5,12 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
     approval::{self, Approval},
+    binding::{self, Binding},
     claim::{self, Claim},
-    code::{ProvenPhone, Purpose},
+    code::{ProvenPhone, Purpose, SmsCode},
     entity::states,
     membership::{self, Membership},
     personal::Personal,
+    scan::{self, Scan},
     session::{self, Session},
+    task::{self, Task},
 };
 use crate::domain::Error;
 
@@ -128,6 +131,12 @@ impl Account {
         self.misses > 0
     }
 
+    /// The keyed hash of the phone.
+    #[must_use]
+    pub const fn phone_name(&self) -> [u8; 32] {
+        self.phone_name
+    }
+
     /// Whether a proven phone is that of the account, and proven for this.
     #[must_use]
     pub fn is_of(&self, phone: &ProvenPhone, purpose: Purpose) -> bool {
@@ -225,6 +234,7 @@ impl Entity for Account {
                     erase_ms: Some(moment.now_ms.saturating_add(kept_ms)),
                     ..account.clone()
                 };
+                let phone = SmsCode::list_of(&account.phone_name);
                 Ok(Moved::to(cancelled)
                     .with(Self::all_sessions(moment, None))
                     .with(Effect::on_all::<Approval>(
@@ -236,7 +246,11 @@ impl Entity for Account {
                         Membership::active_of(moment.id),
                         None,
                         membership::Event::Leave,
-                    )))
+                    ))
+                    .with(Effect::on_all::<Scan>(moment.id, None, scan::Event::Abort))
+                    .with(Effect::on_all::<Task>(moment.id, None, task::Event::Remove))
+                    .with(Effect::on_all::<Task>(phone, None, task::Event::Remove))
+                    .with(Effect::on_all::<Binding>(moment.id, None, binding::Event::End)))
             }
             (AccountState::Cancelled, Event::Erase)
                 if account.erase_ms.is_some_and(|erase_ms| moment.now_ms >= erase_ms) =>
@@ -249,6 +263,7 @@ impl Entity for Account {
                     ..account.clone()
                 };
                 Ok(Moved::to(erased)
+                    .with(Effect::on_all::<Task>(moment.id, None, task::Event::Erase))
                     .with(Effect::on_all::<Membership>(moment.id, None, membership::Event::Erase))
                     .with(Effect::on_all::<Claim>(moment.id, None, claim::Event::Erase))
                     .with(Effect::on_all::<Approval>(moment.id, None, approval::Event::Erase)))

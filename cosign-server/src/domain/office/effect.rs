@@ -49,6 +49,8 @@ pub enum Effect {
     },
     /// The owner of an account is told by a text to the phone.
     Text(Id, message::Notice),
+    /// A trading platform is told: what kind of event, and what else is to be known of it.
+    Inform(Id, &'static str, serde_json::Value),
     /// A provider is asked to do something, after the commit, until it has.
     Dispatch(Order),
 }

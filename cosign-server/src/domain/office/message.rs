@@ -47,6 +47,8 @@ states! {
         ApprovalPassed = "approval-passed",
         /// It was returned.
         ApprovalReturned = "approval-returned",
+        /// Something waits to be signed.
+        TaskFiled = "task-filed",
     }
 }
 

@@ -112,6 +112,16 @@ pub struct Rules {
     pub leave: LeavePolicy,
     /// Whether an administrator's place is handed over with the consent of the legal representative only.
     pub transfer_needs_legal: bool,
+    /// Seconds for which a code on a page can be scanned.
+    pub scan_code_s: u64,
+    /// Seconds that a user has for each step after that.
+    pub scan_step_s: u64,
+    /// Seconds after which a phone that is not heard of has left.
+    pub scan_link_s: u64,
+    /// How this installation is called in codes on pages: 1 to 32 letters, digits and hyphens.
+    pub scan_issuer: String,
+    /// Where codes of mutual recognition lead a phone that does not know them: an address without a query.
+    pub mutual_page: String,
 }
 
 impl Default for Rules {
@@ -140,6 +150,11 @@ impl Default for Rules {
             invitation_days: 7,
             leave: LeavePolicy::Notify,
             transfer_needs_legal: true,
+            scan_code_s: 120,
+            scan_step_s: 300,
+            scan_link_s: 30,
+            scan_issuer: "cosign".to_owned(),
+            mutual_page: "https://localhost/app/app.html".to_owned(),
         }
     }
 }

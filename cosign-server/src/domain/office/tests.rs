@@ -2,6 +2,7 @@
 
 mod enterprises;
 mod people;
+mod scans;
 mod shop;
 
 use std::collections::BTreeSet;
@@ -35,7 +36,14 @@ impl Choices {
 }
 
 pub(super) fn walk<E: Entity>(mut event: impl FnMut(&mut Choices) -> E::Event) {
-    let rules = Rules::default();
+    walk_under::<E>(&Rules::default(), |choices, _| event(choices));
+}
+
+/// The same under other rules, with events that depend on where it stands.
+pub(super) fn walk_under<E: Entity>(
+    rules: &Rules,
+    mut event: impl FnMut(&mut Choices, Option<&E>) -> E::Event,
+) {
     let mut taken = BTreeSet::new();
     let moves: BTreeSet<Move> = E::moves().into_iter().collect();
     for round in 0..400 {
@@ -43,8 +51,8 @@ pub(super) fn walk<E: Entity>(mut event: impl FnMut(&mut Choices) -> E::Event) {
         let (mut now, mut now_ms): (Option<E>, u64) = (None, 1_000_000);
         for _ in 0..40 {
             now_ms += choices.of(&[0, 1, 10_000, 400_000, 4_000_000, 40 * 86_400_000]);
-            let event = event(&mut choices);
-            let moment = Moment { id: Id::from_bytes([1; 16]), now_ms, rules: &rules };
+            let event = event(&mut choices, now.as_ref());
+            let moment = Moment { id: Id::from_bytes([1; 16]), now_ms, rules };
             let from = now.as_ref().map(Entity::state);
             let Ok(moved) = E::transition(now.as_ref(), &event, moment) else { continue };
             assert!(!from.is_some_and(|from| from.is_over()), "{} goes on after {from:?}", E::KIND);

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use cosign_core::sm_primitives::sm2::PublicKey;
+use serde_json::json;
 
 use crate::domain::{
     Error,
@@ -13,7 +14,7 @@ use crate::domain::{
         ports::{About, ClientWrite, Deliveries, DeliveryId, Outbox},
     },
     device::Name,
-    events::{Delivery, DeliveryState, Event},
+    events::{Delivery, DeliveryState, Event, Notice},
     once::{self, Once},
     ports::{Clock, Entropy, Store, StoreError, Unit, Write},
 };
@@ -272,8 +273,8 @@ impl Clients {
         if client.webhook.is_none() {
             return Err(Error::Conflict("the client has no webhook; set one first"));
         }
-        let ping = ClientWrite::Ping { client: client.id, at_ms: self.clock.now_ms() };
-        self.act(client, once, vec![Write::Client(ping)]).await
+        let ping = Notice::to_client(client.id, self.clock.now_ms(), "webhook.ping", json!({}));
+        self.act(client, once, vec![ping]).await
     }
 
     /// Deliveries to a client, newest first, at most [`MAX_PAGE`].

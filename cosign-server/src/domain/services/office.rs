@@ -15,6 +15,10 @@ mod passwords;
 mod people;
 mod person_reviews;
 mod plan;
+mod records;
+mod scanned;
+mod scans;
+mod tasks;
 mod work;
 
 use std::sync::Arc;
@@ -32,8 +36,11 @@ pub use self::{
     enterprises::{Hits, Standing},
     members::{Joining, Member},
     people::Claiming,
+    scanned::{HandedIn, Offered, Step},
+    scans::{Asked, MAX_CONTENT, NewItem, Shared, Shown},
+    tasks::{Batch, Each, NewTask, Pile, Signer},
 };
-use super::operators::still;
+use super::{Authorities, operators::still};
 use crate::domain::{
     Error,
     clients::ApiClient,
@@ -61,6 +68,8 @@ pub struct OfficePorts {
     pub entities: Arc<dyn Entities>,
     /// Who reads what is personal.
     pub vault: Arc<dyn Vault>,
+    /// Who issues certificates.
+    pub authorities: Arc<Authorities>,
     /// Who sends texts, if anybody does.
     pub sms: Option<Arc<dyn Sms>>,
     /// Who compares people with registers, if anybody does.
@@ -97,7 +106,6 @@ impl Actor {
         Self { id, owner, guard: Some(still(by)) }
     }
 
-    #[expect(dead_code, reason = "trading platforms come next")]
     fn client(client: &ApiClient) -> Self {
         Self { id: Some(Id::from_bytes(*client.id.as_bytes())), owner: client.id.owner(), guard: None }
     }

@@ -16,7 +16,6 @@ impl Office {
     ///
     /// # Errors
     /// [`Error::Conflict`] when it is used up; storage faults.
-    #[expect(dead_code, reason = "scans use what was bought")]
     pub(super) async fn meter(
         &self,
         plan: &mut Plan<'_>,

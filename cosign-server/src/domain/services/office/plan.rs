@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{Failed, Office};
 use crate::domain::{
     Error,
+    clients::ClientId,
+    events::Notice,
     office::{
         Effect, Entity, Id, Judged, Moment, Named as _, Stored,
         account::Account,
@@ -195,6 +197,11 @@ impl<'o> Plan<'o> {
                 let until_ms = self.now_ms.saturating_add(NOTICE_MS);
                 self.dispatch(Order::sms(phone, Template::Notice, text, until_ms))
             }
+            Effect::Inform(client, kind, data) => {
+                let client = ClientId::from_bytes(*client.as_bytes());
+                self.write(Notice::to_client(client, self.now_ms, kind, data));
+                Ok(())
+            }
             Effect::Dispatch(order) => self.dispatch(order),
         }
     }
@@ -249,7 +256,6 @@ fn found(row: &EntityRow) -> FoundRow {
 
 impl Office {
     /// All that is listed under somebody, newest first.
-    #[expect(dead_code, reason = "for what is judged by all of them")]
     pub(super) async fn all_under<E: Entity>(&self, target: Id) -> Result<Vec<Stored<E>>, Error> {
         self.rows_under(E::KIND, target).await?.iter().map(Stored::read).collect()
     }
