@@ -125,7 +125,7 @@ async fn ask(api: &Api, signed: &Signed<ScansWrite>, plea: Plea) -> Result<Json<
         Terms { certificate, identity, section, opens_ms: code.open_time, mutual: true, ..Terms::default() };
     let asked = Asked { plea, terms, nonce: "mutual".to_owned(), items, has_number: false };
     let shown = api.office.ask(&signed.client, &asked, signed.once()?).await?;
-    let scan = api.office.asked(&signed.client, shown.id).await?;
+    let scan = api.office.scan_of(&signed.client, shown.id).await?;
     if scan.entity.system.code != code.platform_code {
         return Err(Error::Conflict("the platform has another code").into());
     }
@@ -180,7 +180,7 @@ async fn call(
     if method == "finish" {
         api.office.finish(client, id, signed.once()?).await?;
     }
-    let found = api.office.asked(client, id).await?;
+    let found = api.office.scan_of(client, id).await?;
     let shown = body(&api, client, found.clone()).await?;
     if shown.consent.is_none() {
         return Err(Error::Conflict("the user has not confirmed").into());

@@ -176,7 +176,7 @@ async fn ask(
     let shown = api.office.ask(&signed.client, &asked, signed.once()?).await?;
     let rules = api.office.rules();
     let code = if body.mutual {
-        let scan = api.office.asked(&signed.client, shown.id).await?;
+        let scan = api.office.scan_of(&signed.client, shown.id).await?;
         qr::mutual(&rules.mutual_page, &scan.entity.system.code, plea, scan.id)
     } else {
         qr::own(&rules.scan_issuer, plea, &shown.token)
@@ -284,7 +284,7 @@ async fn show(
     segments: Segments,
     Signed { client, .. }: Signed<ScansWrite>,
 ) -> Result<Json<ScanBody>, Problem> {
-    let found = api.office.asked(&client, id(segments.get("scan")?)?).await?;
+    let found = api.office.scan_of(&client, id(segments.get("scan")?)?).await?;
     Ok(Json(body(&api, &client, found).await?))
 }
 
@@ -309,7 +309,7 @@ async fn hand_in(
     let scan = id(segments.get("scan")?)?;
     let ItemsBody { items: new } = signed.json()?;
     api.office.hand_in(&signed.client, scan, &items(new)?, signed.once()?).await?;
-    let found = api.office.asked(&signed.client, scan).await?;
+    let found = api.office.scan_of(&signed.client, scan).await?;
     Ok(Json(body(&api, &signed.client, found).await?))
 }
 
@@ -349,5 +349,5 @@ async fn end(
         EndWord::Abort => api.office.abort(client, scan, false, once).await?,
         EndWord::Fail => api.office.abort(client, scan, true, once).await?,
     }
-    Ok(Json(body(&api, client, api.office.asked(client, scan).await?).await?))
+    Ok(Json(body(&api, client, api.office.scan_of(client, scan).await?).await?))
 }

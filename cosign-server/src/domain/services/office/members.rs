@@ -171,7 +171,7 @@ impl Office {
                     LeavePolicy::Approve => {
                         let ask = Ask::Leave(membership);
                         let stages = vec![Judge::Administrator];
-                        self.ask(plan, &found, account, ask, stages, reason.as_deref()).await.map(Some)
+                        self.ask_for(plan, &found, account, ask, stages, reason.as_deref()).await.map(Some)
                     }
                 }
             })
@@ -180,7 +180,7 @@ impl Office {
     }
 
     /// Asks for something in an enterprise; one thing of a kind at a time.
-    pub(super) async fn ask(
+    pub(super) async fn ask_for(
         &self,
         plan: &mut Plan<'_>,
         enterprise: &Enterprise,
@@ -256,7 +256,7 @@ impl Office {
                     return Ok(None);
                 }
                 let ask = Ask::Transfer { from, to };
-                self.ask(plan, &found, account, ask, vec![Judge::Legal], None).await.map(Some)
+                self.ask_for(plan, &found, account, ask, vec![Judge::Legal], None).await.map(Some)
             })
         })
         .await

@@ -228,7 +228,7 @@ impl Office {
     ///
     /// # Errors
     /// [`Error::NotFound`] for another's; storage faults.
-    pub async fn asked(&self, client: &ApiClient, id: Id) -> Result<Stored<Scan>, Error> {
+    pub async fn scan_of(&self, client: &ApiClient, id: Id) -> Result<Stored<Scan>, Error> {
         let found = self.find::<Scan>(id).await?;
         if found.entity.system.client.as_bytes() != client.id.as_bytes() {
             return Err(Error::NotFound);
@@ -282,7 +282,7 @@ impl Office {
         if items.iter().any(|item| item.form == Form::Envelope) {
             return Err(Error::BadRequest("these are not the items that are needed for this"));
         }
-        let scan = self.asked(client, id).await?.entity;
+        let scan = self.scan_of(client, id).await?.entity;
         let (certificate, _) = scan.chosen.ok_or(Error::Conflict("the user has not confirmed"))?;
         let made = items.iter().zip(self.items(items)?);
         let with_digest = made.map(|(new, item)| match item.digest {
