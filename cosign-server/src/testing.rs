@@ -109,6 +109,16 @@ impl World {
         Self::with_store(|store| store).await
     }
 
+    /// One with other settings of the office.
+    pub(crate) async fn with_rules(change: impl FnOnce(&mut Rules)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let source = new_database(database(folder.path())).await;
+        let clock = Arc::new(FakeClock::at(NOW_MS));
+        let mut rules = Rules::default();
+        change(&mut rules);
+        Self::open_with(folder, source, clock, Arc::default(), (RETENTION, rules), |store| store).await
+    }
+
     /// On a file of SQLite, whatever the others are on.
     pub(crate) async fn on_file() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -128,7 +138,8 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let source = new_database(database(folder.path())).await;
         let clock = Arc::new(FakeClock::at(NOW_MS));
-        Self::open_with(folder, source, clock, Arc::default(), retention, |store| store).await
+        Self::open_with(folder, source, clock, Arc::default(), (retention, Rules::default()), |store| store)
+            .await
     }
 
     /// The same, with randomness that a seed gives.
@@ -193,7 +204,7 @@ impl World {
         entropy: Arc<CountingEntropy>,
         wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Self {
-        Self::open_with(folder, source, clock, entropy, RETENTION, wrap).await
+        Self::open_with(folder, source, clock, entropy, (RETENTION, Rules::default()), wrap).await
     }
 
     async fn open_with(
@@ -201,7 +212,7 @@ impl World {
         source: Source,
         clock: Arc<FakeClock>,
         entropy: Arc<CountingEntropy>,
-        retention: Retention,
+        (retention, rules): (Retention, Rules),
         wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Self {
         let telemetry = Arc::new(Telemetry::new());
@@ -285,7 +296,7 @@ impl World {
             clock: Arc::clone(&time),
             entropy: Arc::clone(&chance),
         };
-        let office = Arc::new(Office::new(ports, Rules::default()));
+        let office = Arc::new(Office::new(ports, rules));
         let router = api::router(Api {
             devices: Arc::clone(&devices),
             keys: Arc::clone(&keys),

@@ -2,7 +2,9 @@
 #![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
 
 mod approvals;
+mod changes;
 mod claims;
+mod grants;
 mod members;
 
 use axum::{Json, extract::State, http::StatusCode};
@@ -39,6 +41,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(claims::routes())
         .merge(members::routes())
         .merge(approvals::routes())
+        .merge(changes::routes())
+        .merge(grants::routes())
 }
 
 #[derive(Deserialize, IntoParams)]

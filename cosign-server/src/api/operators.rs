@@ -55,6 +55,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::show))
         .routes(routes!(approvals::decide))
+        .routes(routes!(approvals::claim))
+        .routes(routes!(approvals::claim_file))
 }
 
 /// The operator who calls, with a right.

@@ -20,9 +20,10 @@ pub mod dispatch;
 mod effect;
 pub mod enterprise;
 mod entity;
+pub mod envelope;
+pub mod grant;
 pub mod invitation;
 pub mod membership;
-pub mod envelope;
 pub mod message;
 pub mod person;
 pub mod personal;
@@ -111,4 +112,5 @@ pub const KINDS: &[EntityKind] = &[
     kind::<binding::Binding>(),
     kind::<envelope::Envelope>(),
     kind::<record::Record>(),
+    kind::<grant::Grant>(),
 ];

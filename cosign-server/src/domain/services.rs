@@ -19,9 +19,9 @@ pub use devices::Devices;
 pub use events::{Feed, Follower, MAX_STREAMS};
 pub use keys::{KeyView, Keys, PinView, Wanted};
 pub use office::{
-    Asked, Batch, ClaimForm, Claiming, Credential, Decision, Each, HandedIn, Hits, Inbox, Joining, LoggedIn,
-    Login, MAX_CONTENT, Member, NewItem, NewTask, Offered, Office, OfficePorts, Pile, Shared, Shown, Signer,
-    Standing, Step, User,
+    Asked, Batch, Change, ClaimForm, Claiming, Credential, Decision, Each, HandedIn, Hits, Inbox, Joining,
+    LoggedIn, Login, MAX_CONTENT, Member, NewItem, NewTask, Offered, Office, OfficePorts, Papers, Pile,
+    Shared, Shown, Signer, Standing, Step, User,
 };
 pub use opening::OpeningKeys;
 pub use operator::Operator;

@@ -17,7 +17,7 @@ use crate::{
         Error,
         office::{
             Entity as _, Named as _, Stored,
-            approval::{Approval, ApprovalState, AskKind, Ground},
+            approval::{Approval, ApprovalState, Ask, AskKind, Ground},
         },
         services::{Decision, Inbox},
     },
@@ -60,6 +60,12 @@ pub(in crate::api) struct ApprovalBody {
     /// The enterprise, or the claim of one.
     place_id: String,
     reason: Option<String>,
+    /// What the enterprise is to be called.
+    new_name: Option<String>,
+    /// Who is to represent it.
+    new_legal_name: Option<String>,
+    /// Files that were handed in with it.
+    files: Vec<String>,
     /// Who decides, in turn.
     stages: Vec<&'static str>,
     /// Who decides next.
@@ -96,6 +102,17 @@ impl ApprovalBody {
             applicant_name: api.office.person_name(one.applicant).await?.map(|name| name.to_string()),
             place_id: one.place.to_string(),
             reason: read(&one.reason)?,
+            new_name: match &one.ask {
+                Ask::Rename { name, .. } => Some(name.as_str().to_owned()),
+                _ => None,
+            },
+            new_legal_name: match &one.ask {
+                Ask::Represent { legal: Some(legal), .. } => {
+                    Some(api.office.read_legal(legal)?.0.to_string())
+                }
+                _ => None,
+            },
+            files: one.ask.files().iter().map(ToString::to_string).collect(),
             stages: one.stages.iter().map(|judge| judge.as_str()).collect(),
             next: one.next().map(|judge| judge.as_str()),
             opinions: opinions.collect::<Result<_, _>>()?,

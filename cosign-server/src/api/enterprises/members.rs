@@ -52,6 +52,12 @@ pub(super) struct Asked {
     approval_id: Option<String>,
 }
 
+impl Asked {
+    pub(super) fn for_one(approval: crate::domain::office::Id) -> Self {
+        Self { approval_id: Some(approval.to_string()) }
+    }
+}
+
 /// Ask to join an enterprise
 #[utoipa::path(
     post, path = "/v1/enterprises/{enterprise}/join", tag = "enterprises", security(("user" = [])),
@@ -76,7 +82,7 @@ pub(super) async fn join(
         }
     };
     let asked = api.office.join(&user, id(segments.get("enterprise")?)?, joining, once.as_ref()).await?;
-    Ok((StatusCode::CREATED, Json(Asked { approval_id: Some(asked.to_string()) })))
+    Ok((StatusCode::CREATED, Json(Asked::for_one(asked))))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -6,6 +6,15 @@ pub(super) fn of(detail: &str) -> Option<&'static str> {
 }
 
 const TEXTS: &[(&str, &str)] = &[
+    (
+        "a grant ends after it begins, and after now, within five years",
+        "授权期限须晚于起始时间和当前时间，且不超过五年",
+    ),
+    ("there is no grant for this now", "当前没有有效的授权"),
+    ("its time is over", "已过有效期"),
+    ("the carrier knows this phone under another name", "运营商核验：手机号与法定代表人不符"),
+    ("the enterprise is not cancelled", "该企业未注销"),
+    ("a change is another name, or another legal representative", "变更内容为新的企业名称或新的法定代表人"),
     ("this is no unified social credit code", "不是有效的统一社会信用代码"),
     ("this takes an administrator of the enterprise", "此操作需要企业管理员"),
     ("this takes the legal representative of the enterprise", "此操作需要企业法定代表人"),

@@ -1,7 +1,9 @@
 //! Enterprises, their members, and what is asked for in them.
 
 mod approvals;
+mod changes;
 mod claims;
+mod grants;
 mod members;
 mod reviews;
 pub(super) mod support;

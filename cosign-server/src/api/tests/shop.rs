@@ -22,6 +22,11 @@ async fn entry(world: &World, item: Value) -> String {
     added["entry_id"].as_str().unwrap().to_owned()
 }
 
+/// A trading platform of a catalogue.
+pub(super) async fn platform(world: &World) -> String {
+    Shop::open(world).await.platform
+}
+
 /// A catalogue to buy from.
 #[expect(dead_code, reason = "orders come next")]
 struct Shop {

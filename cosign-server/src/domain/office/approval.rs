@@ -7,14 +7,15 @@ use super::{
     Effect, Entity, Id, Moment, Moved, Moves, Named as _,
     authority::Authority,
     claim::{self, Claim},
-    enterprise::{self, Enterprise},
+    enterprise::{self, Alteration, Enterprise, Legal},
     entity::states,
+    grant::{self, Grant},
     list_of,
     membership::{self, Membership},
     message::Notice,
     personal::Personal,
 };
-use crate::domain::Error;
+use crate::domain::{Error, device::Name};
 
 /// Most turns.
 const MAX_STAGES: usize = 8;
@@ -75,11 +76,19 @@ states! {
         Transfer = "transfer",
         /// An enterprise.
         Claim = "claim",
+        /// The use of an enterprise's certificate.
+        Certificate = "certificate",
+        /// Another name of an enterprise.
+        Rename = "rename",
+        /// Another legal representative of an enterprise.
+        Represent = "represent",
+        /// A cancelled enterprise.
+        Appeal = "appeal",
     }
 }
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ask {
     /// To become a member.
@@ -95,6 +104,35 @@ pub enum Ask {
     },
     /// An enterprise.
     Claim(Id),
+    /// The use of an enterprise's certificate.
+    Certificate(Id),
+    /// Another name of an enterprise.
+    Rename {
+        /// Which.
+        name: Name,
+        /// The new licence.
+        licence: Id,
+        /// The letter.
+        letter: Id,
+    },
+    /// Another legal representative of an enterprise.
+    Represent {
+        /// Who; `None` once it was erased.
+        legal: Option<Box<Legal>>,
+        /// The new licence.
+        licence: Id,
+        /// The letter.
+        letter: Id,
+    },
+    /// A cancelled enterprise.
+    Appeal {
+        /// Whose account will administer it.
+        founder: Id,
+        /// The licence.
+        licence: Id,
+        /// The letter.
+        letter: Id,
+    },
 }
 
 /// How it ended.
@@ -108,17 +146,43 @@ enum Ended {
 impl Ask {
     /// What kind of thing.
     #[must_use]
-    pub const fn kind(self) -> AskKind {
+    pub const fn kind(&self) -> AskKind {
         match self {
             Self::Join(_) => AskKind::Join,
             Self::Leave(_) => AskKind::Leave,
             Self::Transfer { .. } => AskKind::Transfer,
             Self::Claim(_) => AskKind::Claim,
+            Self::Certificate(_) => AskKind::Certificate,
+            Self::Rename { .. } => AskKind::Rename,
+            Self::Represent { .. } => AskKind::Represent,
+            Self::Appeal { .. } => AskKind::Appeal,
+        }
+    }
+
+    /// Whether one of them waits while the other does: who wants something else withdraws it first.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            // A member may ask for the use of several certificates.
+            (Self::Certificate(one), Self::Certificate(two)) => one == two,
+            _ => self.kind() == other.kind(),
+        }
+    }
+
+    /// The files that those who decide look at. Those of a claim stand in the claim.
+    #[must_use]
+    pub fn files(&self) -> Vec<Id> {
+        match self {
+            Self::Rename { licence, letter, .. }
+            | Self::Represent { licence, letter, .. }
+            | Self::Appeal { licence, letter, .. } => vec![*licence, *letter],
+            _ => Vec::new(),
         }
     }
 
     /// What the end of it brings about, once.
     fn brings(self, place: Id, ended: Ended) -> Option<Effect> {
+        let alter = |to, licence| Effect::on::<Enterprise>(place, enterprise::Event::Alter { to, licence });
         match (self, ended) {
             (Self::Join(id), Ended::Passed) => Some(Effect::on::<Membership>(id, membership::Event::Admit)),
             (Self::Join(id), Ended::Not) => Some(Effect::on::<Membership>(id, membership::Event::Decline)),
@@ -128,6 +192,19 @@ impl Ask {
             }
             (Self::Claim(id), Ended::Passed) => Some(Effect::on::<Claim>(id, claim::Event::Accept)),
             (Self::Claim(id), Ended::Not) => Some(Effect::on::<Claim>(id, claim::Event::Return)),
+            (Self::Certificate(id), Ended::Passed) => Some(Effect::on::<Grant>(id, grant::Event::Pass)),
+            (Self::Certificate(id), Ended::Not) => Some(Effect::on::<Grant>(id, grant::Event::Refuse)),
+            (Self::Rename { name, licence, .. }, Ended::Passed) => {
+                Some(alter(Alteration::Name(name), licence))
+            }
+            (Self::Represent { legal, licence, .. }, Ended::Passed) => {
+                legal.map(|legal| alter(Alteration::Legal(*legal), licence))
+            }
+            (Self::Appeal { founder, licence, .. }, Ended::Passed) => {
+                let restore = enterprise::Event::Restore { licence, founder };
+                Some(Effect::on::<Enterprise>(place, restore))
+            }
+            (Self::Rename { .. } | Self::Represent { .. } | Self::Appeal { .. }, Ended::Not) => None,
             (Self::Leave(_) | Self::Transfer { .. }, Ended::Not) => None,
         }
     }
@@ -314,7 +391,7 @@ impl Approval {
 
     /// As it ends in a state.
     fn ends(self, state: ApprovalState, moment: Moment<'_>) -> Moved<Self> {
-        let (applicant, ask, place) = (self.applicant, self.ask, self.place);
+        let (applicant, ask, place) = (self.applicant, self.ask.clone(), self.place);
         let (ended, notice) = match state {
             ApprovalState::Passed => (Ended::Passed, Some(Notice::ApprovalPassed)),
             ApprovalState::Returned => (Ended::Not, Some(Notice::ApprovalReturned)),
@@ -334,6 +411,9 @@ impl Approval {
             link: None,
             ..self.clone()
         };
+        if let Ask::Represent { legal, .. } = &mut erased.ask {
+            *legal = None;
+        }
         for opinion in &mut erased.opinions {
             opinion.words = None;
         }
@@ -397,7 +477,7 @@ impl Entity for Approval {
                 state: Pending,
                 applicant: *applicant,
                 place: *place,
-                ask: *ask,
+                ask: ask.clone(),
                 reason: reason.clone(),
                 stages,
                 opinions: Vec::new(),

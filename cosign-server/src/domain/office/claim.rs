@@ -99,6 +99,17 @@ pub struct Form {
     pub is_registered: bool,
 }
 
+impl Form {
+    /// The files that were handed in with it.
+    pub fn files(&self) -> impl Iterator<Item = Id> {
+        [self.facts.licence]
+            .into_iter()
+            .chain(self.letter.iter().copied())
+            .chain(self.seal)
+            .chain(self.signature)
+    }
+}
+
 /// A claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {

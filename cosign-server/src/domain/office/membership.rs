@@ -9,6 +9,7 @@ use super::{
     authority::Authority,
     enterprise::{self, Enterprise},
     entity::states,
+    grant::{self, Grant},
     list_of,
     message::Notice,
 };
@@ -145,7 +146,10 @@ impl Membership {
     /// What hangs on it ends with it.
     fn ends(&self, state: MembershipState, moment: Moment<'_>) -> Moved<Self> {
         let waiting = Approval::waiting_of(self.enterprise, self.account);
-        self.stands(state, moment).with(Effect::on_all::<Approval>(waiting, None, approval::Event::Void))
+        let rights = Self::rights_of(self.enterprise, self.account);
+        self.stands(state, moment)
+            .with(Effect::on_all::<Approval>(waiting, None, approval::Event::Void))
+            .with(Effect::on_all::<Grant>(rights, None, grant::Event::Withdraw))
     }
 
     fn parts(&self, state: MembershipState, moment: Moment<'_>) -> Moved<Self> {

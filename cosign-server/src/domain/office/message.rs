@@ -43,6 +43,10 @@ states! {
         Invited = "invited",
         /// There is something to decide on.
         ApprovalAsked = "approval-asked",
+        /// The user may use something of an enterprise.
+        Granted = "granted",
+        /// The user may not any more.
+        GrantWithdrawn = "grant-withdrawn",
         /// What the user asked for was passed.
         ApprovalPassed = "approval-passed",
         /// It was returned.

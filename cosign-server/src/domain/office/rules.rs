@@ -53,6 +53,16 @@ impl Default for Levels {
 }
 
 states! {
+    /// Who decides on the use of an enterprise's certificate.
+    GrantPolicy {
+        /// The legal representative alone.
+        Legal = "legal",
+        /// An administrator.
+        Administrator = "administrator",
+    }
+}
+
+states! {
     /// What leaving an enterprise takes.
     LeavePolicy {
         /// Nothing; the administrators are told.
@@ -100,6 +110,10 @@ pub struct Rules {
     pub claim_ways: Vec<Way>,
     /// How many operators look at a claim after that.
     pub claim_reviews: ClaimReviews,
+    /// How many operators look at a change of an enterprise; at least one.
+    pub change_reviews: u8,
+    /// How many operators look at an appeal for an enterprise; at least one.
+    pub appeal_reviews: u8,
     /// Wrong things that somebody may say of an administrator in a day.
     pub join_tries: u8,
     /// Most members of one enterprise.
@@ -110,6 +124,8 @@ pub struct Rules {
     pub invitation_days: u64,
     /// What leaving an enterprise takes.
     pub leave: LeavePolicy,
+    /// Who decides on the use of an enterprise's certificate.
+    pub certificate_grants: GrantPolicy,
     /// Whether an administrator's place is handed over with the consent of the legal representative only.
     pub transfer_needs_legal: bool,
     /// Seconds for which a code on a page can be scanned.
@@ -144,11 +160,14 @@ impl Default for Rules {
             person_review_h: 2,
             claim_ways: Way::ALL.to_vec(),
             claim_reviews: ClaimReviews::default(),
+            change_reviews: 1,
+            appeal_reviews: 2,
             join_tries: 5,
             members_max: 2000,
             join_chain: vec![Judge::Administrator],
             invitation_days: 7,
             leave: LeavePolicy::Notify,
+            certificate_grants: GrantPolicy::Legal,
             transfer_needs_legal: true,
             scan_code_s: 120,
             scan_step_s: 300,

@@ -5,9 +5,11 @@ mod approvals;
 mod attachments;
 mod balances;
 mod catalogue;
+mod changes;
 mod claims;
 mod codes;
 mod enterprises;
+mod grants;
 mod guards;
 mod members;
 mod messages;
@@ -32,6 +34,7 @@ use self::plan::Plan;
 pub use self::{
     accounts::{Credential, LoggedIn, Login, User},
     approvals::{Decision, Inbox},
+    changes::{Change, Papers},
     claims::ClaimForm,
     enterprises::{Hits, Standing},
     members::{Joining, Member},

@@ -239,14 +239,53 @@ async fn c_18_the_first_claimant_administers_it() {
 }
 
 #[tokio::test]
-async fn a_code_to_the_legal_phone_is_of_that_phone() {
+async fn c_10_the_legal_representatives_phone_a_letter_and_a_review() {
     let world = World::new().await;
+    staff(&world).await;
     let user = claimant(&world).await;
-    let claim = drafted(&world, &user, &firm(8)).await;
-    let path = format!("{claim}/phone");
-    for (phone, purpose) in [(CLAIMANT, "legal"), (LEGAL, "sign"), (LEGAL, "login")] {
+    let enter = async |claim: &str, phone: &str, purpose: &str| {
         let (code_id, text) = code(&world, phone, purpose).await;
-        let body = json!({ "code_id": code_id, "code": text });
+        (format!("{claim}/phone"), json!({ "code_id": code_id, "code": text }))
+    };
+    let mut body = form(&world, &user, &firm(8)).await;
+    body["legal_phone"] = EVEN.into();
+    let claim = user.done(&world, "/v1/claims", &body).await;
+    let claim = format!("/v1/claims/{}", claim["claim_id"].as_str().unwrap());
+    // A code to another phone, or for something else.
+    for (phone, purpose) in [(CLAIMANT, "legal"), (EVEN, "sign"), (EVEN, "login")] {
+        let (path, body) = enter(&claim, phone, purpose).await;
         user.refused(&world, &path, &body, 403, "code_invalid").await;
     }
+    let (path, entered) = enter(&claim, EVEN, "legal").await;
+    let shown = user.done(&world, &path, &entered).await;
+    assert_eq!((&shown["state"], &shown["way"]), (&json!("review"), &json!("phone")));
+    let id = approval(&newest(&world, &user).await);
+    assert_eq!(review(&world, REVIEWERS[0], &id, &json!({ "pass": true })).await.0, 204);
+    assert_eq!(user.see(&world, &claim).await["state"], "accepted");
+    // A phone that the carrier knows under another name.
+    let odd = drafted(&world, &user, &firm(9)).await;
+    let (path, entered) = enter(&odd, LEGAL, "legal").await;
+    user.refused(&world, &path, &entered, 409, "conflict").await;
+    assert_eq!(user.see(&world, &odd).await["state"], "draft");
+}
+
+#[tokio::test]
+async fn c_17_records_of_claims_and_joins() {
+    let world = World::new().await;
+    let (administrator, id) = claimed(&world).await;
+    world.clock.advance(1);
+    let claim = drafted(&world, &administrator, &firm(3)).await;
+    administrator.done(&world, &format!("{claim}/withdraw"), &json!({})).await;
+    administrator.refused(&world, &format!("{claim}/submit"), &json!({}), 409, "conflict").await;
+    let found = administrator.see(&world, "/v1/claims").await;
+    let states: Vec<_> = found["claims"].as_array().unwrap().iter().map(|one| one["state"].clone()).collect();
+    assert_eq!(states, [json!("withdrawn"), json!("accepted")]);
+    let person = member(&world, &administrator, &id, 1).await;
+    let joined = person.see(&world, "/v1/approvals").await;
+    assert_eq!(
+        (&joined["approvals"][0]["kind"], &joined["approvals"][0]["state"]),
+        (&json!("join"), &json!("passed"))
+    );
+    assert_eq!(person.see(&world, "/v1/claims").await["claims"], json!([]));
+    assert_eq!(person.get(&world, &claim).await.0, 404);
 }

@@ -1,12 +1,17 @@
 //! What operators decide on for enterprises.
 
+use axum::{body::Body, http::Method};
 use serde_json::{Value, json};
 
 use super::{
-    super::{get, office::Browser, problem},
+    super::{
+        get,
+        office::{Browser, PICTURE},
+        problem, request, respond,
+    },
     support::*,
 };
-use crate::testing::World;
+use crate::{domain::office::approval::Judge, testing::World};
 
 /// A claim by letter that waits: who claims, its path, and the approval.
 async fn waiting(world: &World, which: usize) -> (Browser, String, String) {
@@ -103,4 +108,49 @@ async fn c_14_what_the_register_does_not_confirm_is_looked_at() {
     let id = approval(&newest(&world, &legal).await);
     assert_eq!(review(&world, REVIEWERS[0], &id, &passed()).await.0, 204);
     assert_eq!(legal.see(&world, &claim).await["state"], "accepted");
+}
+
+#[tokio::test]
+async fn o_03_the_administrator_first_and_then_a_reviewer() {
+    let world =
+        World::with_rules(|rules| rules.join_chain = vec![Judge::Reviewer, Judge::Administrator]).await;
+    staff(&world).await;
+    let (administrator, id) = claimed(&world).await;
+    let person = verified(&world, &phone(1), "成员乙", &citizen(11)).await;
+    let asked =
+        person.done(&world, &format!("/v1/enterprises/{id}/join"), &json!({ "reason": "入职" })).await;
+    let approval = approval(&asked);
+    assert_eq!(review(&world, REVIEWERS[0], &approval, &passed()).await, (403, "role_missing".to_owned()));
+    let decision = format!("/v1/approvals/{approval}/decision");
+    administrator.done(&world, &decision, &passed()).await;
+    administrator.refused(&world, &decision, &passed(), 403, "role_missing").await;
+    assert_eq!(person.see(&world, "/v1/enterprises").await["enterprises"][0]["state"], "requested");
+    assert_eq!(review(&world, REVIEWERS[0], &approval, &passed()).await.0, 204);
+    assert_eq!(person.see(&world, "/v1/enterprises").await["enterprises"][0]["state"], "active");
+}
+
+#[tokio::test]
+async fn o_07_reviewers_see_the_licence_and_the_letter() {
+    let world = World::new().await;
+    staff(&world).await;
+    let (user, _, id) = waiting(&world, 0).await;
+    let path = format!("/v1/operator/approvals/{id}");
+    let (status, claim) = get(&world, &format!("{path}/claim"), Some(REVIEWERS[0])).await;
+    assert_eq!(
+        (status.as_u16(), &claim["name"], &claim["registered"]),
+        (200, &json!(firm(0).name), &json!(true))
+    );
+    assert_eq!(claim["legal_phone"], "+86139****9001");
+    let fetch = async |file: &str, device: [u8; 32]| {
+        let asked = request(Method::GET, &format!("{path}/files/{file}"), Some(device));
+        respond(&world, asked.body(Body::empty()).unwrap()).await.status().as_u16()
+    };
+    for file in [&claim["licence"], &claim["letter"][0]] {
+        assert_eq!(fetch(file.as_str().unwrap(), REVIEWERS[0]).await, 200);
+        assert_eq!(fetch(file.as_str().unwrap(), OTHERS[0]).await, 403);
+    }
+    // No other file of the claimant.
+    let other = user.attach(&world, PICTURE).await;
+    assert_eq!(fetch(&other, REVIEWERS[0]).await, 404);
+    assert_eq!(problem(get(&world, &format!("{path}/claim"), Some(OTHERS[0])).await).0, 403);
 }

@@ -38,6 +38,9 @@ pub(in crate::api::tests) fn firm(which: usize) -> Firm {
 /// The phone of legal representatives.
 pub(in crate::api::tests) const LEGAL: &str = "13900139001";
 
+/// A phone that the carrier of the sandbox knows under every name.
+pub(in crate::api::tests) const EVEN: &str = "13900139008";
+
 /// The phone of who claims.
 pub(in crate::api::tests) const CLAIMANT: &str = "13900139002";
 

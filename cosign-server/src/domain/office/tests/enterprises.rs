@@ -7,6 +7,7 @@ use crate::domain::office::{
     claim::{Claim, Form, Shown},
     code::{ProvenPhone, Purpose},
     enterprise::{Alteration, Enterprise, Facts, Legal, Sort, Uscc},
+    grant::{Grant, Terms, What},
     invitation::Invitation,
     membership::Membership,
     person::Document,
@@ -17,6 +18,11 @@ const ID: Id = Id::from_bytes([1; 16]);
 
 fn account(choices: &mut Choices) -> Id {
     Id::from_bytes([2 + u8::try_from(choices.below(3)).unwrap(); 16])
+}
+
+fn some<const N: usize>(choices: &mut Choices, asks: [Ask; N]) -> Ask {
+    let which = usize::try_from(choices.below(N as u64)).unwrap();
+    asks.into_iter().nth(which).unwrap()
 }
 
 fn authority(choices: &mut Choices) -> Authority {
@@ -120,12 +126,19 @@ fn approvals() {
                 applicant,
                 applicant_name: [1; 32],
                 place: ID,
-                ask: choices.of(&[
-                    Ask::Join(ID),
-                    Ask::Leave(ID),
-                    Ask::Claim(ID),
-                    Ask::Transfer { from: applicant, to },
-                ]),
+                ask: some(
+                    choices,
+                    [
+                        Ask::Join(ID),
+                        Ask::Leave(ID),
+                        Ask::Claim(ID),
+                        Ask::Rename { name: name("示例集团"), licence: ID, letter: ID },
+                        Ask::Represent { legal: Some(Box::new(legal())), licence: ID, letter: ID },
+                        Ask::Appeal { founder: applicant, licence: ID, letter: ID },
+                        Ask::Certificate(ID),
+                        Ask::Transfer { from: applicant, to },
+                    ],
+                ),
                 reason: Some(personal()),
                 stages: (0..=choices.below(3)).map(|_| choices.of(Judge::ALL)).collect(),
                 tell: vec![account(choices)],
@@ -171,6 +184,29 @@ fn claims() {
             9 if choices.below(3) == 0 => Event::Supersede,
             10 if choices.below(3) == 0 => Event::Erase,
             _ => Event::Return,
+        }
+    });
+}
+
+#[test]
+fn grants() {
+    use grant::Event;
+    walk::<Grant>(|choices| {
+        let from_ms = 1_000_000 + choices.below(10_000_000);
+        let terms = Terms {
+            enterprise: ID,
+            member: account(choices),
+            what: What::Certificate { platform: ID },
+            from_ms,
+            until_ms: from_ms + choices.below(60) * 86_400_000,
+        };
+        match choices.below(8) {
+            0 | 1 => Event::Ask { terms, by: account(choices) },
+            2 => Event::Give { terms, by: authority(choices) },
+            3 => Event::Pass,
+            4 if choices.below(3) == 0 => Event::Refuse,
+            5 if choices.below(3) == 0 => Event::Withdraw,
+            _ => Event::Expire,
         }
     });
 }

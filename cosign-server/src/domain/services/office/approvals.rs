@@ -10,6 +10,7 @@ use crate::domain::{
         Id, Stored,
         approval::{self, Approval, ApprovalState, Ask, AskKind, Ground, Judge},
         authority::{Authority, Reviews},
+        claim::Claim,
         personal::{Kind, Personal},
     },
     once::Once,
@@ -62,6 +63,7 @@ impl Office {
     /// By what right a user decides on an approval.
     async fn right(&self, plan: &mut Plan<'_>, account: Id, found: &Approval) -> Result<Authority, Error> {
         match found.ask {
+            Ask::Appeal { .. } => Err(Error::NotFound),
             Ask::Claim(id) => match self.represents_claim(plan, account, id).await {
                 Ok(by) => Ok(Authority::Represents(by)),
                 // Others learn nothing of it.
@@ -154,6 +156,31 @@ impl Office {
         let found = self.find::<Approval>(id).await?;
         let is_theirs = found.entity.stages.contains(&Judge::Reviewer);
         if is_theirs { Ok(found) } else { Err(Error::NotFound) }
+    }
+
+    /// The claim that operators decide on, or did.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is about something else; storage faults.
+    pub async fn reviewed_claim(&self, by: &Acting<SeesRequests>, id: Id) -> Result<Stored<Claim>, Error> {
+        match self.review_of(by, id).await?.entity.ask {
+            Ask::Claim(claim) => self.find::<Claim>(claim).await,
+            _ => Err(Error::NotFound),
+        }
+    }
+
+    /// The files that operators look at before they decide.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; storage faults.
+    pub async fn reviewed_files(&self, by: &Acting<SeesRequests>, id: Id) -> Result<Vec<Id>, Error> {
+        match self.review_of(by, id).await?.entity.ask {
+            Ask::Claim(claim) => {
+                let form = self.find::<Claim>(claim).await?.entity.form.ok_or(Error::NotFound)?;
+                Ok(form.files().collect())
+            }
+            ask => Ok(ask.files()),
+        }
     }
 
     /// What was asked for in an enterprise, newest first.

@@ -13,9 +13,9 @@ use crate::domain::{
         claim::{self, Claim, Form, MAX_LETTER, Shown},
         code::{ProvenPhone, Purpose},
         enterprise::{Enterprise, EnterpriseState, Facts, Legal, Sort, Uscc},
-        person::{Document, DocumentNumber, PersonName},
+        person::{Document, DocumentNumber, Method, PersonName},
         personal::{Kind, Phone},
-        providers::FourFactors,
+        providers::{self, FourFactors},
     },
     once::Once,
     page::{Page, Paged},
@@ -133,7 +133,9 @@ impl Office {
     /// # Errors
     /// [`Error::CodeInvalid`], also for a code to another phone; [`Error::NotFound`], [`Error::Conflict`]; storage faults.
     pub async fn claim_by_phone(&self, user: &User, id: Id, code_id: Id, code: &str) -> Result<(), Error> {
+        let form = self.claim_of(user, id).await?.entity.form.ok_or(Error::NotFound)?;
         let phone = self.carry_out(|| Box::pin(self.prove(code_id, code, Purpose::Legal))).await?;
+        self.compare_legal(id, form.facts.legal.as_ref().ok_or(Error::Internal)?).await?;
         self.show_claim(user, id, None, || Shown::Phone(phone.clone())).await
     }
 
@@ -155,6 +157,25 @@ impl Office {
             })
         })
         .await
+    }
+
+    /// The carrier compares the legal representative with the phone.
+    async fn compare_legal(&self, claim: Id, legal: &Legal) -> Result<(), Error> {
+        let vault = &self.ports.vault;
+        let name = PersonName::parse(&vault.open(Kind::PersonName, &legal.name)?)?;
+        let number = DocumentNumber::parse(legal.document, &vault.open(Kind::IdNumber, &legal.number)?)?;
+        let phone = Phone::parse(&vault.open(Kind::Phone, &legal.phone)?)?;
+        let facts = providers::Facts {
+            method: Method::Carrier,
+            name: &name,
+            number: &number,
+            phone: Some(&phone),
+            card: None,
+        };
+        match self.identity()?.compare(claim, &facts).await? {
+            None => Ok(()),
+            Some(_) => Err(Error::Conflict("the carrier knows this phone under another name")),
+        }
     }
 
     async fn show_claim(

@@ -191,7 +191,7 @@ impl Office {
     ) -> Result<Id, Failed> {
         let waiting = Approval::waiting_of(enterprise.id(), applicant);
         let waiting = self.under::<Approval>(waiting, &Page::default()).await?;
-        if waiting.items.iter().any(|one| one.entity.ask == ask) {
+        if waiting.items.iter().any(|one| one.entity.ask.is_like(&ask)) {
             return Err(Error::Conflict("it is asked for already").into());
         }
         let applicant_name = self.name_of(plan, applicant).await?;

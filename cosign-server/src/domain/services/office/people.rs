@@ -60,7 +60,7 @@ impl Plan<'_> {
 }
 
 impl Office {
-    fn identity(&self) -> Result<&dyn Identity, Error> {
+    pub(super) fn identity(&self) -> Result<&dyn Identity, Error> {
         self.ports.identity.as_deref().ok_or(Error::NotOffered("this server compares nobody with a register"))
     }
 
