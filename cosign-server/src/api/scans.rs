@@ -36,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(sign))
         .routes(routes!(step))
         .routes(routes!(report))
+        .routes(routes!(member_report))
         .routes(routes!(certificate_records))
 }
 
@@ -190,20 +191,33 @@ async fn show(
     again(&api, &user, &segments).await
 }
 
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ScanChoice)]
+#[serde(deny_unknown_fields)]
+struct ChoiceBody {
+    authority: String,
+    /// Serial number, hexadecimal.
+    serial: String,
+    /// The enterprise that the user acts for, if they do not act for themselves.
+    enterprise_id: Option<String>,
+}
+
 /// Choose a certificate
 #[utoipa::path(
     post, path = "/v1/scans/{scan}/choose", tag = "scans", security(("user" = [])),
-    params(("scan" = String, Path), Named), request_body = CertificateRef,
+    params(("scan" = String, Path), Named), request_body = ChoiceBody,
     responses((status = 200, body = ScanBody), Problems),
 )]
 async fn choose(
     State(api): State<Api>,
     LoggedIn(user): LoggedIn,
     segments: Segments,
-    Input { body, once }: Input<CertificateRef>,
+    Input { body: ChoiceBody { authority, serial, enterprise_id }, once }: Input<ChoiceBody>,
 ) -> Result<Json<ScanBody>, Problem> {
     let scan = id(segments.get("scan")?)?;
-    api.office.choose(&user, scan, &CertificateName::from(body), once.as_ref()).await?;
+    let enterprise = enterprise_id.as_deref().map(id).transpose()?;
+    let name = CertificateName { authority, serial };
+    api.office.choose(&user, scan, &name, enterprise, once.as_ref()).await?;
     again(&api, &user, &segments).await
 }
 
@@ -367,6 +381,25 @@ async fn report(
     let page = Paging::new(after, limit).page()?;
     let of = user.account().id;
     let found = api.office.scan_report(of, operation.as_deref(), system.as_deref(), &page).await?;
+    records(&api, found).await
+}
+
+/// What a member did for an enterprise, newest first, for whoever manages it
+#[utoipa::path(
+    get, path = "/v1/enterprises/{enterprise}/members/{account}/scan-report", tag = "scans",
+    security(("user" = [])), params(("enterprise" = String, Path), ("account" = String, Path), Which),
+    responses((status = 200, body = RecordsBody), Problems),
+)]
+async fn member_report(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    segments: Segments,
+    Parameters(Which { after, limit, operation, system }): Parameters<Which>,
+) -> Result<Json<RecordsBody>, Problem> {
+    let page = Paging::new(after, limit).page()?;
+    let (enterprise, member) = (id(segments.get("enterprise")?)?, id(segments.get("account")?)?);
+    let (operation, system) = (operation.as_deref(), system.as_deref());
+    let found = api.office.member_report(&user, enterprise, member, operation, system, &page).await?;
     records(&api, found).await
 }
 

@@ -11,7 +11,7 @@ use super::{ScansWrite, Signed};
 use crate::{
     api::{
         Api, Problem,
-        accounts::id,
+        accounts::{Secret, id},
         extract::Segments,
         openapi::{Named, Problems},
     },
@@ -95,6 +95,15 @@ struct SectionBody {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = KnownHolder)]
+#[serde(deny_unknown_fields)]
+struct HolderBody {
+    name: Secret,
+    /// Of the identity document, or the unified social credit code.
+    number: Secret,
+}
+
+#[derive(Deserialize, ToSchema)]
 #[schema(as = NewScan)]
 #[serde(deny_unknown_fields)]
 struct AskBody {
@@ -121,6 +130,8 @@ struct AskBody {
     /// That the bidder has signed in: nothing is opened for others.
     #[serde(default)]
     signed_in: bool,
+    /// Whom the platform knows: only they are bound.
+    holder: Option<HolderBody>,
     seal_id: Option<String>,
     task_id: Option<String>,
     /// Whether the user is asked for their verified data.
@@ -159,12 +170,18 @@ async fn ask(
     if plea == Plea::Decrypt && !body.signed_in {
         return Err(Error::Conflict("the bidder has not signed in").into());
     }
+    if (plea == Plea::Bind) != body.holder.is_some() {
+        return Err(Error::BadRequest("whoever is bound has a name and a number").into());
+    }
+    let known = |holder: &HolderBody| api.office.holder(&holder.name.0, &holder.number.0);
+    let holder = body.holder.as_ref().map(known).transpose()?;
     let terms = Terms {
         authorities: body.authorities,
         certificate: body.certificate.map(CertificateName::from),
         identity: body.identity.as_deref().map(word::<Identity>).transpose()?,
         section: body.section.map(|SectionBody { project, section }| Section { project, section }),
         opens_ms: body.opens_at_ms,
+        holder,
         seal: body.seal_id.as_deref().map(id).transpose()?,
         task: body.task_id.as_deref().map(id).transpose()?,
         share: body.share,

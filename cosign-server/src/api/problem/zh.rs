@@ -112,6 +112,9 @@ const TEXTS: &[(&str, &str)] = &[
     ("a face is on a PNG or JPEG picture", "人脸照片须为 PNG 或 JPEG 图片"),
     ("the message was read", "消息已读"),
     // scans and tasks
+    ("the certificate is not that of the enterprise", "该证书不属于所选企业"),
+    ("the platform knows the user by another name or number", "平台登记的名称或证件号码与用户不符"),
+    ("whoever is bound has a name and a number", "绑定须提供名称和证件号码"),
     ("a certSn goes with a caOrgType", "certSn 须与 caOrgType 一并提供"),
     ("a loginUserType is 01, 02 or 03", "loginUserType 取值为 01、02 或 03"),
     ("the platform has another code", "平台的系统标识码与所填不符"),

@@ -161,8 +161,8 @@ impl Scene {
     }
 
     /// Another pair, for another subject.
-    pub(super) async fn pair_with(&self, csr: &str) -> Vec<Value> {
-        let request = self.approved(json!({ "kind": "new", "dual": true, "csr": csr })).await;
+    pub(super) async fn pair_with(&self, body: Value) -> Vec<Value> {
+        let request = self.approved(body).await;
         let protection = PrivateKey::generate(&mut self.world.rng()).unwrap();
         let (status, installed) = self.install(&request, protection.public_key()).await;
         assert_eq!(status, StatusCode::OK, "{installed}");

@@ -1,5 +1,6 @@
 //! Codes of platforms, scanned by a phone: the page, the phone and what leaves it.
 
+mod firm;
 mod kinds;
 mod mutual;
 mod session;
@@ -159,7 +160,7 @@ impl Stage {
         let (_, key) = self.scene.phone.key(&self.scene.world, Purpose::Sign).await;
         self.scene.key = key;
         let csr = super::ca::csr_of(&self.scene.world, &self.scene.phone, &self.scene.key, "second").await;
-        let certificates = self.scene.pair_with(&csr).await;
+        let certificates = self.scene.pair_with(json!({ "kind": "new", "dual": true, "csr": csr })).await;
         let first = certificates.iter().find(|one| one["role"] == "sign").unwrap();
         self.certificate = json!({ "authority": "demo", "serial": first["serial"] });
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Entity, Id, Moment, Moved, Moves,
     entity::states,
-    proof::{CertificateName, Identity},
+    proof::{CertificateName, Identity, list_of},
     scan::System,
 };
 use crate::domain::Error;
@@ -28,6 +28,9 @@ pub struct Use {
     pub certificate: CertificateName,
     /// As whom.
     pub identity: Identity,
+    /// For which enterprise.
+    #[serde(default)]
+    pub enterprise: Option<Id>,
     /// For which system.
     pub system: System,
     /// What was done.
@@ -43,6 +46,14 @@ pub struct Use {
 /// A use that is written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record(pub Use);
+
+impl Record {
+    /// Under whom it is listed what a member did for an enterprise.
+    #[must_use]
+    pub fn of_member(enterprise: Id, account: Id) -> Id {
+        list_of(&[b"scan report", enterprise.as_bytes(), account.as_bytes()])
+    }
+}
 
 /// What happens to it.
 #[derive(Debug)]
@@ -79,6 +90,7 @@ impl Entity for Record {
 
     fn listed_under(&self) -> Vec<Id> {
         let used = &self.0;
-        [used.account, used.certificate.list()].into_iter().chain(used.seal).collect()
+        let member = used.enterprise.map(|enterprise| Self::of_member(enterprise, used.account));
+        [used.account, used.certificate.list()].into_iter().chain(used.seal).chain(member).collect()
     }
 }

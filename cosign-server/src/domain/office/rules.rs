@@ -132,6 +132,8 @@ pub struct Rules {
     pub scan_code_s: u64,
     /// Seconds that a user has for each step after that.
     pub scan_step_s: u64,
+    /// Minutes from the scan after which it ends in any case.
+    pub scan_longest_min: u64,
     /// Seconds after which a phone that is not heard of has left.
     pub scan_link_s: u64,
     /// How this installation is called in codes on pages: 1 to 32 letters, digits and hyphens.
@@ -171,6 +173,7 @@ impl Default for Rules {
             transfer_needs_legal: true,
             scan_code_s: 120,
             scan_step_s: 300,
+            scan_longest_min: 60,
             scan_link_s: 30,
             scan_issuer: "cosign".to_owned(),
             mutual_page: "https://localhost/app/app.html".to_owned(),

@@ -23,9 +23,6 @@ use super::{
 };
 use crate::domain::Error;
 
-/// Longest time from the scan to the end, milliseconds.
-const LONGEST_MS: u64 = 3_600_000;
-
 states! {
     /// Where what was asked stands.
     ScanState {
@@ -70,6 +67,9 @@ pub struct Scan {
     /// Who scanned it.
     pub account: Option<Id>,
     device: Option<OwnDevice>,
+    /// For which enterprise.
+    #[serde(default)]
+    pub enterprise: Option<Id>,
     /// With which certificate, and since when.
     pub chosen: Option<(UsableCertificate, u64)>,
     /// What is to be signed or opened, and what came of it.
@@ -102,6 +102,8 @@ pub enum Event {
     Choose {
         /// Which.
         certificate: UsableCertificate,
+        /// For which enterprise, to which the user belongs.
+        enterprise: Option<Id>,
         /// What is signed of each message with it.
         digests: Vec<Option<Hash>>,
         /// The certificate that encrypted what is to be opened, as it was noted then.
@@ -250,6 +252,7 @@ impl Scan {
                 account,
                 certificate: certificate.name.clone(),
                 identity: certificate.identity,
+                enterprise: self.enterprise,
                 system: self.system.clone(),
                 operation: self.plea.as_str().to_owned(),
                 seal: self.terms.seal,
@@ -378,18 +381,19 @@ impl Scan {
                     // Whoever holds a code that was passed on does not see the page.
                     return Ok(Moved::to(self.over(Failed, Some(Stop::WrongNumber))));
                 }
-                let ends_ms = now_ms.saturating_add(LONGEST_MS);
+                let ends_ms = now_ms.saturating_add(rules.scan_longest_min.saturating_mul(60_000));
                 let (account, device) = (Some(person.account()), Some(*device));
                 Moved::to(Self { account, device, ends_ms, ..self.at(Scanned, step_ms) })
             }
-            (Scanned | Chosen, Event::Choose { certificate, digests, envelope }) => {
+            (Scanned | Chosen, Event::Choose { certificate, enterprise, digests, envelope }) => {
                 self.plea.wants_certificate()?;
                 self.terms.allow(self.plea, certificate, envelope.as_ref().map(|(_, e)| e), now_ms)?;
                 let items = self.items.iter().cloned().zip(digests);
                 let items = items.map(|(item, digest)| Item { digest: digest.or(item.digest), ..item });
                 let items = items.collect();
                 let chosen = Some((certificate.clone(), now_ms));
-                Moved::to(Self { chosen, items, ..self.at(Chosen, step_ms) })
+                let enterprise = *enterprise;
+                Moved::to(Self { chosen, enterprise, items, ..self.at(Chosen, step_ms) })
             }
             (Chosen, Event::Confirm { signed, opened, shares }) => {
                 return self.confirmed(moment, signed, opened, *shares);

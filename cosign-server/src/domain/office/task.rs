@@ -258,6 +258,7 @@ impl Task {
             account: self.filed.account.ok_or(Error::Internal)?,
             certificate: certificate.name.clone(),
             identity: certificate.identity,
+            enterprise: None,
             system: self.filed.system.clone(),
             operation: format!("task-{}", self.filed.kind.as_str()),
             seal: None,

@@ -46,7 +46,7 @@ pub(super) fn walk_under<E: Entity>(
 ) {
     let mut taken = BTreeSet::new();
     let moves: BTreeSet<Move> = E::moves().into_iter().collect();
-    for round in 0..400 {
+    for round in 0..1200 {
         let mut choices = Choices(round << 32);
         let (mut now, mut now_ms): (Option<E>, u64) = (None, 1_000_000);
         for _ in 0..40 {

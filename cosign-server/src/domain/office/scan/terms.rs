@@ -161,6 +161,9 @@ pub struct Terms {
     pub section: Option<Section>,
     /// Before when nothing is opened, unix milliseconds.
     pub opens_ms: Option<u64>,
+    /// Keyed hash of the name and the number that the platform knows the user or the enterprise by.
+    #[serde(default)]
+    pub holder: Option<Hash>,
     /// Which seal is used.
     pub seal: Option<Id>,
     /// Which task.
@@ -287,6 +290,7 @@ pub(super) fn created(new: &New, moment: Moment<'_>) -> Result<Scan, Error> {
         number: *number,
         account: None,
         device: None,
+        enterprise: None,
         chosen: None,
         items: items.clone(),
         consent: None,

@@ -37,7 +37,7 @@ fn item(form: Form) -> Item {
 }
 
 fn new(choices: &mut Choices) -> New {
-    let plea = choices.of(Plea::ALL);
+    let plea = if choices.below(2) == 0 { Plea::Seal } else { choices.of(Plea::ALL) };
     let items = match plea {
         Plea::SignMessage => vec![item(Form::Message)],
         Plea::Decrypt => vec![item(Form::Envelope)],
@@ -67,7 +67,13 @@ fn person() -> VerifiedPerson {
 fn scans() {
     // What a phone signs depends on what it was asked: it follows along.
     let mut digests: Vec<Hash> = Vec::new();
-    let rules = Rules { scan_code_s: 1_000_000, scan_step_s: 1_000_000, scan_link_s: 20, ..Rules::default() };
+    let rules = Rules {
+        scan_code_s: 1_000_000,
+        scan_step_s: 1_000_000,
+        scan_link_s: 1_000_000,
+        scan_longest_min: 1_000_000,
+        ..Rules::default()
+    };
     super::walk_under::<Scan>(&rules, |choices, now| {
         let id = Id::from_bytes([1; 16]);
         let opened = match now {
@@ -78,16 +84,16 @@ fn scans() {
             digests = scan.to_sign(id, &opened).unwrap_or_default();
         }
         let device = OwnDevice::new(DeviceId::from_bytes([4; 32]));
-        // Half of the time it goes on as it should.
+        // Mostly it goes on as it should.
         let forward: &[u64] = match now.map(Entity::state) {
             None => &[0],
-            Some(ScanState::Created) => &[1],
-            Some(ScanState::Scanned) => &[4, 13],
-            Some(ScanState::Chosen) => &[7],
-            Some(ScanState::Confirmed) => &[9],
-            _ => &[10, 11],
+            Some(ScanState::Created) => &[1, 1, 3, 17],
+            Some(ScanState::Scanned) => &[4, 4, 13, 16, 17],
+            Some(ScanState::Chosen) => &[7, 7, 7, 16, 17],
+            Some(ScanState::Confirmed) => &[9, 9, 9, 9, 12, 15, 17, 18],
+            _ => &[9, 10, 10, 10, 11, 11, 11, 12, 15, 17, 18],
         };
-        let choice = if choices.below(2) == 0 { choices.of(forward) } else { choices.below(16) };
+        let choice = if choices.below(4) == 0 { choices.below(19) } else { choices.of(forward) };
         match choice {
             0 => scan::Event::Create(Box::new(new(choices))),
             1 | 2 => scan::Event::Scan { person: person(), device, number: Some(Hash([9; 32])) },
@@ -104,7 +110,12 @@ fn scans() {
                 let sealed = Envelope::transition(None, &event, moment).unwrap().entity;
                 let digests = now.map_or(0, |scan| scan.items.len());
                 let digests = vec![Some(Hash([3; 32])); digests];
-                scan::Event::Choose { certificate: usable(), digests, envelope: Some((id, sealed)) }
+                scan::Event::Choose {
+                    certificate: usable(),
+                    enterprise: None,
+                    digests,
+                    envelope: Some((id, sealed)),
+                }
             }
             7 | 8 => scan::Event::Confirm { signed: signed(digests.clone()), opened, shares: true },
             9 => scan::Event::Add(vec![item(Form::Digest)]),
@@ -112,12 +123,9 @@ fn scans() {
             11 => scan::Event::Finish,
             12 => scan::Event::Beat,
             13 => scan::Event::Take,
-            14 => match choices.below(6) {
-                0 => scan::Event::Refuse,
-                1 => scan::Event::Abort,
-                2 => scan::Event::Fail(Stop::Phone),
-                _ => scan::Event::Beat,
-            },
+            16 => scan::Event::Refuse,
+            17 => scan::Event::Abort,
+            18 => scan::Event::Fail(Stop::Phone),
             _ => scan::Event::Lapse,
         }
     });
@@ -191,6 +199,7 @@ fn what_scans_leave_behind() {
             account: ACCOUNT,
             certificate,
             identity,
+            enterprise: Some(ACCOUNT),
             system: system(),
             operation,
             seal: None,

@@ -28,6 +28,26 @@ impl Office {
         Ok(found)
     }
 
+    /// What a member did for an enterprise, newest first, for whoever manages it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::RoleMissing`]; storage faults.
+    pub async fn member_report(
+        &self,
+        user: &User,
+        enterprise: Id,
+        member: Id,
+        operation: Option<&str>,
+        text: Option<&str>,
+        page: &Page,
+    ) -> Result<Paged<Stored<Record>>, Error> {
+        let account = user.account().id;
+        let plan = &mut self.plan(Some(account));
+        self.manages(plan, account, enterprise).await?;
+        self.belongs(plan, member, enterprise).await?;
+        self.scan_report(Record::of_member(enterprise, member), operation, text, page).await
+    }
+
     /// What a certificate of the phone was used for, newest first.
     ///
     /// # Errors

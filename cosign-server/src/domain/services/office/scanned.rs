@@ -9,10 +9,11 @@ use crate::domain::{
         balance::{Balance, NOTHING_LEFT},
         binding::Binding,
         catalogue::Service,
+        enterprise::Enterprise,
         envelope::{self, Envelope, EnvelopeState},
         person::Level,
         personal::Kind,
-        proof::{CertificateName, Identity, UsableCertificate, obstacle},
+        proof::{CertificateName, Hash, Identity, UsableCertificate, obstacle},
         scan::{self, Form, Plea, Scan, ScanState, Stop},
         session::OwnDevice,
     },
@@ -157,13 +158,25 @@ impl Office {
         user: &User,
         id: Id,
         name: &CertificateName,
+        enterprise: Option<Id>,
         once: Option<&Once>,
     ) -> Result<(), Error> {
         self.act(&Actor::user(user), once, move |plan| {
             Box::pin(async move {
                 let scan = own(plan, user, id).await?;
                 let certificate = self.usable(user, name).await?;
-                self.is_paid(plan, user.account().id, &scan).await?;
+                let owner = enterprise.unwrap_or(user.account().id);
+                self.is_paid(plan, owner, &scan).await?;
+                if let Some(enterprise) = enterprise {
+                    self.belongs(plan, user.account().id, enterprise).await?;
+                    let named = plan.find::<Enterprise>(enterprise).await?.entity.facts.name;
+                    let subject = self.certificate(name).await?.subject;
+                    let subject = pki::Name::from_der(&subject).map_err(|_| Error::Internal)?;
+                    let is_of = subject.short() == named.as_str();
+                    if certificate.identity != Identity::Enterprise || !is_of {
+                        return Err(Error::Conflict("the certificate is not that of the enterprise").into());
+                    }
+                }
                 let digest = |item: &scan::Item| match (&item.content, item.form) {
                     (Some(content), Form::Message) => {
                         let message = self.ports.vault.open(Kind::Words, content)?;
@@ -182,7 +195,7 @@ impl Office {
                         );
                     }
                 }
-                let event = scan::Event::Choose { certificate, digests, envelope };
+                let event = scan::Event::Choose { certificate, enterprise, digests, envelope };
                 plan.happen::<Scan>(id, &event).await?;
                 Ok(())
             })
@@ -263,6 +276,9 @@ impl Office {
         {
             return Err(Error::Conflict("the user is bound to the platform already").into());
         }
+        if scan.plea == Plea::Bind {
+            self.may_bind(plan, account, &scan).await?;
+        }
         if let Some(found) = self.envelope(&scan).await?
             && found.entity.state() == EnvelopeState::Sealed
         {
@@ -272,6 +288,35 @@ impl Office {
         let scan = plan.happen::<Scan>(id, &scan::Event::Confirm { signed, opened, shares }).await?;
         self.charge_scan(plan, id, &scan).await?;
         Ok(())
+    }
+
+    /// That who binds is whom the platform knows, and administers the enterprise if it is one.
+    async fn may_bind(&self, plan: &mut Plan<'_>, account: Id, scan: &Scan) -> Result<(), Error> {
+        const OTHER: Error = Error::Conflict("the platform knows the user by another name or number");
+        let identity = scan.chosen.as_ref().map(|(certificate, _)| certificate.identity);
+        let holder = match (identity, scan.enterprise) {
+            (Some(Identity::Enterprise), Some(enterprise)) => {
+                self.administers(plan, account, enterprise).await?;
+                let facts = plan.find::<Enterprise>(enterprise).await?.entity.facts;
+                self.holder(facts.name.as_str(), facts.uscc.as_str())?
+            }
+            (Some(Identity::Person), None) => {
+                let person = plan.verified(account, Level::Data).await?;
+                let name = self.ports.vault.open(Kind::PersonName, &person.claim().name)?;
+                let number = self.ports.vault.open(Kind::IdNumber, &person.claim().number)?;
+                self.holder(&name, &number)?
+            }
+            _ => return Err(OTHER),
+        };
+        if scan.terms.holder == Some(holder) { Ok(()) } else { Err(OTHER) }
+    }
+
+    /// Keyed hash of a name and a number.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub fn holder(&self, name: &str, number: &str) -> Result<Hash, Error> {
+        self.ports.vault.name(Kind::IdNumber, &format!("{name}\n{number}")).map(Hash)
     }
 
     /// What else the user does.

@@ -264,7 +264,7 @@ impl Office {
         else {
             return Ok(());
         };
-        let has_seal = scan.terms.seal.is_some();
+        let (account, has_seal) = (scan.enterprise.unwrap_or(account), scan.terms.seal.is_some());
         self.charge(plan, &Charged { id, account, system: &scan.system, has_seal }).await
     }
 
