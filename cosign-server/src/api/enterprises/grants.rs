@@ -160,7 +160,7 @@ pub(super) async fn usable(
     LoggedIn(user): LoggedIn,
     Parameters(paging): Parameters<Paging>,
 ) -> Result<Json<GrantsBody>, Problem> {
-    Ok(Json(GrantsBody::of(&api, api.office.usable(&user, &paging.page()?).await?).await?))
+    Ok(Json(GrantsBody::of(&api, api.office.usable_grants(&user, &paging.page()?).await?).await?))
 }
 
 #[derive(Serialize, ToSchema)]

@@ -73,7 +73,7 @@ impl Office {
                 self.manages(plan, account, enterprise).await?;
                 let found = plan.find::<Enterprise>(enterprise).await?.entity;
                 let stages = vec![Judge::Reviewer; usize::from(self.rules.change_reviews.clamp(1, 8))];
-                self.ask(plan, &found, account, ask.clone(), stages, None).await
+                self.ask_for(plan, &found, account, ask.clone(), stages, None).await
             })
         })
         .await
@@ -103,7 +103,7 @@ impl Office {
                 }
                 let ask = Ask::Appeal { founder, licence, letter };
                 let stages = vec![Judge::Reviewer; usize::from(self.rules.appeal_reviews.clamp(1, 8))];
-                self.ask(plan, &found, founder, ask, stages, None).await
+                self.ask_for(plan, &found, founder, ask, stages, None).await
             })
         })
         .await

@@ -61,7 +61,7 @@ impl Office {
                     GrantPolicy::Administrator => Judge::Administrator,
                 };
                 let ask = Ask::Certificate(id);
-                let asked = self.ask(plan, &found, account, ask, vec![judge], reason.as_deref()).await?;
+                let asked = self.ask_for(plan, &found, account, ask, vec![judge], reason.as_deref()).await?;
                 Ok((id, Some(asked)))
             })
         })
@@ -123,7 +123,7 @@ impl Office {
     ///
     /// # Errors
     /// Storage faults.
-    pub async fn usable(&self, user: &User, page: &Page) -> Result<Paged<Stored<Grant>>, Error> {
+    pub async fn usable_grants(&self, user: &User, page: &Page) -> Result<Paged<Stored<Grant>>, Error> {
         self.under::<Grant>(Grant::usable_by(user.account().id), page).await
     }
 
