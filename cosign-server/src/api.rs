@@ -3,6 +3,7 @@
 //! **Invariant:** no SQL, no sockets and no key shares in here; status codes of errors live in `problem` only.
 
 mod accounts;
+mod applications;
 mod audit;
 mod ca;
 mod catalogue;
@@ -15,6 +16,7 @@ mod events;
 mod extract;
 mod frames;
 mod health;
+mod holdings;
 mod keys;
 mod messages;
 mod observe;
@@ -27,6 +29,7 @@ mod people;
 mod problem;
 mod requests;
 mod scans;
+mod seals;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -140,6 +143,9 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .merge(operators::routes())
         .merge(events::routes())
         .merge(accounts::routes())
+        .merge(applications::routes())
+        .merge(holdings::routes())
+        .merge(seals::routes())
         .merge(messages::routes())
         .merge(people::routes())
         .merge(catalogue::routes())

@@ -42,7 +42,7 @@ use crate::{
     },
     signer::{
         AuthoritySigner, EntropyRng, HeadSettings, MasterKey as _, PersonalVault, PoolSettings, Retention,
-        SealedCentre, Sealer, SignerService, SignerSettings, SoftwareKey, TreeHeads,
+        SEAL_KEY, SealMakerKey, SealedCentre, Sealer, SignerService, SignerSettings, SoftwareKey, TreeHeads,
     },
     store::{Access, Database, Source},
     telemetry::Telemetry,
@@ -290,6 +290,7 @@ impl World {
             entities: Arc::clone(&database) as _,
             vault: Arc::new(vault),
             authorities: Arc::clone(&authorities),
+            seal_maker: Arc::new(SealMakerKey::new(heads.derive_key(SEAL_KEY).unwrap(), Arc::clone(&chance))),
             sms: Some(Arc::clone(&sms) as _),
             identity: Some(Arc::clone(&identity) as _),
             registry: Some(Arc::new(SandboxRegistry::default())),

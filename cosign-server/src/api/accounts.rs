@@ -98,6 +98,7 @@ enum PurposeBody {
     Person,
     Sign,
     Legal,
+    Apply,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -127,6 +128,7 @@ pub(super) async fn send_code(
         PurposeBody::Person => Purpose::Person,
         PurposeBody::Sign => Purpose::Sign,
         PurposeBody::Legal => Purpose::Legal,
+        PurposeBody::Apply => Purpose::Apply,
     };
     let (code_id, expires_at_ms, again_after_s) = api.office.send_code(purpose, &phone).await?;
     let sandbox = api.office.kept_texts(&phone).is_some();

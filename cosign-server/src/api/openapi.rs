@@ -46,6 +46,8 @@ const ABOUT: &str = "Two-party SM2 signatures and decryption: the client holds o
         (name = "opening", description = "Time locks of sealed bids"),
         (name = "certificates", description = "Authorities and certificates"),
         (name = "certificate-requests", description = "Requests for certificates"),
+        (name = "office-certificates", description = "Certificates of users: applied for, installed, ended"),
+        (name = "seals", description = "Seals: pictures that are bound to certificates"),
         (name = "clients", description = "Programs of trading platforms, which sign their requests"),
         (name = "scans", description = "Codes that platforms show and phones scan"),
         (name = "tasks", description = "What platforms file to be signed"),

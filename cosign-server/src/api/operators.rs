@@ -1,11 +1,13 @@
 //! What operators see and do. A handler is called with the proof of the role that it takes, or not at all.
 #![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
 
+mod applications;
 mod approvals;
 mod keys;
 mod people;
 mod proposals;
 mod reviews;
+mod seals;
 
 use std::fmt::Display;
 
@@ -57,6 +59,14 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(approvals::decide))
         .routes(routes!(approvals::claim))
         .routes(routes!(approvals::claim_file))
+        .routes(routes!(applications::list))
+        .routes(routes!(applications::show))
+        .routes(routes!(applications::review))
+        .routes(routes!(applications::form))
+        .routes(routes!(applications::attachment))
+        .routes(routes!(seals::list))
+        .routes(routes!(seals::picture))
+        .routes(routes!(seals::review))
 }
 
 /// The operator who calls, with a right.

@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod authorisation;
 mod ca;
+mod certificates;
 mod clients;
 mod conditional;
 mod description;

@@ -38,8 +38,8 @@ use crate::{
         throttle::Throttle,
     },
     signer::{
-        AuthoritySigner, LogError, PersonalVault, SealedCentre, Sealer, SealerError, SignerService,
-        TreeHeads, WrappingKeys,
+        AuthoritySigner, LogError, PersonalVault, SEAL_KEY, SealMakerKey, SealedCentre, Sealer, SealerError,
+        SignerService, TreeHeads, WrappingKeys,
     },
     store::{Access, Database, OpenError},
     telemetry::Telemetry,
@@ -134,7 +134,9 @@ impl Server {
         let webhook_key = heads.derive_key(WEBHOOK_KEY)?;
         let sealer = Arc::new(sealer);
         let authorities = Arc::new(authorities(&store, &sealer, &clock, &entropy));
-        let office = Arc::new(office(config, &store, &sealer, &authorities, &clock, &entropy).await?);
+        let seal_maker = SealMakerKey::new(heads.derive_key(SEAL_KEY)?, Arc::clone(&entropy));
+        let office = (&authorities, seal_maker);
+        let office = Arc::new(self::office(config, &store, &sealer, office, &clock, &entropy).await?);
         let signer = SignerService::start(
             config.signer(),
             sealer,
@@ -441,7 +443,7 @@ async fn office(
     config: &Config,
     store: &Arc<Database>,
     sealer: &Sealer,
-    authorities: &Arc<Authorities>,
+    (authorities, seal_maker): (&Arc<Authorities>, SealMakerKey),
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Office, DomainError> {
@@ -451,6 +453,7 @@ async fn office(
         entities: Arc::clone(store) as _,
         vault: Arc::new(vault),
         authorities: Arc::clone(authorities),
+        seal_maker: Arc::new(seal_maker),
         sms: match config.providers.sms {
             SmsProvider::None => None,
             SmsProvider::Sandbox => {

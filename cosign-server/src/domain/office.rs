@@ -7,6 +7,7 @@
 //! [`services::Office`]: crate::domain::services::Office
 
 pub mod account;
+pub mod application;
 pub mod approval;
 pub mod attachment;
 pub mod authority;
@@ -22,6 +23,7 @@ pub mod enterprise;
 mod entity;
 pub mod envelope;
 pub mod grant;
+pub mod holding;
 pub mod invitation;
 pub mod membership;
 pub mod message;
@@ -33,6 +35,7 @@ pub mod providers;
 pub mod record;
 pub mod rules;
 pub mod scan;
+pub mod seal;
 pub mod session;
 pub mod task;
 #[cfg(test)]
@@ -113,4 +116,7 @@ pub const KINDS: &[EntityKind] = &[
     kind::<envelope::Envelope>(),
     kind::<record::Record>(),
     kind::<grant::Grant>(),
+    kind::<application::Application>(),
+    kind::<holding::Holding>(),
+    kind::<seal::Seal>(),
 ];

@@ -13,15 +13,17 @@ mod operators;
 mod shares;
 
 pub use audit::{AuditLog, ProvenRecords, Selection};
-pub use ca::{Answer, Answers, Application, Authorities, AuthorityPorts, Direct, Installed, Recoverable};
+pub use ca::{
+    Answer, Answers, Application, Authorities, AuthorityPorts, Direct, Granted, Installed, Recoverable,
+};
 pub use clients::{ClientChanges, Clients, MAX_PAGE, NewClient, Page};
 pub use devices::Devices;
 pub use events::{Feed, Follower, MAX_STREAMS};
 pub use keys::{KeyView, Keys, PinView, Wanted};
 pub use office::{
-    Asked, Batch, Change, ClaimForm, Claiming, Credential, Decision, Each, HandedIn, Hits, Inbox, Joining,
-    LoggedIn, Login, MAX_CONTENT, Member, NewItem, NewTask, Offered, Office, OfficePorts, Papers, Pile,
-    Shared, Shown, Signer, Standing, Step, User,
+    Applying, Asked, Batch, Change, ClaimForm, Claiming, Credential, Decision, Each, Form, HandedIn, Hits,
+    Inbox, InstalledHolding, Joining, LoggedIn, Login, MAX_CONTENT, Made, Making, Member, NewItem, NewSeal,
+    NewTask, Offered, Office, OfficePorts, Papers, Pile, Shared, Shown, Signer, Standing, Step, User,
 };
 pub use opening::OpeningKeys;
 pub use operator::Operator;

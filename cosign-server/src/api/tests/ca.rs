@@ -85,7 +85,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// An authority whose custodians are certified by another one, with their keys.
-async fn with_custodians(world: &World, options: Options) -> (Authority, Vec<Arc<PrivateKey>>) {
+pub(super) async fn with_custodians(world: &World, options: Options) -> (Authority, Vec<Arc<PrivateKey>>) {
     authority(world, "staff", Options::default()).await;
     let (mut keys, mut custodians) = (Vec::new(), Vec::new());
     for number in 1..=3 {

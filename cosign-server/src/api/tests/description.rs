@@ -11,28 +11,30 @@ pub(super) static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| serde_json::fr
 
 /// POSTs that take no Idempotency-Key, and why they need none.
 const WITHOUT_NAME: &[&str] = &[
-    "/v1/frames",                          // the same for each frame
-    "/v1/sms-codes",                       // a second code takes the place of the first, after a pause
-    "/v1/sessions",                        // a code is good once
-    "/v1/sessions/{session}/end",          // ends it once
-    "/v1/session/end",                     // ends it once
-    "/v1/account/password",                // a code is good once
-    "/v1/account/cancel",                  // a code is good once
-    "/v1/person/face",                     // decides an open case once
-    "/v1/person/ask",                      // decides an open case once
-    "/v1/person/change",                   // a code is good once
-    "/v1/providers/identity/{case}",       // decides an open case once
-    "/v1/sandbox/identity/{case}",         // decides an open case once
-    "/v1/messages/{message}/read",         // is read once
-    "/v1/approvals/{approval}/link",       // a second link takes the place of the first
-    "/v1/claims/{claim}/phone",            // a code is good once
-    "/v1/claims/{claim}/sign",             // a code is good once
-    "/v1/enterprises/{enterprise}/cancel", // a code is good once
-    "/v1/keys/{key_id}/{operation}",       // the session id in the frame does what it would do
-    "/v1/locks/release",                   // gives the same again, and changes nothing
-    "/v1/locks/check",                     // reads
-    "/ocsp/{authority}",                   // reads
-    "/tsa/{authority}",                    // has a nonce of its own
+    "/v1/frames",                               // the same for each frame
+    "/v1/sms-codes",                            // a second code takes the place of the first, after a pause
+    "/v1/sessions",                             // a code is good once
+    "/v1/sessions/{session}/end",               // ends it once
+    "/v1/session/end",                          // ends it once
+    "/v1/account/password",                     // a code is good once
+    "/v1/account/cancel",                       // a code is good once
+    "/v1/person/face",                          // decides an open case once
+    "/v1/person/ask",                           // decides an open case once
+    "/v1/person/change",                        // a code is good once
+    "/v1/providers/identity/{case}",            // decides an open case once
+    "/v1/sandbox/identity/{case}",              // decides an open case once
+    "/v1/messages/{message}/read",              // is read once
+    "/v1/approvals/{approval}/link",            // a second link takes the place of the first
+    "/v1/claims/{claim}/phone",                 // a code is good once
+    "/v1/claims/{claim}/sign",                  // a code is good once
+    "/v1/enterprises/{enterprise}/cancel",      // a code is good once
+    "/v1/keys/{key_id}/{operation}",            // the session id in the frame does what it would do
+    "/v1/locks/release",                        // gives the same again, and changes nothing
+    "/v1/locks/check",                          // reads
+    "/ocsp/{authority}",                        // reads
+    "/tsa/{authority}",                         // has a nonce of its own
+    "/v1/seals/preview",                        // reads
+    "/v1/applications/{application}/authorise", // a code is good once
 ];
 
 /// Method and path of every operation.

@@ -25,7 +25,7 @@ pub(super) struct Browser {
 }
 
 impl Browser {
-    fn asks(&self, method: Method, path: &str) -> Builder {
+    pub(super) fn asks(&self, method: Method, path: &str) -> Builder {
         request(method, path, self.device).header(header::AUTHORIZATION, format!("Bearer {}", self.token))
     }
 

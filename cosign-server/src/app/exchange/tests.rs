@@ -76,6 +76,7 @@ fn order(key: &PrivateKey) -> Order {
     let digest = DistId::default().digest(key.public_key(), &info);
     Order {
         request: RequestId::from_bytes([7; 16]),
+        subject: None,
         csr: csr::assemble(&info, &dsa::sign_digest(key, &digest, &mut SysRng).unwrap()),
         profile: crate::domain::ca::Profile::Personal,
         role: Role::Sign,

@@ -163,6 +163,8 @@ pub struct Order {
     pub request: RequestId,
     /// The certification request, DER; that of the signing key.
     pub csr: Vec<u8>,
+    /// Whom it certifies, DER; whom the certification request names if `None`.
+    pub subject: Option<Vec<u8>>,
     /// What is certified of the subject.
     pub profile: Profile,
     /// Which of a pair it is to be.

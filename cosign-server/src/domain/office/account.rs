@@ -4,18 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
+    application::{self, Application},
     approval::{self, Approval},
     binding::{self, Binding},
     claim::{self, Claim},
     code::{ProvenPhone, Purpose, SmsCode},
     entity::states,
+    holding::{self, Holding},
     membership::{self, Membership},
     personal::Personal,
     scan::{self, Scan},
+    seal::{self, Seal},
     session::{self, Session},
     task::{self, Task},
 };
-use crate::domain::Error;
+use crate::domain::{Error, ca::Reason};
 
 /// How long wrong passwords are counted, milliseconds.
 const MISSES_MS: u64 = 15 * 60_000;
@@ -111,6 +114,18 @@ pub enum Event {
     Erase,
 }
 
+/// An account whose user authorises what was applied for. Only [`Account::authorise`] makes one.
+#[derive(Debug)]
+pub struct Authorised(Id);
+
+impl Authorised {
+    /// The account.
+    #[must_use]
+    pub const fn account(&self) -> Id {
+        self.0
+    }
+}
+
 impl Account {
     /// Whether a password may be tried now.
     ///
@@ -135,6 +150,14 @@ impl Account {
     #[must_use]
     pub const fn phone_name(&self) -> [u8; 32] {
         self.phone_name
+    }
+
+    /// That the user of the account, who has its phone in hand, authorises what was applied for.
+    ///
+    /// # Errors
+    /// [`Error::CodeInvalid`] for the proof of another phone or for something else.
+    pub fn authorise(&self, account: Id, phone: &ProvenPhone) -> Result<Authorised, Error> {
+        if self.is_of(phone, Purpose::Apply) { Ok(Authorised(account)) } else { Err(Error::CodeInvalid) }
     }
 
     /// Whether a proven phone is that of the account, and proven for this.
@@ -235,6 +258,7 @@ impl Entity for Account {
                     ..account.clone()
                 };
                 let phone = SmsCode::list_of(&account.phone_name);
+                let revoke = holding::Event::Revoke(Reason::CessationOfOperation);
                 Ok(Moved::to(cancelled)
                     .with(Self::all_sessions(moment, None))
                     .with(Effect::on_all::<Approval>(
@@ -250,7 +274,8 @@ impl Entity for Account {
                     .with(Effect::on_all::<Scan>(moment.id, None, scan::Event::Abort))
                     .with(Effect::on_all::<Task>(moment.id, None, task::Event::Remove))
                     .with(Effect::on_all::<Task>(phone, None, task::Event::Remove))
-                    .with(Effect::on_all::<Binding>(moment.id, None, binding::Event::End)))
+                    .with(Effect::on_all::<Binding>(moment.id, None, binding::Event::End))
+                    .with(Effect::on_all::<Holding>(moment.id, None, revoke)))
             }
             (AccountState::Cancelled, Event::Erase)
                 if account.erase_ms.is_some_and(|erase_ms| moment.now_ms >= erase_ms) =>
@@ -266,7 +291,9 @@ impl Entity for Account {
                     .with(Effect::on_all::<Task>(moment.id, None, task::Event::Erase))
                     .with(Effect::on_all::<Membership>(moment.id, None, membership::Event::Erase))
                     .with(Effect::on_all::<Claim>(moment.id, None, claim::Event::Erase))
-                    .with(Effect::on_all::<Approval>(moment.id, None, approval::Event::Erase)))
+                    .with(Effect::on_all::<Approval>(moment.id, None, approval::Event::Erase))
+                    .with(Effect::on_all::<Application>(moment.id, None, application::Event::Erase))
+                    .with(Effect::on_all::<Seal>(moment.id, None, seal::Event::Erase)))
             }
             (AccountState::Active, _) => Err(Error::Conflict("there is an account for this phone")),
             (AccountState::Cancelled | AccountState::Erased, _) => {

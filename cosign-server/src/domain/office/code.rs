@@ -44,6 +44,8 @@ states! {
         Sign = "sign",
         /// Showing that a legal representative knows of a claim.
         Legal = "legal",
+        /// Authorising what one applies for.
+        Apply = "apply",
     }
 }
 

@@ -3,7 +3,10 @@
 use std::{fmt::Debug, sync::Arc};
 
 use super::{Entity, Id, Moment, dispatch::Order, entity::Judged, message, ports::FoundRow};
-use crate::domain::Error;
+use crate::domain::{
+    Error,
+    ca::{AuthorityId, CertEvent, Serial},
+};
 
 /// An event with the kind of entity that it happens to.
 pub trait Happening: Debug + Send + Sync {
@@ -53,6 +56,8 @@ pub enum Effect {
     Inform(Id, &'static str, serde_json::Value),
     /// A provider is asked to do something, after the commit, until it has.
     Dispatch(Order),
+    /// Something happens to a certificate in the registry, to its pair and to their keys.
+    Certificate(AuthorityId, Serial, CertEvent),
 }
 
 impl Effect {

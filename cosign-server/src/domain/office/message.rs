@@ -53,6 +53,30 @@ states! {
         ApprovalReturned = "approval-returned",
         /// Something waits to be signed.
         TaskFiled = "task-filed",
+        /// What was applied for may be installed.
+        ApplicationApproved = "application-approved",
+        /// A reviewer sent back what was applied for.
+        ApplicationReturned = "application-returned",
+        /// A certificate is installed.
+        CertificateInstalled = "certificate-installed",
+        /// A certificate ends soon.
+        CertificateExpiring = "certificate-expiring",
+        /// A certificate has ended.
+        CertificateExpired = "certificate-expired",
+        /// A certificate is suspended.
+        CertificateFrozen = "certificate-frozen",
+        /// It is in force again.
+        CertificateUnfrozen = "certificate-unfrozen",
+        /// What a certificate says is not true any more.
+        CertificateNeedsChange = "certificate-needs-change",
+        /// A certificate is revoked.
+        CertificateRevoked = "certificate-revoked",
+        /// The seal maker took the picture of a seal.
+        SealPassed = "seal-passed",
+        /// The seal maker sent it back.
+        SealReturned = "seal-returned",
+        /// A seal is cancelled.
+        SealCancelled = "seal-cancelled",
     }
 }
 

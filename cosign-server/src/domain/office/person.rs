@@ -14,6 +14,7 @@ use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
     code::{ProvenPhone, Purpose},
     entity::states,
+    holding::{self, Holding},
     message::Notice,
     personal::Personal,
 };
@@ -322,7 +323,11 @@ impl Entity for Person {
                 if phone.purpose != Purpose::Person {
                     return Err(Error::CodeInvalid);
                 }
-                Ok(Moved::to(Self { state: Stale, ..person.clone() }))
+                Ok(Moved::to(Self { state: Stale, ..person.clone() }).with(Effect::on_all::<Holding>(
+                    moment.id,
+                    None,
+                    holding::Event::Outdate,
+                )))
             }
             (Erased, _) => Err(Error::Conflict("the account is cancelled")),
             (_, Event::Erase) => Ok(Moved::to(Self {

@@ -3,6 +3,7 @@
 mod identity;
 mod registry;
 
+use cosign_core::sm_primitives::sm2::{PublicKey, Signature};
 use futures_util::future::BoxFuture;
 
 pub use self::{
@@ -41,4 +42,16 @@ pub trait Sms: Send + Sync {
         template: Template,
         text: &'a str,
     ) -> BoxFuture<'a, Result<String, Error>>;
+}
+
+/// Signs seals, with a key of this server.
+pub trait SealMaker: Send + Sync {
+    /// The key.
+    fn public_key(&self) -> PublicKey;
+
+    /// Signs a digest: `e` of GB/T 32918.2.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the random source fails.
+    fn sign(&self, digest: &[u8; 32]) -> Result<Signature, Error>;
 }

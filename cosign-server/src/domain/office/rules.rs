@@ -1,6 +1,8 @@
 //! Settings by which installations differ. One profile for each of the systems that this one can take the place of stands in
 //! `packaging/profiles`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -8,8 +10,10 @@ use super::{
     approval::Judge,
     claim::{ClaimReviews, Way},
     entity::states,
+    holding::Platform,
     person::Level,
 };
+use crate::domain::ca::AuthorityId;
 
 states! {
     /// What a login has to prove.
@@ -70,6 +74,16 @@ states! {
         /// That an administrator passes it.
         Approve = "approve",
     }
+}
+
+/// What a platform demands of certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlatformTerms {
+    /// The authorities whose certificates it takes; any if there are none.
+    pub authorities: Vec<AuthorityId>,
+    /// Whether files are handed in with an application.
+    pub attachments: bool,
 }
 
 /// Settings of the office.
@@ -140,6 +154,16 @@ pub struct Rules {
     pub scan_issuer: String,
     /// Where codes of mutual recognition lead a phone that does not know them: an address without a query.
     pub mutual_page: String,
+    /// Most years that a certificate is valid.
+    pub certificate_years: u8,
+    /// Days before its end from which a certificate is called expiring, and its holder is told.
+    pub expiring_days: u64,
+    /// Whether only the first certificate of a holder is reviewed.
+    pub review_first_only: bool,
+    /// What platforms demand. With none, any platform takes certificates of any authority.
+    pub platforms: BTreeMap<Platform, PlatformTerms>,
+    /// Most seals of one certificate that are not over.
+    pub seals_at_most: usize,
 }
 
 impl Default for Rules {
@@ -177,6 +201,11 @@ impl Default for Rules {
             scan_link_s: 30,
             scan_issuer: "cosign".to_owned(),
             mutual_page: "https://localhost/app/app.html".to_owned(),
+            certificate_years: 5,
+            expiring_days: 30,
+            review_first_only: true,
+            platforms: BTreeMap::new(),
+            seals_at_most: 20,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Every machine, walked at random: no move outside its table, every move of it taken, nothing after the end.
 
+mod certificates;
 mod enterprises;
 mod people;
 mod scans;

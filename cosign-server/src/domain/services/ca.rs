@@ -4,6 +4,7 @@ mod apply;
 mod change;
 mod install;
 mod publish;
+mod seal_maker;
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use cosign_core::sm_primitives::sm2::PublicKey;
 
 pub use self::{
     apply::Application,
-    install::{Direct, Installed, Recoverable},
+    install::{Direct, Granted, Installed, Recoverable},
     publish::{Answer, Answers},
 };
 use crate::domain::{

@@ -1,6 +1,7 @@
 //! Events and all that they bring along, as one unit.
 
 mod accounts;
+mod applications;
 mod approvals;
 mod attachments;
 mod balances;
@@ -9,17 +10,22 @@ mod changes;
 mod claims;
 mod codes;
 mod enterprises;
+mod forms;
 mod grants;
 mod guards;
+mod holdings;
 mod members;
 mod messages;
 mod passwords;
 mod people;
 mod person_reviews;
+mod pictures;
 mod plan;
 mod records;
 mod scanned;
 mod scans;
+mod seal_data;
+mod seals;
 mod tasks;
 mod work;
 
@@ -33,14 +39,19 @@ use tokio::sync::Notify;
 use self::plan::Plan;
 pub use self::{
     accounts::{Credential, LoggedIn, Login, User},
+    applications::Applying,
     approvals::{Decision, Inbox},
     changes::{Change, Papers},
     claims::ClaimForm,
     enterprises::{Hits, Standing},
+    forms::Form,
+    holdings::InstalledHolding,
     members::{Joining, Member},
     people::Claiming,
+    pictures::{Made, Making},
     scanned::{HandedIn, Offered, Step},
     scans::{Asked, MAX_CONTENT, NewItem, Shared, Shown},
+    seals::NewSeal,
     tasks::{Batch, Each, NewTask, Pile, Signer},
 };
 use super::{Authorities, operators::still};
@@ -51,7 +62,7 @@ use crate::domain::{
         Entity, Id, Named as _, Rules, Stored,
         personal::Phone,
         ports::{Entities, FoundRow, Vault},
-        providers::{Identity, KeptText, Registry, Sms},
+        providers::{Identity, KeptText, Registry, SealMaker, Sms},
     },
     once::{self, Once},
     operators::{Acting, Right},
@@ -73,6 +84,8 @@ pub struct OfficePorts {
     pub vault: Arc<dyn Vault>,
     /// Who issues certificates.
     pub authorities: Arc<Authorities>,
+    /// Who signs seals.
+    pub seal_maker: Arc<dyn SealMaker>,
     /// Who sends texts, if anybody does.
     pub sms: Option<Arc<dyn Sms>>,
     /// Who compares people with registers, if anybody does.
@@ -232,7 +245,11 @@ impl Office {
             let done = match make(&mut plan).await {
                 Ok(done) => done,
                 Err(Failed::Again) => continue,
-                Err(Failed::For(error)) => return Err(error),
+                // Or the same request came twice at once, and the other one was first.
+                Err(Failed::For(error)) => {
+                    let known = once::recall(&*self.ports.store, &actor.owner, once, plan.now_ms).await?;
+                    return known.ok_or(error);
+                }
             };
             if let Some(once) = once {
                 let outcome = once::remember(&actor.owner, once, &done, plan.now_ms)?;

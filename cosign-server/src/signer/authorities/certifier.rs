@@ -81,7 +81,8 @@ fn certify(
     let mut items = Vec::with_capacity(orders.len());
     for order in orders {
         let request = pki::csr::Request::read(&order.csr).map_err(|_| Error::Internal)?;
-        let subject = Subject::new(pki::Name::from_der(request.subject()).map_err(|_| Error::Internal)?);
+        let named = order.subject.as_deref().unwrap_or(request.subject());
+        let subject = Subject::new(pki::Name::from_der(named).map_err(|_| Error::Internal)?);
         let profile = profile(kind_of(order.profile), &authority.id, &authority.options)?;
         let serial = SerialNumber::from_bytes(order.serial.as_bytes()).map_err(refused)?;
         let validity = Validity {

@@ -1,9 +1,11 @@
 //! Certificates that are issued, with the keys that come along.
 
 mod direct;
+mod granted;
 mod rows;
 
 pub use direct::Direct;
+pub use granted::Granted;
 
 use cosign_core::sm_primitives::point::PublicPoint;
 use cosign_core::{KeyId, sm_primitives::sm2::PublicKey};
@@ -20,7 +22,7 @@ use crate::domain::{
     device::Device,
     once::{self, Once},
     page::Page,
-    ports::Write,
+    ports::{Unit, Write},
 };
 
 /// A certificate may be younger than the clocks of those who look at it, in milliseconds.
@@ -91,6 +93,7 @@ impl Authorities {
         let base = Order {
             request: *id,
             csr: request.csr.clone(),
+            subject: None,
             profile: request.profile,
             role: Role::Sign,
             public_key: signing.key,
@@ -100,19 +103,13 @@ impl Authorities {
                 .saturating_add(DAY_MS.saturating_mul(authority.options.validity_days.into())),
         };
         let draft = self.draft(&authority, base, request.dual, replaced, protection).await?;
-        let certificates = match self.certifier.certify(&authority, draft.orders.clone()).await? {
-            Certified::Now(certificates) => certificates,
-            Certified::Later => return Err(WAITING),
-        };
-        let mut plan = Plan::default();
-        plan.unit.0.push(Write::Registry(RegistryWrite::SaveRequest(Box::new(moved))));
-        let (rows, key, tail) =
-            self.rows(&authority, device, key_id, &draft, &certificates, &mut plan, now_ms).await?;
-        let mut unit = self.finish(plan, now_ms).await?;
-        unit.0.extend(tail.0);
+        let save = RegistryWrite::SaveRequest(Box::new(moved));
+        let (mut unit, installed) = self.issuing(&authority, (device, key_id), &draft, save, now_ms).await?;
         if let Some(once) = once {
-            let told =
-                key.as_ref().map(|key| (key.key_id.to_string(), key.enveloped.as_ref().map(hex::encode)));
+            let told = installed
+                .key
+                .as_ref()
+                .map(|key| (key.key_id.to_string(), key.enveloped.as_ref().map(hex::encode)));
             unit.0.push(Write::Remember(once::remember(
                 &device.id,
                 once,
@@ -121,7 +118,29 @@ impl Authorities {
             )?));
         }
         self.store.commit(unit).await?;
-        Ok(Installed { certificates: rows, key })
+        Ok(installed)
+    }
+
+    /// The unit that issues what was drafted, and what it gives.
+    async fn issuing(
+        &self,
+        authority: &Authority,
+        (device, key_id): (&Device, KeyId),
+        draft: &Draft,
+        request: RegistryWrite,
+        now_ms: u64,
+    ) -> Result<(Unit, Installed), Error> {
+        let certificates = match self.certifier.certify(authority, draft.orders.clone()).await? {
+            Certified::Now(certificates) => certificates,
+            Certified::Later => return Err(WAITING),
+        };
+        let mut plan = Plan::default();
+        plan.unit.0.push(Write::Registry(request));
+        let (certificates, key, tail) =
+            self.rows(authority, device, key_id, draft, &certificates, &mut plan, now_ms).await?;
+        let mut unit = self.finish(plan, now_ms).await?;
+        unit.0.extend(tail.0);
+        Ok((unit, Installed { certificates, key }))
     }
 
     /// The certificates that a request gave, for signing first.

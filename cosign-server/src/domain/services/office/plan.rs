@@ -119,7 +119,7 @@ impl<'o> Plan<'o> {
         self.guard = guard;
     }
 
-    const fn moment(&self, id: Id) -> Moment<'o> {
+    pub(super) const fn moment(&self, id: Id) -> Moment<'o> {
         Moment { id, now_ms: self.now_ms, rules: &self.office.rules }
     }
 
@@ -203,6 +203,11 @@ impl<'o> Plan<'o> {
                 Ok(())
             }
             Effect::Dispatch(order) => self.dispatch(order),
+            Effect::Certificate(authority, serial, what) => {
+                let unit = self.office.ports.authorities.changing(&authority, &serial, what).await?;
+                self.writes.extend(unit.0);
+                Ok(())
+            }
         }
     }
 

@@ -46,6 +46,7 @@ impl Authorities {
         let order = Order {
             request: RequestId::from_bytes(self.random()?),
             csr: direct.csr,
+            subject: None,
             profile: direct.profile,
             role: direct.role,
             public_key: proven.key,

@@ -1,0 +1,102 @@
+//! Kinds of seals, and whose certificate they are bound to.
+
+use super::{Order, Seal, SealState};
+use crate::domain::{
+    Error,
+    office::{
+        Id,
+        entity::states,
+        holding::{Holder, Holding},
+    },
+};
+
+states! {
+    /// What kind of seal.
+    SealKind {
+        /// 企业公章.
+        Company = "company",
+        /// 法人签名: the signature of the legal representative.
+        LegalSignature = "legal-signature",
+        /// 法人私章: the seal of the legal representative.
+        LegalSeal = "legal-seal",
+        /// 财务专用章.
+        Finance = "finance",
+        /// 合同专用章.
+        Contract = "contract",
+        /// 发票专用章.
+        Invoice = "invoice",
+        /// 自定义签名.
+        CustomSignature = "custom-signature",
+        /// 个人名章.
+        PersonalSeal = "personal-seal",
+        /// 个人签名.
+        PersonalSignature = "personal-signature",
+    }
+}
+
+impl SealKind {
+    /// Whether it is a person's.
+    #[must_use]
+    pub const fn is_personal(self) -> bool {
+        matches!(self, Self::PersonalSeal | Self::PersonalSignature)
+    }
+
+    /// Whether it shows handwriting.
+    #[must_use]
+    pub const fn is_signature(self) -> bool {
+        matches!(self, Self::LegalSignature | Self::CustomSignature | Self::PersonalSignature)
+    }
+
+    /// Sides in tenths of a millimetre.
+    #[must_use]
+    pub const fn size(self) -> (u32, u32) {
+        match self {
+            Self::Company | Self::Finance | Self::Contract => (420, 420),
+            Self::Invoice => (400, 300),
+            Self::LegalSeal | Self::PersonalSeal => (200, 200),
+            Self::LegalSignature | Self::CustomSignature | Self::PersonalSignature => (400, 200),
+        }
+    }
+}
+
+/// Who has a certificate in force, for which seals may be made. Only that makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Bearer {
+    pub(super) holding: Id,
+    pub(super) holder: Holder,
+    pub(super) account: Id,
+}
+
+impl Bearer {
+    /// Of a certificate in force.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] for one that is not.
+    pub fn of(id: Id, holding: &Holding, account: Id, now_ms: u64) -> Result<Self, Error> {
+        holding.is_in_force(now_ms)?;
+        Ok(Self { holding: id, holder: holding.holder, account })
+    }
+}
+
+pub(super) fn make(order: &Order) -> Result<Seal, Error> {
+    let Order { bearer, kind, name, face, manager } = order;
+    if kind.is_personal() != matches!(bearer.holder, Holder::Person(_)) {
+        return Err(Error::BadRequest("this kind of seal is not of this kind of holder"));
+    }
+    let state = if face.source.is_reviewed() { SealState::Review } else { SealState::Valid };
+    Ok(Seal {
+        state,
+        holder: bearer.holder,
+        account: bearer.account,
+        holding: bearer.holding,
+        kind: *kind,
+        name: Some(name.clone()),
+        face: face.clone(),
+        version: 1,
+        data: None,
+        manager: *manager,
+        next: None,
+        opinion: None,
+        is_used: false,
+    })
+}

@@ -1,0 +1,359 @@
+//! What is applied for: from the form to the approval.
+
+use super::{Actor, Failed, Office, User, plan::Plan};
+use crate::domain::{
+    Error,
+    ca::{AuthorityId, Backend, Reason},
+    office::{
+        Entity as _, Id, Stored,
+        account::Account,
+        application::{self, Application, ApplicationState, Business, Opinion, Wish},
+        attachment::Attachment,
+        code::Purpose,
+        holding::{Acting, Holding, HoldingState, Platform},
+        person::VerifiedPerson,
+        personal::Kind,
+    },
+    once::Once,
+    operators::{self, Acting as ActingOperator, SeesRequests},
+    page::{Page, Paged},
+};
+
+/// Longest opinion in characters.
+const MAX_OPINION: usize = 500;
+/// Most files that a platform gets.
+const MAX_FILES: usize = 10;
+
+/// What a user applies for.
+#[derive(Clone, Debug)]
+pub struct Applying {
+    /// What for.
+    pub business: Business,
+    /// The certificate that it is about.
+    pub holding: Option<Id>,
+    /// For which platform; `None` for all.
+    pub platform: Option<Platform>,
+    /// At which authority; that of the certificate if it is about one.
+    pub authority: Option<AuthorityId>,
+    /// Years that it is to be valid.
+    pub years: u8,
+    /// Whether a certificate for decryption is wanted too.
+    pub dual: bool,
+    /// Why a certificate is to be ended, as RFC 5280 calls it.
+    pub reason: Option<String>,
+    /// Version of the agreements that the user agrees to.
+    pub agreement: String,
+}
+
+impl Office {
+    /// A user applies for a certificate, for another one in the place of one, or for the end of one.
+    ///
+    /// # Errors
+    /// [`Error::NotVerified`], [`Error::ConsentMissing`], [`Error::NotFound`] for another's certificate or an unknown
+    /// authority, [`Error::Conflict`] when the state of things does not allow it; storage faults.
+    pub async fn apply(
+        &self,
+        user: &User,
+        wanted: &Applying,
+        once: Option<&Once>,
+    ) -> Result<Stored<Application>, Error> {
+        let account = user.account().id;
+        let actor = Actor::user(user);
+        let id = self.act(&actor, once, move |plan| {
+            Box::pin(async move {
+                let wish = match wanted.holding {
+                    Some(holding) => self.wish_about(plan, account, holding, wanted).await?,
+                    None => self.wish_new(plan, account, wanted).await?,
+                };
+                if self.named::<Application>(Application::name_of(&wish)).await?.is_some() {
+                    return Err(Error::Conflict("another application for this is under way").into());
+                }
+                let id = plan.id()?;
+                plan.make::<Application>(id, &application::Event::Draft(Box::new(wish)))?;
+                Ok(id)
+            })
+        });
+        self.find::<Application>(id.await?).await
+    }
+
+    pub(super) async fn person_in(&self, plan: &mut Plan<'_>, account: Id) -> Result<VerifiedPerson, Error> {
+        plan.verified(account, self.rules.levels.certificate).await
+    }
+
+    async fn wish_new(&self, plan: &mut Plan<'_>, account: Id, wanted: &Applying) -> Result<Wish, Error> {
+        let by = Acting::from(&self.person_in(plan, account).await?);
+        let authority = wanted.authority.clone().ok_or(Error::BadRequest("name the authority"))?;
+        let terms = wanted.platform.as_ref().map(|platform| self.rules.platforms.get(platform));
+        let terms = match terms {
+            Some(None) if !self.rules.platforms.is_empty() => {
+                return Err(Error::BadRequest("there is no such platform"));
+            }
+            terms => terms.flatten(),
+        };
+        if terms.is_some_and(|terms| !terms.authorities.is_empty() && !terms.authorities.contains(&authority))
+        {
+            return Err(Error::Conflict("the platform does not take certificates of this authority"));
+        }
+        let name = Holding::name_of(by.holder(), wanted.platform.as_ref(), &authority);
+        if self.named::<Holding>(name).await?.is_some() {
+            return Err(Error::Conflict("there is a certificate for this platform"));
+        }
+        let known = self.all_under::<Holding>(by.holder().id()).await?;
+        let options = self.ports.authorities.authority(&authority).await?.options;
+        if options.backend != Backend::Embedded {
+            return Err(Error::Conflict("an authority outside takes requests of devices only"));
+        }
+        if wanted.dual && options.quorum.is_none() {
+            return Err(Error::Conflict("the authority makes no decryption keys: it has no custodians"));
+        }
+        let is_first = known.is_empty();
+        Ok(Wish {
+            by,
+            business: wanted.business,
+            holding: None,
+            platform: wanted.platform.clone(),
+            authority,
+            years: wanted.years,
+            dual: wanted.dual,
+            reason: None,
+            agreement: wanted.agreement.clone(),
+            fee: 0,
+            needs_attachments: terms.is_some_and(|terms| terms.attachments),
+            reviewers: if is_first || !self.rules.review_first_only { options.reviewers } else { 0 },
+        })
+    }
+
+    async fn wish_about(
+        &self,
+        plan: &mut Plan<'_>,
+        account: Id,
+        holding: Id,
+        wanted: &Applying,
+    ) -> Result<Wish, Error> {
+        use HoldingState::{Expired, Frozen, NeedsChange, Revoked, Superseded, Valid};
+        let found = self.followed(plan, account, holding).await?;
+        let by = match wanted.business {
+            // Whoever has a certificate may end it, verified or not.
+            Business::Revoke => Acting::holding(&found.entity, account)?,
+            _ => Acting::from(&self.person_in(plan, account).await?),
+        };
+        let moment = plan.moment(holding);
+        match (wanted.business, found.entity.state()) {
+            (Business::Renew, Expired) | (Business::Reissue, Valid | NeedsChange | Expired) => {}
+            (Business::Renew, Valid) if found.entity.is_expiring(moment) => {}
+            (Business::Change, NeedsChange) | (Business::Revoke, Valid | Frozen | NeedsChange | Expired) => {}
+            (_, Revoked) => return Err(Error::Conflict("the certificate is revoked")),
+            (_, Superseded) => return Err(Error::Conflict("another certificate has taken its place")),
+            (Business::Renew, Valid) => return Err(Error::Conflict("the certificate does not end soon")),
+            (Business::Change, _) => return Err(Error::Conflict("the data of its subject have not changed")),
+            _ => return Err(Error::Conflict("the certificate is not in force")),
+        }
+        if wanted.reason.as_deref().is_some_and(|reason| Reason::from_name(reason).is_none()) {
+            return Err(Error::BadRequest("the reasons are those of RFC 5280, 5.3.1"));
+        }
+        let options = self.ports.authorities.authority(&found.entity.authority).await?.options;
+        let is_reviewed = match wanted.business {
+            Business::Reissue => false,
+            Business::Renew => !self.rules.review_first_only,
+            Business::New | Business::Change | Business::Revoke => true,
+        };
+        Ok(Wish {
+            by,
+            business: wanted.business,
+            holding: Some(holding),
+            platform: found.entity.platform,
+            authority: found.entity.authority,
+            years: wanted.years,
+            dual: false,
+            reason: wanted.reason.clone(),
+            agreement: wanted.agreement.clone(),
+            fee: 0,
+            needs_attachments: false,
+            reviewers: if is_reviewed { options.reviewers } else { 0 },
+        })
+    }
+
+    /// An application of a user.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for another's; storage faults.
+    pub async fn application(&self, user: &User, id: Id) -> Result<Stored<Application>, Error> {
+        let found = self.find::<Application>(id).await?;
+        if found.entity.account == user.account().id { Ok(found) } else { Err(Error::NotFound) }
+    }
+
+    /// The applications of a user, newest first.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn applications(&self, user: &User, page: &Page) -> Result<Paged<Stored<Application>>, Error> {
+        self.under::<Application>(user.account().id, page).await
+    }
+
+    /// Something happens to an application of a user.
+    async fn with_application(
+        &self,
+        user: &User,
+        id: Id,
+        event: &application::Event,
+        once: Option<&Once>,
+    ) -> Result<Stored<Application>, Error> {
+        self.application(user, id).await?;
+        self.act(&Actor::user(user), once, move |plan| {
+            Box::pin(async move {
+                plan.happen::<Application>(id, event).await?;
+                Ok(())
+            })
+        })
+        .await?;
+        self.application(user, id).await
+    }
+
+    /// The applicant confirms the form, with a file if it is signed by hand or stamped; again after it was returned.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Conflict`], storage faults.
+    pub async fn confirm_application(
+        &self,
+        user: &User,
+        id: Id,
+        form: Option<Id>,
+        once: Option<&Once>,
+    ) -> Result<Stored<Application>, Error> {
+        let form = match form {
+            Some(form) => Some(self.attachment(user, form).await?),
+            None => None,
+        };
+        self.with_application(user, id, &application::Event::Confirm { form }, once).await
+    }
+
+    /// The applicant hands in the files that the platform demands.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::BadRequest`] for none or too many, [`Error::Conflict`], storage faults.
+    pub async fn attach_to_application(
+        &self,
+        user: &User,
+        id: Id,
+        files: &[Id],
+        once: Option<&Once>,
+    ) -> Result<Stored<Application>, Error> {
+        if files.is_empty() || files.len() > MAX_FILES {
+            return Err(Error::BadRequest("hand in 1 to 10 files"));
+        }
+        let mut own: Vec<Attachment> = Vec::with_capacity(files.len());
+        for file in files {
+            own.push(self.attachment(user, *file).await?);
+        }
+        self.with_application(user, id, &application::Event::Attach(own), once).await
+    }
+
+    /// The applicant does not want it any more.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Conflict`] when it is closed; storage faults.
+    pub async fn withdraw_application(
+        &self,
+        user: &User,
+        id: Id,
+        once: Option<&Once>,
+    ) -> Result<Stored<Application>, Error> {
+        self.with_application(user, id, &application::Event::Withdraw, once).await
+    }
+
+    /// The applicant authorises it with a code to the phone of the account.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::CodeInvalid`], [`Error::Conflict`], storage faults.
+    pub async fn authorise_application(
+        &self,
+        user: &User,
+        id: Id,
+        code_id: Id,
+        code: &str,
+    ) -> Result<Stored<Application>, Error> {
+        if self.application(user, id).await?.entity.state() != ApplicationState::Authorising {
+            return Err(Error::Conflict("the request does not stand there"));
+        }
+        let phone = self.carry_out(|| Box::pin(self.prove(code_id, code, Purpose::Apply))).await?;
+        let account = user.account().id;
+        let phone = &phone;
+        self.act(&Actor::user(user), None, move |plan| {
+            Box::pin(async move {
+                let authorised = plan.find::<Account>(account).await?.entity.authorise(account, phone)?;
+                plan.happen::<Application>(id, &application::Event::Authorise(authorised)).await?;
+                Ok(())
+            })
+        })
+        .await?;
+        self.application(user, id).await
+    }
+
+    /// Applications in a state, oldest first, for those who review them.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn applications_in(
+        &self,
+        _: &ActingOperator<SeesRequests>,
+        state: ApplicationState,
+        page: &Page,
+    ) -> Result<Paged<Stored<Application>>, Error> {
+        self.in_state::<Application>(state, page).await
+    }
+
+    /// One application, for those who review them.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], storage faults.
+    pub async fn application_for(
+        &self,
+        _: &ActingOperator<SeesRequests>,
+        id: Id,
+    ) -> Result<Stored<Application>, Error> {
+        self.find::<Application>(id).await
+    }
+
+    /// A reviewer decides about an application.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::BadRequest`] for a return without an opinion, or one that is too long,
+    /// [`Error::Conflict`], storage faults.
+    pub async fn review_application(
+        &self,
+        by: &ActingOperator<operators::Reviewer>,
+        id: Id,
+        passed: bool,
+        words: &str,
+        once: Option<&Once>,
+    ) -> Result<Stored<Application>, Error> {
+        let words = self.opinion(words)?;
+        self.act(&Actor::operator(by), once, move |plan| {
+            let opinion = Opinion {
+                reviewer: *by.device().id.as_bytes(),
+                name: by.operator().name.clone(),
+                passed,
+                words: words.clone(),
+                at_ms: plan.now_ms,
+            };
+            Box::pin(async move {
+                plan.happen::<Application>(id, &application::Event::Decide(opinion)).await?;
+                Ok::<_, Failed>(())
+            })
+        })
+        .await?;
+        self.find::<Application>(id).await
+    }
+
+    /// What a reviewer wrote, encrypted; nothing of nothing.
+    pub(super) fn opinion(
+        &self,
+        words: &str,
+    ) -> Result<Option<crate::domain::office::personal::Personal>, Error> {
+        let words = words.trim();
+        if words.chars().count() > MAX_OPINION {
+            return Err(Error::BadRequest("an opinion has at most 500 characters"));
+        }
+        if words.is_empty() { Ok(None) } else { self.ports.vault.seal(Kind::Words, words).map(Some) }
+    }
+}
