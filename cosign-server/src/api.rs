@@ -30,6 +30,7 @@ mod problem;
 mod requests;
 mod scans;
 mod seals;
+mod shop;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -152,6 +153,7 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .merge(enterprises::routes())
         .merge(scans::routes())
         .merge(tasks::routes())
+        .merge(shop::routes())
         .layer(middleware::from_fn(conditional::answer))
 }
 

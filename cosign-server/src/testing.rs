@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     api::{self, Api},
-    app::{Health, SandboxIdentity, SandboxRegistry, SandboxSms},
+    app::{Health, SandboxIdentity, SandboxInvoicing, SandboxMoney, SandboxRegistry, SandboxSms},
     domain::{
         audit::Record,
         device::{Caller, Device, Name},
@@ -100,6 +100,8 @@ pub(crate) struct World {
     pub(crate) feed: Arc<Feed>,
     pub(crate) office: Arc<Office>,
     pub(crate) sms: Arc<SandboxSms>,
+    pub(crate) money: Arc<SandboxMoney>,
+    pub(crate) invoicing: Arc<SandboxInvoicing>,
     pub(crate) identity: Arc<SandboxIdentity>,
     pub(crate) router: Router,
 }
@@ -283,6 +285,8 @@ impl World {
         ));
         let feed = Arc::new(Feed::new(Arc::clone(&database) as _));
         let sms = Arc::new(SandboxSms::default());
+        let money = Arc::new(SandboxMoney::new(Arc::clone(&chance)));
+        let invoicing = Arc::new(SandboxInvoicing::default());
         let identity = Arc::new(SandboxIdentity::default());
         let vault = PersonalVault::open(sealer.keys(), &*store, Arc::clone(&chance)).await.unwrap();
         let ports = OfficePorts {
@@ -292,6 +296,8 @@ impl World {
             authorities: Arc::clone(&authorities),
             seal_maker: Arc::new(SealMakerKey::new(heads.derive_key(SEAL_KEY).unwrap(), Arc::clone(&chance))),
             sms: Some(Arc::clone(&sms) as _),
+            money: Some(Arc::clone(&money) as _),
+            invoicing: Some(Arc::clone(&invoicing) as _),
             identity: Some(Arc::clone(&identity) as _),
             registry: Some(Arc::new(SandboxRegistry::default())),
             clock: Arc::clone(&time),
@@ -336,6 +342,8 @@ impl World {
             feed,
             office,
             sms,
+            money,
+            invoicing,
             identity,
             router,
         }

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::body::ItemBody;
+pub(super) use self::body::{amounts, word};
 use super::{
     Api, Problem,
     accounts::id,

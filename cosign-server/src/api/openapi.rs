@@ -37,6 +37,7 @@ const ABOUT: &str = "Two-party SM2 signatures and decryption: the client holds o
         (name = "server", description = "The server, and whether it works"),
         (name = "accounts", description = "Accounts of users, and their logins"),
         (name = "people", description = "Who is behind an account"),
+        (name = "orders", description = "What is bought, paid, used, paid back and invoiced"),
         (name = "catalogue", description = "Regions, trading platforms, institutions, packages, templates"),
         (name = "enterprises", description = "Enterprises, claims of them and their members"),
         (name = "approvals", description = "What users ask for, and who decides on it"),

@@ -227,6 +227,10 @@ pub struct ProvidersConfig {
     pub identity: Provider,
     /// Who knows which enterprises there are. Without, operators look at every claim.
     pub registry: Provider,
+    /// Who takes money and gives it back.
+    pub money: Provider,
+    /// Who makes invoices and sends them.
+    pub invoicing: Provider,
 }
 
 /// Who does something outside.

@@ -2,6 +2,7 @@
 //! inspection, fail when they are told to, and say that they are a sandbox.
 
 mod identity;
+mod money;
 mod registry;
 
 use std::{
@@ -22,7 +23,10 @@ use crate::domain::{
     },
 };
 
-pub use self::identity::SandboxIdentity;
+pub use self::{
+    identity::SandboxIdentity,
+    money::{SandboxInvoicing, SandboxMoney},
+};
 
 /// Texts that are kept.
 const KEPT: usize = 1000;

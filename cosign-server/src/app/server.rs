@@ -20,7 +20,7 @@ use super::{
     exchange::Exchange,
     files::FileError,
     master::MasterKeyError,
-    sandbox::{SandboxIdentity, SandboxRegistry, SandboxSms},
+    sandbox::{SandboxIdentity, SandboxInvoicing, SandboxMoney, SandboxRegistry, SandboxSms},
     traces::Exporter,
     webhooks::{WebhookError, WebhookPorts, Webhooks},
 };
@@ -471,6 +471,17 @@ async fn office(
         registry: match config.providers.registry {
             Provider::None => None,
             Provider::Sandbox => Some(Arc::new(SandboxRegistry::default())),
+        },
+        money: match config.providers.money {
+            Provider::None => None,
+            Provider::Sandbox => {
+                tracing::warn!("whoever says so has paid: the provider is a sandbox");
+                Some(Arc::new(SandboxMoney::new(Arc::clone(entropy))))
+            }
+        },
+        invoicing: match config.providers.invoicing {
+            Provider::None => None,
+            Provider::Sandbox => Some(Arc::new(SandboxInvoicing::default())),
         },
         clock: Arc::clone(clock),
         entropy: Arc::clone(entropy),

@@ -17,6 +17,7 @@ pub mod calendar;
 pub mod catalogue;
 pub mod claim;
 pub mod code;
+pub mod coupon;
 pub mod dispatch;
 mod effect;
 pub mod enterprise;
@@ -25,14 +26,20 @@ pub mod envelope;
 pub mod grant;
 pub mod holding;
 pub mod invitation;
+pub mod invoice;
 pub mod membership;
 pub mod message;
+pub mod order;
+pub mod payment;
 pub mod person;
 pub mod personal;
+pub mod points;
 pub mod ports;
+pub mod preset;
 pub mod proof;
 pub mod providers;
 pub mod record;
+pub mod refund;
 pub mod rules;
 pub mod scan;
 pub mod seal;
@@ -119,4 +126,12 @@ pub const KINDS: &[EntityKind] = &[
     kind::<application::Application>(),
     kind::<holding::Holding>(),
     kind::<seal::Seal>(),
+    kind::<order::Order>(),
+    kind::<payment::Payment>(),
+    kind::<refund::Refund>(),
+    kind::<points::Points>(),
+    kind::<points::PointsNote>(),
+    kind::<coupon::Coupon>(),
+    kind::<invoice::Invoice>(),
+    kind::<preset::Preset>(),
 ];

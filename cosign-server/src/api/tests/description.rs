@@ -35,6 +35,11 @@ const WITHOUT_NAME: &[&str] = &[
     "/tsa/{authority}",                         // has a nonce of its own
     "/v1/seals/preview",                        // reads
     "/v1/applications/{application}/authorise", // a code is good once
+    "/v1/orders/quote",                         // reads
+    "/v1/orders/{order}/transfer",              // an entry of the bank pays one order
+    "/v1/payments/{channel}/notify",            // money comes once
+    "/v1/sandbox/payments/{number}",            // the same
+    "/v1/sandbox/deposits",                     // two entries are two
 ];
 
 /// Method and path of every operation.

@@ -1,10 +1,15 @@
 //! What is offered, bought, used, paid back and invoiced.
 
+mod bills;
 mod catalogue;
+mod metering;
+mod money;
+mod orders;
 
 use serde_json::{Value, json};
 
 use super::{
+    office::{Browser, log_in},
     operators::{ADA, REA, post_as, staffed},
     *,
 };
@@ -28,7 +33,6 @@ pub(super) async fn platform(world: &World) -> String {
 }
 
 /// A catalogue to buy from.
-#[expect(dead_code, reason = "orders come next")]
 struct Shop {
     region: String,
     platform: String,
@@ -92,4 +96,48 @@ fn names(answer: &Value) -> Vec<&str> {
         .iter()
         .map(|entry| entry["item"]["name"].as_str().unwrap())
         .collect()
+}
+
+const PHONE: &str = "13800138000";
+
+async fn buyer(world: &World) -> Browser {
+    log_in(world, PHONE).await.0
+}
+
+fn wants(business: &str, lines: &[(&String, u32)]) -> Value {
+    let line = |(package, quantity): &(&String, u32)| json!({ "package_id": package, "quantity": quantity });
+    json!({ "business": business, "lines": lines.iter().map(line).collect::<Vec<_>>() })
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap()
+}
+
+/// The path of an order.
+fn at(order: &Value) -> String {
+    format!("/v1/orders/{}", text(order, "order_id"))
+}
+
+/// Presses the button of a payment.
+async fn press(world: &World, payment: &Value, paid: bool) -> Value {
+    let (status, pressed) = post(world, text(payment, "page"), None, &json!({ "paid": paid })).await;
+    assert_eq!(status, StatusCode::OK, "{pressed}");
+    pressed
+}
+
+async fn pay(world: &World, browser: &Browser, order: &Value) -> Value {
+    let path = format!("{}/pay", at(order));
+    let payment = browser.done(world, &path, &json!({ "channel": "wechat" })).await;
+    press(world, &payment, true).await["notice"].clone()
+}
+
+/// An order that is paid.
+async fn bought(world: &World, browser: &Browser, wanted: &Value) -> Value {
+    let order = browser.done(world, "/v1/orders", wanted).await;
+    pay(world, browser, &order).await;
+    browser.see(world, &at(&order)).await
+}
+
+fn line_of(order: &Value, number: usize) -> String {
+    text(&order["lines"][number], "line_id").to_owned()
 }

@@ -11,8 +11,12 @@ use super::{
     code::{ProvenPhone, Purpose, SmsCode},
     entity::states,
     holding::{self, Holding},
+    invoice::{self, Invoice},
     membership::{self, Membership},
+    order::{self, Order},
     personal::Personal,
+    preset::{self, Preset},
+    refund::{self, Refund},
     scan::{self, Scan},
     seal::{self, Seal},
     session::{self, Session},
@@ -293,7 +297,11 @@ impl Entity for Account {
                     .with(Effect::on_all::<Claim>(moment.id, None, claim::Event::Erase))
                     .with(Effect::on_all::<Approval>(moment.id, None, approval::Event::Erase))
                     .with(Effect::on_all::<Application>(moment.id, None, application::Event::Erase))
-                    .with(Effect::on_all::<Seal>(moment.id, None, seal::Event::Erase)))
+                    .with(Effect::on_all::<Seal>(moment.id, None, seal::Event::Erase))
+                    .with(Effect::on_all::<Order>(moment.id, None, order::Event::Erase))
+                    .with(Effect::on_all::<Refund>(moment.id, None, refund::Event::Erase))
+                    .with(Effect::on_all::<Invoice>(moment.id, None, invoice::Event::Erase))
+                    .with(Effect::on_all::<Preset>(moment.id, None, preset::Event::Erase)))
             }
             (AccountState::Active, _) => Err(Error::Conflict("there is an account for this phone")),
             (AccountState::Cancelled | AccountState::Erased, _) => {

@@ -2,7 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Entity, Moment, Moved, Moves, entity::states, personal::Personal};
+use super::{
+    Effect, Entity, Id, Moment, Moved, Moves,
+    entity::states,
+    invoice::{self, Invoice},
+    payment::{self, Payment},
+    personal::Personal,
+    refund::{self, Refund},
+};
 use crate::domain::Error;
 
 /// Longest pause between two attempts, milliseconds.
@@ -46,20 +53,63 @@ pub enum Job {
         /// What is put into them.
         text: Personal,
     },
+    /// Give money back.
+    PayBack {
+        /// Of which payment.
+        payment: Id,
+        /// For which refund; otherwise it came late.
+        refund: Option<Id>,
+        /// How much, fen.
+        amount_fen: u64,
+    },
+    /// Make an invoice.
+    Issue {
+        /// Which.
+        invoice: Id,
+    },
+    /// Take an invoice back.
+    Red {
+        /// Which.
+        invoice: Id,
+    },
+    /// Send an invoice.
+    Ship {
+        /// Which.
+        invoice: Id,
+    },
 }
 
 impl Job {
     /// What follows when the provider has done it and calls it so.
-    const fn done(&self, _receipt: &str) -> Option<Effect> {
+    fn done(&self, receipt: &str) -> Option<Effect> {
+        let receipt = receipt.to_owned();
         match self {
-            Self::Sms { .. } => None,
+            Self::Sms { .. } | Self::Red { .. } => None,
+            Self::PayBack { refund: Some(refund), .. } => {
+                Some(Effect::on::<Refund>(*refund, refund::Event::PaidBack { receipt }))
+            }
+            Self::PayBack { payment, .. } => Some(Effect::on::<Payment>(*payment, payment::Event::Returned)),
+            Self::Issue { invoice } => {
+                Some(Effect::on::<Invoice>(*invoice, invoice::Event::Issued { number: receipt }))
+            }
+            Self::Ship { invoice } => {
+                Some(Effect::on::<Invoice>(*invoice, invoice::Event::Posted { tracking: receipt }))
+            }
         }
     }
 
     /// What follows when it is too late for it.
-    const fn failed(&self) -> Option<Effect> {
+    fn failed(&self) -> Option<Effect> {
         match self {
-            Self::Sms { .. } => None,
+            Self::Sms { .. } | Self::Red { .. } => None,
+            Self::PayBack { refund: Some(refund), .. } => {
+                Some(Effect::on::<Refund>(*refund, refund::Event::Fail))
+            }
+            // Money of others is never kept: it is tried for ever.
+            Self::PayBack { payment, .. } => Some(Effect::on::<Payment>(*payment, payment::Event::Again)),
+            Self::Issue { invoice } | Self::Ship { invoice } => {
+                Some(Effect::on::<Invoice>(*invoice, invoice::Event::Fail))
+            }
         }
     }
 }

@@ -77,6 +77,22 @@ states! {
         SealReturned = "seal-returned",
         /// A seal is cancelled.
         SealCancelled = "seal-cancelled",
+        /// An order can be paid.
+        OrderPayable = "order-payable",
+        /// An order was paid.
+        OrderPaid = "order-paid",
+        /// An order that was paid is good.
+        OrderApproved = "order-approved",
+        /// An order was refused; what was paid goes back.
+        OrderRefused = "order-refused",
+        /// Money was given back.
+        OrderRefunded = "order-refunded",
+        /// Money is not given back.
+        RefundRefused = "refund-refused",
+        /// An invoice is there.
+        InvoiceIssued = "invoice-issued",
+        /// An invoice is not made.
+        InvoiceRejected = "invoice-rejected",
     }
 }
 

@@ -21,6 +21,8 @@ states! {
         Text = "text",
         /// What a person wrote about something: a reason, an opinion.
         Words = "words",
+        /// A title of invoices, a postal address, by what somebody paid.
+        Details = "details",
         /// A file.
         File = "file",
     }

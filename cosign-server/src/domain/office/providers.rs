@@ -1,6 +1,7 @@
 //! Services of others. Each is a trait; the ones that come with this program are a sandbox and say so.
 
 mod identity;
+mod money;
 mod registry;
 
 use cosign_core::sm_primitives::sm2::{PublicKey, Signature};
@@ -8,6 +9,7 @@ use futures_util::future::BoxFuture;
 
 pub use self::{
     identity::{Facts, Identity},
+    money::{Bill, Deposit, Invoicing, Money, Payee, Said, Signed},
     registry::{FourFactors, Registered, Registry},
 };
 use super::{dispatch::Template, personal::Phone};

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     Named as _,
     approval::Judge,
+    catalogue::Service,
     claim::{ClaimReviews, Way},
     entity::states,
     holding::Platform,
+    order::OrderFlow,
     person::Level,
 };
 use crate::domain::ca::AuthorityId;
@@ -164,6 +166,18 @@ pub struct Rules {
     pub platforms: BTreeMap<Platform, PlatformTerms>,
     /// Most seals of one certificate that are not over.
     pub seals_at_most: usize,
+    /// Whether orders that somebody looks at are paid before or after that.
+    pub order_flow: OrderFlow,
+    /// Hours in which an order is to be paid.
+    pub order_h: u64,
+    /// What is bought when an enterprise is claimed.
+    pub claim_services: Vec<Service>,
+    /// What is bought for any other first certificate.
+    pub first_services: Vec<Service>,
+    /// Points for every yuan that is paid.
+    pub points_per_yuan: u64,
+    /// Points that take a fen off an order; 0 when they take nothing off.
+    pub points_per_fen: u64,
 }
 
 impl Default for Rules {
@@ -206,6 +220,12 @@ impl Default for Rules {
             review_first_only: true,
             platforms: BTreeMap::new(),
             seals_at_most: 20,
+            order_flow: OrderFlow::PayFirst,
+            order_h: 24,
+            claim_services: vec![Service::Ca, Service::Seal],
+            first_services: vec![Service::Ca],
+            points_per_yuan: 1,
+            points_per_fen: 1,
         }
     }
 }

@@ -14,14 +14,20 @@ mod forms;
 mod grants;
 mod guards;
 mod holdings;
+mod invoices;
 mod members;
 mod messages;
+mod orders;
 mod passwords;
+mod payments;
 mod people;
 mod person_reviews;
 mod pictures;
 mod plan;
+mod presets;
 mod records;
+mod refunds;
+mod rewards;
 mod scanned;
 mod scans;
 mod seal_data;
@@ -54,6 +60,12 @@ pub use self::{
     seals::NewSeal,
     tasks::{Batch, Each, NewTask, Pile, Signer},
 };
+pub use self::{
+    invoices::{Billable, InvoiceWish},
+    orders::{Ordering, Whose},
+    presets::{AddressDetails, Details, TitleDetails},
+    rewards::Gift,
+};
 use super::{Authorities, operators::still};
 use crate::domain::{
     Error,
@@ -62,7 +74,7 @@ use crate::domain::{
         Entity, Id, Named as _, Rules, Stored,
         personal::Phone,
         ports::{Entities, FoundRow, Vault},
-        providers::{Identity, KeptText, Registry, SealMaker, Sms},
+        providers::{Identity, Invoicing, KeptText, Money, Registry, SealMaker, Sms},
     },
     once::{self, Once},
     operators::{Acting, Right},
@@ -92,6 +104,10 @@ pub struct OfficePorts {
     pub identity: Option<Arc<dyn Identity>>,
     /// Who knows which enterprises there are, if anybody does.
     pub registry: Option<Arc<dyn Registry>>,
+    /// Who takes money and gives it back, if anybody does.
+    pub money: Option<Arc<dyn Money>>,
+    /// Who makes invoices, if anybody does.
+    pub invoicing: Option<Arc<dyn Invoicing>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

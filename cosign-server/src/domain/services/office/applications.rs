@@ -12,15 +12,12 @@ use crate::domain::{
         code::Purpose,
         holding::{Acting, Holding, HoldingState, Platform},
         person::VerifiedPerson,
-        personal::Kind,
     },
     once::Once,
     operators::{self, Acting as ActingOperator, SeesRequests},
     page::{Page, Paged},
 };
 
-/// Longest opinion in characters.
-const MAX_OPINION: usize = 500;
 /// Most files that a platform gets.
 const MAX_FILES: usize = 10;
 
@@ -327,7 +324,7 @@ impl Office {
         words: &str,
         once: Option<&Once>,
     ) -> Result<Stored<Application>, Error> {
-        let words = self.opinion(words)?;
+        let words = self.opinion(Some(words.trim()).filter(|words| !words.is_empty()))?;
         self.act(&Actor::operator(by), once, move |plan| {
             let opinion = Opinion {
                 reviewer: *by.device().id.as_bytes(),
@@ -343,17 +340,5 @@ impl Office {
         })
         .await?;
         self.find::<Application>(id).await
-    }
-
-    /// What a reviewer wrote, encrypted; nothing of nothing.
-    pub(super) fn opinion(
-        &self,
-        words: &str,
-    ) -> Result<Option<crate::domain::office::personal::Personal>, Error> {
-        let words = words.trim();
-        if words.chars().count() > MAX_OPINION {
-            return Err(Error::BadRequest("an opinion has at most 500 characters"));
-        }
-        if words.is_empty() { Ok(None) } else { self.ports.vault.seal(Kind::Words, words).map(Some) }
     }
 }

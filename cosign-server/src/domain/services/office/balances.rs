@@ -36,4 +36,21 @@ impl Office {
         let of = usage::Of { owner, platform, service, line };
         plan.make::<Usage>(use_id, &usage::Event::Meter(of)).map(drop)
     }
+
+    /// Takes one use off and commits it.
+    #[cfg(test)]
+    pub(crate) async fn metered(
+        &self,
+        (owner, platform, service): (Id, Id, Service),
+        use_id: Id,
+    ) -> Result<(), Error> {
+        let use_once = || {
+            Box::pin(async move {
+                let mut plan = self.plan(None);
+                self.meter(&mut plan, owner, platform, service, use_id).await?;
+                plan.commit().await
+            }) as _
+        };
+        self.carry_out(use_once).await
+    }
 }

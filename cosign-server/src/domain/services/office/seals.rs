@@ -232,7 +232,7 @@ impl Office {
         once: Option<&Once>,
     ) -> Result<Stored<Seal>, Error> {
         let found = self.find::<Seal>(id).await?;
-        let words = &self.opinion(words)?;
+        let words = &self.opinion(Some(words.trim()).filter(|words| !words.is_empty()))?;
         let made = match cleaner {
             Some(png) => Some(pictures::cleaned(found.entity.kind, png).await?),
             None => None,

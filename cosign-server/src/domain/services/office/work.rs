@@ -7,6 +7,7 @@ use crate::domain::{
         Effect, Entity, Id,
         dispatch::{self, Dispatch, Job},
         kind_named,
+        payment::Payment,
         personal::{Kind, Phone},
     },
     ports::StoreError,
@@ -89,6 +90,16 @@ impl Office {
                 let sms = self.ports.sms.as_ref().ok_or(Error::Unavailable)?;
                 sms.send(&key, &phone, *template, &text).await
             }
+            Job::PayBack { payment, refund, amount_fen } => {
+                let money = self.ports.money.as_ref().ok_or(Error::Unavailable)?;
+                let due = self.find::<Payment>(*payment).await?.entity.due;
+                // What goes back goes back once, however often it was ordered.
+                let key = refund.unwrap_or(*payment).to_string();
+                money.give_back(&key, due.channel, &due.number, *amount_fen).await
+            }
+            Job::Issue { invoice } => self.issue(*invoice).await,
+            Job::Red { invoice } => self.take_back(*invoice).await,
+            Job::Ship { invoice } => self.ship(*invoice).await,
         }
     }
 }
