@@ -16,6 +16,7 @@ mod events;
 mod extract;
 mod frames;
 mod health;
+mod help;
 mod holdings;
 mod keys;
 mod messages;
@@ -32,6 +33,7 @@ mod scans;
 mod seals;
 mod shop;
 mod tasks;
+mod terminals;
 #[cfg(test)]
 mod tests;
 
@@ -154,6 +156,8 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .merge(scans::routes())
         .merge(tasks::routes())
         .merge(shop::routes())
+        .merge(terminals::routes())
+        .merge(help::routes())
         .layer(middleware::from_fn(conditional::answer))
 }
 

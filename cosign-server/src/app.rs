@@ -41,7 +41,9 @@ pub use migrate::migrate;
 pub use pkcs11::{PinSource, TokenError, TokenUri};
 #[cfg(target_os = "linux")]
 pub use process::protect;
-pub use sandbox::{SandboxIdentity, SandboxInvoicing, SandboxMoney, SandboxRegistry, SandboxSms};
+pub use sandbox::{
+    SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMoney, SandboxRegistry, SandboxSms,
+};
 #[cfg(test)]
 pub(crate) use server::Health;
 pub use server::{Offline, Server, StartError};

@@ -25,7 +25,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     api::{self, Api},
-    app::{Health, SandboxIdentity, SandboxInvoicing, SandboxMoney, SandboxRegistry, SandboxSms},
+    app::{
+        Health, SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMoney, SandboxRegistry, SandboxSms,
+    },
     domain::{
         audit::Record,
         device::{Caller, Device, Name},
@@ -112,12 +114,10 @@ impl World {
     }
 
     /// One with other settings of the office.
-    pub(crate) async fn with_rules(change: impl FnOnce(&mut Rules)) -> Self {
+    pub(crate) async fn with_rules(rules: Rules) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let source = new_database(database(folder.path())).await;
         let clock = Arc::new(FakeClock::at(NOW_MS));
-        let mut rules = Rules::default();
-        change(&mut rules);
         Self::open_with(folder, source, clock, Arc::default(), (RETENTION, rules), |store| store).await
     }
 
@@ -300,6 +300,7 @@ impl World {
             invoicing: Some(Arc::clone(&invoicing) as _),
             identity: Some(Arc::clone(&identity) as _),
             registry: Some(Arc::new(SandboxRegistry::default())),
+            logins: Some(Arc::new(SandboxLogins)),
             clock: Arc::clone(&time),
             entropy: Arc::clone(&chance),
         };

@@ -6,6 +6,7 @@ use axum::{
     extract::{FromRequestParts, State},
     http::{StatusCode, header, request::Parts},
 };
+use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -13,7 +14,8 @@ use zeroize::Zeroizing;
 
 use super::{
     Api, Problem,
-    extract::{From as Sender, Input, Parameters, Segments},
+    ca::Admitted,
+    extract::{Bare, From as Sender, Input, Parameters, Segments},
     openapi::Problems,
     page::{NextBody, Paging, shown},
 };
@@ -21,10 +23,15 @@ use crate::domain::{
     Error,
     device::{Caller, Name},
     office::{
-        Entity as _, Id, Named as _, Stored, account::Account, code::Purpose, personal::Phone,
-        providers::KeptText, session::Session,
+        Entity as _, Id, Named as _, Stored,
+        account::Account,
+        code::Purpose,
+        person::{Document, DocumentNumber, PersonName},
+        personal::{Phone, masked_name},
+        providers::KeptText,
+        session::Session,
     },
-    services::{Credential, Login, User},
+    services::{Appealing, Login, Presented, User},
 };
 
 /// Longest token in an `Authorization` header.
@@ -41,6 +48,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(log_out))
         .routes(routes!(set_password))
         .routes(routes!(cancel))
+        .routes(routes!(captcha))
+        .routes(routes!(forgotten_password))
+        .routes(routes!(appeal))
 }
 
 /// A user who is logged in: `Authorization: Bearer TOKEN`.
@@ -86,6 +96,10 @@ pub(super) struct CodeWanted {
     phone: Secret,
     /// What it is to prove.
     purpose: PurposeBody,
+    /// A picture with digits, where they come first.
+    captcha_id: Option<String>,
+    /// Its digits.
+    captcha: Option<Secret>,
 }
 
 #[derive(Clone, Copy, Deserialize, ToSchema)]
@@ -95,6 +109,7 @@ enum PurposeBody {
     Login,
     Password,
     Cancel,
+    Appeal,
     Person,
     Sign,
     Legal,
@@ -121,16 +136,23 @@ pub(super) async fn send_code(
     Input { body, .. }: Input<CodeWanted>,
 ) -> Result<(StatusCode, Json<CodeSent>), Problem> {
     let phone = Phone::parse(&body.phone.0)?;
+    let captcha = match (&body.captcha_id, &body.captcha) {
+        (Some(captcha_id), Some(digits)) => {
+            Some((captcha_id.parse().map_err(|_| Error::CodeInvalid)?, digits.0.as_str()))
+        }
+        _ => None,
+    };
     let purpose = match body.purpose {
         PurposeBody::Login => Purpose::Login,
         PurposeBody::Password => Purpose::Password,
         PurposeBody::Cancel => Purpose::Cancel,
+        PurposeBody::Appeal => Purpose::Appeal,
         PurposeBody::Person => Purpose::Person,
         PurposeBody::Sign => Purpose::Sign,
         PurposeBody::Legal => Purpose::Legal,
         PurposeBody::Apply => Purpose::Apply,
     };
-    let (code_id, expires_at_ms, again_after_s) = api.office.send_code(purpose, &phone).await?;
+    let (code_id, expires_at_ms, again_after_s) = api.office.send_code(purpose, &phone, captcha).await?;
     let sandbox = api.office.kept_texts(&phone).is_some();
     let sent = CodeSent { code_id: code_id.to_string(), expires_at_ms, again_after_s, sandbox };
     Ok((StatusCode::CREATED, Json(sent)))
@@ -176,19 +198,64 @@ pub(super) async fn kept_texts(
     Ok(Json(KeptTextsBody { texts: texts.collect() }))
 }
 
-/// Either a code, with the password where both are demanded, or a phone number and its password.
+/// A proof of the phone (`code_id` with `code`, or `carrier_token`), or `phone` with `password` or `by_key`, or an account
+/// elsewhere (`elsewhere` with `grant`), and more than one of it where that is demanded.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LoginBody {
     code_id: Option<String>,
     code: Option<Secret>,
+    /// What a carrier gave to the phone.
+    carrier_token: Option<Secret>,
+    /// `wechat`, `alipay` or `national-id`.
+    elsewhere: Option<String>,
+    /// What the page there gave.
+    grant: Option<Secret>,
     phone: Option<Secret>,
     password: Option<Secret>,
+    /// That the own key of the enrolled device logs in, which a finger or a face unlocks.
+    #[serde(default)]
+    by_key: bool,
+    /// What an earlier login gave to this browser.
+    terminal_token: Option<Secret>,
     /// Version of the agreements that the user agrees to; needed once for each version.
     agreement: Option<String>,
     /// What the user calls the device.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     device: Name,
+}
+
+/// Both or neither.
+fn both<A, B>(one: Option<A>, other: Option<B>) -> Result<Option<(A, B)>, Error> {
+    match (one, other) {
+        (Some(one), Some(other)) => Ok(Some((one, other))),
+        (None, None) => Ok(None),
+        _ => Err(Error::BadRequest(
+            "a login proves a phone, or names one and shows a password or a key, or somebody from elsewhere",
+        )),
+    }
+}
+
+impl LoginBody {
+    fn shown(&mut self) -> Result<Presented, Problem> {
+        let code = both(self.code_id.take(), self.code.take())?;
+        let elsewhere = both(self.elsewhere.take(), self.grant.take())?;
+        let id = |(code_id, code): (String, Secret)| {
+            code_id.parse().map(|code_id| (code_id, code.0)).map_err(|_| Error::CodeInvalid)
+        };
+        let place = |(elsewhere, grant): (String, Secret)| {
+            super::people::word(&elsewhere, "there is no such account elsewhere")
+                .map(|place| (place, grant.0))
+        };
+        Ok(Presented {
+            code: code.map(id).transpose()?,
+            carrier: self.carrier_token.take().map(|token| token.0),
+            elsewhere: elsewhere.map(place).transpose()?,
+            phone: self.phone.take().map(|phone| Phone::parse(&phone.0)).transpose()?,
+            password: self.password.take().map(|password| password.0),
+            by_key: self.by_key,
+        })
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -201,12 +268,15 @@ pub(super) struct LoggedInBody {
     ends_at_ms: u64,
     /// Whether the account was made by this.
     registered: bool,
+    /// To be shown at the next login on this browser, which proves the phone otherwise; given out this once.
+    terminal_token: Option<String>,
 }
 
 /// Log in; a phone that has no account is registered
 ///
 /// Over the connection of an enrolled device, the login is tied to it: the keys of the device sign for the user. A code is
-/// good for one login: whoever did not get the answer asks for another code.
+/// good for one login: whoever did not get the answer asks for another code. A device that is new to the account always
+/// proves the phone.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "accounts", security(()), request_body = LoginBody,
     responses((status = 201, body = LoggedInBody), Problems),
@@ -214,36 +284,24 @@ pub(super) struct LoggedInBody {
 pub(super) async fn log_in(
     State(api): State<Api>,
     Sender(caller): Sender,
-    Input { body, .. }: Input<LoginBody>,
+    Input { mut body, .. }: Input<LoginBody>,
 ) -> Result<(StatusCode, Json<LoggedInBody>), Problem> {
-    let LoginBody { code_id, code, phone, password, agreement, device } = body;
-    let credential = match (code_id, code, phone, password) {
-        (Some(code_id), Some(code), None, password) => {
-            let code_id = code_id.parse().map_err(|_| Error::CodeInvalid)?;
-            Credential::Sms { code_id, code: code.0, password: password.map(|password| password.0) }
-        }
-        (None, None, Some(phone), Some(password)) => {
-            Credential::Password { phone: Phone::parse(&phone.0)?, password: password.0 }
-        }
-        _ => {
-            return Err(Error::BadRequest(
-                "a login has a `code_id` and a `code`, or a `phone` and a `password`",
-            )
-            .into());
-        }
-    };
+    let shown = body.shown()?;
+    let LoginBody { terminal_token, agreement, device, .. } = body;
     let own_device = match api.devices.enrolled(caller).await {
         Ok(device) => Some(device.id),
         Err(Error::NoClientCertificate | Error::NotEnrolled) => None,
         Err(error) => return Err(error.into()),
     };
-    let done = api.office.log_in(Login { credential, device, own_device, agreement }).await?;
+    let terminal = terminal_token.map(|token| token.0);
+    let done = api.office.log_in(Login { shown, device, own_device, terminal, agreement }).await?;
     let body = LoggedInBody {
         account_id: done.session.entity.account.to_string(),
         session_id: done.session.id.to_string(),
         token: done.token.to_string(),
         ends_at_ms: done.session.entity.ends_ms,
         registered: done.is_new,
+        terminal_token: done.terminal.as_ref().map(|token| token.to_string()),
     };
     Ok((StatusCode::CREATED, Json(body)))
 }
@@ -256,17 +314,28 @@ pub(super) struct AccountBody {
     /// Masked.
     phone: Option<String>,
     has_password: bool,
+    /// Where the verification of the person stands.
+    person: &'static str,
+    /// The name of the person, masked.
+    name: Option<String>,
     /// Version of the agreements that the user agreed to.
     agreement: String,
     registered_at_ms: u64,
 }
 
-fn account_body(api: &Api, account: &Stored<Account>) -> Result<Json<AccountBody>, Problem> {
+async fn account_body(api: &Api, user: &User) -> Result<Json<AccountBody>, Problem> {
+    let account: &Stored<Account> = user.account();
+    let person = api.office.person(user).await?.map(|person| person.entity);
+    let claim = person.as_ref().and_then(|person| person.claim.as_ref());
+    let name =
+        claim.map(|claim| api.office.open_claim(claim)).transpose()?.map(|(name, _)| masked_name(&name));
     Ok(Json(AccountBody {
         account_id: account.id.to_string(),
         state: account.entity.state().as_str(),
         phone: api.office.masked_phone(&account.entity)?,
         has_password: account.entity.password.is_some(),
+        person: person.as_ref().map_or("unverified", |person| person.state().as_str()),
+        name,
         agreement: account.entity.consent.version.clone(),
         registered_at_ms: account.created_ms,
     }))
@@ -281,7 +350,7 @@ pub(super) async fn own(
     State(api): State<Api>,
     LoggedIn(user): LoggedIn,
 ) -> Result<Json<AccountBody>, Problem> {
-    account_body(&api, user.account())
+    account_body(&api, &user).await
 }
 
 #[derive(Serialize, ToSchema)]
@@ -398,4 +467,86 @@ pub(super) async fn cancel(
     let code_id = body.code_id.parse().map_err(|_| Error::CodeInvalid)?;
     api.office.cancel_account(&user, code_id, &body.code.0).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Captcha)]
+pub(super) struct CaptchaBody {
+    captcha_id: String,
+    /// A BMP picture in base64.
+    picture: String,
+    /// The digits, where texts are kept by a sandbox.
+    digits: Option<String>,
+}
+
+/// A picture with digits, to be entered before an SMS code is sent
+#[utoipa::path(
+    post, path = "/v1/captchas", tag = "accounts", security(()),
+    responses((status = 201, body = CaptchaBody), Problems),
+)]
+pub(super) async fn captcha(
+    State(api): State<Api>,
+    _: Admitted,
+    _: Bare,
+) -> Result<(StatusCode, Json<CaptchaBody>), Problem> {
+    let (captcha_id, picture, digits) = api.office.new_captcha().await?;
+    let picture = Base64::encode_string(&picture);
+    Ok((StatusCode::CREATED, Json(CaptchaBody { captcha_id: captcha_id.to_string(), picture, digits })))
+}
+
+/// Set a password without the one before; all logins end
+#[utoipa::path(
+    post, path = "/v1/password", tag = "accounts", security(()), request_body = NewPassword,
+    responses((status = 204, description = "It is set"), Problems),
+)]
+pub(super) async fn forgotten_password(
+    State(api): State<Api>,
+    Input { body, .. }: Input<NewPassword>,
+) -> Result<StatusCode, Problem> {
+    let code_id = body.code_id.parse().map_err(|_| Error::CodeInvalid)?;
+    api.office.forgotten_password(code_id, &body.code.0, body.password.0).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AppealWanted)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AppealBody {
+    /// The name with which the account was verified.
+    name: Secret,
+    /// The kind and the number of the document.
+    document: String,
+    number: Secret,
+    /// A code of its phone, for `appeal`.
+    code_id: String,
+    code: Secret,
+    /// 1 to 500 characters.
+    reason: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppealFiled)]
+pub(super) struct AppealFiledBody {
+    appeal_id: String,
+}
+
+/// Ask for an account that was cancelled; a reviewer decides
+#[utoipa::path(
+    post, path = "/v1/appeals", tag = "accounts", security(()), request_body = AppealBody,
+    responses((status = 201, body = AppealFiledBody), Problems),
+)]
+pub(super) async fn appeal(
+    State(api): State<Api>,
+    Input { body, .. }: Input<AppealBody>,
+) -> Result<(StatusCode, Json<AppealFiledBody>), Problem> {
+    let document: Document = super::people::word(&body.document, "there is no such kind of document")?;
+    let appealing = Appealing {
+        name: PersonName::parse(&body.name.0)?,
+        number: DocumentNumber::parse(document, &body.number.0)?,
+        code_id: body.code_id.parse().map_err(|_| Error::CodeInvalid)?,
+        code: body.code.0,
+        reason: body.reason,
+    };
+    let appeal_id = api.office.appeal(appealing).await?.to_string();
+    Ok((StatusCode::CREATED, Json(AppealFiledBody { appeal_id })))
 }

@@ -19,18 +19,23 @@ use super::{
     openapi::{Named, Octets, Problems},
     page::{NextBody, Paging, shown},
 };
-use crate::domain::office::{
-    Entity as _, Id, Named as _, Stored,
-    attachment::{MAX_BYTES, Media},
-    message::Message,
-    ports::{Logged, Of, Sieve},
+use crate::domain::{
+    Error,
+    office::{
+        Entity as _, Id, Named as _, Stored,
+        attachment::{MAX_BYTES, Media},
+        message::Message,
+        ports::{Logged, Of, Sieve},
+    },
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(list))
+        .routes(routes!(message))
         .routes(routes!(read))
         .routes(routes!(operations))
+        .routes(routes!(operation))
         .routes(routes!(attach))
         .routes(routes!(attachment))
 }
@@ -74,19 +79,59 @@ pub(super) struct MessagesBody {
     next: Option<NextBody>,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhichMessages {
+    after: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// Only what says this.
+    notice: Option<String>,
+    /// Only what the user has not looked at, or has.
+    unread: Option<bool>,
+    /// Not before this, unix milliseconds.
+    from_ms: Option<u64>,
+    /// Before this, unix milliseconds.
+    to_ms: Option<u64>,
+}
+
+impl WhichMessages {
+    fn has(&self, message: &Stored<Message>) -> bool {
+        self.notice.as_ref().is_none_or(|notice| message.entity.notice.as_str() == notice)
+            && self.unread.is_none_or(|unread| message.entity.is_unread() == unread)
+            && self.from_ms.is_none_or(|from_ms| message.created_ms >= from_ms)
+            && self.to_ms.is_none_or(|to_ms| message.created_ms < to_ms)
+    }
+}
+
 /// The messages to the user, newest first
 #[utoipa::path(
-    get, path = "/v1/messages", tag = "messages", security(("user" = [])), params(Paging),
+    get, path = "/v1/messages", tag = "messages", security(("user" = [])), params(WhichMessages),
     responses((status = 200, body = MessagesBody), Problems),
 )]
 pub(super) async fn list(
     State(api): State<Api>,
     LoggedIn(user): LoggedIn,
-    Parameters(paging): Parameters<Paging>,
+    Parameters(which): Parameters<WhichMessages>,
 ) -> Result<Json<MessagesBody>, Problem> {
-    let found = api.office.messages(&user, &paging.page()?).await?;
+    let page = Paging::new(which.after.clone(), which.limit).page()?;
+    let found = api.office.messages(&user, &page, |message| which.has(message)).await?;
     let (messages, next) = shown(found, |one| Ok::<_, Problem>(MessageBody::from(one)))?;
     Ok(Json(MessagesBody { messages, next }))
+}
+
+/// A message to the user; what a reviewer wrote stands in what it is about
+#[utoipa::path(
+    get, path = "/v1/messages/{message}", tag = "messages", security(("user" = [])),
+    params(("message" = String, Path)), responses((status = 200, body = MessageBody), Problems),
+)]
+pub(super) async fn message(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    segments: Segments,
+) -> Result<Json<MessageBody>, Problem> {
+    Ok(Json(api.office.message(&user, id(segments.get("message")?)?).await?.into()))
 }
 
 /// Note that the user has looked at a message
@@ -163,6 +208,20 @@ pub(super) async fn operations(
     let found = api.office.operations(Of::Actor(user.account().id), &sieve, &page).await?;
     let (operations, next) = shown(found, |one| Ok::<_, Problem>(OperationBody::from(one)))?;
     Ok(Json(OperationsBody { operations, next }))
+}
+
+/// One of the things that the user did
+#[utoipa::path(
+    get, path = "/v1/operations/{number}", tag = "messages", security(("user" = [])),
+    params(("number" = String, Path)), responses((status = 200, body = OperationBody), Problems),
+)]
+pub(super) async fn operation(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    segments: Segments,
+) -> Result<Json<OperationBody>, Problem> {
+    let number = segments.get("number")?.parse().map_err(|_| Error::NotFound)?;
+    Ok(Json(api.office.operation(&user, number).await?.into()))
 }
 
 #[derive(Serialize, ToSchema)]

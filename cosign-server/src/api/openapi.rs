@@ -36,6 +36,7 @@ const ABOUT: &str = "Two-party SM2 signatures and decryption: the client holds o
     tags(
         (name = "server", description = "The server, and whether it works"),
         (name = "accounts", description = "Accounts of users, and their logins"),
+        (name = "help", description = "Articles, customer service, what the server says of itself"),
         (name = "people", description = "Who is behind an account"),
         (name = "orders", description = "What is bought, paid, used, paid back and invoiced"),
         (name = "catalogue", description = "Regions, trading platforms, institutions, packages, templates"),

@@ -1,8 +1,10 @@
 //! What operators see and do. A handler is called with the proof of the role that it takes, or not at all.
 #![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
 
+mod appeals;
 mod applications;
 mod approvals;
+mod help;
 mod keys;
 mod people;
 mod proposals;
@@ -52,6 +54,16 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(reviews::show))
         .routes(routes!(reviews::review))
         .routes(routes!(people::list))
+        .routes(routes!(appeals::list))
+        .routes(routes!(help::articles, help::write))
+        .routes(routes!(help::edit))
+        .routes(routes!(help::publish))
+        .routes(routes!(help::withdraw))
+        .routes(routes!(help::chats))
+        .routes(routes!(help::take))
+        .routes(routes!(help::lines, help::answer))
+        .routes(routes!(help::close))
+        .routes(routes!(appeals::show, appeals::review))
         .routes(routes!(people::show, people::review))
         .routes(routes!(people::picture))
         .routes(routes!(approvals::list))

@@ -8,6 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     Api, Problem,
     accounts::{LoggedIn, Secret, id},
+    ca::Admitted,
     extract::{Bare, Input, Plain, Segments},
     openapi::{Named, Octets, Problems},
 };
@@ -261,7 +262,12 @@ pub(super) async fn change(
     post, path = "/v1/providers/identity/{case}", tag = "people", security(()), params(("case" = String, Path)),
     responses((status = 204, description = "The provider was asked"), Problems),
 )]
-pub(super) async fn news(State(api): State<Api>, segments: Segments, _: Bare) -> Result<StatusCode, Problem> {
+pub(super) async fn news(
+    State(api): State<Api>,
+    _: Admitted,
+    segments: Segments,
+    _: Bare,
+) -> Result<StatusCode, Problem> {
     api.office.ask_provider(id(segments.get("case")?)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -281,6 +287,7 @@ pub(super) struct Press {
 )]
 pub(super) async fn press(
     State(api): State<Api>,
+    _: Admitted,
     segments: Segments,
     Input { body, .. }: Input<Press>,
 ) -> Result<StatusCode, Problem> {

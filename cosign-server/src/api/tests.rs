@@ -10,6 +10,7 @@ mod conditional;
 mod description;
 mod enterprises;
 mod frames;
+mod help;
 mod language;
 mod messages;
 mod modes;

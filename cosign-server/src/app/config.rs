@@ -231,6 +231,8 @@ pub struct ProvidersConfig {
     pub money: Provider,
     /// Who makes invoices and sends them.
     pub invoicing: Provider,
+    /// Who knows users by the card in their phone or an account elsewhere.
+    pub logins: Provider,
 }
 
 /// Who does something outside.

@@ -2,6 +2,7 @@
 //! inspection, fail when they are told to, and say that they are a sandbox.
 
 mod identity;
+mod logins;
 mod money;
 mod registry;
 
@@ -12,7 +13,6 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-pub use self::registry::SandboxRegistry;
 use crate::domain::{
     Error,
     office::{
@@ -25,7 +25,9 @@ use crate::domain::{
 
 pub use self::{
     identity::SandboxIdentity,
+    logins::SandboxLogins,
     money::{SandboxInvoicing, SandboxMoney},
+    registry::SandboxRegistry,
 };
 
 /// Texts that are kept.
@@ -57,6 +59,10 @@ impl SandboxSms {
 }
 
 impl Sms for SandboxSms {
+    fn is_sandbox(&self) -> bool {
+        true
+    }
+
     fn kept(&self, phone: &Phone) -> Option<Vec<KeptText>> {
         let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         Some(sent.texts.iter().rev().filter(|text| text.phone == *phone).cloned().collect())

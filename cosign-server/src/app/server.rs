@@ -20,7 +20,7 @@ use super::{
     exchange::Exchange,
     files::FileError,
     master::MasterKeyError,
-    sandbox::{SandboxIdentity, SandboxInvoicing, SandboxMoney, SandboxRegistry, SandboxSms},
+    sandbox::{SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMoney, SandboxRegistry, SandboxSms},
     traces::Exporter,
     webhooks::{WebhookError, WebhookPorts, Webhooks},
 };
@@ -482,6 +482,13 @@ async fn office(
         invoicing: match config.providers.invoicing {
             Provider::None => None,
             Provider::Sandbox => Some(Arc::new(SandboxInvoicing::default())),
+        },
+        logins: match config.providers.logins {
+            Provider::None => None,
+            Provider::Sandbox => {
+                tracing::warn!("whoever says who they are logs in: the provider is a sandbox");
+                Some(Arc::new(SandboxLogins))
+            }
         },
         clock: Arc::clone(clock),
         entropy: Arc::clone(entropy),

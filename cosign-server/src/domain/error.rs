@@ -43,6 +43,9 @@ pub enum Error {
     /// The password is wrong, or there is none.
     #[error("the phone number or the password is wrong")]
     PasswordInvalid,
+    /// The device is new to the account, and nothing proves the phone.
+    #[error("the device is new to the account: it takes a code of the phone too")]
+    PhoneNeeded,
     /// The user has not agreed to the present agreements.
     #[error("the user agreement and the privacy policy are not agreed to")]
     ConsentMissing,
@@ -92,6 +95,7 @@ impl Error {
             Self::NotLoggedIn => "not_logged_in",
             Self::CodeInvalid => "code_invalid",
             Self::PasswordInvalid => "password_invalid",
+            Self::PhoneNeeded => "phone_needed",
             Self::ConsentMissing => "consent_missing",
             Self::NotVerified => "not_verified",
             Self::NotFound => "not_found",
@@ -121,6 +125,7 @@ impl Error {
             | Self::NotLoggedIn
             | Self::CodeInvalid
             | Self::PasswordInvalid
+            | Self::PhoneNeeded
             | Self::ConsentMissing
             | Self::NotVerified
             | Self::NotFound

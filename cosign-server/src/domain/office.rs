@@ -7,14 +7,18 @@
 //! [`services::Office`]: crate::domain::services::Office
 
 pub mod account;
+pub mod appeal;
 pub mod application;
 pub mod approval;
+pub mod article;
 pub mod attachment;
 pub mod authority;
 pub mod balance;
 pub mod binding;
 pub mod calendar;
+pub mod captcha;
 pub mod catalogue;
+pub mod chat;
 pub mod claim;
 pub mod code;
 pub mod coupon;
@@ -27,6 +31,7 @@ pub mod grant;
 pub mod holding;
 pub mod invitation;
 pub mod invoice;
+pub mod linked;
 pub mod membership;
 pub mod message;
 pub mod order;
@@ -45,6 +50,7 @@ pub mod scan;
 pub mod seal;
 pub mod session;
 pub mod task;
+pub mod terminal;
 #[cfg(test)]
 mod tests;
 pub mod usage;
@@ -134,4 +140,11 @@ pub const KINDS: &[EntityKind] = &[
     kind::<coupon::Coupon>(),
     kind::<invoice::Invoice>(),
     kind::<preset::Preset>(),
+    kind::<terminal::Terminal>(),
+    kind::<linked::Linked>(),
+    kind::<captcha::Captcha>(),
+    kind::<appeal::Appeal>(),
+    kind::<article::Article>(),
+    kind::<chat::Chat>(),
+    kind::<chat::Line>(),
 ];

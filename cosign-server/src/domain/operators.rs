@@ -148,6 +148,9 @@ rights! {
     /// May see requests for certificates.
     SeesRequests: [Reviewer, Auditor],
         "this takes the role reviewer or auditor; `cosign-server operator grant` gives it";
+    /// Answers users.
+    Agent: [Administrator, Reviewer],
+        "this takes the role administrator or reviewer; `cosign-server operator grant` gives it";
     /// Has any role.
     Anyone: [Administrator, Reviewer, Auditor],
         "this device is no operator; `cosign-server operator grant` makes it one";

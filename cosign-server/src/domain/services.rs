@@ -21,10 +21,10 @@ pub use devices::Devices;
 pub use events::{Feed, Follower, MAX_STREAMS};
 pub use keys::{KeyView, Keys, PinView, Wanted};
 pub use office::{
-    AddressDetails, Applying, Asked, Batch, Billable, Change, ClaimForm, Claiming, Credential, Decision,
+    AddressDetails, Appealing, Applying, Asked, Batch, Billable, Change, ClaimForm, Claiming, Decision,
     Details, Each, Form, Gift, HandedIn, Hits, Inbox, InstalledHolding, InvoiceWish, Joining, LoggedIn,
     Login, MAX_CONTENT, Made, Making, Member, NewItem, NewSeal, NewTask, Offered, Office, OfficePorts,
-    Ordering, Papers, Pile, Shared, Shown, Signer, Standing, Step, TitleDetails, User, Whose,
+    Ordering, Papers, Pile, Presented, Shared, Shown, Signer, Standing, Step, TitleDetails, User, Whose,
 };
 pub use opening::OpeningKeys;
 pub use operator::Operator;

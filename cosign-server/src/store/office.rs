@@ -46,6 +46,18 @@ pub(super) async fn apply(connection: &mut Connection, write: &OfficeWrite) -> A
             run!(connection, "DELETE FROM attachments WHERE owner = $1", id(*owner));
             Ok(Ok(()))
         }
+        OfficeWrite::Forget { kind, target, until_ms } => {
+            run!(
+                connection,
+                "DELETE FROM entities WHERE kind = $1 AND changed_ms <= $2 AND id IN \
+                 (SELECT id FROM entity_refs WHERE kind = $3 AND target = $4)",
+                *kind,
+                stored(*until_ms),
+                *kind,
+                id(*target),
+            );
+            Ok(Ok(()))
+        }
         OfficeWrite::SetPersonalKey(sealed) => {
             run!(connection, "INSERT INTO personal_key (number, sealed) VALUES (1, $1)", &sealed[..]);
             Ok(Ok(()))

@@ -115,9 +115,9 @@ pub(super) async fn picture(
 #[schema(as = PersonReview)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DecisionBody {
-    passed: bool,
+    pub(super) passed: bool,
     /// 1 to 500 characters; a refusal needs it.
-    opinion: Option<String>,
+    pub(super) opinion: Option<String>,
 }
 
 /// Decide about a person

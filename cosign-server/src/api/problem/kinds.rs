@@ -83,6 +83,9 @@ kinds! {
     PASSWORD_INVALID: "password_invalid", FORBIDDEN, false,
         "The phone number or the password is wrong", "Try again, or log in with an SMS code and set a new password.",
         "手机号或密码错误", "请重试，或使用短信验证码登录后重新设置密码。";
+    PHONE_NEEDED: "phone_needed", FORBIDDEN, false,
+        "The phone is not proven", "Ask for a code of the phone and log in with it too.",
+        "尚未验证手机号", "请获取短信验证码，并在登录时一并提交。";
     CONSENT_MISSING: "consent_missing", FORBIDDEN, false,
         "The agreements are not agreed to", "Show the present agreements and send the version that the user agrees to.",
         "尚未同意用户协议", "请展示最新的协议，并提交用户同意的版本。";
@@ -136,6 +139,7 @@ pub(super) const fn of(error: Error) -> &'static Kind {
         Error::NotLoggedIn => &NOT_LOGGED_IN,
         Error::CodeInvalid => &CODE_INVALID,
         Error::PasswordInvalid => &PASSWORD_INVALID,
+        Error::PhoneNeeded => &PHONE_NEEDED,
         Error::ConsentMissing => &CONSENT_MISSING,
         Error::NotVerified => &NOT_VERIFIED,
         Error::NotFound => &NOT_FOUND,
@@ -169,6 +173,7 @@ mod tests {
             Error::NotLoggedIn,
             Error::CodeInvalid,
             Error::PasswordInvalid,
+            Error::PhoneNeeded,
             Error::ConsentMissing,
             Error::NotVerified,
             Error::NotFound,

@@ -1,5 +1,10 @@
 //! Accounts as users see them.
 
+mod appeals;
+mod devices;
+mod elsewhere;
+mod passwords;
+
 use axum::http::StatusCode;
 use cosign_core::DeviceId;
 use serde_json::json;
@@ -15,7 +20,7 @@ const PHONE: &str = "13800138000";
 const PASSWORD: &str = "Correct-horse7";
 
 #[tokio::test]
-async fn whoever_has_the_phone_registers_and_logs_in() {
+async fn a_01_whoever_has_the_phone_registers_and_logs_in() {
     let world = World::new().await;
     let (browser, first) = log_in(&world, PHONE).await;
     assert_eq!(first["registered"], true);
@@ -93,7 +98,7 @@ async fn texts_are_limited_per_phone() {
 }
 
 #[tokio::test]
-async fn nobody_logs_in_without_consent() {
+async fn a_21_nobody_logs_in_without_consent() {
     let world = World::new().await;
     let missing = (403, "consent_missing".to_owned());
     let good = code(&world, PHONE, "login").await;
@@ -110,11 +115,14 @@ async fn nobody_logs_in_without_consent() {
 }
 
 #[tokio::test]
-async fn a_password_logs_in_and_ends_all_other_logins() {
+async fn a_05_a_password_logs_in_on_a_known_device() {
     let world = World::new().await;
-    let (browser, _) = log_in(&world, PHONE).await;
+    let (browser, first) = log_in(&world, PHONE).await;
     let (other, _) = log_in(&world, PHONE).await;
-    let with_password = |password: &str| json!({ "phone": PHONE, "password": password, "device": "browser" });
+    let with_password = |password: &str| {
+        let terminal = first["terminal_token"].clone();
+        json!({ "phone": PHONE, "password": password, "device": "browser", "terminal_token": terminal })
+    };
     let wrong = (403, "password_invalid".to_owned());
     assert_eq!(problem(post(&world, "/v1/sessions", None, &with_password(PASSWORD)).await), wrong);
     let (code_id, text) = code(&world, PHONE, "password").await;
@@ -233,7 +241,7 @@ async fn nothing_personal_is_stored_in_the_clear() {
 }
 
 #[tokio::test]
-async fn two_at_once_make_one_account() {
+async fn a_02_one_account_for_one_phone() {
     let world = World::new().await;
     let first = with_code(&code(&world, PHONE, "login").await);
     let (one, two) =

@@ -166,7 +166,7 @@ impl Scene {
     }
 
     async fn with(rules: Rules, options: Options) -> Self {
-        let world = World::with_rules(|given| *given = rules).await;
+        let world = World::with_rules(rules).await;
         with_custodians(&world, options).await;
         reviewer(&world, REVIEWER, "Rea").await;
         let owner = Owner::new(&world, OWNER, 9, "张三").await;

@@ -40,6 +40,9 @@ const WITHOUT_NAME: &[&str] = &[
     "/v1/payments/{channel}/notify",            // money comes once
     "/v1/sandbox/payments/{number}",            // the same
     "/v1/sandbox/deposits",                     // two entries are two
+    "/v1/captchas",                             // another one is as good
+    "/v1/password",                             // a code is good once
+    "/v1/appeals",                              // a code is good once
 ];
 
 /// Method and path of every operation.
@@ -67,6 +70,12 @@ fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     // Words count more than parameters.
     let (_, found) = fitting.min_by_key(|(template, _)| template.matches('{').count())?;
     found.get(method.as_str().to_ascii_lowercase())
+}
+
+#[test]
+#[ignore = "writes the description"]
+fn write() {
+    std::fs::write("openapi.json", document()).unwrap();
 }
 
 /// Asserts that an answer is one that the description has.
@@ -190,7 +199,7 @@ fn what_does_not_conform_is_noticed() {
 fn the_description_is_the_committed_one() {
     let committed = std::fs::read_to_string("openapi.json").unwrap();
     assert!(
-        document() == committed,
+        document() == committed.as_str(),
         "the API has changed: see what `cosign-server openapi` prints now, and commit that as openapi.json"
     );
     assert_eq!(DESCRIPTION["openapi"], "3.1.0");

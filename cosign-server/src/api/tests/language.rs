@@ -87,6 +87,8 @@ async fn every_kind_happens() {
     saw(post(&world, "/v1/sessions", None, &login).await);
     let login = json!({ "code_id": "0".repeat(32), "code": "123456", "device": "x", "agreement": "0" });
     saw(post(&world, "/v1/sessions", None, &login).await);
+    let login = json!({ "elsewhere": "wechat", "grant": "sandbox:x", "device": "x" });
+    saw(post(&world, "/v1/sessions", None, &login).await);
     let login = json!({ "phone": "13800138000", "password": "none", "device": "x" });
     saw(post(&world, "/v1/sessions", None, &login).await);
     saw(get(&world, "/v1/keys", other).await);

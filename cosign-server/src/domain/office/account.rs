@@ -4,16 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
+    appeal::Appeal,
     application::{self, Application},
     approval::{self, Approval},
     binding::{self, Binding},
+    chat::{Chat, Line},
     claim::{self, Claim},
     code::{ProvenPhone, Purpose, SmsCode},
     entity::states,
     holding::{self, Holding},
     invoice::{self, Invoice},
+    linked::{self, Linked},
     membership::{self, Membership},
+    message::Message,
     order::{self, Order},
+    person::{self, Person},
     personal::Personal,
     preset::{self, Preset},
     refund::{self, Refund},
@@ -21,11 +26,13 @@ use super::{
     seal::{self, Seal},
     session::{self, Session},
     task::{self, Task},
+    terminal::{self, Terminal},
 };
 use crate::domain::{Error, ca::Reason};
 
 /// How long wrong passwords are counted, milliseconds.
 const MISSES_MS: u64 = 15 * 60_000;
+const DAY_MS: u64 = 86_400_000;
 
 states! {
     /// Where an account stands.
@@ -114,6 +121,8 @@ pub enum Event {
         /// The proof that it is the user.
         phone: ProvenPhone,
     },
+    /// It was appealed for, and is given back.
+    Restore,
     /// The time for appeals is over.
     Erase,
 }
@@ -151,6 +160,7 @@ impl Account {
     }
 
     /// The keyed hash of the phone.
+    /// The keyed hash of its phone.
     #[must_use]
     pub const fn phone_name(&self) -> [u8; 32] {
         self.phone_name
@@ -193,6 +203,7 @@ impl Entity for Account {
         (Some(AccountState::Active), "miss-password", AccountState::Active),
         (Some(AccountState::Active), "enter-password", AccountState::Active),
         (Some(AccountState::Active), "cancel", AccountState::Cancelled),
+        (Some(AccountState::Cancelled), "restore", AccountState::Active),
         (Some(AccountState::Cancelled), "erase", AccountState::Erased),
     ];
 
@@ -208,6 +219,7 @@ impl Entity for Account {
             Event::MissPassword => "miss-password",
             Event::EnterPassword => "enter-password",
             Event::Cancel { .. } => "cancel",
+            Event::Restore => "restore",
             Event::Erase => "erase",
         }
     }
@@ -279,7 +291,12 @@ impl Entity for Account {
                     .with(Effect::on_all::<Task>(moment.id, None, task::Event::Remove))
                     .with(Effect::on_all::<Task>(phone, None, task::Event::Remove))
                     .with(Effect::on_all::<Binding>(moment.id, None, binding::Event::End))
-                    .with(Effect::on_all::<Holding>(moment.id, None, revoke)))
+                    .with(Effect::on_all::<Holding>(moment.id, None, revoke))
+                    .with(Effect::on_all::<Terminal>(moment.id, None, terminal::Event::Unbind))
+                    .with(Effect::on_all::<Linked>(moment.id, None, linked::Event::Unbind)))
+            }
+            (AccountState::Cancelled, Event::Restore) => {
+                Ok(Moved::to(Self { state: AccountState::Active, erase_ms: None, ..account.clone() }))
             }
             (AccountState::Cancelled, Event::Erase)
                 if account.erase_ms.is_some_and(|erase_ms| moment.now_ms >= erase_ms) =>
@@ -291,6 +308,7 @@ impl Entity for Account {
                     erase_ms: None,
                     ..account.clone()
                 };
+                let codes = SmsCode::list_of(&account.phone_name);
                 Ok(Moved::to(erased)
                     .with(Effect::on_all::<Task>(moment.id, None, task::Event::Erase))
                     .with(Effect::on_all::<Membership>(moment.id, None, membership::Event::Erase))
@@ -301,7 +319,18 @@ impl Entity for Account {
                     .with(Effect::on_all::<Order>(moment.id, None, order::Event::Erase))
                     .with(Effect::on_all::<Refund>(moment.id, None, refund::Event::Erase))
                     .with(Effect::on_all::<Invoice>(moment.id, None, invoice::Event::Erase))
-                    .with(Effect::on_all::<Preset>(moment.id, None, preset::Event::Erase)))
+                    .with(Effect::on_all::<Preset>(moment.id, None, preset::Event::Erase))
+                    .with(Effect::on_all::<Person>(moment.id, None, person::Event::Erase))
+                    .with(Effect::Detach(moment.id))
+                    .with(Effect::forget::<Message>(moment.id, u64::MAX))
+                    .with(Effect::forget::<Session>(moment.id, u64::MAX))
+                    .with(Effect::forget::<Terminal>(moment.id, u64::MAX))
+                    .with(Effect::forget::<Linked>(moment.id, u64::MAX))
+                    .with(Effect::forget::<Appeal>(moment.id, u64::MAX))
+                    .with(Effect::forget::<Line>(moment.id, u64::MAX))
+                    .with(Effect::forget::<Chat>(moment.id, u64::MAX))
+                    // Somebody may have the phone by now: what counts against their limit stays.
+                    .with(Effect::forget::<SmsCode>(codes, moment.now_ms.saturating_sub(DAY_MS))))
             }
             (AccountState::Active, _) => Err(Error::Conflict("there is an account for this phone")),
             (AccountState::Cancelled | AccountState::Erased, _) => {

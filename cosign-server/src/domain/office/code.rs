@@ -38,6 +38,8 @@ states! {
         Password = "password",
         /// Cancelling the account.
         Cancel = "cancel",
+        /// Asking for an account that was cancelled.
+        Appeal = "appeal",
         /// Saying who one is.
         Person = "person",
         /// Signing a letter or a decision.

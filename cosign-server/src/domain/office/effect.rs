@@ -54,6 +54,18 @@ pub enum Effect {
     Text(Id, message::Notice),
     /// A trading platform is told: what kind of event, and what else is to be known of it.
     Inform(Id, &'static str, serde_json::Value),
+    /// All files of an account are deleted.
+    Detach(Id),
+    /// All entities of a kind that are listed under somebody and did not change since are deleted: what is said of them in
+    /// the log stays.
+    Forget {
+        /// Of which kind.
+        kind: &'static str,
+        /// Under whom.
+        target: Id,
+        /// Unix milliseconds.
+        until_ms: u64,
+    },
     /// A provider is asked to do something, after the commit, until it has.
     Dispatch(Order),
     /// Something happens to a certificate in the registry, to its pair and to their keys.
@@ -77,6 +89,12 @@ impl Effect {
     #[must_use]
     pub fn on_all<E: Entity>(target: Id, but: Option<Id>, event: E::Event) -> Self {
         Self::OnAll { target, but, what: Arc::new(Happens::<E>(event)) }
+    }
+
+    /// All of a kind that are listed under somebody and did not change after a moment are deleted.
+    #[must_use]
+    pub const fn forget<E: Entity>(target: Id, until_ms: u64) -> Self {
+        Self::Forget { kind: E::KIND, target, until_ms }
     }
 
     /// A message to the owner of an account about an entity.

@@ -93,6 +93,12 @@ states! {
         InvoiceIssued = "invoice-issued",
         /// An invoice is not made.
         InvoiceRejected = "invoice-rejected",
+        /// The account was used on another device; certificates on the one before have to be issued again.
+        NewDevice = "new-device",
+        /// An account was given back.
+        AppealAccepted = "appeal-accepted",
+        /// An account was not given back.
+        AppealRefused = "appeal-refused",
     }
 }
 

@@ -72,6 +72,15 @@ pub enum OfficeWrite {
     Attach(Box<AttachmentRow>),
     /// All files of an account are forgotten.
     Detach(Id),
+    /// All entities of a kind that are listed under somebody and did not change since are forgotten.
+    Forget {
+        /// Of which kind.
+        kind: &'static str,
+        /// Under whom.
+        target: Id,
+        /// Unix milliseconds.
+        until_ms: u64,
+    },
     /// The key of personal data. `Duplicate` when there is one.
     SetPersonalKey(Vec<u8>),
     /// That key under another wrapping key. `Stale` when it is not as it was.

@@ -1,6 +1,7 @@
 //! Services of others. Each is a trait; the ones that come with this program are a sandbox and say so.
 
 mod identity;
+mod logins;
 mod money;
 mod registry;
 
@@ -9,6 +10,7 @@ use futures_util::future::BoxFuture;
 
 pub use self::{
     identity::{Facts, Identity},
+    logins::Logins,
     money::{Bill, Deposit, Invoicing, Money, Payee, Said, Signed},
     registry::{FourFactors, Registered, Registry},
 };
@@ -30,6 +32,9 @@ pub struct KeptText {
 
 /// Sends texts to phones.
 pub trait Sms: Send + Sync {
+    /// Whether nothing is really sent.
+    fn is_sandbox(&self) -> bool;
+
     /// What a sandbox kept for a phone, newest first; `None` of a provider that really sends.
     fn kept(&self, phone: &Phone) -> Option<Vec<KeptText>>;
 

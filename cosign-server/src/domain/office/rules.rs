@@ -96,6 +96,12 @@ pub struct Rules {
     pub login_policy: LoginPolicy,
     /// Which passwords are good enough; always 8 to 16 characters.
     pub password_rule: PasswordRule,
+    /// Whether digits on a picture come before an SMS code.
+    pub captcha: bool,
+    /// Devices of one account; the one that was not used for longest gives way.
+    pub terminals: u32,
+    /// Days for which nobody is asked again about logging in by a finger or a face.
+    pub quiet_days: u64,
     /// Seconds that an SMS code is good.
     pub sms_code_s: u64,
     /// Wrong entries that use an SMS code up.
@@ -114,6 +120,10 @@ pub struct Rules {
     pub agreement: String,
     /// Days for which an account that was cancelled can be appealed for, and its personal data is kept.
     pub retention_days: u64,
+    /// The number to call; none without it.
+    pub hotline: String,
+    /// A word about the service.
+    pub introduction: String,
     /// How much must be shown of a person for what they do.
     pub levels: Levels,
     /// Attempts of one account in a day to show who is behind it.
@@ -185,6 +195,9 @@ impl Default for Rules {
         Self {
             login_policy: LoginPolicy::AnyOf,
             password_rule: PasswordRule::ThreeOfFour,
+            captcha: false,
+            terminals: 20,
+            quiet_days: 15,
             sms_code_s: 300,
             sms_code_tries: 5,
             sms_pause_s: 60,
@@ -194,6 +207,8 @@ impl Default for Rules {
             password_tries: 5,
             agreement: "1".to_owned(),
             retention_days: 30,
+            hotline: String::new(),
+            introduction: String::new(),
             levels: Levels::default(),
             person_tries: 10,
             person_check_min: 30,

@@ -46,6 +46,8 @@ pub struct Session {
     state: SessionState,
     /// Whose.
     pub account: Id,
+    /// On which device of the account.
+    pub terminal: Id,
     /// SM3 of the token.
     #[serde(with = "hex::serde")]
     token: [u8; 32],
@@ -69,6 +71,8 @@ pub enum Event {
     LogIn {
         /// Who.
         account: Id,
+        /// On which device of the account.
+        terminal: Id,
         /// SM3 of the token.
         token: [u8; 32],
         /// What the user calls the device.
@@ -134,7 +138,8 @@ impl Entity for Session {
         let Moment { now_ms, rules, .. } = moment;
         let idle_ends_ms = now_ms.saturating_add(rules.session_idle_min.saturating_mul(60_000));
         let session = match (now, event) {
-            (None, Event::LogIn { account, token, device, own_device }) => Self {
+            (None, Event::LogIn { account, terminal, token, device, own_device }) => Self {
+                terminal: *terminal,
                 state: SessionState::Active,
                 account: *account,
                 token: *token,
@@ -165,7 +170,7 @@ impl Entity for Session {
     }
 
     fn listed_under(&self) -> Vec<Id> {
-        vec![self.account]
+        vec![self.account, self.terminal]
     }
 
     fn due_ms(&self) -> Option<u64> {

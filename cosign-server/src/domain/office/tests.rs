@@ -85,7 +85,7 @@ fn accounts() {
     walk::<Account>(|choices| {
         let phone = proven(choices);
         let agreement = if choices.below(4) == 0 { "0" } else { "1" }.to_owned();
-        match choices.below(7) {
+        match choices.below(8) {
             0 => account::Event::Register { phone, agreement },
             1 => account::Event::Agree { agreement },
             2 => {
@@ -95,6 +95,7 @@ fn accounts() {
             3 => account::Event::MissPassword,
             4 => account::Event::EnterPassword,
             5 => account::Event::Cancel { phone },
+            6 => account::Event::Restore,
             _ => account::Event::Erase,
         }
     });
@@ -106,7 +107,7 @@ fn sessions() {
         0 => {
             let own_device = (choices.below(2) == 0).then(|| OwnDevice::new(DeviceId::from_bytes([4; 32])));
             let (account, device) = (Id::from_bytes([2; 16]), name("phone"));
-            session::Event::LogIn { account, token: [3; 32], device, own_device }
+            session::Event::LogIn { account, terminal: account, token: [3; 32], device, own_device }
         }
         1 | 2 => session::Event::Use,
         3 => session::Event::End,

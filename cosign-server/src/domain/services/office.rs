@@ -1,12 +1,16 @@
 //! Events and all that they bring along, as one unit.
 
 mod accounts;
+mod appeals;
 mod applications;
 mod approvals;
+mod articles;
 mod attachments;
 mod balances;
+mod captchas;
 mod catalogue;
 mod changes;
+mod chats;
 mod claims;
 mod codes;
 mod enterprises;
@@ -15,6 +19,7 @@ mod grants;
 mod guards;
 mod holdings;
 mod invoices;
+mod linked;
 mod members;
 mod messages;
 mod orders;
@@ -33,6 +38,7 @@ mod scans;
 mod seal_data;
 mod seals;
 mod tasks;
+mod terminals;
 mod work;
 
 use std::sync::Arc;
@@ -44,7 +50,8 @@ use tokio::sync::Notify;
 
 use self::plan::Plan;
 pub use self::{
-    accounts::{Credential, LoggedIn, Login, User},
+    accounts::{LoggedIn, Login, Presented, User},
+    appeals::Appealing,
     applications::Applying,
     approvals::{Decision, Inbox},
     changes::{Change, Papers},
@@ -74,7 +81,7 @@ use crate::domain::{
         Entity, Id, Named as _, Rules, Stored,
         personal::Phone,
         ports::{Entities, FoundRow, Vault},
-        providers::{Identity, Invoicing, KeptText, Money, Registry, SealMaker, Sms},
+        providers::{Identity, Invoicing, KeptText, Logins, Money, Registry, SealMaker, Sms},
     },
     once::{self, Once},
     operators::{Acting, Right},
@@ -108,6 +115,8 @@ pub struct OfficePorts {
     pub money: Option<Arc<dyn Money>>,
     /// Who makes invoices, if anybody does.
     pub invoicing: Option<Arc<dyn Invoicing>>,
+    /// Who knows users from elsewhere, if anybody does.
+    pub logins: Option<Arc<dyn Logins>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -227,6 +236,33 @@ impl Office {
     pub async fn under<E: Entity>(&self, target: Id, page: &Page) -> Result<Paged<Stored<E>>, Error> {
         let rows = self.ports.entities.entities_under(E::KIND, target, page).await?;
         paged(page, rows)
+    }
+
+    /// A page of those that are listed under somebody and as they are wanted, newest first.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn under_that<E: Entity>(
+        &self,
+        target: Id,
+        page: &Page,
+        wanted: impl Fn(&Stored<E>) -> bool + Send + Sync,
+    ) -> Result<Paged<Stored<E>>, Error> {
+        let enough = usize::try_from(page.to_read()).unwrap_or(usize::MAX);
+        let (mut kept, mut at) = (Vec::new(), page.clone());
+        loop {
+            let rows = self.ports.entities.entities_under(E::KIND, target, &at).await?;
+            let Paged { items, next } = at.of(rows, plan::cursor);
+            for row in items {
+                if wanted(&Stored::read(&row)?) {
+                    kept.push(row);
+                }
+            }
+            match next {
+                Some(next) if kept.len() < enough => at = Page::new(Some(next), None)?,
+                _ => return paged(page, kept),
+            }
+        }
     }
 
     /// A page of those in a state, oldest first.

@@ -11,7 +11,10 @@ use super::{
     },
     support::*,
 };
-use crate::{domain::office::approval::Judge, testing::World};
+use crate::{
+    domain::office::{Rules, approval::Judge},
+    testing::World,
+};
 
 /// A claim by letter that waits: who claims, its path, and the approval.
 async fn waiting(world: &World, which: usize) -> (Browser, String, String) {
@@ -112,8 +115,11 @@ async fn c_14_what_the_register_does_not_confirm_is_looked_at() {
 
 #[tokio::test]
 async fn o_03_the_administrator_first_and_then_a_reviewer() {
-    let world =
-        World::with_rules(|rules| rules.join_chain = vec![Judge::Reviewer, Judge::Administrator]).await;
+    let world = World::with_rules(Rules {
+        join_chain: vec![Judge::Reviewer, Judge::Administrator],
+        ..Rules::default()
+    })
+    .await;
     staff(&world).await;
     let (administrator, id) = claimed(&world).await;
     let person = verified(&world, &phone(1), "成员乙", &citizen(11)).await;

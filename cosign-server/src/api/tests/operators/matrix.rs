@@ -14,6 +14,7 @@ const A: [bool; 3] = [true, false, false];
 const R: [bool; 3] = [false, true, false];
 const U: [bool; 3] = [false, false, true];
 const AU: [bool; 3] = [true, false, true];
+const AR: [bool; 3] = [true, true, false];
 const RU: [bool; 3] = [false, true, true];
 const ALL: [bool; 3] = [true, true, true];
 
@@ -50,6 +51,23 @@ const MATRIX: &[(&str, &str, [bool; 3], u16)] = &[
     ("post", "/v1/operator/catalogue", A, 400),
     ("post", "/v1/operator/catalogue/{entry}", A, 400),
     ("post", "/v1/operator/catalogue/{entry}/retire", A, 404),
+    ("get", "/v1/operator/person-reviews", RU, 200),
+    ("get", "/v1/operator/person-reviews/{case}", R, 404),
+    ("get", "/v1/operator/person-reviews/{case}/pictures/{picture}", R, 404),
+    ("post", "/v1/operator/person-reviews/{case}", R, 400),
+    ("get", "/v1/operator/appeals", RU, 200),
+    ("get", "/v1/operator/appeals/{appeal}", R, 404),
+    ("post", "/v1/operator/appeals/{appeal}", R, 400),
+    ("get", "/v1/operator/articles", A, 400),
+    ("post", "/v1/operator/articles", A, 400),
+    ("post", "/v1/operator/articles/{article}", A, 400),
+    ("post", "/v1/operator/articles/{article}/publish", A, 404),
+    ("post", "/v1/operator/articles/{article}/withdraw", A, 404),
+    ("get", "/v1/operator/chats", AR, 200),
+    ("post", "/v1/operator/chats/{chat}/take", AR, 404),
+    ("get", "/v1/operator/chats/{chat}/lines", AR, 404),
+    ("post", "/v1/operator/chats/{chat}/lines", AR, 400),
+    ("post", "/v1/operator/chats/{chat}/close", AR, 404),
 ];
 
 async fn ask(world: &World, method: &str, path: &str, device: Option<[u8; 32]>) -> (u16, Value) {

@@ -257,3 +257,16 @@ async fn b_17_changed_data_are_verified_again_before_anything_else() {
     let renamed = claimed(&world, &browser, &saying("data", "张四")).await;
     assert_eq!((seen(&renamed), &renamed["name"]), (("verified", "data"), &json!("*四")));
 }
+
+#[tokio::test]
+async fn a_25_the_profile_shows_name_and_phone_masked() {
+    let world = World::new().await;
+    let (browser, _) = log_in(&world, PHONE).await;
+    let profile = browser.see(&world, "/v1/account").await;
+    assert_eq!((&profile["person"], &profile["name"]), (&json!("unverified"), &Value::Null));
+    claimed(&world, &browser, &saying("data", "张三")).await;
+    let profile = browser.see(&world, "/v1/account").await;
+    assert_eq!((&profile["person"], &profile["name"]), (&json!("verified"), &json!("*三")));
+    assert_eq!(profile["phone"], "+86138****8000");
+    assert_eq!(get(&world, "/v1/account", None).await.0, StatusCode::UNAUTHORIZED);
+}

@@ -86,6 +86,7 @@ async fn b_12_a_reviewer_decides_about_a_person() {
     let failed = browser.see(&world, "/v1/person").await;
     assert_eq!((&failed["state"], &failed["finding"]), (&json!("failed"), &json!("refused")));
     assert_eq!(failed["opinion"], "看不清");
+    world.clock.advance(1);
     browser.done(&world, "/v1/person", &body).await;
     // A decision about what was said before is none about this.
     assert_eq!(decide(&world, REA, &first, &json!({ "passed": true })).await, StatusCode::NOT_FOUND);

@@ -1,10 +1,22 @@
 //! Accounts, people, what they write and read.
 
 use super::{personal, proven, walk};
-use crate::domain::office::{
-    Id, Named as _,
-    person::{self, Claim, Document, Finding, Method, Person},
+use crate::{
+    domain::office::{
+        Id, Moment, Named as _, Rules,
+        appeal::{self, Appeal},
+        article::{self, Article, ArticleKind, Words},
+        captcha::{self, Captcha},
+        chat::{self, Chat, Line, LineEvent, Speaker},
+        entity::Entity as _,
+        linked::{self, Elsewhere, Linked},
+        person::{self, Claim, Document, Finding, Level, Method, Person},
+        session::OwnDevice,
+        terminal::{self, Terminal},
+    },
+    testing::name,
 };
+use cosign_core::DeviceId;
 
 /// What somebody says of themselves.
 pub(super) fn claim(case: Id, method: Method, number: u64) -> Claim {
@@ -39,4 +51,101 @@ fn people() {
             _ => person::Event::Change { phone: proven(choices) },
         }
     });
+}
+
+#[test]
+fn terminals() {
+    walk::<Terminal>(|choices| match choices.below(6) {
+        0 | 1 => terminal::Event::Bind {
+            account: Id::from_bytes([2; 16]),
+            device: name("phone"),
+            own_device: (choices.below(2) == 0).then(|| OwnDevice::new(DeviceId::from_bytes([4; 32]))),
+            secret: [3; 32],
+            is_first: choices.below(2) == 0,
+        },
+        2 => terminal::Event::Use,
+        3 => terminal::Event::Trust { on: choices.below(2) == 0, quiet_until_ms: None },
+        4 => terminal::Event::Use,
+        _ => terminal::Event::Unbind,
+    });
+}
+
+#[test]
+fn bindings() {
+    walk::<Linked>(|choices| match choices.below(2) {
+        0 => linked::Event::Bind {
+            account: Id::from_bytes([2; 16]),
+            elsewhere: choices.of(Elsewhere::ALL),
+            name: [3; 32],
+        },
+        _ => linked::Event::Unbind,
+    });
+}
+
+#[test]
+fn captchas() {
+    walk::<Captcha>(|choices| match choices.below(4) {
+        0 => captcha::Event::Draw { hash: [1; 32] },
+        1 | 2 => captcha::Event::Enter { hash: [u8::from(choices.below(2) == 0); 32] },
+        _ => captcha::Event::Expire,
+    });
+}
+
+#[test]
+fn appeals() {
+    let claim = Claim {
+        case: Id::from_bytes([1; 16]),
+        method: Method::Data,
+        document: Document::IdCard,
+        name: personal(),
+        number: personal(),
+        number_name: [1; 32],
+        expires_ms: None,
+        pictures: Vec::new(),
+        challenge: None,
+        agreement: "1".to_owned(),
+    };
+    let rules = Rules::default();
+    let moment = Moment { id: Id::from_bytes([2; 16]), now_ms: 1, rules: &rules };
+    let checking = Person::transition(None, &person::Event::Check(claim), moment).unwrap().entity;
+    assert!(checking.verified(moment.id, Level::Data).is_err());
+    let matched = person::Event::Match { case: Id::from_bytes([1; 16]) };
+    let person = Person::transition(Some(&checking), &matched, moment).unwrap().entity;
+    let person = Box::new(person.verified(moment.id, Level::Data).unwrap());
+    walk::<Appeal>(|choices| match choices.below(3) {
+        0 => appeal::Event::File { person: person.clone(), reason: personal() },
+        1 => appeal::Event::Accept { opinion: None },
+        _ => appeal::Event::Refuse { opinion: personal() },
+    });
+}
+
+#[test]
+fn articles() {
+    let kind = ArticleKind::Notice;
+    let words = Words::new(kind, "title".to_owned(), String::new(), None, None, None).unwrap();
+    walk::<Article>(|choices| match choices.below(6) {
+        0 | 1 => article::Event::Write { kind, words: words.clone() },
+        2 | 3 => article::Event::Edit { kind: choices.of(&[kind, ArticleKind::Guide]), words: words.clone() },
+        4 => article::Event::Publish,
+        _ if choices.below(3) == 0 => article::Event::Withdraw,
+        _ => article::Event::Publish,
+    });
+}
+
+#[test]
+fn chats() {
+    let agent = Id::from_bytes([3; 16]);
+    walk::<Chat>(|choices| match choices.below(10) {
+        0 => chat::Event::Open { account: Id::from_bytes([2; 16]) },
+        1..5 => {
+            let agent = (choices.below(4) > 0).then_some(agent);
+            chat::Event::Say { speaker: choices.of(Speaker::ALL), agent, words: personal() }
+        }
+        5 => chat::Event::Call,
+        6 | 7 => chat::Event::Take { agent },
+        8 => chat::Event::Lapse,
+        _ if choices.below(3) == 0 => chat::Event::Close,
+        _ => chat::Event::Lapse,
+    });
+    walk::<Line>(|_| LineEvent::of(agent, personal()));
 }

@@ -10,7 +10,8 @@ use crate::domain::{
     office::{
         Entity as _, Id, State as _, Stored,
         account::{self, Account},
-        code::Purpose,
+        code::{ProvenPhone, Purpose},
+        linked::{self, Elsewhere, Linked},
         personal::{Kind, Phone},
         rules::LoginPolicy,
         session::{self, OwnDevice, Session},
@@ -18,36 +19,39 @@ use crate::domain::{
     page::{Page, Paged},
 };
 
-/// A login with what it has to prove.
+/// What a login is made of.
+const ONE_OF: &str =
+    "a login proves a phone, or names one and shows a password or a key, or somebody from elsewhere";
+
+/// A login with what it shows.
 pub struct Login {
-    /// What is proven.
-    pub credential: Credential,
+    /// Who it is, and how that is shown.
+    pub shown: Presented,
     /// What the user calls the device.
     pub device: Name,
     /// The enrolled device whose own connection it comes over.
     pub own_device: Option<DeviceId>,
+    /// What proves that the device is not new to the account, of a browser.
+    pub terminal: Option<Zeroizing<String>>,
     /// The version of the agreements that the user agrees to, if not before.
     pub agreement: Option<String>,
 }
 
-/// What proves who somebody is.
-pub enum Credential {
-    /// An SMS code, and the password where both are demanded.
-    Sms {
-        /// Which code.
-        code_id: Id,
-        /// What was entered.
-        code: Zeroizing<String>,
-        /// What was entered.
-        password: Option<Zeroizing<String>>,
-    },
+/// What shows who somebody is: one of it, or as many as the rules demand.
+#[derive(Default)]
+pub struct Presented {
+    /// An SMS code.
+    pub code: Option<(Id, Zeroizing<String>)>,
+    /// What a carrier gave to the phone.
+    pub carrier: Option<Zeroizing<String>>,
+    /// An account elsewhere, by what its page gave.
+    pub elsewhere: Option<(Elsewhere, Zeroizing<String>)>,
+    /// Whose account, where nothing else says so.
+    pub phone: Option<Phone>,
     /// The password.
-    Password {
-        /// Whose.
-        phone: Phone,
-        /// What was entered.
-        password: Zeroizing<String>,
-    },
+    pub password: Option<Zeroizing<String>>,
+    /// That the own key of the device is to log in, which a finger or a face unlocks.
+    pub by_key: bool,
 }
 
 /// A user who has just logged in.
@@ -58,6 +62,8 @@ pub struct LoggedIn {
     pub token: Zeroizing<String>,
     /// Whether there was no account before.
     pub is_new: bool,
+    /// What a browser shows at the next login, if it did not this time.
+    pub terminal: Option<Zeroizing<String>>,
 }
 
 /// A user whose session is good. Only [`Office::user`] makes one.
@@ -65,6 +71,7 @@ pub struct LoggedIn {
 pub struct User {
     account: Stored<Account>,
     session: Id,
+    terminal: Id,
     own_device: Option<DeviceId>,
 }
 
@@ -81,6 +88,12 @@ impl User {
         self.session
     }
 
+    /// The device of the account that the user is at.
+    #[must_use]
+    pub const fn terminal(&self) -> Id {
+        self.terminal
+    }
+
     /// The enrolled device that the user logged in with: its keys are the user's.
     ///
     /// # Errors
@@ -90,40 +103,46 @@ impl User {
     }
 }
 
+/// What a login has shown so far.
+struct Proven {
+    /// The account, if there is one.
+    account: Option<Stored<Account>>,
+    /// The phone.
+    phone: Option<ProvenPhone>,
+    /// Somebody elsewhere, who is not known here yet.
+    stranger: Option<(Elsewhere, [u8; 32])>,
+    /// Whether somebody elsewhere is.
+    is_bound: bool,
+}
+
 impl Office {
     /// Logs a user in; registers whoever has no account.
     ///
     /// # Errors
-    /// [`Error::CodeInvalid`], [`Error::PasswordInvalid`], [`Error::ConsentMissing`] unless the user has agreed to the
-    /// present agreements, [`Error::TooManyRequests`] after too many wrong passwords; storage faults.
+    /// [`Error::CodeInvalid`], [`Error::PasswordInvalid`], [`Error::PhoneNeeded`] on a device that is new to the account,
+    /// [`Error::ConsentMissing`] unless the user has agreed to the present agreements, [`Error::TooManyRequests`] after too
+    /// many wrong passwords; storage faults.
     pub async fn log_in(&self, login: Login) -> Result<LoggedIn, Error> {
         let agreement = login.agreement.as_deref();
-        let (known, phone) = match &login.credential {
-            Credential::Sms { code_id, code, password } => {
-                if agreement.is_some_and(|agreement| agreement != self.rules.agreement) {
-                    return Err(Error::ConsentMissing);
-                }
-                let phone = self.carry_out(|| Box::pin(self.prove(*code_id, code, Purpose::Login))).await?;
-                let known = self.named::<Account>(phone.name).await?;
-                if let Some(account) = &known
-                    && self.rules.login_policy == LoginPolicy::AllOf
-                    && account.entity.password.is_some()
-                {
-                    let password = password.as_ref().ok_or(Error::PasswordInvalid)?;
-                    self.check_password(Some(account), password).await?;
-                }
-                (known, Some(phone))
-            }
-            Credential::Password { phone, password } => {
-                if self.rules.login_policy == LoginPolicy::AllOf {
-                    return Err(Error::PasswordInvalid);
-                }
-                let name = self.ports.vault.name(Kind::Phone, phone.expose())?;
-                let known = self.named::<Account>(name).await?;
-                self.check_password(known.as_ref(), password).await?;
-                (known, None)
-            }
-        };
+        if agreement.is_some_and(|agreement| agreement != self.rules.agreement) {
+            return Err(Error::ConsentMissing);
+        }
+        let Proven { account: known, phone, stranger, is_bound } = self.proven(&login.shown).await?;
+        let has_password = known.as_ref().is_some_and(|account| account.entity.password.is_some());
+        let all = self.rules.login_policy == LoginPolicy::AllOf;
+        match &login.shown.password {
+            Some(password) => self.check_password(known.as_ref(), password).await?,
+            None if all && has_password => return Err(Error::PasswordInvalid),
+            None => {}
+        }
+        let terminal = self.terminal_of(known.as_ref().map(|known| known.id), &login).await?;
+        let by_key = login.shown.by_key && terminal.as_ref().is_some_and(|known| known.entity.is_trusted);
+        if phone.is_none() && !is_bound && !by_key && login.shown.password.is_none() {
+            return Err(Error::PasswordInvalid);
+        }
+        if phone.is_none() && (all || terminal.is_none()) {
+            return Err(Error::PhoneNeeded);
+        }
         let mut plan = self.plan(known.as_ref().map(|account| account.id));
         let is_new = known.is_none();
         let account = match (known, phone) {
@@ -143,12 +162,20 @@ impl Office {
             }
             (None, None) => return Err(Error::PasswordInvalid),
         };
+        if let Some((elsewhere, name)) = stranger {
+            let id = plan.id()?;
+            plan.make::<Linked>(id, &linked::Event::Bind { account, elsewhere, name })?;
+        }
+        let own_device = login.own_device.map(OwnDevice::new);
+        let (terminal, secret) =
+            plan.arrive(account, terminal, login.device.clone(), own_device, is_new).await?;
         let token = Zeroizing::new(hex::encode(self.random::<32>()?));
         let event = session::Event::LogIn {
             account,
+            terminal,
             token: sm3::digest(token.as_bytes()),
             device: login.device,
-            own_device: login.own_device.map(OwnDevice::new),
+            own_device,
         };
         let (id, now_ms) = (plan.id()?, plan.now_ms);
         let entity = plan.make::<Session>(id, &event)?;
@@ -158,7 +185,53 @@ impl Office {
             Err(Failed::Again) => return Err(Error::Conflict("the state changed meanwhile")),
             Err(Failed::For(error)) => return Err(error),
         }
-        Ok(LoggedIn { session: Stored { id, created_ms: now_ms, changed_ms: now_ms, entity }, token, is_new })
+        let session = Stored { id, created_ms: now_ms, changed_ms: now_ms, entity };
+        Ok(LoggedIn { session, token, is_new, terminal: secret })
+    }
+
+    /// Looks at everything that names or proves an account. Whatever is shown must be of the same one.
+    async fn proven(&self, shown: &Presented) -> Result<Proven, Error> {
+        let phone = match (&shown.code, &shown.carrier) {
+            (Some((code_id, code)), None) => {
+                Some(self.carry_out(|| Box::pin(self.prove(*code_id, code, Purpose::Login))).await?)
+            }
+            (None, Some(token)) => Some(self.carrier_phone(token).await?),
+            (None, None) => None,
+            (Some(_), Some(_)) => return Err(Error::BadRequest(ONE_OF)),
+        };
+        let named = match (&phone, &shown.phone) {
+            (Some(phone), None) => Some(phone.name),
+            (None, Some(phone)) => Some(self.ports.vault.name(Kind::Phone, phone.expose())?),
+            (None, None) => None,
+            (Some(_), Some(_)) => return Err(Error::BadRequest(ONE_OF)),
+        };
+        let account = match named {
+            Some(name) => self.named::<Account>(name).await?,
+            None => None,
+        };
+        let Some((elsewhere, grant)) = &shown.elsewhere else {
+            return Ok(Proven { account, phone, stranger: None, is_bound: false });
+        };
+        let name = self.name_elsewhere(*elsewhere, grant).await?;
+        let Some(binding) = self.named::<Linked>(name).await? else {
+            // Who is not known here proves a phone, and is from then on.
+            let stranger = Some((*elsewhere, name));
+            return if phone.is_some() {
+                Ok(Proven { account, phone, stranger, is_bound: false })
+            } else {
+                Err(Error::PhoneNeeded)
+            };
+        };
+        let bound = binding.entity.account;
+        if named.is_some() && account.as_ref().map(|account| account.id) != Some(bound) {
+            return Err(Error::Conflict("it is bound to another account"));
+        }
+        Ok(Proven {
+            account: Some(self.find::<Account>(bound).await?),
+            phone,
+            stranger: None,
+            is_bound: true,
+        })
     }
 
     /// Whose session a token is.
@@ -182,7 +255,7 @@ impl Office {
             }
         }
         let own_device = session.entity.own_device.map(OwnDevice::id);
-        Ok(User { account, session: session.id, own_device })
+        Ok(User { account, session: session.id, terminal: session.entity.terminal, own_device })
     }
 
     /// The phone of a user, masked.

@@ -20,11 +20,20 @@ impl Office {
     /// asked for.
     ///
     /// # Errors
-    /// [`Error::NotOffered`] without a provider; [`Error::TooManyRequests`] soon after another one, or after too many in a
+    /// [`Error::NotOffered`] without a provider; [`Error::CodeInvalid`] where digits on a picture come first, and are wrong; [`Error::TooManyRequests`] soon after another one, or after too many in a
     /// day; storage faults.
-    pub async fn send_code(&self, purpose: Purpose, phone: &Phone) -> Result<(Id, u64, u64), Error> {
+    pub async fn send_code(
+        &self,
+        purpose: Purpose,
+        phone: &Phone,
+        captcha: Option<(Id, &str)>,
+    ) -> Result<(Id, u64, u64), Error> {
         if self.ports.sms.is_none() {
             return Err(Error::NotOffered("this server sends no SMS codes"));
+        }
+        if self.rules.captcha {
+            let (id, digits) = captcha.ok_or(Error::CodeInvalid)?;
+            self.pass_captcha(id, digits).await?;
         }
         let name = self.ports.vault.name(Kind::Phone, phone.expose())?;
         let id = self.carry_out(|| Box::pin(self.plan_code(purpose, phone, name))).await?;
@@ -68,12 +77,12 @@ impl Office {
         Ok(id)
     }
 
-    fn code_hash(&self, id: Id, text: &str) -> Result<[u8; 32], Error> {
+    pub(super) fn code_hash(&self, id: Id, text: &str) -> Result<[u8; 32], Error> {
         self.ports.vault.name(Kind::Text, &format!("{id}{text}"))
     }
 
     /// Uniformly distributed.
-    fn six_digits(&self) -> Result<Zeroizing<String>, Error> {
+    pub(super) fn six_digits(&self) -> Result<Zeroizing<String>, Error> {
         const ALL: u32 = 1_000_000;
         loop {
             let drawn = u32::from_be_bytes(self.random()?);

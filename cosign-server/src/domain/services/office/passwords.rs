@@ -68,6 +68,35 @@ impl Office {
         let event = account::Event::SetPassword { phone, hash, session: Some(user.session()) };
         self.happens_to_account(user, &event).await
     }
+
+    /// Sets the password of whoever has the phone of an account and forgot theirs; all sessions end.
+    ///
+    /// # Errors
+    /// [`Error::CodeInvalid`] for a phone without an account too, [`Error::BadRequest`] for a password that is not good
+    /// enough; storage faults.
+    pub async fn forgotten_password(
+        &self,
+        code_id: Id,
+        code: &str,
+        password: Zeroizing<String>,
+    ) -> Result<(), Error> {
+        check_rule(self.rules.password_rule, &password)?;
+        let phone = self.carry_out(|| Box::pin(self.prove(code_id, code, Purpose::Password))).await?;
+        let account = self.named::<Account>(phone.name).await?.ok_or(Error::CodeInvalid)?.id;
+        let salt = self.random()?;
+        let hash = *stretched(password, salt, ITERATIONS).await?;
+        let hash = PasswordHash { salt, iterations: ITERATIONS, hash };
+        let event = account::Event::SetPassword { phone, hash, session: None };
+        let event = &event;
+        self.carry_out(|| {
+            Box::pin(async move {
+                let mut plan = self.plan(Some(account));
+                plan.happen::<Account>(account, event).await?;
+                plan.commit().await
+            })
+        })
+        .await
+    }
 }
 
 fn check_rule(rule: PasswordRule, password: &str) -> Result<(), Error> {

@@ -54,6 +54,11 @@ impl<'o> Plan<'o> {
         }
     }
 
+    /// Whose plan it is.
+    pub(super) const fn office(&self) -> &'o Office {
+        self.office
+    }
+
     /// By whom it is from now on: who registers is somebody only after that.
     pub(super) const fn by(&mut self, actor: Id) {
         self.actor = Some(actor);
@@ -200,6 +205,14 @@ impl<'o> Plan<'o> {
             Effect::Inform(client, kind, data) => {
                 let client = ClientId::from_bytes(*client.as_bytes());
                 self.write(Notice::to_client(client, self.now_ms, kind, data));
+                Ok(())
+            }
+            Effect::Detach(account) => {
+                self.write(Write::Office(OfficeWrite::Detach(account)));
+                Ok(())
+            }
+            Effect::Forget { kind, target, until_ms } => {
+                self.write(Write::Office(OfficeWrite::Forget { kind, target, until_ms }));
                 Ok(())
             }
             Effect::Dispatch(order) => self.dispatch(order),

@@ -1,0 +1,154 @@
+//! Devices on which a user logs in: one that is new to the account has the phone proven first.
+
+use cosign_core::sm_primitives::sm3;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Effect, Entity, Id, Moment, Moved, Moves,
+    entity::states,
+    message::Notice,
+    session::{self, OwnDevice, Session},
+};
+use crate::domain::{Error, device::Name};
+
+states! {
+    /// Where a device stands.
+    TerminalState {
+        /// The user has proven the phone on it.
+        Known = "known",
+        /// The user does not use it any more.
+        Unbound = "unbound",
+    }
+    over Unbound
+}
+
+/// A device on which a user logged in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terminal {
+    state: TerminalState,
+    /// Whose account.
+    pub account: Id,
+    /// What the user calls it.
+    pub device: Name,
+    /// The enrolled device that it is; `None` of a browser.
+    pub own_device: Option<OwnDevice>,
+    /// What it is called by its secret.
+    #[serde(with = "hex::serde")]
+    secret: [u8; 32],
+    /// When the user last logged in on it, unix milliseconds.
+    pub used_ms: u64,
+    /// Whether its own key, which a finger or a face unlocks, logs in.
+    pub is_trusted: bool,
+    /// Until when the user does not want to be asked about that.
+    pub quiet_until_ms: Option<u64>,
+}
+
+/// What happens to a device.
+#[derive(Debug)]
+pub enum Event {
+    /// The user logs in on it for the first time.
+    Bind {
+        /// Whose account.
+        account: Id,
+        /// What the user calls it.
+        device: Name,
+        /// The enrolled device that it is.
+        own_device: Option<OwnDevice>,
+        /// What it is called by its secret.
+        secret: [u8; 32],
+        /// Whether the account was made by this.
+        is_first: bool,
+    },
+    /// The user logs in on it again.
+    Use,
+    /// Its own key logs in from now on, or not any more.
+    Trust {
+        /// Whether it does.
+        on: bool,
+        /// Until when the user does not want to be asked.
+        quiet_until_ms: Option<u64>,
+    },
+    /// The user does not use it any more.
+    Unbind,
+}
+
+impl Terminal {
+    /// What the device of an account is called by its secret.
+    #[must_use]
+    pub fn name_of(account: Id, secret: &[u8]) -> [u8; 32] {
+        sm3::digest(&[&b"terminal"[..], account.as_bytes(), secret].concat())
+    }
+}
+
+impl Entity for Terminal {
+    const KIND: &'static str = "terminal";
+    type State = TerminalState;
+    type Event = Event;
+    const MOVES: Moves<TerminalState> = &[
+        (None, "bind", TerminalState::Known),
+        (Some(TerminalState::Known), "use", TerminalState::Known),
+        (Some(TerminalState::Known), "trust", TerminalState::Known),
+        (Some(TerminalState::Known), "unbind", TerminalState::Unbound),
+    ];
+
+    fn state(&self) -> TerminalState {
+        self.state
+    }
+
+    fn event(event: &Event) -> &'static str {
+        match event {
+            Event::Bind { .. } => "bind",
+            Event::Use => "use",
+            Event::Trust { .. } => "trust",
+            Event::Unbind => "unbind",
+        }
+    }
+
+    fn is_logged(event: &Event) -> bool {
+        !matches!(event, Event::Use)
+    }
+
+    fn transition(now: Option<&Self>, event: &Event, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
+        match (now, event) {
+            (None, Event::Bind { account, device, own_device, secret, is_first }) => {
+                let bound = Moved::to(Self {
+                    state: TerminalState::Known,
+                    account: *account,
+                    device: device.clone(),
+                    own_device: *own_device,
+                    secret: *secret,
+                    used_ms: moment.now_ms,
+                    is_trusted: false,
+                    quiet_until_ms: None,
+                });
+                // What was on another device does not come along by itself.
+                let tell = Effect::tell::<Self>(*account, Notice::NewDevice, moment.id);
+                Ok(if *is_first { bound } else { bound.with(tell) })
+            }
+            (None, _) => Err(Error::NotFound),
+            (Some(terminal), _) if terminal.state == TerminalState::Unbound => Err(Error::NotFound),
+            (Some(terminal), Event::Use) => {
+                Ok(Moved::to(Self { used_ms: moment.now_ms, ..terminal.clone() }))
+            }
+            (Some(terminal), Event::Trust { on, quiet_until_ms }) => {
+                if terminal.own_device.is_none() {
+                    return Err(Error::Conflict("a browser has no key of its own"));
+                }
+                Ok(Moved::to(Self { is_trusted: *on, quiet_until_ms: *quiet_until_ms, ..terminal.clone() }))
+            }
+            (Some(terminal), Event::Unbind) => {
+                let unbound = Self { state: TerminalState::Unbound, is_trusted: false, ..terminal.clone() };
+                Ok(Moved::to(unbound).with(Effect::on_all::<Session>(moment.id, None, session::Event::End)))
+            }
+            (Some(_), Event::Bind { .. }) => Err(Error::Conflict("the device is known")),
+        }
+    }
+
+    fn names(&self) -> Vec<[u8; 32]> {
+        if self.state == TerminalState::Known { vec![self.secret] } else { Vec::new() }
+    }
+
+    fn listed_under(&self) -> Vec<Id> {
+        vec![self.account]
+    }
+}
