@@ -45,8 +45,6 @@ states! {
         Phone = "phone",
         /// The legal representative signs.
         Legal = "legal",
-        /// A number in the remark of a payment to the enterprise's account, and a letter.
-        Payment = "payment",
     }
 }
 
@@ -60,13 +58,11 @@ pub struct ClaimReviews {
     pub phone: u8,
     /// After the signature of the legal representative.
     pub legal: u8,
-    /// After the number in the remark.
-    pub payment: u8,
 }
 
 impl Default for ClaimReviews {
     fn default() -> Self {
-        Self { letter: 2, phone: 1, legal: 0, payment: 0 }
+        Self { letter: 2, phone: 1, legal: 0 }
     }
 }
 
@@ -78,7 +74,6 @@ impl ClaimReviews {
             Way::Letter => self.letter.max(1),
             Way::Phone => self.phone,
             Way::Legal => self.legal,
-            Way::Payment => self.payment,
         };
         usize::from(count.min(4).max(u8::from(!is_registered)))
     }

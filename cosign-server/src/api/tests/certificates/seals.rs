@@ -64,7 +64,8 @@ impl Scene {
         let (width, height) = (seal.width() + 120, seal.height() + 120);
         let mut sheet = vec![255; (width * height * 4) as usize];
         for (index, pixel) in seal.rgba().chunks_exact(4).enumerate() {
-            let (x, y) = (index as u32 % seal.width() + 60, index as u32 / seal.width() + 60);
+            let index = u32::try_from(index).unwrap();
+            let (x, y) = (index % seal.width() + 60, index / seal.width() + 60);
             let at = ((y * width + x) * 4) as usize;
             for channel in 0..3 {
                 let (ink, alpha) = (u32::from(pixel[channel]), u32::from(pixel[3]));

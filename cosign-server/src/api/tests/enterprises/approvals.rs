@@ -117,6 +117,7 @@ async fn f_14_the_applicant_follows_it_and_may_withdraw_it() {
     administrator.refused(&world, &withdraw, &json!({}), 404, "not_found").await;
     person.done(&world, &withdraw, &json!({})).await;
     person.refused(&world, &withdraw, &json!({}), 409, "conflict").await;
+    world.clock.advance(1);
     person.done(&world, &join, &json!({ "reason": "再次申请" })).await;
     let seen = person.see(&world, "/v1/approvals").await;
     let states: Vec<_> =

@@ -68,6 +68,21 @@ const MATRIX: &[(&str, &str, [bool; 3], u16)] = &[
     ("get", "/v1/operator/chats/{chat}/lines", AR, 404),
     ("post", "/v1/operator/chats/{chat}/lines", AR, 400),
     ("post", "/v1/operator/chats/{chat}/close", AR, 404),
+    ("get", "/v1/operator/applications", RU, 200),
+    ("get", "/v1/operator/applications/{application}", RU, 404),
+    ("get", "/v1/operator/applications/{application}/form", RU, 404),
+    ("get", "/v1/operator/applications/{application}/files/{attachment}", RU, 404),
+    ("post", "/v1/operator/applications/{application}/review", R, 400),
+    ("get", "/v1/operator/approvals", RU, 200),
+    ("get", "/v1/operator/approvals/{approval}", RU, 404),
+    ("get", "/v1/operator/approvals/{approval}/claim", RU, 404),
+    ("get", "/v1/operator/approvals/{approval}/files/{file}", RU, 404),
+    ("post", "/v1/operator/approvals/{approval}/decision", R, 400),
+    ("get", "/v1/operator/seals", RU, 200),
+    ("get", "/v1/operator/seals/{seal}/picture", RU, 404),
+    ("post", "/v1/operator/seals/{seal}/review", R, 400),
+    ("post", "/v1/operator/holdings/{holding}/freeze", R, 404),
+    ("post", "/v1/operator/holdings/{holding}/unfreeze", R, 404),
 ];
 
 async fn ask(world: &World, method: &str, path: &str, device: Option<[u8; 32]>) -> (u16, Value) {
