@@ -75,7 +75,7 @@ impl Office {
             picture,
         };
         let failed = |error: seal::Error| {
-            tracing::error!(seal = %found.id, %error, "the seal was not signed");
+            tracing::error!(id = %found.id, %error, "the seal was not signed");
             Error::Internal
         };
         let unsigned = order.unsigned(&maker_certificate).map_err(failed)?;
