@@ -1,5 +1,5 @@
 //! What somebody asks for and others decide on, in one or several turns. What a decision brings about is said in one place
-//! ([`Ask::brings`]); whatever is to be approved is one more [`Ask`].
+//! (`Ask::brings`); whatever is to be approved is one more [`Ask`].
 
 use serde::{Deserialize, Serialize};
 

@@ -141,7 +141,7 @@ impl Office {
     /// Whether a user may use what a grant is for now.
     ///
     /// # Errors
-    /// As [`Self::may_use`].
+    /// [`Error::NotFound`], [`Error::NotVerified`], [`Error::Conflict`] when it is not for now; storage faults.
     pub async fn check_grant(&self, user: &User, id: Id) -> Result<MayUse, Error> {
         let account = user.account().id;
         self.may_use(&mut self.plan(Some(account)), account, id).await
