@@ -81,14 +81,14 @@ pub struct EntityKind {
     pub is_over: fn(&str) -> Result<bool, Error>,
 }
 
-/// The id of a list, or of the one thing that there is for these parts, each of a fixed length but the last.
-fn list_of(what: &str, parts: &[&[u8]]) -> Id {
+/// The id of a list, or of the one thing that there is for these parts.
+pub(in crate::domain) fn list_of(what: &str, parts: &[&[u8]]) -> Id {
     let mut text = [what.as_bytes(), &[0]].concat();
-    text.extend(parts.concat());
-    let digest = sm3::digest(&text);
-    let mut id = [0; 16];
-    id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-    Id::from_bytes(id)
+    for part in parts {
+        text.extend(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+        text.extend_from_slice(part);
+    }
+    Id::from_bytes(sm3::digest(&text).first_chunk().copied().unwrap_or_default())
 }
 
 fn is_over<E: Entity>(state: &str) -> Result<bool, Error> {

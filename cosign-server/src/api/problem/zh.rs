@@ -136,6 +136,10 @@ const TEXTS: &[(&str, &str)] = &[
     ("a face is on a PNG or JPEG picture", "人脸照片须为 PNG 或 JPEG 图片"),
     ("the message was read", "消息已读"),
     // scans and tasks
+    (
+        "the certificate is an enterprise's: say which one it is used for",
+        "该证书属于企业，请说明用于哪家企业",
+    ),
     ("the certificate is not that of the enterprise", "该证书不属于所选企业"),
     ("the platform knows the user by another name or number", "平台登记的名称或证件号码与用户不符"),
     ("whoever is bound has a name and a number", "绑定须提供名称和证件号码"),

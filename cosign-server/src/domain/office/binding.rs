@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Effect, Entity, Id, Moment, Moved, Moves, Named as _,
-    entity::states,
-    proof::{CertificateName, list_of},
+    Effect, Entity, Id, Moment, Moved, Moves, Named as _, entity::states, list_of, proof::CertificateName,
     scan::System,
 };
 use crate::domain::Error;
@@ -54,7 +52,7 @@ impl Binding {
     /// What only one that holds is called.
     #[must_use]
     pub fn name(client: Id, account: Id) -> [u8; 32] {
-        let list = list_of(&[b"binding", client.as_bytes(), account.as_bytes()]);
+        let list = list_of("binding", &[client.as_bytes(), account.as_bytes()]);
         sm3::digest(list.as_bytes())
     }
 }

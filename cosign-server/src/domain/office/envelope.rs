@@ -3,10 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Entity, Id, Moment, Moved, Moves,
-    entity::states,
-    proof::{CertificateName, list_of},
-    scan::Section,
+    Entity, Id, Moment, Moved, Moves, entity::states, list_of, proof::CertificateName, scan::Section,
 };
 use crate::domain::Error;
 
@@ -57,7 +54,7 @@ impl Envelope {
     #[must_use]
     pub fn list(client: Id, account: Id, section: &Section) -> Id {
         let Section { project, section } = section;
-        list_of(&[b"envelope", client.as_bytes(), account.as_bytes(), project.as_bytes(), section.as_bytes()])
+        list_of("envelope", &[client.as_bytes(), account.as_bytes(), project.as_bytes(), section.as_bytes()])
     }
 }
 

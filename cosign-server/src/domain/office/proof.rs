@@ -5,12 +5,11 @@ use cosign_core::{
     sm_primitives::{
         point::PublicPoint,
         sm2::{DistId, PublicKey, Signature, dsa},
-        sm3,
     },
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Id, entity::states};
+use super::{Id, entity::states, list_of};
 use crate::domain::{
     Error,
     ca::{CertState, Certificate, Profile, Role},
@@ -61,20 +60,8 @@ impl CertificateName {
     /// Under whom its use is listed.
     #[must_use]
     pub fn list(&self) -> Id {
-        list_of(&[b"certificate", self.authority.as_bytes(), self.serial.as_bytes()])
+        list_of("certificate", &[self.authority.as_bytes(), self.serial.as_bytes()])
     }
-}
-
-/// A list that is named by several things.
-#[must_use]
-pub fn list_of(parts: &[&[u8]]) -> Id {
-    let mut bytes = Vec::new();
-    for part in parts {
-        bytes.extend(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
-        bytes.extend_from_slice(part);
-    }
-    let hash = sm3::digest(&bytes);
-    Id::from_bytes(hash.first_chunk().copied().unwrap_or_default())
 }
 
 /// A certificate that its holder can sign with at this moment. Only [`UsableCertificate::of`] makes one.

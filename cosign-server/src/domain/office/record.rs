@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Entity, Id, Moment, Moved, Moves,
     entity::states,
-    proof::{CertificateName, Identity, list_of},
+    list_of,
+    proof::{CertificateName, Identity},
     scan::System,
 };
 use crate::domain::Error;
@@ -51,7 +52,7 @@ impl Record {
     /// Under whom it is listed what a member did for an enterprise.
     #[must_use]
     pub fn of_member(enterprise: Id, account: Id) -> Id {
-        list_of(&[b"scan report", enterprise.as_bytes(), account.as_bytes()])
+        list_of("scan report", &[enterprise.as_bytes(), account.as_bytes()])
     }
 }
 

@@ -65,7 +65,7 @@ async fn a_23_the_devices_of_an_account() {
 }
 
 #[tokio::test]
-async fn a_24_an_unbound_device_proves_the_phone_again() {
+async fn an_unbound_device_proves_the_phone_again() {
     let world = World::new().await;
     let (browser, first) = log_in(&world, PHONE).await;
     assert_eq!(set_password(&world, &browser, PASSWORD).await.0, StatusCode::NO_CONTENT);

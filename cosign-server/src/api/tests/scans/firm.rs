@@ -68,6 +68,23 @@ async fn g_08_bound_by_scanning_if_the_platform_knows_the_enterprise() {
     let mut other = stage.certificate.clone();
     other["enterprise_id"] = "0".repeat(32).into();
     stage.user.refused(stage.world(), &choose, &other, 404, "not_found").await;
+    // Nor as themselves with its certificate.
+    other.as_object_mut().unwrap().remove("enterprise_id");
+    stage.user.refused(stage.world(), &choose, &other, 409, "conflict").await;
+    let tasks = json!({ "certificate": other, "task_ids": ["0".repeat(32)] });
+    stage.user.refused(stage.world(), "/v1/task-signatures/start", &tasks, 409, "conflict").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_removed_does_not_sign_for_the_enterprise_any_more() {
+    let (mut stage, enterprise) = Stage::of_firm().await;
+    let (colleague, account) = stage.colleague(&enterprise).await;
+    let administrator = std::mem::replace(&mut stage.user, colleague);
+    let (id, scan) = stage.chosen("login", json!({})).await;
+    let body = json!({ "signatures": stage.signatures(&scan["to_sign"]).await });
+    let remove = format!("/v1/enterprises/{enterprise}/members/{account}/remove");
+    administrator.done(stage.world(), &remove, &json!({})).await;
+    stage.user.refused(stage.world(), &format!("/v1/scans/{id}/sign"), &body, 404, "not_found").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

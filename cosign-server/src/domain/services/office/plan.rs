@@ -241,12 +241,12 @@ impl<'o> Plan<'o> {
         let dispatches = self.rows.keys().any(|(kind, _)| *kind == Dispatch::KIND);
         let mut unit = Unit::default();
         unit.0.extend(self.guard);
-        // What gives up a name comes before what takes it.
         for ((kind, id), FoundRow { version, .. }) in self.read {
             if !self.rows.contains_key(&(kind, id)) {
                 unit.0.push(Write::Office(OfficeWrite::Still { kind, id, version }));
             }
         }
+        // What gives up a name comes before what takes it.
         let (new, changed): (Vec<_>, Vec<_>) = self.rows.into_values().partition(|row| row.version == 1);
         unit.0.extend(changed.into_iter().map(|row| Write::Office(OfficeWrite::Save(Box::new(row)))));
         unit.0.extend(new.into_iter().map(|row| Write::Office(OfficeWrite::Add(Box::new(row)))));

@@ -149,6 +149,32 @@ impl Office {
         UsableCertificate::of(&certificate, profile, user.device()?, self.ports.clock.now_ms())
     }
 
+    /// That a user may act with a certificate: for themselves, or for an enterprise that they belong to and that it names.
+    pub(super) async fn acts_for(
+        &self,
+        plan: &mut Plan<'_>,
+        user: &User,
+        certificate: &UsableCertificate,
+        enterprise: Option<Id>,
+    ) -> Result<(), Error> {
+        const OTHER: Error = Error::Conflict("the certificate is not that of the enterprise");
+        let enterprise = match (certificate.identity, enterprise) {
+            (Identity::Person, None) => return Ok(()),
+            (Identity::Person, Some(_)) => return Err(OTHER),
+            (Identity::Enterprise, None) => {
+                return Err(Error::Conflict(
+                    "the certificate is an enterprise's: say which one it is used for",
+                ));
+            }
+            (Identity::Enterprise, Some(enterprise)) => enterprise,
+        };
+        self.belongs(plan, user.account().id, enterprise).await?;
+        let named = plan.find::<Enterprise>(enterprise).await?.entity.facts.name;
+        let subject = self.certificate(&certificate.name).await?.subject;
+        let subject = pki::Name::from_der(&subject).map_err(|_| Error::Internal)?;
+        if subject.short() == named.as_str() { Ok(()) } else { Err(OTHER) }
+    }
+
     /// The user chooses a certificate.
     ///
     /// # Errors
@@ -167,16 +193,7 @@ impl Office {
                 let certificate = self.usable(user, name).await?;
                 let owner = enterprise.unwrap_or(user.account().id);
                 self.is_paid(plan, owner, &scan).await?;
-                if let Some(enterprise) = enterprise {
-                    self.belongs(plan, user.account().id, enterprise).await?;
-                    let named = plan.find::<Enterprise>(enterprise).await?.entity.facts.name;
-                    let subject = self.certificate(name).await?.subject;
-                    let subject = pki::Name::from_der(&subject).map_err(|_| Error::Internal)?;
-                    let is_of = subject.short() == named.as_str();
-                    if certificate.identity != Identity::Enterprise || !is_of {
-                        return Err(Error::Conflict("the certificate is not that of the enterprise").into());
-                    }
-                }
+                self.acts_for(plan, user, &certificate, enterprise).await?;
                 let digest = |item: &scan::Item| match (&item.content, item.form) {
                     (Some(content), Form::Message) => {
                         let message = self.ports.vault.open(Kind::Words, content)?;
@@ -265,6 +282,8 @@ impl Office {
         if self.usable(user, &chosen.name).await? != *chosen {
             return Err(Error::Conflict("the certificate cannot be used now").into());
         }
+        // And who chose it may have left.
+        self.acts_for(plan, user, chosen, scan.enterprise).await?;
         let signed = chosen.check(&to_sign, signatures)?;
         if scan.state() != ScanState::Chosen {
             plan.happen::<Scan>(id, &scan::Event::Sign(signed)).await?;

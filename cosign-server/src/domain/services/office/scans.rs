@@ -10,9 +10,10 @@ use crate::domain::{
         Entity as _, Id, Stored,
         binding::Binding,
         catalogue::{Entry, Item as Catalogued, Service, platform_of},
+        list_of,
         person::{Level, Person},
         personal::Kind,
-        proof::{CertificateName, Hash, UsableCertificate, list_of},
+        proof::{CertificateName, Hash, UsableCertificate},
         scan::{self, Form, Item, New, Plea, Scan, ScanState, Section, Stop, System, Terms, qr},
         task::Task,
     },
@@ -123,7 +124,7 @@ impl Office {
         let Some(platform) = used.system.platform else { return Ok(()) };
         self.meter(plan, used.account, platform, Service::Ca, used.id).await?;
         if used.has_seal {
-            let id = list_of(&[b"use of a seal", used.id.as_bytes()]);
+            let id = list_of("use of a seal", &[used.id.as_bytes()]);
             self.meter(plan, used.account, platform, Service::Seal, id).await?;
         }
         Ok(())
