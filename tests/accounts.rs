@@ -9,6 +9,7 @@ use cosign_tests::{
 use serde_json::{Value, json};
 
 const PHONE: &str = "13800138000";
+const PASSWORD: &str = "Correct-horse7";
 
 struct Browser {
     peer: Peer,
@@ -87,12 +88,31 @@ fn the_command_line_does_what_a_browser_does() {
         assert_eq!(attached["attachment_id"].as_str().unwrap().len(), 32);
         let own = json(&["get", "/v1/account"]);
         assert_eq!(own["account_id"], login["account_id"]);
+        let code_id = json(&["code", phone, "--for", "password"])["code_id"].as_str().unwrap().to_owned();
+        let code = wait_for("another text", || {
+            let kept = browser.json(&format!("GET /v1/sandbox/texts?phone={phone}"), "", &json!({}));
+            kept["texts"][0]["text"].as_str().filter(|text| *text != code).map(str::to_owned)
+        });
+        let new = json!({ "code_id": code_id, "code": code, "password": PASSWORD });
+        assert_eq!(json(&["post", "/v1/account/password", &new.to_string()]), Value::Null);
         let wrong = account(&["post", "/v1/account/cancel", "{\"code_id\":\"x\",\"code\":\"000000\"}"])
             .output()
             .unwrap();
         assert!(String::from_utf8_lossy(&wrong.stderr).contains("code_invalid"));
         assert_eq!(json(&["logout"]), Value::Null);
         assert!(!account(&["get", "/v1/account"]).output().unwrap().status.success());
+        // With a password from here; from elsewhere the phone has to be proven.
+        assert_eq!(login["terminal_token"], Value::Null);
+        let stranger = Signer::new(&folder, transport);
+        for (signer, known) in [(&signer, true), (&stranger, false)] {
+            let mut command = signer.command(&["account", "--json", "login", "--phone", phone]);
+            command
+                .env("SMSIGN_SERVER", folder.address().to_string())
+                .env("SMSIGN_CA", folder.file("ca.pem"));
+            let output = command.env("SMSIGN_LOGIN_PASSWORD", PASSWORD).output().unwrap();
+            assert_eq!(output.status.success(), known, "{}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(String::from_utf8_lossy(&output.stderr).contains("phone_needed"), !known);
+        }
     }
     server.stop();
 }

@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use bytes::Bytes;
 use cosign_client::{Body, Client, Error, Login, ServerAddress, Store, files};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::{
     args::{self, Account, AccountAct},
@@ -41,31 +42,38 @@ async fn done(
     client: &Client,
     context: &Context,
 ) -> Result<Value, Failure> {
+    let kept = store.login()?.filter(|login| login.server == *server);
+    let (token, terminal) = kept.map_or((None, None), |login| (login.token, login.terminal));
     let anybody = async |target: &str, body: &Value| {
         let body = Body::Json(Bytes::from(body.to_string()));
         Ok::<_, Failure>(client.connection().call_as(target, body, None).await?)
     };
     let user = async |target: &str, body: Body| {
-        let login = store.login()?.filter(|login| login.server == *server);
-        let login =
-            login.ok_or_else(|| Failure::Usage("nobody is logged in; use `smsign account login`".into()))?;
-        Ok::<_, Failure>(client.connection().call_as(plain(target)?, body, Some(&login.token)).await?)
+        let token = token.as_ref();
+        let token =
+            token.ok_or_else(|| Failure::Usage("nobody is logged in; use `smsign account login`".into()))?;
+        Ok::<_, Failure>(client.connection().call_as(plain(target)?, body, Some(token)).await?)
     };
     match act {
         AccountAct::Code { phone, purpose } => {
             anybody("/v1/sms-codes", &json!({ "phone": phone, "purpose": purpose.as_str() })).await
         }
         AccountAct::Login(login) => {
-            let mut answer = anybody("/v1/sessions", &credential(login, context)?).await?;
-            let token = answer.as_object_mut().and_then(|answer| answer.remove("token"));
-            let token =
-                token.as_ref().and_then(Value::as_str).ok_or(Error::BadAnswer("a login without a token"))?;
-            store.set_login(&Login { server: server.clone(), token: token.to_owned().into() })?;
+            let body = credential(login, terminal.as_ref().map(|terminal| &***terminal), context)?;
+            let mut answer = anybody("/v1/sessions", &body).await?;
+            // Kept for the user, and shown to nobody.
+            let mut secret = |name: &str| match answer.as_object_mut()?.remove(name)? {
+                Value::String(text) => Some(Zeroizing::new(text)),
+                _ => None,
+            };
+            let token = Some(secret("token").ok_or(Error::BadAnswer("a login without a token"))?);
+            let terminal = secret("terminal_token").or(terminal);
+            store.set_login(&Login { server: server.clone(), token, terminal })?;
             Ok(answer)
         }
         AccountAct::Logout => {
             let answer = user("/v1/session/end", Body::Json(Bytes::from_static(b"{}"))).await;
-            store.forget_login()?;
+            store.set_login(&Login { server: server.clone(), token: None, terminal })?;
             answer
         }
         AccountAct::Get { target } => user(&target, Body::None).await,
@@ -79,11 +87,14 @@ async fn done(
     }
 }
 
-fn credential(login: args::Login, context: &Context) -> Result<Value, Failure> {
+fn credential(login: args::Login, terminal: Option<&str>, context: &Context) -> Result<Value, Failure> {
     let args::Login { code_id, code, phone, with_password, agree, name } = login;
     let needs_password = with_password || phone.is_some();
     let password = needs_password.then(|| context.passwords.of_login()).transpose()?;
     let mut body = json!({ "device": name });
+    if let Some(terminal) = terminal {
+        body["terminal_token"] = terminal.into();
+    }
     let given = [("code_id", code_id), ("code", code), ("phone", phone), ("agreement", agree)];
     let password = password.map(|password| password.to_string());
     for (member, value) in given.into_iter().chain([("password", password)]) {
