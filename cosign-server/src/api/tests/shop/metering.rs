@@ -19,7 +19,9 @@ async fn j_15_what_is_left_for_each_platform() {
     assert_eq!(browser.see(&world, "/v1/balances").await["balances"], json!([]));
     bought(&world, &browser, &wants("personal", &[(&shop.year, 1), (&shop.ten, 1)])).await;
     let balances = browser.see(&world, "/v1/balances").await;
-    for balance in balances["balances"].as_array().unwrap() {
+    let balances = balances["balances"].as_array().unwrap();
+    assert_eq!(balances.len(), 2);
+    for balance in balances {
         assert_eq!((&balance["platform_id"], &balance["usable"]), (&json!(shop.platform), &json!(true)));
         assert_eq!(balance["service"] == "ca", balance["ends_at_ms"].is_u64());
     }
