@@ -30,6 +30,15 @@ pub(super) async fn apply(connection: &mut Connection, write: &OfficeWrite) -> A
             id(*entity),
             *version,
         ))),
+        OfficeWrite::StillUnder { kind, target, count, versions } => {
+            let row = query(
+                "SELECT COUNT(*), CAST(COALESCE(SUM(e.version), 0) AS BIGINT) FROM entity_refs r \
+                 JOIN entities e ON e.kind = r.kind AND e.id = r.id WHERE r.kind = $1 AND r.target = $2",
+            );
+            let row = row.bind(*kind).bind(id(*target)).one(connection).await?;
+            let found: (i64, i64) = (row.get(0)?, row.get(1)?);
+            Ok(if found == (*count, *versions) { Ok(()) } else { Err(StoreError::Stale) })
+        }
         OfficeWrite::Log(operation) => log(connection, operation).await,
         OfficeWrite::Attach(row) => {
             run!(

@@ -66,6 +66,17 @@ pub enum OfficeWrite {
         /// Its version.
         version: i64,
     },
+    /// That what is listed under somebody is what was read. `Stale` when one was added or changed meanwhile.
+    StillUnder {
+        /// What kind of entity.
+        kind: &'static str,
+        /// Under whom.
+        target: Id,
+        /// How many there are.
+        count: i64,
+        /// The sum of their versions.
+        versions: i64,
+    },
     /// What was done.
     Log(Operation),
     /// A file that somebody hands in.

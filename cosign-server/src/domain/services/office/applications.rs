@@ -95,7 +95,7 @@ impl Office {
         if self.named::<Holding>(name).await?.is_some() {
             return Err(Error::Conflict("there is a certificate for this platform"));
         }
-        let known = self.all_under::<Holding>(by.holder().id()).await?;
+        let known = plan.all_under::<Holding>(by.holder().id()).await?;
         let options = self.ports.authorities.authority(&authority).await?.options;
         if options.backend != Backend::Embedded {
             return Err(Error::Conflict("an authority outside takes requests of devices only"));

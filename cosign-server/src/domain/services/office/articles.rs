@@ -70,7 +70,7 @@ impl Office {
         let event = &event;
         self.act(&Actor::operator(by), once, move |plan| {
             Box::pin(async move {
-                if self.all_under::<Article>(Article::list_of(kind)).await?.len() >= MAX_ARTICLES {
+                if plan.all_under::<Article>(Article::list_of(kind)).await?.len() >= MAX_ARTICLES {
                     return Err(Error::Conflict("there are 1000 articles of this kind").into());
                 }
                 let id = plan.id()?;

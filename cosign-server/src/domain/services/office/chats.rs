@@ -26,7 +26,7 @@ impl Office {
         let account = user.account().id;
         self.act(&Actor::user(user), once, move |plan| {
             Box::pin(async move {
-                for other in self.all_under::<Chat>(account).await? {
+                for other in plan.all_under::<Chat>(account).await? {
                     if other.entity.state() != ChatState::Closed {
                         return Err(Error::Conflict("another chat is open").into());
                     }

@@ -71,7 +71,7 @@ impl Office {
                     return Err(Error::Conflict("it is bound to another account").into());
                 }
                 // One of each.
-                for other in self.all_under::<Linked>(account).await? {
+                for other in plan.all_under::<Linked>(account).await? {
                     if other.entity.elsewhere == elsewhere && !other.entity.state().is_over() {
                         plan.happen::<Linked>(other.id, &linked::Event::Unbind).await?;
                     }

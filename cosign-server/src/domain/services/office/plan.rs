@@ -33,6 +33,8 @@ pub(super) struct Plan<'o> {
     rows: BTreeMap<(&'static str, Id), EntityRow>,
     /// What was read: what was judged by it holds at the commit.
     read: BTreeMap<(&'static str, Id), FoundRow>,
+    /// Under whom what was listed: how many, and the sum of their versions.
+    listed: BTreeMap<(&'static str, Id), (i64, i64)>,
     operations: Vec<Operation>,
     effects: VecDeque<Effect>,
     writes: Vec<Write>,
@@ -47,6 +49,7 @@ impl<'o> Plan<'o> {
             actor,
             rows: BTreeMap::new(),
             read: BTreeMap::new(),
+            listed: BTreeMap::new(),
             operations: Vec::new(),
             effects: VecDeque::new(),
             writes: Vec::new(),
@@ -107,6 +110,24 @@ impl<'o> Plan<'o> {
     /// Storage faults.
     pub(super) async fn seek<E: Entity>(&mut self, id: Id) -> Result<Option<Stored<E>>, Error> {
         self.row(E::KIND, id).await?.as_ref().map(Stored::read).transpose()
+    }
+
+    /// All that is listed under somebody, newest first, as it was before this plan. It is still so when the plan is committed, or
+    /// it is made anew.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub(super) async fn all_under<E: Entity>(&mut self, target: Id) -> Result<Vec<Stored<E>>, Error> {
+        self.rows_under(E::KIND, target).await?.iter().map(Stored::read).collect()
+    }
+
+    async fn rows_under(&mut self, kind: &'static str, target: Id) -> Result<Vec<FoundRow>, Error> {
+        let rows = self.office.rows_under(kind, target).await?;
+        let versions = rows.iter().fold(0_i64, |sum, row| sum.saturating_add(row.version));
+        let count = i64::try_from(rows.len()).map_err(|_| Error::Internal)?;
+        // Read twice, it is what it was the first time, or else the plan is made anew.
+        self.listed.entry((kind, target)).or_insert((count, versions));
+        Ok(rows)
     }
 
     /// Something has to happen with it.
@@ -181,7 +202,7 @@ impl<'o> Plan<'o> {
                 self.note(what.judge(before.as_ref(), self.moment(id))?)
             }
             Effect::OnAll { target, but, what } => {
-                for listed in self.office.rows_under(what.kind(), target).await? {
+                for listed in self.rows_under(what.kind(), target).await? {
                     // As it is now: the plan may have changed it already.
                     let before = self.before(what.kind(), listed.id).await?;
                     let is_there = self
@@ -246,6 +267,9 @@ impl<'o> Plan<'o> {
                 unit.0.push(Write::Office(OfficeWrite::Still { kind, id, version }));
             }
         }
+        for ((kind, target), (count, versions)) in self.listed {
+            unit.0.push(Write::Office(OfficeWrite::StillUnder { kind, target, count, versions }));
+        }
         // What gives up a name comes before what takes it.
         let (new, changed): (Vec<_>, Vec<_>) = self.rows.into_values().partition(|row| row.version == 1);
         unit.0.extend(changed.into_iter().map(|row| Write::Office(OfficeWrite::Save(Box::new(row)))));
@@ -293,4 +317,54 @@ impl Office {
 /// Where a page ends.
 pub(super) fn cursor(row: &FoundRow) -> Cursor {
     Cursor { at_ms: row.created_ms, id: row.id.as_bytes().to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::office::linked::{self, Elsewhere, Linked},
+        testing::World,
+    };
+
+    fn bind(plan: &mut Plan<'_>, account: Id, name: u8) {
+        let event = linked::Event::Bind { account, elsewhere: Elsewhere::WeChat, name: [name; 32] };
+        plan.make::<Linked>(plan.id().unwrap(), &event).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_read_holds_at_the_commit() {
+        let world = World::new().await;
+        let (account, other) = (Id::from_bytes([1; 16]), Id::from_bytes([2; 16]));
+        let plan = || world.office.plan(None);
+        let mut first = plan();
+        bind(&mut first, account, 1);
+        first.commit().await.unwrap();
+        let one = world.office.all_under::<Linked>(account).await.unwrap()[0].id;
+
+        // One more in the list that it read, or one that changed.
+        let mut added = plan();
+        assert_eq!(added.all_under::<Linked>(account).await.unwrap().len(), 1);
+        let mut changed = plan();
+        changed.all_under::<Linked>(account).await.unwrap();
+        let mut found = plan();
+        found.find::<Linked>(one).await.unwrap();
+        let mut elsewhere = plan();
+        assert_eq!(elsewhere.all_under::<Linked>(other).await.unwrap().len(), 0);
+        let mut second = plan();
+        bind(&mut second, account, 2);
+        second.commit().await.unwrap();
+        bind(&mut added, other, 3);
+        assert!(matches!(added.commit().await, Err(Failed::Again)));
+        let mut all = plan();
+        all.bring(Effect::on_all::<Linked>(account, None, linked::Event::Unbind));
+        all.commit().await.unwrap();
+        for mut stale in [changed, found] {
+            bind(&mut stale, other, 4);
+            assert!(matches!(stale.commit().await, Err(Failed::Again)));
+        }
+        // What others read does not matter to it.
+        bind(&mut elsewhere, other, 5);
+        elsewhere.commit().await.unwrap();
+    }
 }

@@ -129,11 +129,16 @@ impl Office {
     /// [`Error::NotFound`]; storage faults.
     pub async fn presets<D: Details>(&self, user: &User, whose: Whose) -> Result<Vec<Stored<Preset>>, Error> {
         let (owner, _) = self.owner(&mut self.plan(None), user, whose).await?;
-        self.presets_of(owner, D::KIND).await
+        self.presets_of(&mut self.plan(None), owner, D::KIND).await
     }
 
-    async fn presets_of(&self, owner: Id, kind: PresetKind) -> Result<Vec<Stored<Preset>>, Error> {
-        let mut all = self.all_under::<Preset>(owner).await?;
+    async fn presets_of(
+        &self,
+        plan: &mut Plan<'_>,
+        owner: Id,
+        kind: PresetKind,
+    ) -> Result<Vec<Stored<Preset>>, Error> {
+        let mut all = plan.all_under::<Preset>(owner).await?;
         all.retain(|preset| preset.entity.kind == kind && !preset.entity.state().is_over());
         Ok(all)
     }
@@ -172,7 +177,7 @@ impl Office {
                     plan.happen::<Preset>(old, &preset::Event::Change { details, is_default }).await?;
                     return Ok(old);
                 }
-                if self.presets_of(owner, D::KIND).await?.len() >= MAX_PRESETS {
+                if self.presets_of(plan, owner, D::KIND).await?.len() >= MAX_PRESETS {
                     return Err(Error::Conflict("there are at most 50 of them").into());
                 }
                 let (id, kind, is_own) = (plan.id()?, D::KIND, false);
@@ -238,7 +243,7 @@ impl Office {
             account: None,
         };
         let (kind, details, is_own) = (PresetKind::Title, self.seal_details(&details)?, true);
-        let is_default = self.presets_of(owner, kind).await?.is_empty();
+        let is_default = self.presets_of(plan, owner, kind).await?.is_empty();
         plan.make::<Preset>(id, &preset::Event::Keep { owner, kind, details, is_default, is_own })?;
         Ok(())
     }

@@ -75,7 +75,7 @@ impl Office {
                 let found = plan.find::<Holding>(holding).await?;
                 Acting::holding(&found.entity, account)?;
                 let bearer = Bearer::of(holding, &found.entity, account, plan.now_ms)?;
-                let seals = self.all_under::<Seal>(holding).await?;
+                let seals = plan.all_under::<Seal>(holding).await?;
                 if seals.iter().filter(|seal| is_kept(seal.entity.state())).count()
                     >= self.rules.seals_at_most
                 {
@@ -100,7 +100,7 @@ impl Office {
         holding: &Holding,
     ) -> Result<(), Error> {
         let account = user.account().id;
-        let seals = self.all_under::<Seal>(account).await?;
+        let seals = plan.all_under::<Seal>(account).await?;
         let has =
             |seal: &Stored<Seal>| seal.entity.kind == SealKind::PersonalSeal && is_kept(seal.entity.state());
         if seals.iter().any(has) {

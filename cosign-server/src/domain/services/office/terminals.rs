@@ -31,7 +31,7 @@ impl Plan<'_> {
             self.happen::<Terminal>(known.id, &terminal::Event::Use).await?;
             return Ok((known.id, None));
         }
-        let mut others = self.office().all_under::<Terminal>(account).await?;
+        let mut others = self.all_under::<Terminal>(account).await?;
         others.retain(|other| !other.entity.state().is_over());
         let most = usize::try_from(self.office().rules.terminals.max(1)).unwrap_or(usize::MAX);
         if others.len() >= most
