@@ -19,6 +19,7 @@ mod opening;
 mod operators;
 mod pages;
 mod people;
+mod profiles;
 mod scans;
 mod shares;
 mod shop;

@@ -8,8 +8,9 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
+use toml::{Table, Value};
 
 use super::{
     master::MasterKeySource,
@@ -86,6 +87,9 @@ pub struct Config {
     /// Services of others.
     #[serde(default)]
     pub providers: ProvidersConfig,
+    /// A file of rules in place of the defaults, for those that `rules` does not name: a profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<PathBuf>,
     /// By what accounts and all that hangs on them go.
     #[serde(default)]
     pub rules: Rules,
@@ -289,11 +293,13 @@ impl Config {
     /// # Errors
     /// [`ConfigError`].
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
-        let mut config: Self = toml::from_str(&text)
-            .map_err(|error| ConfigError::Parse { path: path.to_owned(), error: Box::new(error) })?;
+        let text = read(path)?;
+        let mut config: Self = parse(path, &text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
+        if let Some(profile) = &mut config.profile {
+            *profile = folder.join(&*profile);
+            config.rules = rules(profile, parse(path, &text)?)?;
+        }
         for file in [&mut config.tombstones, &mut config.certificate, &mut config.private_key] {
             *file = folder.join(&*file);
         }
@@ -339,9 +345,60 @@ impl Config {
     }
 }
 
+fn read(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), error })
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
+    toml::from_str(text).map_err(|error| ConfigError::Parse { path: path.to_owned(), error: Box::new(error) })
+}
+
+/// The rules of a profile, with those of the configuration over them.
+fn rules(profile: &Path, mut config: Table) -> Result<Rules, ConfigError> {
+    let text = read(profile)?;
+    // So that an error says in which line of which file it is.
+    let _known: Rules = parse(profile, &text)?;
+    let mut rules: Table = parse(profile, &text)?;
+    if let Some(Value::Table(own)) = config.remove("rules") {
+        lay_over(&mut rules, own);
+    }
+    rules.try_into().map_err(|error| ConfigError::Parse { path: profile.to_owned(), error: Box::new(error) })
+}
+
+/// Puts every value of a table in the place of the same one below.
+fn lay_over(below: &mut Table, above: Table) {
+    for (name, value) in above {
+        match (below.get_mut(&name), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => lay_over(below, above),
+            (_, value) => drop(below.insert(name, value)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::office::{person::Level, rules::Levels};
+
+    #[test]
+    fn the_rules_of_a_profile_give_way_to_those_of_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cosign.toml");
+        let head = "listen = '127.0.0.1:8443'\ndatabase = 'a.db'\nmaster_key = 'm'\ncertificate = 'c.pem'\n\
+                    private_key = 'k.pem'\nprofile = 'own.toml'\n";
+        let profile = "captcha = true\nterminals = 3\n[levels]\ncertificate = 'data'\nseal = 'data'\n";
+        fs::write(folder.path().join("own.toml"), profile).unwrap();
+        fs::write(&path, format!("{head}[rules]\nterminals = 4\n[rules.levels]\nseal = 'face'\n")).unwrap();
+        let config = Config::read(&path).unwrap();
+        let levels = Levels { certificate: Level::Data, seal: Level::Face, ..Levels::default() };
+        assert_eq!(config.rules, Rules { captcha: true, terminals: 4, levels, ..Rules::default() });
+        assert_eq!(config.profile, Some(folder.path().join("own.toml")));
+        fs::write(folder.path().join("own.toml"), "capcha = true\n").unwrap();
+        let Err(ConfigError::Parse { path: wrong, .. }) = Config::read(&path) else { panic!("it was taken") };
+        assert_eq!(wrong, folder.path().join("own.toml"));
+        fs::remove_file(wrong).unwrap();
+        assert!(matches!(Config::read(&path), Err(ConfigError::Read { .. })));
+    }
 
     #[test]
     fn a_short_file_is_enough_and_a_wrong_word_is_an_error() {
@@ -363,14 +420,14 @@ mod tests {
     #[test]
     fn the_documented_defaults_are_those() {
         let text = include_str!("../../../packaging/cosign.toml");
-        let documented: toml::Table = text.parse().unwrap();
+        let documented: Table = text.parse().unwrap();
         let needed = ["listen", "database", "master_key", "certificate", "private_key"];
-        let short: toml::Table =
+        let short: Table =
             needed.iter().map(|name| ((*name).to_owned(), documented[*name].clone())).collect();
         let config: Config = short.try_into().unwrap();
         // Written out it has everything that has a default, and what is a comment has none.
-        assert_eq!(toml::Table::try_from(&config).unwrap(), documented);
-        for name in ["public_listen", "ca", "filter", "traces"] {
+        assert_eq!(Table::try_from(&config).unwrap(), documented);
+        for name in ["public_listen", "ca", "filter", "traces", "profile"] {
             assert!(text.contains(&format!("# {name} = ")), "{name}");
         }
     }

@@ -127,6 +127,7 @@ impl Folder {
             retention: RetentionConfig::default(),
             log: LogConfig::default(),
             providers: ProvidersConfig::default(),
+            profile: None,
             rules: Rules::default(),
         };
         let text = format!("{HEADING}{}", toml::to_string_pretty(&config)?);
