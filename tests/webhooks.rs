@@ -17,6 +17,7 @@ use cosign_client::{
     webhook::{Incoming, Received, Receiver},
 };
 use cosign_tests::{
+    calls::{Answers, Call, Driver, Over},
     network::{Device, Peer, now_ms},
     postgres,
     process::{ServerFolder, Signer, failed, succeeded, wait_for},
@@ -24,6 +25,8 @@ use cosign_tests::{
 use serde_json::Value;
 use sm_primitives::sm2::{PrivateKey, PublicKey};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinSet;
+use tokio_rustls::client::TlsStream;
 
 /// What the receiver does with the next request.
 #[derive(Clone, Copy, PartialEq)]
@@ -272,31 +275,73 @@ fn several_nodes_send_an_event_once() {
     server.stop();
 }
 
-/// Reads on until all of this was there, in this order.
-async fn expect(stream: &mut (impl tokio::io::AsyncRead + Unpin), wanted: &[&str]) -> String {
-    let mut text = String::new();
-    let read = async {
-        loop {
-            let mut rest = text.as_str();
-            let found = wanted.iter().all(|part| match rest.split_once(part) {
-                Some((_, after)) => {
-                    rest = after;
-                    true
-                }
-                None => false,
-            });
-            if found {
-                return;
-            }
-            let mut piece = [0; 4096];
-            let length = stream.read(&mut piece).await.unwrap();
-            assert!(length > 0, "it ended: {text}");
-            text.push_str(&String::from_utf8_lossy(&piece[..length]));
+/// Events as they arrive over one of the protocols.
+enum Events {
+    Http1(Box<TlsStream<tokio::net::TcpStream>>),
+    Later(Answers, #[expect(dead_code, reason = "the connection lives as long as this")] Driver),
+}
+
+impl Events {
+    async fn over(peer: &Peer, way: Option<Over>, path: &str) -> Self {
+        if let Some(way) = way {
+            let (answers, driver) = Call::get(peer, way, path).await.unwrap();
+            return Self::Later(answers, driver);
         }
-    };
-    let done = tokio::time::timeout(Duration::from_secs(120), read).await;
-    assert!(done.is_ok(), "waited in vain for {wanted:?}");
-    text
+        let mut stream = peer.tcp(b"http/1.1").await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Self::Http1(Box::new(stream))
+    }
+
+    /// The next bytes; none at the end.
+    async fn piece(&mut self) -> Vec<u8> {
+        match self {
+            Self::Http1(stream) => {
+                let mut piece = vec![0; 4096];
+                let length = stream.read(&mut piece).await.unwrap();
+                piece.truncate(length);
+                piece
+            }
+            Self::Later(answers, _) => {
+                answers.piece().await.unwrap().map_or_else(Vec::new, |piece| piece.to_vec())
+            }
+        }
+    }
+
+    /// Reads on until all of this was there, in this order.
+    async fn expect(&mut self, wanted: &[&str]) -> String {
+        let mut text = String::new();
+        let read = async {
+            loop {
+                let mut rest = text.as_str();
+                let found = wanted.iter().all(|part| match rest.split_once(part) {
+                    Some((_, after)) => {
+                        rest = after;
+                        true
+                    }
+                    None => false,
+                });
+                if found {
+                    return;
+                }
+                let piece = self.piece().await;
+                assert!(!piece.is_empty(), "it ended: {text}");
+                text.push_str(&String::from_utf8_lossy(&piece));
+            }
+        };
+        let done = tokio::time::timeout(Duration::from_secs(120), read).await;
+        assert!(done.is_ok(), "waited in vain for {wanted:?}");
+        text
+    }
+
+    /// That they end as a whole answer does.
+    async fn end(mut self) {
+        if let Self::Http1(_) = self {
+            self.expect(&["0\r\n\r\n"]).await;
+        } else {
+            assert!(self.piece().await.is_empty());
+        }
+    }
 }
 
 fn shorten_requests(config: &Path) {
@@ -315,17 +360,23 @@ async fn a_page_that_waits_sees_the_key_change_and_the_server_stop() {
     let key_id = signer.key_id("sign");
     let device = Device::of_store(&signer.home());
     let peer = Peer::new(folder.address(), &folder.file("ca.pem"), Some(device));
-    let mut stream = peer.tcp(b"http/1.1").await.unwrap();
-    let request = format!("GET /v1/keys/{key_id}/events HTTP/1.1\r\nHost: {}\r\n\r\n", folder.address());
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let first = expect(&mut stream, &["200 OK", "text/event-stream", "event: state\n", "\n\n"]).await;
-    assert!(first.contains("\"status\":\"active\""), "{first}");
+    let path = format!("/v1/keys/{key_id}/events");
+    let mut pages = Vec::new();
+    for way in [None, Some(Over::Http2), Some(Over::Http3)] {
+        let mut page = Events::over(&peer, way, &path).await;
+        let first = page.expect(&["event: state\n", "\n\n"]).await;
+        assert!(first.contains("\"status\":\"active\""), "{first}");
+        assert!(way.is_some() || first.contains("text/event-stream"), "{first}");
+        pages.push(page);
+    }
     // Longer than a request may take; another process does it.
     tokio::time::sleep(Duration::from_secs(3)).await;
     succeeded(&folder.admin(&["key", "freeze", &key_id]));
-    expect(&mut stream, &["event: key.frozen\n", &key_id, "\n\n"]).await;
-    // The stream does not hold the server up; its end is a whole one.
+    for page in &mut pages {
+        page.expect(&["event: key.frozen\n", &key_id, "\n\n"]).await;
+    }
+    // The streams do not hold the server up; their ends are whole ones.
     let stop = tokio::task::spawn_blocking(move || server.stop());
-    expect(&mut stream, &["0\r\n\r\n"]).await;
+    pages.into_iter().map(Events::end).collect::<JoinSet<_>>().join_all().await;
     stop.await.unwrap();
 }

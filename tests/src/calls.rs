@@ -11,7 +11,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use cosign_core::framing::{self, Deframer, Frame, Kind};
 use h3::error::Code;
-use http::{Request, header};
+use http::{Request, header, request::Builder};
 use http_body_util::BodyExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
@@ -89,6 +89,21 @@ impl Call {
     /// The server is not there or does not want this call.
     pub async fn open(peer: &Peer, over: Over) -> io::Result<Self> {
         let head = Request::post("https://localhost/v1/frames").header(header::CONTENT_TYPE, FRAMES);
+        Self::begin(peer, over, head).await
+    }
+
+    /// Asks for something whose answer goes on.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn get(peer: &Peer, over: Over, path: &str) -> io::Result<(Answers, Driver)> {
+        let call = Self::begin(peer, over, Request::get(format!("https://localhost{path}"))).await?;
+        // The server may have answered before the end of the request, and want no more of it.
+        let _ = call.frames.finish().await;
+        Ok((call.answers, call.connection))
+    }
+
+    async fn begin(peer: &Peer, over: Over, head: Builder) -> io::Result<Self> {
         let mut tasks = JoinSet::new();
         let (status, frames, body, link) = match over {
             Over::Http2 => {
@@ -194,21 +209,28 @@ impl Answers {
             if let Some(frame) = self.deframer.next_frame().map_err(io::Error::other)? {
                 return Ok(Some(frame));
             }
-            let chunk = match &mut self.body {
-                Incoming::Http2(body) => {
-                    let frame = timeout(PATIENCE, body.frame()).await?;
-                    frame.transpose().map_err(io::Error::other)?.map(|frame| frame.into_data().unwrap())
-                }
-                Incoming::Http3(receive) => {
-                    let data = timeout(PATIENCE, receive.recv_data()).await?.map_err(io::Error::other)?;
-                    data.map(|mut data| data.copy_to_bytes(data.remaining()))
-                }
-            };
-            match chunk {
-                Some(chunk) => self.deframer.push(&chunk),
+            match self.piece().await? {
+                Some(piece) => self.deframer.push(&piece),
                 None if self.deframer.is_partial() => return Err(io::ErrorKind::UnexpectedEof.into()),
                 None => return Ok(None),
             }
         }
+    }
+
+    /// The next bytes as they come; `None` at the end of all.
+    ///
+    /// # Errors
+    /// They broke off.
+    pub async fn piece(&mut self) -> io::Result<Option<Bytes>> {
+        Ok(match &mut self.body {
+            Incoming::Http2(body) => {
+                let frame = timeout(PATIENCE, body.frame()).await?;
+                frame.transpose().map_err(io::Error::other)?.map(|frame| frame.into_data().unwrap())
+            }
+            Incoming::Http3(receive) => {
+                let data = timeout(PATIENCE, receive.recv_data()).await?.map_err(io::Error::other)?;
+                data.map(|mut data| data.copy_to_bytes(data.remaining()))
+            }
+        })
     }
 }

@@ -27,6 +27,9 @@ use crate::{
 
 /// Longest header section in bytes.
 const MAX_HEADERS: u64 = 16 * 1024;
+/// Round trips, and the time at least, in which the last answers get to who is there before the connection is closed.
+const LAST_ROUNDS: u32 = 4;
+const LAST_TIME: Duration = Duration::from_millis(100);
 
 type Resolver = RequestResolver<h3_quinn::Connection, Bytes>;
 type Receive = RequestStream<h3_quinn::RecvStream, Bytes>;
@@ -41,7 +44,7 @@ pub(super) async fn serve(
     limits: Limits,
     terms: Terms,
 ) {
-    let mut builder = h3::server::builder();
+    let (mut builder, under) = (h3::server::builder(), connection.clone());
     let built =
         builder.max_field_section_size(MAX_HEADERS).build(h3_quinn::Connection::new(connection)).await;
     let mut connection = match built {
@@ -80,6 +83,8 @@ pub(super) async fn serve(
         }
     }
     while requests.join_next().await.is_some() {}
+    // Closing it drops what was not sent or got lost.
+    drop(timeout((under.rtt() * LAST_ROUNDS).max(LAST_TIME), under.closed()).await);
 }
 
 async fn request(
