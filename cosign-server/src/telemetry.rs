@@ -24,6 +24,7 @@ const OPERATION_SECONDS: &str = "cosign_operation_seconds";
 const REQUESTS: &str = "cosign_http_requests_total";
 const CONNECTIONS: &str = "cosign_connections";
 const REFUSED_CONNECTIONS: &str = "cosign_connections_refused_total";
+const DELIVERIES: &str = "cosign_deliveries_total";
 
 /// Latency buckets in seconds.
 const SECONDS: [f64; 13] =
@@ -168,6 +169,11 @@ impl Telemetry {
     /// A connection was refused because a limit was reached.
     pub fn connection_refused(&self, why: &'static str) {
         self.counter(REFUSED_CONNECTIONS, vec![Label::from_static_parts("why", why)]).increment(1);
+    }
+
+    /// An attempt to deliver an event to a client of the API ended, and the delivery is in this state.
+    pub fn delivery(&self, state: &'static str) {
+        self.counter(DELIVERIES, vec![Label::from_static_parts("state", state)]).increment(1);
     }
 
     /// A transaction of so many units ended.

@@ -157,6 +157,7 @@ impl Server {
             feed: Arc::clone(&feed),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
+            telemetry: Arc::clone(&telemetry),
         };
         let webhooks = Webhooks::new(ports, &config.webhooks, webhook_key)?;
         let api = Api {

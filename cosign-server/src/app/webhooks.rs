@@ -34,6 +34,7 @@ use crate::{
         services::Feed,
     },
     signer::EntropyRng,
+    telemetry::Telemetry,
 };
 
 /// Attempts under way at once, for one client and for all.
@@ -55,6 +56,7 @@ pub(super) struct Webhooks {
     feed: Arc<Feed>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    telemetry: Arc<Telemetry>,
     sender: Sender,
     claim_ms: u64,
 }
@@ -66,6 +68,7 @@ pub(super) struct WebhookPorts {
     pub(super) feed: Arc<Feed>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) telemetry: Arc<Telemetry>,
 }
 
 /// A receiver that is away.
@@ -88,7 +91,7 @@ impl Webhooks {
         config: &WebhooksConfig,
         key: PrivateKey,
     ) -> Result<Self, WebhookError> {
-        let WebhookPorts { store, outbox, feed, clock, entropy } = ports;
+        let WebhookPorts { store, outbox, feed, clock, entropy, telemetry } = ports;
         let settings = SenderSettings {
             allow_http: config.allow_http,
             allow_private: config.allow_private,
@@ -97,7 +100,7 @@ impl Webhooks {
         };
         let sender = Sender::new(settings, key, EntropyRng::new(Arc::clone(&entropy)))?;
         let claim_ms = config.timeout_s.get().saturating_mul(1000).saturating_add(CLAIM_MARGIN_MS);
-        Ok(Self { store, outbox, feed, clock, entropy, sender, claim_ms })
+        Ok(Self { store, outbox, feed, clock, entropy, telemetry, sender, claim_ms })
     }
 
     /// Delivers until it is dropped.
@@ -200,6 +203,7 @@ impl Webhooks {
                 (state, next_ms, failed.status())
             }
         };
+        self.telemetry.delivery(state.as_str());
         let settle = ClientWrite::Settle { delivery, attempts, state, next_ms, status };
         if let Err(error) = self.store.commit([Write::Client(settle)].into()).await {
             // It is delivered again when the claim has run out.

@@ -190,6 +190,7 @@ fn webhooks(world: &World) -> Webhooks {
         feed: Arc::clone(&world.feed),
         clock: Arc::clone(&world.clock) as _,
         entropy: Arc::clone(&world.entropy) as _,
+        telemetry: Arc::clone(&world.telemetry),
     };
     let timeout_s = NonZeroU64::new(1).unwrap();
     let config = WebhooksConfig { ca: None, allow_private: true, allow_http: true, timeout_s };
@@ -251,6 +252,12 @@ async fn one_receiver_that_is_away_holds_nobody_up_and_is_left_alone() {
     }
     assert_eq!(there.count.load(Ordering::SeqCst), EVENTS, "each of them once");
     assert_eq!(delivered(&world, &dead).await, 0);
+    let counted = world.telemetry.render();
+    assert!(
+        counted.contains(&format!("cosign_deliveries_total{{state=\"delivered\"}} {EVENTS}")),
+        "{counted}"
+    );
+    assert!(counted.contains("cosign_deliveries_total{state=\"pending\"} "), "{counted}");
     // The clock stands still, so after the first failures nothing more was tried.
     assert!(away.count.load(Ordering::SeqCst) <= EACH, "{}", away.count.load(Ordering::SeqCst));
 }
