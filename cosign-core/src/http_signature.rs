@@ -216,6 +216,19 @@ pub fn sign(
     })
 }
 
+/// Whether a body is the one that this `Content-Digest` says; without one there is none.
+///
+/// # Errors
+/// [`Fault::Digest`], [`Fault::Components`].
+pub fn is_body(digest: Option<&str>, body: &[u8]) -> Result<(), Fault> {
+    match digest {
+        Some(given) if given == content_digest(body) => Ok(()),
+        Some(_) => Err(Fault::Digest),
+        None if body.is_empty() => Ok(()),
+        None => Err(Fault::Components),
+    }
+}
+
 impl Claim<'_> {
     /// Whether the holder of `key` signed this message, and it is good at `now_s` (unix seconds). `digest` is what the
     /// message has as `Content-Digest`. Variable time.
@@ -229,25 +242,47 @@ impl Claim<'_> {
         key: &PublicKey,
         now_s: u64,
     ) -> Result<(), Fault> {
+        let digest = self.is_whole(message, digest, now_s)?;
+        is_body(digest, message.body)?;
+        self.is_signed(message, digest, key)
+    }
+
+    /// The same before the body is there, which `message` does not have: the body that comes is the one that was signed if
+    /// [`is_body`] says so. Variable time.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn verify_head(
+        &self,
+        message: &Message<'_>,
+        digest: Option<&str>,
+        key: &PublicKey,
+        now_s: u64,
+    ) -> Result<(), Fault> {
+        let digest = self.is_whole(message, digest, now_s)?;
+        self.is_signed(message, digest, key)
+    }
+
+    /// Whether everything is there that has to be signed, and nothing else.
+    fn is_whole<'d>(
+        &self,
+        message: &Message<'_>,
+        digest: Option<&'d str>,
+        now_s: u64,
+    ) -> Result<Option<&'d str>, Fault> {
         self.is_current(now_s)?;
         if message.acts() != self.acts() {
             return Err(Fault::Components);
         }
-        let digest = if message.acts() {
-            let given = digest.ok_or(Fault::Missing)?;
-            if message.idempotency_key.is_none() {
-                return Err(Fault::Missing);
-            }
-            if given != content_digest(message.body) {
-                return Err(Fault::Digest);
-            }
-            Some(given)
-        } else if message.body.is_empty() && digest.is_none() && message.idempotency_key.is_none() {
-            None
-        } else {
-            // What is there and not signed could be anybody's.
-            return Err(Fault::Components);
-        };
+        if message.acts() {
+            let both = digest.is_some() && message.idempotency_key.is_some();
+            return if both { Ok(digest) } else { Err(Fault::Missing) };
+        }
+        // What is there and not signed could be anybody's.
+        if digest.is_some() || message.idempotency_key.is_some() { Err(Fault::Components) } else { Ok(None) }
+    }
+
+    fn is_signed(&self, message: &Message<'_>, digest: Option<&str>, key: &PublicKey) -> Result<(), Fault> {
         if !message.is_plain() {
             return Err(Fault::Malformed);
         }

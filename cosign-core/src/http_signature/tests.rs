@@ -94,6 +94,21 @@ fn every_change_of_the_message_breaks_it() {
 }
 
 #[test]
+fn a_head_is_verified_before_its_body_is_there() {
+    let (message, headers) = (acting(), signed(&acting()));
+    let head = Message { body: &[], ..message };
+    let digest = headers.content_digest.as_deref();
+    let claim = Claim::read(&headers.signature_input, &headers.signature).unwrap();
+    let verify = |digest, head: &Message<'_>| claim.verify_head(head, digest, key().public_key(), NOW_S);
+    assert_eq!(verify(digest, &head), Ok(()));
+    assert_eq!(verify(None, &head), Err(Fault::Missing));
+    assert_eq!(verify(Some(&content_digest(b"{}")), &head), Err(Fault::Wrong));
+    assert_eq!(verify(digest, &Message { path: "/", ..head }), Err(Fault::Wrong));
+    assert_eq!((is_body(digest, message.body), is_body(digest, b"{}")), (Ok(()), Err(Fault::Digest)));
+    assert_eq!((is_body(None, b""), is_body(None, b"x")), (Ok(()), Err(Fault::Components)));
+}
+
+#[test]
 fn what_only_reads_has_nothing_that_is_not_signed() {
     let (message, acts) = (reading(), signed(&acting()));
     assert_eq!(check(&acts, &message, NOW_S), Err(Fault::Components), "the list of one that acts");

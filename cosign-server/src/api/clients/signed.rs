@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRequest, Request},
     http::{HeaderMap, Uri, header, request::Parts},
 };
-use cosign_core::http_signature::{Claim, Fault, Message};
+use cosign_core::http_signature::{Claim, Fault, Message, is_body};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -54,15 +54,16 @@ demands! {
     TasksWrite => Some(Scope::TasksWrite),
 }
 
-/// A request that a client signed, which is served, has the scope and has not asked too often.
-pub(in crate::api) struct Signed<D> {
+/// A request that a client signed, which is served, has the scope and has not asked too often. Its body, of at most `MAX` bytes,
+/// is read after that is known.
+pub(in crate::api) struct Signed<D, const MAX: usize = MAX_BODY> {
     pub(in crate::api) client: ApiClient,
     once: Option<Once>,
-    body: Bytes,
+    pub(in crate::api) body: Bytes,
     demand: PhantomData<D>,
 }
 
-impl<D> Signed<D> {
+impl<D, const MAX: usize> Signed<D, MAX> {
     /// The name of a request that acts.
     pub(in crate::api) fn once(&self) -> Result<&Once, Problem> {
         self.once.as_ref().ok_or_else(|| Error::Internal.into())
@@ -74,14 +75,15 @@ impl<D> Signed<D> {
     }
 }
 
-impl<D: Demand + Send> FromRequest<Api> for Signed<D> {
+impl<D: Demand + Send, const MAX: usize> FromRequest<Api> for Signed<D, MAX> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let body = read(body, MAX_BODY).await?;
-        let client = verified(api, &parts, &body).await?;
+        let client = verified(api, &parts).await?;
         api.clients.admit(&client, D::SCOPE)?;
+        let body = read(body, MAX).await?;
+        is_body(single(&parts.headers, "content-digest").map_err(invalid)?, &body).map_err(invalid)?;
         let once = once(&parts, &body)?;
         Ok(Self { client, once, body, demand: PhantomData })
     }
@@ -108,7 +110,7 @@ fn authority(uri: &Uri, headers: &HeaderMap) -> Result<String, Fault> {
     Ok(named.strip_suffix(":443").map_or_else(|| named.clone(), str::to_owned))
 }
 
-async fn verified(api: &Api, parts: &Parts, body: &[u8]) -> Result<ApiClient, Error> {
+async fn verified(api: &Api, parts: &Parts) -> Result<ApiClient, Error> {
     let header = |name| single(&parts.headers, name).map_err(invalid);
     let (Some(input), Some(signature)) = (header("signature-input")?, header("signature")?) else {
         return Err(invalid(Fault::Missing));
@@ -124,10 +126,10 @@ async fn verified(api: &Api, parts: &Parts, body: &[u8]) -> Result<ApiClient, Er
         path: parts.uri.path(),
         query: parts.uri.query(),
         idempotency_key: header("idempotency-key")?,
-        body,
+        body: &[],
     };
     let digest = header("content-digest")?;
-    claim.verify(&message, digest, &client.public_key, now_s).map_err(invalid)?;
+    claim.verify_head(&message, digest, &client.public_key, now_s).map_err(invalid)?;
     Ok(client)
 }
 
