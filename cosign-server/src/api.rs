@@ -11,6 +11,7 @@ mod certificates;
 mod clients;
 mod conditional;
 mod devices;
+mod documents;
 mod enterprises;
 mod events;
 mod extract;
@@ -158,6 +159,7 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .merge(shop::routes())
         .merge(terminals::routes())
         .merge(help::routes())
+        .merge(documents::routes())
         .layer(middleware::from_fn(conditional::answer))
 }
 

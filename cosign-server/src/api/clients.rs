@@ -1,8 +1,10 @@
 //! What clients of the API may do: programs of trading platforms, which sign their requests.
 #![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
 
+mod documents;
 mod mutual;
 pub(super) mod scans;
+mod sealing;
 mod signed;
 mod tasks;
 
@@ -51,6 +53,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(retry))
         .merge(mutual::routes())
         .merge(scans::routes())
+        .merge(sealing::routes())
+        .merge(documents::routes())
         .merge(tasks::routes())
 }
 

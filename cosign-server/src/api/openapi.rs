@@ -50,6 +50,7 @@ const ABOUT: &str = "Two-party SM2 signatures and decryption: the client holds o
         (name = "certificate-requests", description = "Requests for certificates"),
         (name = "office-certificates", description = "Certificates of users: applied for, installed, ended"),
         (name = "seals", description = "Seals: pictures that are bound to certificates"),
+        (name = "documents", description = "PDF and OFD documents that are sealed and judged"),
         (name = "clients", description = "Programs of trading platforms, which sign their requests"),
         (name = "scans", description = "Codes that platforms show and phones scan"),
         (name = "tasks", description = "What platforms file to be signed"),

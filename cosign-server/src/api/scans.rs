@@ -99,6 +99,8 @@ struct ScanBody {
     /// Whether the platform asks for verified data of the user.
     share: bool,
     seal_id: Option<String>,
+    /// The document that it is about.
+    document_id: Option<String>,
     task_id: Option<String>,
     /// The certificates of the phone.
     certificates: Vec<OfferedBody>,
@@ -149,6 +151,7 @@ async fn body(api: &Api, user: &User, found: Stored<Scan>) -> Result<Json<ScanBo
         items,
         share: scan.terms.share,
         seal_id: scan.terms.seal.map(|seal| seal.to_string()),
+        document_id: scan.terms.document.map(|document| document.to_string()),
         task_id: scan.terms.task.map(|task| task.to_string()),
         certificates: api.office.own_certificates(user, Some(&scan)).await?.iter().map(offered).collect(),
         chosen: scan.chosen.as_ref().map(|(chosen, _)| chosen.name.clone().into()),

@@ -63,6 +63,8 @@ struct TaskBody {
     title: Option<String>,
     /// What is signed, hexadecimal.
     content: Option<String>,
+    /// The document that is sealed.
+    document_id: Option<String>,
     certificate: Option<CertificateRef>,
     /// Why it was refused.
     reason: Option<String>,
@@ -81,6 +83,7 @@ fn body(api: &Api, found: &Stored<Task>) -> Result<TaskBody, Problem> {
         system: task.filed.system.name.as_str().to_owned(),
         title: title.map(|text| text.to_string()),
         content: content.map(|text| text.to_string()),
+        document_id: task.filed.paper.as_ref().map(|paper| paper.document.to_string()),
         certificate: task.chosen.as_ref().map(|(certificate, _)| certificate.name.clone().into()),
         reason: reason.map(|text| text.to_string()),
         filed_at_ms: found.created_ms,
@@ -162,6 +165,8 @@ fn results(each: Vec<Each>) -> Json<ResultsBody> {
 struct StartBody {
     certificate: CertificateRef,
     task_ids: Vec<String>,
+    /// The seal for documents that are sealed.
+    seal_id: Option<String>,
 }
 
 fn ids(texts: &[String]) -> Result<Vec<crate::domain::office::Id>, Problem> {
@@ -179,7 +184,8 @@ async fn start(
     Input { body, once }: Input<StartBody, MAX>,
 ) -> Result<Json<ResultsBody>, Problem> {
     let (name, tasks) = (body.certificate.into(), ids(&body.task_ids)?);
-    Ok(results(api.office.start_tasks(&user, &name, &tasks, once.as_ref()).await?))
+    let seal = body.seal_id.as_deref().map(id).transpose()?;
+    Ok(results(api.office.start_tasks(&user, &name, (&tasks, seal), once.as_ref()).await?))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -8,6 +8,7 @@ mod certificates;
 mod clients;
 mod conditional;
 mod description;
+mod documents;
 mod enterprises;
 mod frames;
 mod help;

@@ -23,6 +23,7 @@ pub mod claim;
 pub mod code;
 pub mod coupon;
 pub mod dispatch;
+pub mod document;
 mod effect;
 pub mod enterprise;
 mod entity;
@@ -147,4 +148,5 @@ pub const KINDS: &[EntityKind] = &[
     kind::<article::Article>(),
     kind::<chat::Chat>(),
     kind::<chat::Line>(),
+    kind::<document::Document>(),
 ];

@@ -22,9 +22,10 @@ pub use events::{Feed, Follower, MAX_STREAMS};
 pub use keys::{KeyView, Keys, PinView, Wanted};
 pub use office::{
     AddressDetails, Appealing, Applying, Asked, Batch, Billable, Change, ClaimForm, Claiming, Decision,
-    Details, Each, Form, Gift, HandedIn, Hits, Inbox, InstalledHolding, InvoiceWish, Joining, LoggedIn,
-    Login, MAX_CONTENT, Made, Making, Member, NewItem, NewSeal, NewTask, Offered, Office, OfficePorts,
-    Ordering, Papers, Pile, Presented, Shared, Shown, Signer, Standing, Step, TitleDetails, User, Whose,
+    Details, Each, Form, Gift, HandedIn, Hits, Inbox, InstalledHolding, InvoiceWish, Joining, KeySeal,
+    LoggedIn, Login, MAX_CONTENT, MAX_SEAL, Made, Making, Member, NewItem, NewSeal, NewTask, Offered, Office,
+    OfficePorts, Ordering, Papers, Pile, Presented, Shared, Shown, Signer, Standing, Step, TitleDetails,
+    ToSeal, User, Whose,
 };
 pub use opening::OpeningKeys;
 pub use operator::Operator;

@@ -133,6 +133,8 @@ struct AskBody {
     /// Whom the platform knows: only they are bound.
     holder: Option<HolderBody>,
     seal_id: Option<String>,
+    /// The document that is sealed, or from which the last seal goes; with it there are no items.
+    document_id: Option<String>,
     task_id: Option<String>,
     /// Whether the user is asked for their verified data.
     #[serde(default)]
@@ -184,6 +186,7 @@ async fn ask(
         holder,
         seal: body.seal_id.as_deref().map(id).transpose()?,
         task: body.task_id.as_deref().map(id).transpose()?,
+        document: body.document_id.as_deref().map(id).transpose()?,
         share: body.share,
         mutual: body.mutual,
         title: body.title,
@@ -236,6 +239,8 @@ pub(super) struct ScanBody {
     agreement: Option<String>,
     /// The signature of it, r || s in hexadecimal.
     pub(super) consent: Option<String>,
+    /// The document that it is about.
+    document_id: Option<String>,
     /// Of each item its name and its signature, or what was in it.
     results: Vec<Value>,
     /// Verified data that the user gave.
@@ -281,6 +286,7 @@ pub(super) async fn body(api: &Api, client: &ApiClient, found: Stored<Scan>) -> 
         encryption_pem: encrypting.map(|certificate| pem(&certificate.der)),
         agreement: scan.consent.as_ref().map(|_| hex::encode(scan.agreement(id, &opened))),
         consent: scan.consent.clone(),
+        document_id: scan.terms.document.map(|document| document.to_string()),
         results: scan.results(),
         shared: shared.map(|shared| SharedBody {
             name: shared.name.to_string(),

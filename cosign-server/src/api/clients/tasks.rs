@@ -13,6 +13,7 @@ use crate::{
     api::{
         Api, Problem,
         accounts::{Secret, id},
+        documents::SpotBody,
         extract::{Parameters, Segments},
         openapi::{Named, Problems},
         page::{NextBody, Paging, shown},
@@ -22,7 +23,7 @@ use crate::{
         office::{
             Entity as _, Id, Named as _, Stored,
             personal::Phone,
-            task::{Task, TaskKind, TaskState},
+            task::{Paper, Task, TaskKind, TaskState},
         },
         services::{NewTask, Signer},
     },
@@ -48,7 +49,13 @@ struct TaskBody {
     #[schema(min_length = 1, max_length = 200)]
     title: String,
     /// Hexadecimal: 1 to 8192 bytes of data, or a digest of 32. Signed is SM3(Z || content).
+    #[serde(default)]
     content: String,
+    /// A document that was handed in, to be sealed; with it there is no content.
+    document_id: Option<String>,
+    /// Where the seal shows in it.
+    #[serde(default)]
+    places: Vec<SpotBody>,
 }
 
 /// All are for one signer: a user who is bound to the platform, whoever has a phone, or whoever scans the code of a task.
@@ -87,8 +94,11 @@ async fn file(
         (None, None) => Signer::Scanner,
         _ => return Err(Error::BadRequest("a signer is an account or a phone").into()),
     };
-    let task = |TaskBody { kind, title, content }: TaskBody| {
-        Ok::<_, Problem>(NewTask { kind: word::<TaskKind>(&kind)?, title, content: bytes(&content)? })
+    let task = |TaskBody { kind, title, content, document_id, places }: TaskBody| {
+        let spots = SpotBody::spots(places)?;
+        let paper = document_id.as_deref().map(id).transpose()?.map(|document| Paper { document, spots });
+        let (kind, content) = (word::<TaskKind>(&kind)?, bytes(&content)?);
+        Ok::<_, Problem>(NewTask { kind, title, content, paper })
     };
     let tasks = tasks.into_iter().map(task).collect::<Result<Vec<_>, _>>()?;
     let filed = api.office.file_tasks(&signed.client, &signer, until_ms, &tasks, signed.once()?).await?;
@@ -106,6 +116,8 @@ struct FiledTaskBody {
     /// Who signs, once that is known.
     account_id: Option<String>,
     certificate: Option<CertificateRef>,
+    /// The document that is sealed.
+    document_id: Option<String>,
     /// r || s in hexadecimal.
     signature: Option<String>,
     /// Why it was refused.
@@ -124,6 +136,7 @@ fn body(api: &Api, found: &Stored<Task>) -> Result<FiledTaskBody, Problem> {
         state: task.state().as_str(),
         account_id: task.filed.account.map(|account| account.to_string()),
         certificate: certificate.map(|(certificate, _)| certificate.name.clone().into()),
+        document_id: task.filed.paper.as_ref().map(|paper| paper.document.to_string()),
         signature: task.signature.clone(),
         reason: reason.map(|reason| reason.to_string()),
         until_ms: task.filed.until_ms,

@@ -23,7 +23,7 @@ use crate::{
     testing::{Phone, World, name},
 };
 
-const OWNER: &str = "13800138000";
+pub(super) const OWNER: &str = "13800138000";
 const OTHER: &str = "13900139000";
 const REVIEWER: u8 = 40;
 const SECOND: u8 = 41;
@@ -36,17 +36,17 @@ async fn reviewer(world: &World, device: u8, called: &str) -> Phone {
 }
 
 /// A user who is verified, with a device that has a signing key.
-struct Owner {
-    browser: Browser,
+pub(super) struct Owner {
+    pub(super) browser: Browser,
     citizen: String,
-    phone: Phone,
+    pub(super) phone: Phone,
     number: u8,
-    key: ClientKey,
+    pub(super) key: ClientKey,
     mobile: String,
 }
 
 impl Owner {
-    async fn new(world: &World, mobile: &str, number: u8, called: &str) -> Self {
+    pub(super) async fn new(world: &World, mobile: &str, number: u8, called: &str) -> Self {
         let citizen = citizen(number.into());
         let browser = verified(world, mobile, called, &citizen).await;
         let phone = Phone::enrolled(world, number).await;
@@ -114,7 +114,7 @@ impl Owner {
     }
 
     /// Applies, has it passed if it must be, and installs. The certificate.
-    async fn certified(&self, world: &World, body: Value) -> Value {
+    pub(super) async fn certified(&self, world: &World, body: Value) -> Value {
         let application = self.applied(world, body).await;
         let authorised = self.authorised(world, &application).await;
         if authorised["state"] == "review" {
@@ -155,13 +155,13 @@ async fn review(
 }
 
 /// An authority, a reviewer, and a user.
-struct Scene {
-    world: World,
-    owner: Owner,
+pub(super) struct Scene {
+    pub(super) world: World,
+    pub(super) owner: Owner,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::with(Rules::default(), Options::default()).await
     }
 
@@ -173,7 +173,7 @@ impl Scene {
         Self { world, owner }
     }
 
-    async fn certified(&self) -> Value {
+    pub(super) async fn certified(&self) -> Value {
         self.owner.certified(&self.world, national()).await
     }
 }

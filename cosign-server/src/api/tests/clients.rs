@@ -52,7 +52,7 @@ struct Draft {
     method: &'static str,
     target: String,
     once: Option<String>,
-    body: String,
+    body: Vec<u8>,
     key_id: String,
     created_s: u64,
     headers: Headers,
@@ -60,11 +60,16 @@ struct Draft {
 
 impl Draft {
     fn new(world: &World, client: &ApiClient, target: &str, action: Option<(&str, &Value)>) -> Self {
+        let body = action.map(|(once, body)| (once, body.to_string().into_bytes()));
+        Self::of_bytes(world, client, target, body)
+    }
+
+    fn of_bytes(world: &World, client: &ApiClient, target: &str, action: Option<(&str, Vec<u8>)>) -> Self {
         let mut draft = Self {
             method: if action.is_some() { "POST" } else { "GET" },
             target: target.to_owned(),
-            once: action.map(|(once, _)| once.to_owned()),
-            body: action.map_or_else(String::new, |(_, body)| body.to_string()),
+            once: action.as_ref().map(|(once, _)| (*once).to_owned()),
+            body: action.map(|(_, body)| body).unwrap_or_default(),
             key_id: client.id.to_string(),
             created_s: world.now_ms() / 1000,
             headers: Headers {
@@ -88,7 +93,7 @@ impl Draft {
             path,
             query,
             idempotency_key: self.once.as_deref(),
-            body: self.body.as_bytes(),
+            body: &self.body,
         };
         let terms = Terms {
             key_id: &self.key_id,
@@ -122,6 +127,25 @@ impl Draft {
 
 pub(super) async fn read(world: &World, client: &ApiClient, target: &str) -> (StatusCode, Value) {
     Draft::new(world, client, target, None).send(world).await
+}
+
+/// What is fetched is no JSON.
+pub(super) async fn fetch(world: &World, client: &ApiClient, target: &str) -> (StatusCode, Vec<u8>) {
+    use http_body_util::BodyExt as _;
+    let response = respond(world, Draft::new(world, client, target, None).request()).await;
+    let status = response.status();
+    (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
+}
+
+/// What is handed in is no JSON.
+pub(super) async fn hand_in(
+    world: &World,
+    client: &ApiClient,
+    target: &str,
+    once: &str,
+    bytes: &[u8],
+) -> (StatusCode, Value) {
+    Draft::of_bytes(world, client, target, Some((once, bytes.to_vec()))).send(world).await
 }
 
 pub(super) async fn act(
@@ -172,7 +196,7 @@ async fn what_is_not_signed_as_it_must_be_is_refused() {
         ("the signature is wrong", |draft| draft.target.push_str("/test")),
         ("the signature is wrong", |draft| draft.target.push_str("?x=1")),
         ("the signature is wrong", |draft| draft.once = Some("other".to_owned())),
-        ("Content-Digest is not", |draft| draft.body = json!({ "url": null }).to_string()),
+        ("Content-Digest is not", |draft| draft.body = json!({ "url": null }).to_string().into()),
         ("is not signed", |draft| draft.once = None),
         ("is not signed", |draft| draft.headers.content_digest = None),
         ("has expired", |draft| {

@@ -34,6 +34,7 @@ const WITHOUT_NAME: &[&str] = &[
     "/ocsp/{authority}",                        // reads
     "/tsa/{authority}",                         // has a nonce of its own
     "/v1/seals/preview",                        // reads
+    "/v1/document-verifications",               // reads
     "/v1/applications/{application}/authorise", // a code is good once
     "/v1/orders/quote",                         // reads
     "/v1/orders/{order}/transfer",              // an entry of the bank pays one order

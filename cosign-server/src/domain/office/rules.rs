@@ -166,6 +166,8 @@ pub struct Rules {
     pub scan_issuer: String,
     /// Where codes of mutual recognition lead a phone that does not know them: an address without a query.
     pub mutual_page: String,
+    /// Hours for which a document of a platform is kept after it was handed in or last sealed.
+    pub document_h: u64,
     /// Most years that a certificate is valid.
     pub certificate_years: u8,
     /// Days before its end from which a certificate is called expiring, and its holder is told.
@@ -230,6 +232,7 @@ impl Default for Rules {
             scan_link_s: 30,
             scan_issuer: "cosign".to_owned(),
             mutual_page: "https://localhost/app/app.html".to_owned(),
+            document_h: 72,
             certificate_years: 5,
             expiring_days: 30,
             review_first_only: true,

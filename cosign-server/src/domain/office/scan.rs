@@ -6,18 +6,23 @@
 pub mod mutual;
 pub mod qr;
 mod terms;
+mod uses;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use self::terms::{Form, Item, MAX_ITEMS, MAX_TEXT, Plea, Section, Stop, System, Terms};
+pub use self::{
+    terms::{Form, Item, MAX_ITEMS, MAX_TEXT, Plea, Section, Stop, System, Terms},
+    uses::Used,
+};
 use super::{
     Effect, Entity, Id, Moment, Moved, Moves, Named as _,
+    document::{self, Document},
     entity::states,
     envelope::{self, Envelope},
     person::VerifiedPerson,
     proof::{Hash, Signed, UsableCertificate},
-    record::{self, Record, Use},
+    seal::{self, Seal},
     session::OwnDevice,
     task::{self, Task},
 };
@@ -245,21 +250,9 @@ impl Scan {
         Self { state, stop, items, ..self.clone() }
     }
 
-    fn succeed(&self, id: Id) -> Moved<Self> {
+    fn succeed(&self) -> Moved<Self> {
         let mut moved = Moved::to(self.over(ScanState::Succeeded, None));
         if let (Some(account), Some((certificate, _))) = (self.account, &self.chosen) {
-            let event = record::Event::Note(Use {
-                account,
-                certificate: certificate.name.clone(),
-                identity: certificate.identity,
-                enterprise: self.enterprise,
-                system: self.system.clone(),
-                operation: self.plea.as_str().to_owned(),
-                seal: self.terms.seal,
-                about: id,
-                units: 1,
-            });
-            moved = moved.with(Effect::make::<Record>(event));
             if let (Plea::Encrypt | Plea::GenerateFile, Some(section)) = (self.plea, &self.terms.section) {
                 let (client, section) = (self.system.client, section.clone());
                 let (certificate, opens_ms) = (certificate.name.clone(), self.terms.opens_ms);
@@ -327,9 +320,17 @@ impl Entity for Scan {
 
     fn transition(now: Option<&Self>, event: &Event, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
         let moved = match (now, event) {
-            (None, Event::Create(new)) => return Ok(Moved::to(terms::created(new, moment)?)),
+            (None, Event::Create(new)) => {
+                let hold = |document| Effect::on::<Document>(document, document::Event::Hold(moment.id));
+                let effects = new.terms.document.map(hold).into_iter().collect();
+                return Ok(Moved { entity: terms::created(new, moment)?, effects });
+            }
             (None, _) => return Err(Error::NotFound),
-            (Some(scan), event) => scan.after(event, moment)?,
+            (Some(scan), event) => {
+                let mut moved = scan.after(event, moment)?;
+                moved.effects.extend(moved.entity.follows(scan, moment.id));
+                moved
+            }
         };
         if matches!(event, Event::Beat) {
             return Ok(moved);
@@ -412,17 +413,18 @@ impl Scan {
                 let mut scan = self.at(Running, link_ms);
                 let (certificate, _) = self.chosen.as_ref().ok_or(Error::Internal)?;
                 scan.take_signatures(signed.of(&certificate.name, &self.to_sign(id, &[])?)?);
-                Moved::to(scan)
+                let seals = self.items.iter().filter(|item| item.unsigned().is_some());
+                let seals = seals.filter_map(|item| item.sealing.as_ref().map(|sealing| sealing.seal));
+                let used = seals.map(|seal| Effect::on::<Seal>(seal, seal::Event::Use)).collect();
+                Moved { entity: scan, effects: used }
             }
-            (Running, Event::Finish) if self.items.iter().all(|item| item.result.is_some()) => {
-                self.succeed(id)
-            }
+            (Running, Event::Finish) if self.items.iter().all(|item| item.result.is_some()) => self.succeed(),
             (Confirmed | Running, Event::Finish) => {
                 return Err(Error::Conflict("not everything is signed"));
             }
             (Confirmed | Running, Event::Beat) => Moved::to(self.at(self.state, link_ms)),
             (Scanned, Event::Take) if self.plea.wants_certificate().is_err() => {
-                let moved = self.succeed(id);
+                let moved = self.succeed();
                 match (self.terms.task, self.account) {
                     (Some(task), Some(account)) => {
                         moved.with(Effect::on::<Task>(task, task::Event::Open { account, phone: None }))
@@ -459,7 +461,7 @@ impl Scan {
         if scan.is_prepared_later() {
             return Ok(Moved::to(scan));
         }
-        let moved = scan.succeed(id);
+        let moved = scan.succeed();
         match (self.plea, self.account) {
             (Plea::Bind | Plea::Register, Some(account)) => {
                 Ok(moved.with(terms::bound(&self.system, account, &certificate.name)))

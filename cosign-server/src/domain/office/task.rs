@@ -6,12 +6,14 @@ use serde_json::json;
 use super::{
     Effect, Entity, Id, Moment, Moved, Moves, Named as _,
     code::SmsCode,
+    document::{self, Document, Sealing, Spot},
     entity::states,
     message::Notice,
     personal::Personal,
     proof::{Hash, Signed, UsableCertificate},
     record::{self, Record, Use},
     scan::System,
+    seal::{self, Seal},
 };
 use crate::domain::Error;
 
@@ -45,9 +47,18 @@ states! {
         Data = "data",
         /// A digest that the platform computed.
         Hash = "hash",
-        /// A document, by its digest.
+        /// A document: by its digest, or one that is here and is sealed.
         Document = "document",
     }
+}
+
+/// A document that is to be sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paper {
+    /// Which.
+    pub document: Id,
+    /// Where the seal shows.
+    pub spots: Vec<Spot>,
 }
 
 /// What a platform files.
@@ -61,8 +72,12 @@ pub struct Filed {
     pub kind: TaskKind,
     /// What the signer is shown; `None` once it is over or erased.
     pub title: Option<Personal>,
-    /// The bytes that are signed, hexadecimal: SM3(Z || bytes). `None` once it is over or erased.
+    /// The bytes that are signed, hexadecimal: SM3(Z || bytes). `None` once it is over or erased, and for a document that is
+    /// here.
     pub content: Option<Personal>,
+    /// The document that is sealed, if it is here.
+    #[serde(default)]
+    pub paper: Option<Paper>,
     /// Keyed hash of the signer's phone, until they look at it.
     pub phone: Option<Hash>,
     /// The signer's account, if it is known.
@@ -79,6 +94,9 @@ pub struct Task {
     pub filed: Filed,
     /// With which certificate it is signed, and what is signed.
     pub chosen: Option<(UsableCertificate, Hash)>,
+    /// With which seal, if that is put into a document.
+    #[serde(default)]
+    pub sealing: Option<Sealing>,
     /// The signature, r || s in hexadecimal.
     pub signature: Option<String>,
     /// Why the signer refused.
@@ -103,6 +121,8 @@ pub enum Event {
         certificate: UsableCertificate,
         /// What is signed with it.
         digest: Hash,
+        /// With which seal a document is sealed.
+        sealing: Option<Sealing>,
     },
     /// The phone could not sign.
     Fail,
@@ -197,9 +217,11 @@ impl Entity for Task {
             }
             let (state, filed) = (Pending, filed.clone());
             let tell = filed.account.map(|to| Effect::tell::<Self>(to, Notice::TaskFiled, moment.id));
-            let effects = tell.into_iter().collect();
-            let entity = Self { state, filed, chosen: None, signature: None, reason: None };
-            return Ok(Moved { entity, effects });
+            let (chosen, sealing, signature, reason) = (None, None, None, None);
+            let hold = filed.paper.as_ref().map(|paper| paper.document);
+            let hold = hold.map(|id| Effect::on::<Document>(id, document::Event::Hold(moment.id)));
+            let effects = tell.into_iter().chain(hold).collect();
+            return Ok(Moved { entity: Self { state, filed, chosen, sealing, signature, reason }, effects });
         };
         let is_late = moment.now_ms >= task.filed.until_ms;
         let moved = match (task.state, event) {
@@ -218,11 +240,18 @@ impl Entity for Task {
                 let filed = Filed { account: Some(*account), phone: None, ..task.filed.clone() };
                 return Ok(Moved::to(Self { filed, ..task.clone() }));
             }
-            (Pending | Signing, Event::Start { certificate, digest }) if task.filed.account.is_some() => {
-                let chosen = Some((certificate.clone(), *digest));
-                return Ok(Moved::to(Self { chosen, ..task.at(Signing) }));
+            (Pending | Signing, Event::Start { certificate, digest, sealing })
+                if task.filed.account.is_some() =>
+            {
+                if sealing.is_some() != task.filed.paper.is_some() {
+                    return Err(Error::Conflict("a document is sealed with a seal, and nothing else is"));
+                }
+                let (chosen, sealing) = (Some((certificate.clone(), *digest)), sealing.clone());
+                return Ok(Moved::to(Self { chosen, sealing, ..task.at(Signing) }));
             }
-            (Signing, Event::Fail) => return Ok(Moved::to(Self { chosen: None, ..task.at(Pending) })),
+            (Signing, Event::Fail) => {
+                return Ok(Moved::to(Self { chosen: None, sealing: None, ..task.at(Pending) }));
+            }
             (Signing, Event::Sign(signed)) => return task.signed(moment.id, signed),
             (Pending | Signing, Event::Refuse(reason)) => {
                 Self { reason: Some(reason.clone()), chosen: None, ..task.at(Refused) }
@@ -231,7 +260,7 @@ impl Entity for Task {
             _ => return Err(Error::Conflict("the task does not wait for this")),
         };
         let told = moved.told(moment.id);
-        Ok(Moved::to(moved).with(told))
+        Ok(moved.without_document(moment.id).with(told))
     }
 
     fn listed_under(&self) -> Vec<Id> {
@@ -261,11 +290,25 @@ impl Task {
             enterprise: None,
             system: self.filed.system.clone(),
             operation: format!("task-{}", self.filed.kind.as_str()),
-            seal: None,
+            seal: self.sealing.as_ref().map(|sealing| sealing.seal),
             about: id,
             units: 1,
         };
+        let sealed = used.seal.map(|seal| Effect::on::<Seal>(seal, seal::Event::Use));
         let told = task.told(id);
-        Ok(Moved::to(task).with(told).with(Effect::make::<Record>(record::Event::Note(used))))
+        let mut moved =
+            task.without_document(id).with(told).with(Effect::make::<Record>(record::Event::Note(used)));
+        moved.effects.extend(sealed);
+        Ok(moved)
+    }
+
+    /// Nobody signs it any more: its document is let go, sealed if it was signed.
+    fn without_document(self, id: Id) -> Moved<Self> {
+        let keep = self.state == TaskState::Signed;
+        let release =
+            self.filed.paper.as_ref().map(|paper| {
+                Effect::on::<Document>(paper.document, document::Event::Release { by: id, keep })
+            });
+        Moved { entity: self, effects: release.into_iter().collect() }
     }
 }

@@ -1,6 +1,7 @@
 //! Every machine, walked at random: no move outside its table, every move of it taken, nothing after the end.
 
 mod certificates;
+mod documents;
 mod enterprises;
 mod people;
 mod scans;

@@ -13,16 +13,20 @@ mod changes;
 mod chats;
 mod claims;
 mod codes;
+mod document_seals;
+mod documents;
 mod enterprises;
 mod forms;
 mod grants;
 mod guards;
 mod holdings;
 mod invoices;
+mod key_seals;
 mod linked;
 mod members;
 mod messages;
 mod orders;
+mod paper;
 mod passwords;
 mod payments;
 mod people;
@@ -39,6 +43,8 @@ mod seal_data;
 mod seals;
 mod tasks;
 mod terminals;
+mod unsealing;
+mod usable_seals;
 mod work;
 
 use std::sync::Arc;
@@ -46,7 +52,7 @@ use std::sync::Arc;
 use cosign_core::{DeviceId, sm_primitives::sm3};
 use futures_util::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use self::plan::Plan;
 pub use self::{
@@ -56,9 +62,11 @@ pub use self::{
     approvals::{Decision, Inbox},
     changes::{Change, Papers},
     claims::ClaimForm,
+    document_seals::ToSeal,
     enterprises::{Hits, Standing},
     forms::Form,
     holdings::InstalledHolding,
+    key_seals::{KeySeal, MAX_SEAL},
     members::{Joining, Member},
     people::Claiming,
     pictures::{Made, Making},
@@ -158,6 +166,8 @@ pub struct Office {
     rules: Rules,
     /// Told when there is something for a provider to do.
     work: Notify,
+    /// How many documents are worked on at once.
+    presses: Arc<Semaphore>,
 }
 
 /// Why a plan was not carried out.
@@ -197,7 +207,8 @@ impl Office {
     /// The office over its ports.
     #[must_use]
     pub fn new(ports: OfficePorts, rules: Rules) -> Self {
-        Self { ports, rules, work: Notify::new() }
+        let presses = Arc::new(Semaphore::new(documents::AT_ONCE));
+        Self { ports, rules, work: Notify::new(), presses }
     }
 
     /// The settings.

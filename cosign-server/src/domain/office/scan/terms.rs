@@ -10,6 +10,7 @@ use crate::domain::{
     office::{
         Effect, Id, Moment, Moves,
         binding::{self, Binding},
+        document::Sealing,
         entity::states,
         envelope::Envelope,
         personal::Personal,
@@ -70,7 +71,7 @@ impl Plea {
     const fn takes(self, form: Form) -> bool {
         matches!(
             (self, form),
-            (Self::SignMessage, Form::Message)
+            (Self::SignMessage | Self::RemoveSeal, Form::Message)
                 | (Self::SignHash | Self::RemoveSeal, Form::Digest)
                 | (Self::Decrypt, Form::Envelope)
         )
@@ -138,6 +139,9 @@ pub struct Item {
     pub digest: Option<Hash>,
     /// The signature, or what was in the envelope, for the platform alone.
     pub result: Option<String>,
+    /// How it is sealed, if this server sees to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealing: Option<Box<Sealing>>,
 }
 
 impl Item {
@@ -145,6 +149,12 @@ impl Item {
     #[must_use]
     pub fn unsigned(&self) -> Option<Hash> {
         self.digest.filter(|_| self.result.is_none())
+    }
+
+    /// Whether it goes into the document of the session, which is given out when that ends well.
+    #[must_use]
+    pub fn is_of_document(&self) -> bool {
+        self.sealing.as_ref().is_some_and(|sealing| sealing.is_of_document())
     }
 }
 
@@ -168,6 +178,9 @@ pub struct Terms {
     pub seal: Option<Id>,
     /// Which task.
     pub task: Option<Id>,
+    /// Which document of the platform is sealed, if it is here.
+    #[serde(default)]
+    pub document: Option<Id>,
     /// Whether the platform asks for the user's verified data.
     pub share: bool,
     /// Whether it goes by mutual recognition.
@@ -275,6 +288,9 @@ pub(super) fn created(new: &New, moment: Moment<'_>) -> Result<Scan, Error> {
     }
     if *plea == Plea::RemoveSeal && terms.certificate.is_none() {
         return Err(Error::BadRequest("a seal is removed with the certificate that sealed"));
+    }
+    if terms.document.is_some() && !matches!(plea, Plea::Seal | Plea::RemoveSeal) {
+        return Err(Error::BadRequest("a document is named where one is sealed, and only there"));
     }
     if (*plea == Plea::OpenTask) != terms.task.is_some() {
         return Err(Error::BadRequest("a task is named where one is to be opened, and only there"));

@@ -33,7 +33,7 @@ fn section() -> Section {
 fn item(form: Form) -> Item {
     let digest = (form == Form::Digest).then_some(Hash([3; 32]));
     let content = digest.is_none().then(personal);
-    Item { name: "file".to_owned(), form, content, digest, result: None }
+    Item { name: "file".to_owned(), form, content, digest, result: None, sealing: None }
 }
 
 fn new(choices: &mut Choices) -> New {
@@ -48,6 +48,7 @@ fn new(choices: &mut Choices) -> New {
         opens_ms: Some(1),
         certificate: (plea == Plea::RemoveSeal).then(|| usable().name),
         task: (plea == Plea::OpenTask).then_some(Id::from_bytes([8; 16])),
+        document: (plea == Plea::Seal && choices.below(2) == 0).then_some(Id::from_bytes([9; 16])),
         ..Terms::default()
     };
     let number = (choices.below(3) == 0).then_some(Hash([9; 32]));
@@ -155,6 +156,7 @@ fn task_event(choices: &mut Choices, choice: u64) -> task::Event {
                 kind: choices.of(TaskKind::ALL),
                 title: Some(personal()),
                 content: Some(personal()),
+                paper: None,
                 phone,
                 account,
                 until_ms: 5_000_000,
@@ -164,7 +166,7 @@ fn task_event(choices: &mut Choices, choice: u64) -> task::Event {
             let phone = (choices.below(2) == 0).then_some(Hash([2; 32]));
             task::Event::Open { account: ACCOUNT, phone }
         }
-        4 | 5 => task::Event::Start { certificate: usable(), digest: Hash([3; 32]) },
+        4 | 5 => task::Event::Start { certificate: usable(), digest: Hash([3; 32]), sealing: None },
         6 => task::Event::Fail,
         7 => task::Event::Sign(signed(vec![Hash([3; 32])])),
         8 => task::Event::Refuse(personal()),

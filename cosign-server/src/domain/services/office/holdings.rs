@@ -156,7 +156,10 @@ impl Office {
     }
 
     /// Takes over where the authority says that a certificate stands.
-    async fn follow(&self, found: Stored<Holding>) -> Result<(Stored<Holding>, Certificate), Error> {
+    pub(super) async fn follow(
+        &self,
+        found: Stored<Holding>,
+    ) -> Result<(Stored<Holding>, Certificate), Error> {
         let number = found.entity.number()?;
         let certificate = self.ports.authorities.certificate(&found.entity.authority, &number).await?;
         let id = found.id;

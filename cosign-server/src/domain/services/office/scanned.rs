@@ -192,7 +192,7 @@ impl Office {
                 let scan = own(plan, user, id).await?;
                 let certificate = self.usable(user, name).await?;
                 let owner = enterprise.unwrap_or(user.account().id);
-                self.is_paid(plan, owner, &scan).await?;
+                self.is_paid(plan, owner, &scan, Service::Ca).await?;
                 self.acts_for(plan, user, &certificate, enterprise).await?;
                 let digest = |item: &scan::Item| match (&item.content, item.form) {
                     (Some(content), Form::Message) => {
@@ -221,9 +221,15 @@ impl Office {
     }
 
     /// That something is left of what was bought for the platform, if it is one that takes it off.
-    async fn is_paid(&self, plan: &mut Plan<'_>, account: Id, scan: &Scan) -> Result<(), Error> {
+    pub(super) async fn is_paid(
+        &self,
+        plan: &mut Plan<'_>,
+        account: Id,
+        scan: &Scan,
+        service: Service,
+    ) -> Result<(), Error> {
         let Some(platform) = scan.system.platform else { return Ok(()) };
-        let balance = plan.seek::<Balance>(Balance::id(account, platform, Service::Ca)).await?;
+        let balance = plan.seek::<Balance>(Balance::id(account, platform, service)).await?;
         let is_usable = balance.is_some_and(|balance| balance.entity.is_usable(plan.now_ms));
         if is_usable { Ok(()) } else { Err(NOTHING_LEFT) }
     }
@@ -286,7 +292,9 @@ impl Office {
         self.acts_for(plan, user, chosen, scan.enterprise).await?;
         let signed = chosen.check(&to_sign, signatures)?;
         if scan.state() != ScanState::Chosen {
-            plan.happen::<Scan>(id, &scan::Event::Sign(signed)).await?;
+            self.put_seals(plan, (id, &scan), signatures).await?;
+            let signed = plan.happen::<Scan>(id, &scan::Event::Sign(signed)).await?;
+            self.charge_scan(plan, id, &scan, &signed).await?;
             return Ok(());
         }
         let account = user.account().id;
@@ -303,9 +311,10 @@ impl Office {
         {
             plan.happen::<Envelope>(found.id, &envelope::Event::Open).await?;
         }
+        self.take_off(plan, (id, &scan)).await?;
         let (opened, shares) = (opened.clone(), *shares);
-        let scan = plan.happen::<Scan>(id, &scan::Event::Confirm { signed, opened, shares }).await?;
-        self.charge_scan(plan, id, &scan).await?;
+        let confirmed = plan.happen::<Scan>(id, &scan::Event::Confirm { signed, opened, shares }).await?;
+        self.charge_scan(plan, id, &scan, &confirmed).await?;
         Ok(())
     }
 

@@ -7,14 +7,14 @@ use crate::domain::{
     Error,
     clients::ApiClient,
     office::{
-        Entity as _, Id, Stored,
+        Id, Stored,
         binding::Binding,
         catalogue::{Entry, Item as Catalogued, Service, platform_of},
         list_of,
         person::{Level, Person},
         personal::Kind,
         proof::{CertificateName, Hash, UsableCertificate},
-        scan::{self, Form, Item, New, Plea, Scan, ScanState, Section, Stop, System, Terms, qr},
+        scan::{self, Form, Item, New, Plea, Scan, Section, Stop, System, Terms, qr},
         task::Task,
     },
     once::Once,
@@ -172,14 +172,16 @@ impl Office {
             return Err(Error::Conflict("the platform has no code of mutual recognition").into());
         }
         let number = asked.has_number.then(|| self.scan_number(id)).transpose()?;
+        let (mut terms, mut items) = (asked.terms.clone(), self.items(&asked.items)?);
+        self.about_document(plan, (client, asked.plea), &mut terms, &mut items).await?;
         let new = New {
             system,
             plea: asked.plea,
-            terms: asked.terms.clone(),
+            terms,
             nonce: asked.nonce.clone(),
             token: Hash(self.token_name(&self.scan_token(id)?)?),
             number: number.map(|number| self.number_name(id, number)).transpose()?,
-            items: self.items(&asked.items)?,
+            items,
         };
         let scan = plan.make::<Scan>(id, &scan::Event::Create(Box::new(new)))?;
         Ok(Made { id, has_number: asked.has_number, expires_ms: scan.goes_on_until_ms() })
@@ -205,7 +207,7 @@ impl Office {
         self.ports.vault.name(Kind::Text, &format!("number {id} {number}")).map(Hash)
     }
 
-    fn items(&self, items: &[NewItem]) -> Result<Vec<Item>, Error> {
+    pub(super) fn items(&self, items: &[NewItem]) -> Result<Vec<Item>, Error> {
         let item = |item: &NewItem| {
             check_text(&item.name)?;
             if item.content.is_empty() || item.content.len() > MAX_CONTENT {
@@ -220,7 +222,8 @@ impl Office {
             };
             let seal = || self.ports.vault.seal(Kind::Words, &hex::encode(&item.content));
             let content = if digest.is_none() { Some(seal()?) } else { None };
-            Ok(Item { name: item.name.clone(), form: item.form, content, digest, result: None })
+            let (name, form) = (item.name.clone(), item.form);
+            Ok(Item { name, form, content, digest, result: None, sealing: None })
         };
         items.iter().map(item).collect()
     }
@@ -248,25 +251,32 @@ impl Office {
         let event = &event;
         self.act(&Actor::client(client), Some(once), move |plan| {
             Box::pin(async move {
-                if plan.find::<Scan>(id).await?.entity.system.client.as_bytes() != client.id.as_bytes() {
+                let before = plan.find::<Scan>(id).await?.entity;
+                if before.system.client != named(client) {
                     return Err(Error::NotFound.into());
                 }
                 let scan = plan.happen::<Scan>(id, &event()?).await?;
-                self.charge_scan(plan, id, &scan).await?;
+                self.charge_scan(plan, id, &before, &scan).await?;
                 Ok(())
             })
         })
         .await
     }
 
-    /// Takes a scan that has just ended well off what was bought.
-    pub(super) async fn charge_scan(&self, plan: &mut Plan<'_>, id: Id, scan: &Scan) -> Result<(), Error> {
-        let (Some(account), Some(_), ScanState::Succeeded) = (scan.account, &scan.chosen, scan.state())
-        else {
-            return Ok(());
-        };
-        let (account, has_seal) = (scan.enterprise.unwrap_or(account), scan.terms.seal.is_some());
-        self.charge(plan, &Charged { id, account, system: &scan.system, has_seal }).await
+    /// Takes the uses that count since it was as before off what was bought.
+    pub(super) async fn charge_scan(
+        &self,
+        plan: &mut Plan<'_>,
+        id: Id,
+        before: &Scan,
+        scan: &Scan,
+    ) -> Result<(), Error> {
+        let Some(account) = scan.enterprise.or(scan.account) else { return Ok(()) };
+        for used in scan.uses_since(before, id) {
+            let has_seal = used.seal.is_some() || scan.plea == Plea::Seal;
+            self.charge(plan, &Charged { id: used.id, account, system: &scan.system, has_seal }).await?;
+        }
+        Ok(())
     }
 
     /// The platform hands in digests for a user who waits.

@@ -22,27 +22,33 @@ impl Office {
     /// [`Error::NotFound`] for another's, [`Error::Conflict`] when it or its certificate is not in force; storage faults.
     pub async fn seal_data(&self, user: &User, id: Id) -> Result<Vec<u8>, Error> {
         let found = self.seal(user, id).await?;
+        self.read_file(self.signed_file(&found).await?).await
+    }
+
+    /// The file of a seal as its maker signed it; it is made if there is none.
+    pub(super) async fn signed_file(&self, found: &Stored<Seal>) -> Result<Id, Error> {
         found.entity.is_good()?;
-        let (holding, certificate) = self.holding(user, found.entity.holding).await?;
+        let holding = self.find::<Holding>(found.entity.holding).await?;
+        let (holding, certificate) = self.follow(holding).await?;
         holding.entity.is_in_force(self.ports.clock.now_ms())?;
         if let Some(data) = found.entity.data {
-            return self.read_file(data).await;
+            return Ok(data);
         }
-        let made = &self.signed_seal(&found, &holding, &certificate).await?;
-        let (account, version) = (found.entity.account, found.entity.version);
-        let kept = self.carry_out(|| {
+        let made = &self.signed_seal(found, &holding, &certificate).await?;
+        let (id, account, version) = (found.id, found.entity.account, found.entity.version);
+        self.carry_out(|| {
             Box::pin(async move {
                 let mut plan = self.plan(None);
                 let data = self.keep_file(&mut plan, account, made)?;
                 plan.happen::<Seal>(id, &seals::Event::Signed { data, version }).await?;
-                plan.commit().await
+                plan.commit().await?;
+                Ok(data)
             })
-        });
-        kept.await?;
-        Ok(made.clone())
+        })
+        .await
     }
 
-    async fn read_file(&self, id: Id) -> Result<Vec<u8>, Error> {
+    pub(super) async fn read_file(&self, id: Id) -> Result<Vec<u8>, Error> {
         let row = self.ports.entities.attachment(id).await?.ok_or(Error::NotFound)?;
         Ok(self.ports.vault.open_file(id, &row.sealed)?.to_vec())
     }

@@ -5,7 +5,9 @@ use zeroize::Zeroizing;
 
 use super::{
     Actor, Failed, Office, Plan, User,
+    documents::is_there,
     scans::{self, Charged},
+    usable_seals::Sealer,
 };
 use crate::domain::{
     Error,
@@ -15,10 +17,11 @@ use crate::domain::{
         account::{Account, AccountState},
         binding::Binding,
         code::SmsCode,
+        document::{Document, Sealed, Sealing, Spot},
         person::Level,
         personal::{Kind, Phone},
-        proof::{CertificateName, Hash},
-        task::{self, Filed, Task, TaskKind, TaskState},
+        proof::{CertificateName, Hash, UsableCertificate},
+        task::{self, Filed, Paper, Task, TaskKind, TaskState},
     },
     once::Once,
     page::{Page, Paged},
@@ -45,8 +48,10 @@ pub struct NewTask {
     pub kind: TaskKind,
     /// What the signer is shown.
     pub title: String,
-    /// The bytes that are signed.
+    /// The bytes that are signed; none for a document that is here.
     pub content: Vec<u8>,
+    /// The document that is sealed, if it is here.
+    pub paper: Option<Paper>,
 }
 
 /// A batch that was filed.
@@ -112,9 +117,14 @@ impl Office {
         }
         for task in tasks {
             scans::check_text(&task.title)?;
-            let right = match task.kind {
-                TaskKind::Data => (1..=scans::MAX_CONTENT).contains(&task.content.len()),
-                TaskKind::Hash | TaskKind::Document => task.content.len() == 32,
+            let right = match (task.kind, &task.paper) {
+                (TaskKind::Data, None) => (1..=scans::MAX_CONTENT).contains(&task.content.len()),
+                (TaskKind::Hash | TaskKind::Document, None) => task.content.len() == 32,
+                (TaskKind::Document, Some(paper)) => {
+                    Spot::places(&paper.spots)?;
+                    task.content.is_empty()
+                }
+                (TaskKind::Data | TaskKind::Hash, Some(_)) => false,
             };
             if !right {
                 return Err(Error::BadRequest("data has 1 to 8192 bytes, and a digest 32"));
@@ -129,12 +139,18 @@ impl Office {
                 let (account, phone) = self.signer(system.client, signer).await?;
                 let mut batch = Batch { id: plan.id()?, tasks: Vec::new() };
                 for task in tasks {
+                    if let Some(paper) = &task.paper {
+                        is_there(&plan.find::<Document>(paper.document).await?.entity, system.client)?;
+                    }
+                    let content = hex::encode(&task.content);
+                    let content = task.paper.is_none().then(|| self.ports.vault.seal(Kind::Words, &content));
                     let filed = Filed {
                         system: system.clone(),
                         batch: batch.id,
                         kind: task.kind,
                         title: Some(self.ports.vault.seal(Kind::Words, &task.title)?),
-                        content: Some(self.ports.vault.seal(Kind::Words, &hex::encode(&task.content))?),
+                        content: content.transpose()?,
+                        paper: task.paper.clone(),
                         phone,
                         account,
                         until_ms,
@@ -249,7 +265,7 @@ impl Office {
         &self,
         user: &User,
         name: &CertificateName,
-        tasks: &[Id],
+        (tasks, seal): (&[Id], Option<Id>),
         once: Option<&Once>,
     ) -> Result<Vec<Each>, Error> {
         check_count(tasks.len())?;
@@ -263,11 +279,10 @@ impl Office {
                 for id in tasks {
                     let started = async {
                         let task = own(plan, user, *id).await?;
-                        let content = task.filed.content.ok_or(Error::Conflict("the task is over"))?;
-                        let content = self.ports.vault.open(Kind::Words, &content)?;
-                        let content = hex::decode(content.as_bytes()).map_err(|_| Error::Internal)?;
-                        let digest = certificate.digest(&content)?;
-                        let event = task::Event::Start { certificate: certificate.clone(), digest };
+                        let (digest, sealing) =
+                            self.task_digest(plan, user, (*id, &task), &certificate, seal).await?;
+                        let certificate = certificate.clone();
+                        let event = task::Event::Start { certificate, digest, sealing };
                         plan.happen::<Task>(*id, &event).await?;
                         Ok(Some(digest))
                     };
@@ -277,6 +292,28 @@ impl Office {
             })
         })
         .await
+    }
+
+    /// What is to be signed of a task with a certificate, and with which seal.
+    async fn task_digest(
+        &self,
+        plan: &mut Plan<'_>,
+        user: &User,
+        (id, task): (Id, &Task),
+        certificate: &UsableCertificate,
+        seal: Option<Id>,
+    ) -> Result<(Hash, Option<Sealing>), Error> {
+        let Some(paper) = &task.filed.paper else {
+            let content = task.filed.content.as_ref().ok_or(Error::Conflict("the task is over"))?;
+            let content = self.ports.vault.open(Kind::Words, content)?;
+            let content = hex::decode(content.as_bytes()).map_err(|_| Error::Internal)?;
+            return Ok((certificate.digest(&content)?, None));
+        };
+        let seal = seal.ok_or(Error::Conflict("a document is sealed with a seal, and nothing else is"))?;
+        let by = Sealer { account: user.account().id, enterprise: None, certificate };
+        let sealing = self.sealing(plan, by, seal, Sealed::Document(paper.spots.clone())).await?;
+        let digest = self.digest_of(Some((paper.document, id)), &certificate.name, &sealing).await?;
+        Ok((digest, Some(sealing)))
     }
 
     /// The phone hands in signatures, each for its task; one that it could not make sets its task back.
@@ -321,7 +358,14 @@ impl Office {
         }
         let signed = certificate.check(&[*digest], &[*signature])?;
         let account = user.account().id;
-        let charged = Charged { id, account, system: &task.filed.system, has_seal: false };
+        if let (Some(sealing), Some(paper)) = (&task.sealing, &task.filed.paper) {
+            let by = Sealer { account, enterprise: None, certificate };
+            self.still_usable(plan, by, sealing.seal).await?;
+            let held = (paper.document, id);
+            self.put_seal(plan, held, (sealing, &paper.spots), &certificate.name, signature).await?;
+        }
+        let has_seal = task.sealing.is_some();
+        let charged = Charged { id, account, system: &task.filed.system, has_seal };
         self.charge(plan, &charged).await?;
         plan.happen::<Task>(id, &task::Event::Sign(signed)).await.map(drop)
     }
