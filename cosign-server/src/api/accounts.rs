@@ -85,6 +85,17 @@ impl From<String> for Secret {
     }
 }
 
+/// A code with its id, if both are given.
+pub(super) fn entered(
+    code_id: Option<String>,
+    code: Option<Secret>,
+) -> Result<Option<(Id, Zeroizing<String>)>, Problem> {
+    match (code_id, code) {
+        (Some(code_id), Some(code)) => Ok(Some((code_id.parse().map_err(|_| Error::CodeInvalid)?, code.0))),
+        _ => Ok(None),
+    }
+}
+
 pub(super) fn id(text: &str) -> Result<Id, Problem> {
     text.parse().map_err(|_| Error::NotFound.into())
 }

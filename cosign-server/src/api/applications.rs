@@ -11,7 +11,8 @@ use super::{
     accounts::{LoggedIn, Secret, id},
     extract::{Bare, Enrolled, Input, Parameters, Segments},
     openapi::{Named, Problems},
-    page::{NextBody, Paging, shown},
+    page::{NextBody, shown},
+    shop::OfWhom,
 };
 use crate::domain::{
     Error,
@@ -47,6 +48,8 @@ pub(super) struct ApplyBody {
     business: String,
     /// The certificate that it is about; none for a new one.
     holding_id: Option<String>,
+    /// Of which enterprise a new one is to be, which the user manages; otherwise it is the user's own.
+    enterprise_id: Option<String>,
     /// For which platform a new one is; for all without it.
     platform: Option<String>,
     /// Which authority issues a new one.
@@ -70,6 +73,7 @@ impl ApplyBody {
         Ok(Applying {
             business,
             holding: self.holding_id.as_deref().map(id).transpose()?,
+            enterprise: self.enterprise_id.as_deref().map(id).transpose()?,
             platform: self.platform.map(Platform::try_from).transpose()?,
             authority: self.authority.map(AuthorityId::try_from).transpose()?,
             years: self.years.unwrap_or(1),
@@ -172,17 +176,18 @@ pub(super) async fn apply(
     Ok((StatusCode::CREATED, Json(ApplicationBody::of(&api, made)?)))
 }
 
-/// What the user applied for, newest first
+/// What the user applied for, or what was applied for of an enterprise that the user manages, newest first
 #[utoipa::path(
-    get, path = "/v1/applications", tag = "office-certificates", security(("user" = [])), params(Paging),
+    get, path = "/v1/applications", tag = "office-certificates", security(("user" = [])), params(OfWhom),
     responses((status = 200, body = ApplicationsBody), Problems),
 )]
 pub(super) async fn list(
     State(api): State<Api>,
     LoggedIn(user): LoggedIn,
-    Parameters(paging): Parameters<Paging>,
+    Parameters(of): Parameters<OfWhom>,
 ) -> Result<Json<ApplicationsBody>, Problem> {
-    let found = api.office.applications(&user, &paging.page()?).await?;
+    let (whose, page) = of.read()?;
+    let found = api.office.applications(&user, whose, &page).await?;
     let (applications, next) = shown(found, |one| ApplicationBody::of(&api, one))?;
     Ok(Json(ApplicationsBody { applications, next }))
 }

@@ -5,7 +5,9 @@ mod approvals;
 mod changes;
 mod claims;
 mod grants;
+mod letters;
 mod members;
+mod sealing;
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -43,6 +45,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(approvals::routes())
         .merge(changes::routes())
         .merge(grants::routes())
+        .merge(letters::routes())
+        .merge(sealing::routes())
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -11,7 +11,8 @@ use super::{
     extract::{Bare, From, Parameters, Segments},
     openapi::{Named, Octets, Problems},
     operators::By,
-    page::{NextBody, Paging, shown},
+    page::{NextBody, shown},
+    shop::OfWhom,
 };
 use crate::domain::{
     ca::Certificate,
@@ -93,18 +94,19 @@ pub(super) struct HoldingsBody {
     next: Option<NextBody>,
 }
 
-/// The certificates of the user, newest first
+/// The certificates of the user, or of an enterprise of the user, newest first
 #[utoipa::path(
-    get, path = "/v1/holdings", tag = "office-certificates", security(("user" = [])), params(Paging),
+    get, path = "/v1/holdings", tag = "office-certificates", security(("user" = [])), params(OfWhom),
     responses((status = 200, body = HoldingsBody), Problems),
 )]
 pub(super) async fn list(
     State(api): State<Api>,
     LoggedIn(user): LoggedIn,
     From(caller): From,
-    Parameters(paging): Parameters<Paging>,
+    Parameters(of): Parameters<OfWhom>,
 ) -> Result<Json<HoldingsBody>, Problem> {
-    let found = api.office.holdings(&user, &paging.page()?).await?;
+    let (whose, page) = of.read()?;
+    let found = api.office.holdings(&user, whose, &page).await?;
     let device = caller.device.map(|device| device.to_string());
     let (holdings, next) =
         shown(found, |one| Ok::<_, Problem>(HoldingBody::of(&api, one, device.as_deref())))?;

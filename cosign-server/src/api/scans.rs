@@ -78,6 +78,8 @@ struct OfferedBody {
     subject: String,
     /// `person` or `enterprise`.
     identity: &'static str,
+    /// Whose it is, if it is an enterprise's.
+    enterprise_id: Option<String>,
     key_id: Option<String>,
     /// Whether it can be used here.
     usable: bool,
@@ -121,6 +123,7 @@ fn offered(one: &Offered) -> OfferedBody {
         serial: one.certificate.serial.to_string(),
         subject: envelope::name::display(&one.certificate.subject),
         identity: one.identity.as_str(),
+        enterprise_id: one.enterprise.map(|id| id.to_string()),
         key_id: one.certificate.key_id.map(|key_id| key_id.to_string()),
         usable: one.obstacle.is_none(),
         obstacle: one.obstacle,

@@ -1,4 +1,5 @@
-//! Seals of a user.
+//! Seals of a user, and of enterprises.
+#![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
 
 use axum::{
     Json,
@@ -8,24 +9,25 @@ use axum::{
 };
 use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api, Problem,
-    accounts::{LoggedIn, id},
+    accounts::{LoggedIn, Secret, entered, id},
     extract::{Bare, Input, Parameters, Segments},
     messages::file,
     openapi::{Named, Octets, Problems},
-    page::{NextBody, Paging, shown},
+    page::{NextBody, shown},
+    shop::OfWhom,
 };
 use crate::domain::{
     Error,
     office::{
         Entity as _, Id, Named as _, Stored,
-        seal::{self, Seal, SealKind},
+        seal::{self, InkColour, Seal, SealKind},
     },
-    services::{Making, NewSeal},
+    services::{Making, NewSeal, Nib},
 };
 
 /// Longest body with strokes in bytes.
@@ -40,9 +42,13 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(data))
         .routes(routes!(replace))
         .routes(routes!(correct))
+        .routes(routes!(appoint))
+        .routes(routes!(form))
         .routes(routes!(cancel))
         .routes(routes!(delete))
 }
+
+const NO_INK: Error = Error::BadRequest("ink is black, blue or red");
 
 /// One of them: drawn from the verified name, by hand, or a photo.
 #[derive(Deserialize, ToSchema)]
@@ -72,6 +78,11 @@ struct TemplateBody {
 struct HandwritingBody {
     /// Strokes: places of the pen, `[x, y]`, `y` downwards, in any unit.
     strokes: Vec<Vec<[f64; 2]>>,
+    /// Of the widest stroke, in tenths of a millimetre [default: 9].
+    #[schema(minimum = 1, maximum = 30)]
+    pen_width: Option<u32>,
+    /// `black`, `blue` or `red` [default: black].
+    pen_colour: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -89,9 +100,19 @@ impl MakingBody {
     fn making(self) -> Result<Making, Problem> {
         Ok(match self {
             Self::Template(TemplateBody { in_line, code }) => Making::Template { in_line, code },
-            Self::Handwriting(HandwritingBody { strokes }) => Making::Handwriting(
-                strokes.into_iter().map(|stroke| stroke.into_iter().map(|[x, y]| (x, y)).collect()).collect(),
-            ),
+            Self::Handwriting(HandwritingBody { strokes, pen_width, pen_colour }) => {
+                let place = |[x, y]: [f64; 2]| (x, y);
+                let strokes = strokes.into_iter().map(|stroke| stroke.into_iter().map(place).collect());
+                let usual = Nib::default();
+                let pen = Nib {
+                    width: pen_width.unwrap_or(usual.width),
+                    colour: pen_colour
+                        .as_deref()
+                        .map_or(Some(usual.colour), InkColour::from_name)
+                        .ok_or(NO_INK)?,
+                };
+                Making::Handwriting { strokes: strokes.collect(), pen }
+            }
             Self::Photo(PhotoBody { attachment_id, whole }) => {
                 Making::Photo { attachment: id(&attachment_id)?, whole }
             }
@@ -115,6 +136,11 @@ pub(super) struct NewSealBody {
     /// What it is called: at most 60 characters.
     name: String,
     picture: MakingBody,
+    /// Which member looks after a seal of an enterprise; an organisation's own has one.
+    manager_id: Option<String>,
+    /// A code to the phone of the user, for `sign`, when a seal of an enterprise is made that is good at once.
+    code_id: Option<String>,
+    code: Option<Secret>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -184,6 +210,8 @@ pub(super) struct SealsBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PreviewBody {
+    /// For a seal of the holder of this certificate; otherwise for one of the user.
+    holding_id: Option<String>,
     kind: String,
     picture: MakingBody,
 }
@@ -215,7 +243,9 @@ pub(super) async fn preview(
     LoggedIn(user): LoggedIn,
     Input { body, .. }: Input<PreviewBody, MAX_BODY>,
 ) -> Result<Json<PreviewedBody>, Problem> {
-    let made = api.office.preview_seal(&user, kind(&body.kind)?, &body.picture.making()?).await?;
+    let holding = body.holding_id.as_deref().map(id).transpose()?;
+    let (kind, making) = (kind(&body.kind)?, body.picture.making()?);
+    let made = api.office.preview_seal(&user, holding, kind, &making).await?;
     Ok(Json(PreviewedBody {
         picture: Base64::encode_string(&made.png),
         width: made.size.0,
@@ -235,23 +265,26 @@ pub(super) async fn make(
     LoggedIn(user): LoggedIn,
     Input { body, once }: Input<NewSealBody, MAX_BODY>,
 ) -> Result<(StatusCode, Json<SealBody>), Problem> {
-    let NewSealBody { holding_id, kind: called, name, picture } = body;
-    let new = NewSeal { holding: id(&holding_id)?, kind: kind(&called)?, name, making: picture.making()? };
-    let made = api.office.make_seal(&user, &new, once.as_ref()).await?;
+    let NewSealBody { holding_id, kind: called, name, picture, manager_id, code_id, code } = body;
+    let manager = manager_id.as_deref().map(id).transpose()?;
+    let new =
+        NewSeal { holding: id(&holding_id)?, kind: kind(&called)?, name, making: picture.making()?, manager };
+    let made = api.office.make_seal(&user, &new, entered(code_id, code)?, once.as_ref()).await?;
     Ok((StatusCode::CREATED, Json(SealBody::of(&api, made)?)))
 }
 
-/// The seals of the user, newest first
+/// The seals of the user, newest first; of an enterprise, those that the user manages or may use
 #[utoipa::path(
-    get, path = "/v1/seals", tag = "seals", security(("user" = [])), params(Paging),
+    get, path = "/v1/seals", tag = "seals", security(("user" = [])), params(OfWhom),
     responses((status = 200, body = SealsBody), Problems),
 )]
 pub(super) async fn list(
     State(api): State<Api>,
     LoggedIn(user): LoggedIn,
-    Parameters(paging): Parameters<Paging>,
+    Parameters(of): Parameters<OfWhom>,
 ) -> Result<Json<SealsBody>, Problem> {
-    let found = api.office.seals(&user, &paging.page()?).await?;
+    let (whose, page) = of.read()?;
+    let found = api.office.seals(&user, whose, &page).await?;
     let (seals, next) = shown(found, |one| SealBody::of(&api, one))?;
     Ok(Json(SealsBody { seals, next }))
 }
@@ -350,6 +383,58 @@ pub(super) async fn correct(
     let (making, which) = (body.picture.making()?, which(&segments)?);
     let done = api.office.replace_seal(&user, which, (&making, None), once.as_ref()).await?;
     Ok(Json(SealBody::of(&api, done)?))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = SealManager)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ManagerBody {
+    /// A member of the enterprise.
+    account_id: String,
+}
+
+/// Say which member looks after a seal of an enterprise
+#[utoipa::path(
+    post, path = "/v1/seals/{seal}/manager", tag = "seals", security(("user" = [])),
+    params(("seal" = String, Path), Named), request_body = ManagerBody,
+    responses((status = 200, body = SealBody), Problems),
+)]
+pub(super) async fn appoint(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    segments: Segments,
+    Input { body, once }: Input<ManagerBody>,
+) -> Result<Json<SealBody>, Problem> {
+    let which = (which(&segments)?, id(&body.account_id)?);
+    let done = api.office.appoint_seal_manager(&user, which, once.as_ref()).await?;
+    Ok(Json(SealBody::of(&api, done)?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FormAsked {
+    /// `finance`, `contract` or `invoice`.
+    kind: String,
+    /// What the seal is to be called.
+    name: String,
+}
+
+/// The form for a seal of an enterprise, to be printed, stamped and handed in as a photo
+#[utoipa::path(
+    get, path = "/v1/holdings/{holding}/seal-form", tag = "seals", security(("user" = [])),
+    params(("holding" = String, Path), FormAsked),
+    responses((status = 200, description = "The form", body = String, content_type = "text/plain"), Problems),
+)]
+pub(super) async fn form(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    segments: Segments,
+    Parameters(FormAsked { kind: called, name }): Parameters<FormAsked>,
+) -> Result<impl IntoResponse, Problem> {
+    let holding = id(segments.get("holding")?)?;
+    let text = api.office.stamped_form(&user, holding, kind(&called)?, &name).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text.to_string()))
 }
 
 /// End a seal for good; what it sealed stays valid

@@ -44,7 +44,7 @@ pub(super) struct OfWhom {
 }
 
 impl OfWhom {
-    fn read(self) -> Result<(Whose, Page), Problem> {
+    pub(super) fn read(self) -> Result<(Whose, Page), Problem> {
         Ok((whose(self.enterprise_id.as_deref())?, Paging::new(self.after, self.limit).page()?))
     }
 }

@@ -10,6 +10,7 @@ mod conditional;
 mod description;
 mod documents;
 mod enterprises;
+mod firms;
 mod frames;
 mod help;
 mod language;

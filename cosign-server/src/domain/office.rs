@@ -32,6 +32,7 @@ pub mod grant;
 pub mod holding;
 pub mod invitation;
 pub mod invoice;
+pub mod letter;
 pub mod linked;
 pub mod membership;
 pub mod message;

@@ -19,9 +19,11 @@ use crate::{
             Entity as _, Named as _, Stored,
             approval::{Approval, ApprovalState, Ask, AskKind, Ground},
         },
-        services::{Decision, Inbox},
+        services::{Decision, Inbox, Signing},
     },
 };
+
+use super::letters::{MAX_SIGNED, MarkBody, signing};
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -230,16 +232,17 @@ pub(in crate::api) struct DecisionBody {
     ground: Option<String>,
     /// 1 to 500 characters; needed when it is returned.
     words: Option<Secret>,
-    /// A code to the phone of the user, for `sign`, when the legal representative passes it.
+    /// How the legal representative signs it when passing it: with a code to the phone of the user, for `sign`,
     code_id: Option<String>,
     code: Option<Secret>,
+    /// or with the password of the account,
+    password: Option<Secret>,
+    /// and what stands on the letter.
+    mark: Option<MarkBody>,
 }
 
-/// A code that was entered.
-pub(in crate::api) type Code = (crate::domain::office::Id, zeroize::Zeroizing<String>);
-
 impl DecisionBody {
-    pub(in crate::api) fn read(self) -> Result<(Decision, Option<Code>), Problem> {
+    pub(in crate::api) fn read(self) -> Result<(Decision, Option<Signing>), Problem> {
         const NONE: Error =
             Error::BadRequest("what is returned is `incomplete`, `wrong`, `unwanted` or `other`");
         let ground = match (self.pass, self.ground) {
@@ -247,11 +250,8 @@ impl DecisionBody {
             (false, Some(ground)) => Some(Ground::from_name(&ground).ok_or(NONE)?),
             _ => return Err(NONE.into()),
         };
-        let code = match (self.code_id, self.code) {
-            (Some(code_id), Some(code)) => Some((code_id.parse().map_err(|_| Error::CodeInvalid)?, code.0)),
-            _ => None,
-        };
-        Ok((Decision { ground, words: self.words.map(|words| words.0) }, code))
+        let signing = signing((self.code_id, self.code), self.password, self.mark)?;
+        Ok((Decision { ground, words: self.words.map(|words| words.0) }, signing))
     }
 }
 
@@ -265,10 +265,10 @@ pub(super) async fn decide(
     State(api): State<Api>,
     LoggedIn(user): LoggedIn,
     segments: Segments,
-    Input { body, once }: Input<DecisionBody>,
+    Input { body, once }: Input<DecisionBody, MAX_SIGNED>,
 ) -> Result<StatusCode, Problem> {
-    let (decision, code) = body.read()?;
-    api.office.decide(&user, id(segments.get("approval")?)?, decision, code, once.as_ref()).await?;
+    let (decision, signing) = body.read()?;
+    api.office.decide(&user, id(segments.get("approval")?)?, decision, signing, once.as_ref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

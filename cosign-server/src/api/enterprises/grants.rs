@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::letters::{MAX_SIGNED, MarkBody, signing};
 use crate::{
     api::{
         Api, Problem,
@@ -19,6 +20,7 @@ use crate::{
             Entity as _, Named as _, Stored,
             grant::{Grant, Terms, What},
         },
+        services::Joining,
     },
 };
 
@@ -35,15 +37,25 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 pub(super) struct GrantWanted {
     /// Who is to have it.
     account_id: String,
-    /// On which trading platform the enterprise's certificate may be used.
-    platform_id: String,
+    /// On which trading platform the enterprise's certificate may be used; either this or the next one.
+    platform_id: Option<String>,
+    /// Which certificate of the enterprise may be used.
+    holding_id: Option<String>,
     from_ms: u64,
     until_ms: u64,
-    /// 1 to 500 characters.
+    /// 1 to 500 characters. Who asks for a certificate that there is says this or who administers the enterprise.
     reason: Option<Secret>,
+    /// The name of an administrator.
+    administrator_name: Option<Secret>,
+    /// The last four digits of that person's phone.
+    administrator_digits: Option<Secret>,
     /// A code to the phone of the user, for `sign`, when the legal representative gives it.
     code_id: Option<String>,
     code: Option<Secret>,
+    /// Or the password of the account.
+    password: Option<Secret>,
+    /// What stands on the letter then.
+    mark: Option<MarkBody>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -65,21 +77,27 @@ pub(super) async fn grant(
     State(api): State<Api>,
     LoggedIn(user): LoggedIn,
     segments: Segments,
-    Input { body, once }: Input<GrantWanted>,
+    Input { body, once }: Input<GrantWanted, MAX_SIGNED>,
 ) -> Result<(StatusCode, Json<GrantMade>), Problem> {
+    let what = match (&body.platform_id, &body.holding_id) {
+        (Some(platform), None) => What::Certificate { platform: id(platform)? },
+        (None, Some(holding)) => What::Holding { holding: id(holding)? },
+        _ => return Err(Error::BadRequest("a grant is for a platform or for a certificate").into()),
+    };
     let terms = Terms {
         enterprise: id(segments.get("enterprise")?)?,
         member: id(&body.account_id)?,
-        what: What::Certificate { platform: id(&body.platform_id)? },
+        what,
         from_ms: body.from_ms,
         until_ms: body.until_ms,
     };
-    let code = match (body.code_id, body.code) {
-        (Some(code_id), Some(code)) => Some((code_id.parse().map_err(|_| Error::CodeInvalid)?, code.0)),
-        _ => None,
-    };
+    let signing = signing((body.code_id, body.code), body.password, body.mark)?;
     let reason = body.reason.map(|reason| reason.0);
-    let (grant_id, approval) = api.office.grant(&user, terms, reason, code, once.as_ref()).await?;
+    let why = match (body.administrator_name, body.administrator_digits) {
+        (Some(name), Some(digits)) => Some(Joining::Known { name: name.0, digits: digits.0, reason }),
+        _ => reason.map(Joining::Explained),
+    };
+    let (grant_id, approval) = api.office.grant(&user, terms, why, signing, once.as_ref()).await?;
     let approval_id = approval.map(|id| id.to_string());
     Ok((StatusCode::CREATED, Json(GrantMade { grant_id: grant_id.to_string(), approval_id })))
 }
@@ -92,9 +110,11 @@ pub(super) struct GrantBody {
     enterprise_id: String,
     account_id: String,
     name: Option<String>,
-    /// What may be used.
+    /// What may be used: `certificate` (on a platform), `holding` (a certificate that there is) or `seal`.
     kind: &'static str,
-    platform_id: String,
+    platform_id: Option<String>,
+    holding_id: Option<String>,
+    seal_id: Option<String>,
     from_ms: u64,
     until_ms: u64,
     /// Who asked for it or gave it.
@@ -110,12 +130,20 @@ pub(super) struct GrantsBody {
 }
 
 impl GrantsBody {
-    async fn of(api: &Api, found: crate::domain::page::Paged<Stored<Grant>>) -> Result<Self, Problem> {
+    pub(super) async fn of(
+        api: &Api,
+        found: crate::domain::page::Paged<Stored<Grant>>,
+    ) -> Result<Self, Problem> {
         let (items, next) = shown(found, Ok::<_, Problem>)?;
         let mut grants = Vec::new();
         for one in items {
             let terms = one.entity.terms;
-            let What::Certificate { platform } = terms.what;
+            let text = |id: crate::domain::office::Id| Some(id.to_string());
+            let (platform_id, holding_id, seal_id) = match terms.what {
+                What::Certificate { platform } => (text(platform), None, None),
+                What::Holding { holding } => (None, text(holding), None),
+                What::Seal { seal } => (None, None, text(seal)),
+            };
             let name = api.office.person_name(terms.member).await?;
             grants.push(GrantBody {
                 grant_id: one.id.to_string(),
@@ -123,8 +151,10 @@ impl GrantsBody {
                 enterprise_id: terms.enterprise.to_string(),
                 account_id: terms.member.to_string(),
                 name: name.map(|name| name.to_string()),
-                kind: "certificate",
-                platform_id: platform.to_string(),
+                kind: terms.what.as_str(),
+                platform_id,
+                holding_id,
+                seal_id,
                 from_ms: terms.from_ms,
                 until_ms: terms.until_ms,
                 by: one.entity.by.to_string(),

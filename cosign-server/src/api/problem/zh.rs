@@ -12,6 +12,23 @@ fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
 }
 
 const TEXTS: &[(&str, &str)] = &[
+    ("a signature stands on one of 8 pages of A4", "签名须位于 A4 页面之内，且不超过 8 页"),
+    ("a letter is signed with a person's signature or seal", "授权书须用个人签名或名章签署"),
+    ("a signature is a seal, or it is drawn", "请选择签名样式或手写签名"),
+    ("a letter is signed with a code or with the password", "请用短信验证码或密码签署"),
+    ("the applicant does not manage the enterprise any more", "申请人已不再管理该企业"),
+    ("a seal of an organisation has a member who looks after it", "机构印章须指定一名成员为印章管理员"),
+    ("name 1 to 50 seals and 1 to 50 members", "请选择 1 至 50 枚印章和 1 至 50 名成员"),
+    ("at most 200 authorisations are given at once", "一次最多授权 200 项"),
+    ("a grant ends with the certificate at the latest", "授权期限不得超过证书有效期"),
+    ("the member may use it then already", "该成员在此期间已获授权"),
+    ("say who administers the enterprise, or why it is asked for", "请填写管理员信息或申请说明"),
+    ("a person looks after their own seals", "个人印章由本人管理"),
+    ("a seal of this kind is not made from a stamped form", "此类印章不能通过盖章表单制作"),
+    ("a custom signature is drawn by hand", "自定义签名须手写"),
+    ("a pen is 0.1 to 3 millimetres wide", "笔宽为 0.1 至 3 毫米"),
+    ("ink is black, blue or red", "颜色为黑色、蓝色或红色"),
+    ("a grant is for a platform or for a certificate", "授权对象为交易平台或证书，二者选一"),
     (
         "a grant ends after it begins, and after now, within five years",
         "授权期限须晚于起始时间和当前时间，且不超过五年",

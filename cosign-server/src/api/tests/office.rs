@@ -85,6 +85,11 @@ impl Browser {
         String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
     }
 
+    /// The status of the answer to a GET, whatever it holds.
+    pub(super) async fn asked_for(&self, world: &World, path: &str) -> u16 {
+        respond(world, self.asks(Method::GET, path).body(Body::empty()).unwrap()).await.status().as_u16()
+    }
+
     /// Hands in a file and gives its id.
     pub(super) async fn attach(&self, world: &World, bytes: &[u8]) -> String {
         let (status, answer) = self.post_bytes(world, "/v1/attachments", bytes).await;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     office::{Browser, log_in},
-    operators::{ADA, REA, post_as, staffed},
+    operators::{ADA, REA, post_as, staff, staffed},
     *,
 };
 
@@ -140,4 +140,29 @@ async fn bought(world: &World, browser: &Browser, wanted: &Value) -> Value {
 
 fn line_of(order: &Value, number: usize) -> String {
     text(&order["lines"][number], "line_id").to_owned()
+}
+
+/// What an order of an enterprise is for: ten uses of a certificate on the platform of a client. The ids of both.
+pub(super) async fn enterprise_package(world: &World, client: &str) -> Value {
+    staff(world).await;
+    let shop = Shop::open(world).await;
+    let platform = json!({
+        "kind": "platform", "region": shop.region, "code": "P1", "name": "测试交易平台", "platform_kind": "tender",
+        "systems": [], "client": client, "rules": rules(&[&shop.ca, &shop.seal]),
+    });
+    op(world, ADA, &format!("/v1/operator/catalogue/{}", shop.platform), &platform).await;
+    let ten = with(package(&shop.platform, &shop.ca, "ca", "企业十次", 10_000), "uses", 10);
+    let id = entry(world, with(ten, "buyer", "enterprise")).await;
+    json!({ "package": id, "platform": shop.platform })
+}
+
+/// That an enterprise wants it.
+pub(super) fn order_for(enterprise: &str, package: &Value) -> Value {
+    let package = text(package, "package").to_owned();
+    with(wants("open", &[(&package, 1)]), "enterprise_id", enterprise)
+}
+
+/// Somebody pays an order.
+pub(super) async fn paid(world: &World, browser: &Browser, order: &Value) {
+    pay(world, browser, order).await;
 }

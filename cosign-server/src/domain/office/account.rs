@@ -292,6 +292,11 @@ impl Entity for Account {
                     .with(Effect::on_all::<Task>(phone, None, task::Event::Remove))
                     .with(Effect::on_all::<Binding>(moment.id, None, binding::Event::End))
                     .with(Effect::on_all::<Holding>(moment.id, None, revoke))
+                    .with(Effect::on_all::<Holding>(
+                        Holding::kept_by(moment.id),
+                        None,
+                        holding::Event::Revoke(Reason::PrivilegeWithdrawn),
+                    ))
                     .with(Effect::on_all::<Terminal>(moment.id, None, terminal::Event::Unbind))
                     .with(Effect::on_all::<Linked>(moment.id, None, linked::Event::Unbind)))
             }

@@ -11,7 +11,9 @@ use super::{
     account::Authorised,
     attachment::Attachment,
     entity::states,
-    holding::{self, Holder, Holding, Platform},
+    holding::{self, Acting, Holder, Holding, Platform},
+    list_of,
+    membership::Membership,
     message::Notice,
     personal::Personal,
 };
@@ -124,6 +126,8 @@ pub enum Event {
     Decide(Opinion),
     /// The certificate is installed on this device.
     Install {
+        /// Who does it, for whom.
+        by: Acting,
         /// By which device.
         device: DeviceId,
         /// The certificate.
@@ -153,6 +157,12 @@ impl Application {
             |holding| sm3::digest(holding.as_bytes()),
         );
         sm3::digest(&[&b"application"[..], &about].concat())
+    }
+
+    /// Under what those for a holder that are under way are listed.
+    #[must_use]
+    pub fn under_way_for(holder: Holder) -> Id {
+        list_of("applications-under-way", &[holder.id().as_bytes()])
     }
 
     /// How many reviewers it takes.
@@ -268,7 +278,11 @@ impl Entity for Application {
                 if one.state == Returned { Moved::to(next) } else { return next.after(Attachments, moment) }
             }
             (Review, Event::Decide(opinion)) => return one.decided(opinion, moment),
-            (Approved, Event::Install { device, gave }) => {
+            (Approved, Event::Install { by, device, gave }) => {
+                // Who authorised it has it, and no other one who manages the enterprise.
+                if (by.account(), by.holder()) != (one.account, one.holder) {
+                    return Err(Error::NotFound);
+                }
                 if one.opinions.iter().any(|opinion| opinion.reviewer == *device.as_bytes()) {
                     return Err(Error::Conflict("nobody reviews a request of their own"));
                 }
@@ -301,9 +315,12 @@ impl Entity for Application {
     }
 
     fn listed_under(&self) -> Vec<Id> {
-        match self.holder {
-            Holder::Person(_) => vec![self.account],
-            Holder::Enterprise(enterprise) => vec![self.account, enterprise],
+        let Holder::Enterprise(enterprise) = self.holder else { return vec![self.account] };
+        let mut lists = vec![self.account, enterprise];
+        if self.is_open() {
+            lists.push(Self::under_way_for(self.holder));
+            lists.push(Membership::rights_of(enterprise, self.account));
         }
+        lists
     }
 }

@@ -10,6 +10,7 @@ use super::{
     enterprise::{self, Alteration, Enterprise, Legal},
     entity::states,
     grant::{self, Grant},
+    letter::Mark,
     list_of,
     membership::{self, Membership},
     message::Notice,
@@ -78,6 +79,8 @@ states! {
         Claim = "claim",
         /// The use of an enterprise's certificate.
         Certificate = "certificate",
+        /// The use of a seal.
+        Seal = "seal",
         /// Another name of an enterprise.
         Rename = "rename",
         /// Another legal representative of an enterprise.
@@ -106,6 +109,8 @@ pub enum Ask {
     Claim(Id),
     /// The use of an enterprise's certificate.
     Certificate(Id),
+    /// The use of a seal.
+    Seal(Id),
     /// Another name of an enterprise.
     Rename {
         /// Which.
@@ -153,6 +158,7 @@ impl Ask {
             Self::Transfer { .. } => AskKind::Transfer,
             Self::Claim(_) => AskKind::Claim,
             Self::Certificate(_) => AskKind::Certificate,
+            Self::Seal(_) => AskKind::Seal,
             Self::Rename { .. } => AskKind::Rename,
             Self::Represent { .. } => AskKind::Represent,
             Self::Appeal { .. } => AskKind::Appeal,
@@ -163,8 +169,10 @@ impl Ask {
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
-            // A member may ask for the use of several certificates.
-            (Self::Certificate(one), Self::Certificate(two)) => one == two,
+            // A member may ask for the use of several certificates and seals.
+            (Self::Certificate(one), Self::Certificate(two)) | (Self::Seal(one), Self::Seal(two)) => {
+                one == two
+            }
             _ => self.kind() == other.kind(),
         }
     }
@@ -192,8 +200,12 @@ impl Ask {
             }
             (Self::Claim(id), Ended::Passed) => Some(Effect::on::<Claim>(id, claim::Event::Accept)),
             (Self::Claim(id), Ended::Not) => Some(Effect::on::<Claim>(id, claim::Event::Return)),
-            (Self::Certificate(id), Ended::Passed) => Some(Effect::on::<Grant>(id, grant::Event::Pass)),
-            (Self::Certificate(id), Ended::Not) => Some(Effect::on::<Grant>(id, grant::Event::Refuse)),
+            (Self::Certificate(id) | Self::Seal(id), Ended::Passed) => {
+                Some(Effect::on::<Grant>(id, grant::Event::Pass))
+            }
+            (Self::Certificate(id) | Self::Seal(id), Ended::Not) => {
+                Some(Effect::on::<Grant>(id, grant::Event::Refuse))
+            }
             (Self::Rename { name, licence, .. }, Ended::Passed) => {
                 Some(alter(Alteration::Name(name), licence))
             }
@@ -223,6 +235,9 @@ pub struct Opinion {
     pub ground: Option<Ground>,
     /// In words.
     pub words: Option<Personal>,
+    /// The signature on the letter, if there is one.
+    #[serde(default)]
+    pub mark: Option<Mark>,
 }
 
 /// Something that somebody asks for.
@@ -276,6 +291,8 @@ pub enum Event {
         by: Authority,
         /// In words.
         words: Option<Personal>,
+        /// The signature on the letter.
+        mark: Option<Mark>,
     },
     /// One of those who decide is against it.
     Return {
@@ -364,8 +381,7 @@ impl Approval {
     fn said(
         &self,
         by: Authority,
-        ground: Option<Ground>,
-        words: Option<Personal>,
+        (ground, words, mark): (Option<Ground>, Option<Personal>, Option<Mark>),
         moment: Moment<'_>,
     ) -> Result<Self, Error> {
         let judge = self.next().ok_or(Error::Conflict("it is decided already"))?;
@@ -385,7 +401,7 @@ impl Approval {
             return Err(Error::Conflict("somebody else decides on it the second time"));
         }
         let mut next = self.clone();
-        next.opinions.push(Opinion { judge, by: by.who(), at_ms: moment.now_ms, ground, words });
+        next.opinions.push(Opinion { judge, by: by.who(), at_ms: moment.now_ms, ground, words, mark });
         Ok(next)
     }
 
@@ -490,15 +506,16 @@ impl Entity for Approval {
             return Ok(Moved { entity: asked, effects });
         };
         match (one.state, event) {
-            (Pending | Review, Event::Pass { by, words }) => {
-                let next = one.said(*by, None, words.clone(), moment)?;
+            (Pending | Review, Event::Pass { by, words, mark }) => {
+                let next = one.said(*by, (None, words.clone(), mark.clone()), moment)?;
                 match next.standing() {
                     Passed => Ok(next.ends(Passed, moment)),
                     state => Ok(Moved::to(Self { state, ..next })),
                 }
             }
             (Pending | Review, Event::Return { by, ground, words }) => {
-                Ok(one.said(*by, Some(*ground), Some(words.clone()), moment)?.ends(Returned, moment))
+                let next = one.said(*by, (Some(*ground), Some(words.clone()), None), moment)?;
+                Ok(next.ends(Returned, moment))
             }
             (Pending | Review, Event::Withdraw { applicant }) if one.applicant == *applicant => {
                 Ok(one.clone().ends(Void, moment))

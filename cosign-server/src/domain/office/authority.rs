@@ -116,6 +116,13 @@ impl Reviews {
 }
 
 #[cfg(test)]
+impl Belongs {
+    pub(super) const fn test(account: Id, enterprise: Id) -> Self {
+        Self { account, enterprise }
+    }
+}
+
+#[cfg(test)]
 impl Administers {
     pub(super) const fn test(account: Id, enterprise: Id) -> Self {
         Self { account, enterprise }

@@ -170,6 +170,12 @@ impl Claim {
         list_of("claims", &[enterprise.as_bytes()])
     }
 
+    /// Under what the claims by which an enterprise was founded are listed.
+    #[must_use]
+    pub fn accepted_of(enterprise: Id) -> Id {
+        list_of("accepted-claims", &[enterprise.as_bytes()])
+    }
+
     fn way(shown: &Shown) -> Way {
         match shown {
             Shown::Letter => Way::Letter,
@@ -314,6 +320,7 @@ impl Entity for Claim {
             ClaimState::Draft | ClaimState::Review => {
                 vec![self.claimant, Self::of_enterprise(self.enterprise)]
             }
+            ClaimState::Accepted => vec![self.claimant, Self::accepted_of(self.enterprise)],
             ClaimState::Erased => Vec::new(),
             _ => vec![self.claimant],
         }

@@ -7,17 +7,22 @@ use serde::{Deserialize, Serialize};
 pub use self::uscc::{Uscc, check_digit};
 use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
+    application::{self, Application},
     approval::{self, Approval},
     authority::Authority,
     entity::states,
+    holding::{self, Holder, Holding},
     invitation::{self, Invitation},
     list_of,
     membership::{self, Membership},
     message::Notice,
+    order::{self, Order},
     person::Document,
     personal::Personal,
+    preset::{self, Preset},
+    seal::{self, Seal},
 };
-use crate::domain::{Error, device::Name};
+use crate::domain::{Error, ca::Reason, device::Name};
 
 /// Most administrators of one enterprise.
 pub const MAX_ADMINISTRATORS: usize = 16;
@@ -178,6 +183,36 @@ impl Enterprise {
             .with(Effect::tell::<Self>(founder, Notice::EnterpriseFounded, moment.id))
     }
 
+    /// All that it has ends, and what is asked for in it.
+    fn cancelled(&self, moment: Moment<'_>) -> Moved<Self> {
+        let kept_ms = moment.rules.retention_days.saturating_mul(86_400_000);
+        let cancelled = Self {
+            state: EnterpriseState::Cancelled,
+            administrators: Vec::new(),
+            members: 0,
+            erase_ms: Some(moment.now_ms.saturating_add(kept_ms)),
+            ..self.clone()
+        };
+        let holder = Holder::Enterprise(moment.id);
+        // What waits goes first: nobody decides on what is gone.
+        Moved::to(cancelled)
+            .with(Effect::on_all::<Approval>(Approval::waiting(moment.id), None, approval::Event::Void))
+            .with(Effect::on_all::<Invitation>(moment.id, None, invitation::Event::Withdraw))
+            .with(Effect::on_all::<Application>(
+                Application::under_way_for(holder),
+                None,
+                application::Event::Withdraw,
+            ))
+            .with(Effect::on_all::<Order>(Order::open_for(moment.id), None, order::Event::Cancel))
+            // Their seals end with them.
+            .with(Effect::on_all::<Holding>(
+                moment.id,
+                None,
+                holding::Event::Revoke(Reason::CessationOfOperation),
+            ))
+            .with(Effect::on_all::<Membership>(moment.id, None, membership::Event::Dissolve))
+    }
+
     fn without(&self, account: Id) -> Result<Vec<Id>, Error> {
         let mut administrators = self.administrators.clone();
         administrators.retain(|one| *one != account);
@@ -280,29 +315,18 @@ impl Entity for Enterprise {
                 let tell = |moved: Moved<Self>, to: &Id| {
                     moved.with(Effect::tell::<Self>(*to, Notice::EnterpriseChanged, moment.id))
                 };
-                one.administrators.iter().fold(Moved::to(next), tell)
+                let mut moved = Moved::to(next);
+                if matches!(to, Alteration::Name(_)) {
+                    // Its certificates say the old name.
+                    moved = moved.with(Effect::on_all::<Holding>(moment.id, None, holding::Event::Outdate));
+                }
+                one.administrators.iter().fold(moved, tell)
             }
             (Some(one), Some(Active), Event::Cancel { by }) => {
                 if matches!(by, Authority::Reviews(_)) || !by.reaches(moment.id) {
                     return Err(Error::NotFound);
                 }
-                let kept_ms = moment.rules.retention_days.saturating_mul(86_400_000);
-                let cancelled = Self {
-                    state: Cancelled,
-                    administrators: Vec::new(),
-                    members: 0,
-                    erase_ms: Some(moment.now_ms.saturating_add(kept_ms)),
-                    ..one.clone()
-                };
-                // What waits goes first: nobody decides on what is gone.
-                Moved::to(cancelled)
-                    .with(Effect::on_all::<Approval>(
-                        Approval::waiting(moment.id),
-                        None,
-                        approval::Event::Void,
-                    ))
-                    .with(Effect::on_all::<Invitation>(moment.id, None, invitation::Event::Withdraw))
-                    .with(Effect::on_all::<Membership>(moment.id, None, membership::Event::Dissolve))
+                one.cancelled(moment)
             }
             (Some(one), Some(Cancelled), Event::Erase)
                 if one.erase_ms.is_some_and(|erase_ms| moment.now_ms >= erase_ms) =>
@@ -310,6 +334,11 @@ impl Entity for Enterprise {
                 let mut erased = Self { state: Erased, erase_ms: None, ..one.clone() };
                 erased.facts.legal = None;
                 Moved::to(erased)
+                    .with(Effect::on_all::<Application>(moment.id, None, application::Event::Erase))
+                    .with(Effect::on_all::<Seal>(moment.id, None, seal::Event::Erase))
+                    .with(Effect::on_all::<Order>(moment.id, None, order::Event::Erase))
+                    .with(Effect::on_all::<Preset>(moment.id, None, preset::Event::Erase))
+                    .with(Effect::Detach(moment.id))
             }
             (None, ..) => return Err(Error::NotFound),
             (_, Some(Active), _) => return Err(Error::Conflict("the enterprise is claimed already")),

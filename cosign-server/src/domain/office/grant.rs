@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Effect, Entity, Id, Moment, Moved, Moves,
+    Effect, Entity, Id, Moment, Moved, Moves, State as _,
     authority::{Authority, Belongs},
     entity::states,
+    letter::Mark,
     list_of,
     membership::Membership,
     message::Notice,
@@ -42,6 +43,38 @@ pub enum What {
         /// Which platform.
         platform: Id,
     },
+    /// A certificate of the enterprise that there is.
+    Holding {
+        /// Which.
+        holding: Id,
+    },
+    /// A seal of the enterprise, with the certificate that it is bound to.
+    Seal {
+        /// Which.
+        seal: Id,
+    },
+}
+
+impl What {
+    /// What kind of thing.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Certificate { .. } => "certificate",
+            Self::Holding { .. } => "holding",
+            Self::Seal { .. } => "seal",
+        }
+    }
+
+    /// Which thing: a platform, a certificate or a seal.
+    #[must_use]
+    pub const fn id(self) -> Id {
+        match self {
+            Self::Certificate { platform: id } | Self::Holding { holding: id } | Self::Seal { seal: id } => {
+                id
+            }
+        }
+    }
 }
 
 /// What is to be granted.
@@ -67,6 +100,12 @@ pub struct Grant {
     pub terms: Terms,
     /// Whose account asked for it, or gave it.
     pub by: Id,
+    /// Whether who gave it signed a letter.
+    #[serde(default)]
+    pub is_signed: bool,
+    /// The signature on it.
+    #[serde(default)]
+    pub mark: Option<Mark>,
 }
 
 /// What happens to a grant.
@@ -85,6 +124,8 @@ pub enum Event {
         terms: Terms,
         /// By what right.
         by: Authority,
+        /// If a letter is signed, with what on it.
+        signed: Option<Option<Mark>>,
     },
     /// It is given after it was asked for.
     Pass,
@@ -92,12 +133,18 @@ pub enum Event {
     Refuse,
     /// It is taken back.
     Withdraw,
+    /// What it is for is no more.
+    Lose,
+    /// Another certificate took the place of that which it is for.
+    Follow {
+        /// Which.
+        to: Id,
+    },
     /// Its time is over.
     Expire,
 }
 
-/// That somebody may use a certificate of an enterprise at a moment: by a grant, or because they manage it. Only
-/// [`Grant::allows`] makes one of a grant.
+/// That somebody may use something of an enterprise at a moment, by a grant. Only [`Grant::allows`] makes one.
 #[derive(Clone, Copy, Debug)]
 pub struct MayUse {
     member: Id,
@@ -119,6 +166,12 @@ impl MayUse {
 }
 
 impl Terms {
+    /// Whether a moment is within the period.
+    #[must_use]
+    pub const fn is_now(&self, now_ms: u64) -> bool {
+        self.from_ms <= now_ms && now_ms < self.until_ms
+    }
+
     fn judge(&self, moment: Moment<'_>) -> Result<(), Error> {
         let is_good = self.from_ms < self.until_ms
             && self.until_ms > moment.now_ms
@@ -145,6 +198,18 @@ impl Grant {
         list_of("grants", &[enterprise.as_bytes()])
     }
 
+    /// Under what those for a platform, a certificate or a seal that are not over are listed.
+    #[must_use]
+    pub fn of_thing(thing: Id) -> Id {
+        list_of("granted", &[thing.as_bytes()])
+    }
+
+    /// Under what those for seals of an enterprise that are not over are listed.
+    #[must_use]
+    pub fn for_seals_of(enterprise: Id) -> Id {
+        list_of("sealing", &[enterprise.as_bytes()])
+    }
+
     /// Under what those that a member may use now or later are listed, of whatever enterprise.
     #[must_use]
     pub fn usable_by(member: Id) -> Id {
@@ -156,11 +221,11 @@ impl Grant {
     /// # Errors
     /// [`Error::Conflict`] before its time, after it, and when it is no more; [`Error::NotFound`] for others.
     pub fn allows(&self, belongs: Belongs, _: &VerifiedPerson, now_ms: u64) -> Result<MayUse, Error> {
-        let Terms { enterprise, member, what, from_ms, until_ms } = self.terms;
+        let Terms { enterprise, member, what, .. } = self.terms;
         if belongs.account() != member || belongs.enterprise() != enterprise {
             return Err(Error::NotFound);
         }
-        if self.state != GrantState::Active || now_ms < from_ms || now_ms >= until_ms {
+        if self.state != GrantState::Active || !self.terms.is_now(now_ms) {
             return Err(Error::Conflict("there is no grant for this now"));
         }
         Ok(MayUse { member, what })
@@ -176,6 +241,11 @@ impl Entity for Grant {
         (None, "give", GrantState::Active),
         (Some(GrantState::Asked), "pass", GrantState::Active),
         (Some(GrantState::Asked), "refuse", GrantState::Refused),
+        // Who decides on it is told that its time is over.
+        (Some(GrantState::Asked), "lose", GrantState::Asked),
+        (Some(GrantState::Active), "lose", GrantState::Withdrawn),
+        (Some(GrantState::Asked), "follow", GrantState::Asked),
+        (Some(GrantState::Active), "follow", GrantState::Active),
         (Some(GrantState::Active), "withdraw", GrantState::Withdrawn),
         (Some(GrantState::Active), "expire", GrantState::Expired),
     ];
@@ -191,6 +261,8 @@ impl Entity for Grant {
             Event::Pass => "pass",
             Event::Refuse => "refuse",
             Event::Withdraw => "withdraw",
+            Event::Lose => "lose",
+            Event::Follow { .. } => "follow",
             Event::Expire => "expire",
         }
     }
@@ -205,14 +277,17 @@ impl Entity for Grant {
             return match event {
                 Event::Ask { terms, by } => {
                     terms.judge(moment)?;
-                    Ok(Moved::to(Self { state: Asked, terms: *terms, by: *by }))
+                    let (is_signed, mark) = (false, None);
+                    Ok(Moved::to(Self { state: Asked, terms: *terms, by: *by, is_signed, mark }))
                 }
-                Event::Give { terms, by } => {
+                Event::Give { terms, by, signed } => {
                     terms.judge(moment)?;
                     if matches!(by, Authority::Reviews(_)) || !by.reaches(terms.enterprise) {
                         return Err(Error::NotFound);
                     }
-                    Ok(told(Self { state: Active, terms: *terms, by: by.who() }, Notice::Granted))
+                    let (is_signed, mark) = (signed.is_some(), signed.clone().flatten());
+                    let given = Self { state: Active, terms: *terms, by: by.who(), is_signed, mark };
+                    Ok(told(given, Notice::Granted))
                 }
                 _ => Err(Error::NotFound),
             };
@@ -224,18 +299,30 @@ impl Entity for Grant {
             }
             (Asked, Event::Pass) => Err(Error::Conflict("its time is over")),
             (Asked, Event::Refuse) => Ok(Moved::to(to(Refused))),
-            (Active, Event::Withdraw) => Ok(told(to(Withdrawn), Notice::GrantWithdrawn)),
+            (Asked, Event::Lose) => {
+                let terms = Terms { until_ms: one.terms.until_ms.min(moment.now_ms), ..one.terms };
+                Ok(Moved::to(Self { terms, ..one.clone() }))
+            }
+            (Asked | Active, Event::Follow { to }) => {
+                let terms = Terms { what: What::Holding { holding: *to }, ..one.terms };
+                Ok(Moved::to(Self { terms, ..one.clone() }))
+            }
+            (Active, Event::Withdraw | Event::Lose) => Ok(told(to(Withdrawn), Notice::GrantWithdrawn)),
             (Active, Event::Expire) if moment.now_ms >= one.terms.until_ms => Ok(Moved::to(to(Expired))),
             _ => Err(Error::Conflict("there is no grant for this now")),
         }
     }
 
     fn listed_under(&self) -> Vec<Id> {
-        let Terms { enterprise, member, .. } = self.terms;
+        let Terms { enterprise, member, what, .. } = self.terms;
         let mut lists = vec![Self::of_enterprise(enterprise)];
+        if !self.state.is_over() {
+            lists.push(Self::of_thing(what.id()));
+        }
         if self.state == GrantState::Active {
             lists.push(Self::live_of(enterprise, member));
             lists.push(Self::usable_by(member));
+            lists.extend(matches!(what, What::Seal { .. }).then(|| Self::for_seals_of(enterprise)));
         }
         lists
     }

@@ -7,9 +7,13 @@ use cosign_core::sm_primitives::sm3;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Effect, Entity, Id, Moment, Moved, Moves,
+    Effect, Entity, Id, Moment, Moved, Moves, State as _,
     entity::states,
+    grant::{self, Grant},
+    list_of,
+    membership::Membership,
     message::Notice,
+    proof::CertificateName,
     seal::{self, Seal},
 };
 use crate::domain::{
@@ -106,6 +110,25 @@ impl Holding {
     pub fn name_of(holder: Holder, platform: Option<&Platform>, authority: &AuthorityId) -> [u8; 32] {
         let place = platform.map_or_else(|| format!("/{authority}"), |platform| platform.as_str().to_owned());
         sm3::digest(&[&b"holding"[..], holder.id().as_bytes(), place.as_bytes()].concat())
+    }
+
+    /// Under what those of enterprises that an account installed and that are not over are listed.
+    #[must_use]
+    pub fn kept_by(account: Id) -> Id {
+        list_of("kept-by", &[account.as_bytes()])
+    }
+
+    /// What a certificate is called here.
+    #[must_use]
+    pub fn called(certificate: &CertificateName) -> [u8; 32] {
+        let CertificateName { authority, serial } = certificate;
+        sm3::digest(&[b"certificate/", authority.as_bytes(), b"/", serial.as_bytes()].concat())
+    }
+
+    /// Its name as a certificate.
+    #[must_use]
+    pub fn certificate_name(&self) -> CertificateName {
+        CertificateName { authority: self.authority.to_string(), serial: self.serial.clone() }
     }
 
     /// Its serial number.
@@ -237,7 +260,10 @@ impl Entity for Holding {
             }
             (Frozen | NeedsChange | Expired, Event::Outdate) => to(one.state),
             (Valid | NeedsChange | Expired, Event::Supersede { by }) => {
-                to(Superseded).with(Effect::on_all::<Seal>(moment.id, None, seal::Event::Rebind { to: *by }))
+                let follow = grant::Event::Follow { to: *by };
+                to(Superseded)
+                    .with(Effect::on_all::<Seal>(moment.id, None, seal::Event::Rebind { to: *by }))
+                    .with(Effect::on_all::<Grant>(Grant::of_thing(moment.id), None, follow))
             }
             (Valid | Frozen | NeedsChange | Expired, Event::Revoke(reason)) => {
                 ended(told(Revoked, Notice::CertificateRevoked), moment)
@@ -265,14 +291,25 @@ impl Entity for Holding {
 
     fn names(&self) -> Vec<[u8; 32]> {
         use HoldingState::{Frozen, NeedsChange, Valid};
-        if !matches!(self.state, Valid | Frozen | NeedsChange) {
-            return Vec::new();
+        let mut names = Vec::new();
+        if !self.state.is_over() {
+            names.push(Self::called(&self.certificate_name()));
         }
-        vec![Self::name_of(self.holder, self.platform.as_ref(), &self.authority)]
+        if matches!(self.state, Valid | Frozen | NeedsChange) {
+            names.push(Self::name_of(self.holder, self.platform.as_ref(), &self.authority));
+        }
+        names
     }
 
     fn listed_under(&self) -> Vec<Id> {
-        vec![self.holder.id()]
+        match self.holder {
+            // It ends when who has its key leaves the enterprise, or cancels the account.
+            Holder::Enterprise(enterprise) if !self.state.is_over() => {
+                let rights = Membership::rights_of(enterprise, self.account);
+                vec![enterprise, rights, Self::kept_by(self.account)]
+            }
+            holder => vec![holder.id()],
+        }
     }
 
     fn due_ms(&self) -> Option<u64> {
@@ -317,5 +354,6 @@ fn ended(moved: Moved<Holding>, moment: Moment<'_>) -> Moved<Holding> {
     let account = moved.entity.account;
     moved
         .with(Effect::on_all::<Seal>(moment.id, None, seal::Event::End))
+        .with(Effect::on_all::<Grant>(Grant::of_thing(moment.id), None, grant::Event::Lose))
         .with(Effect::Text(account, Notice::CertificateRevoked))
 }

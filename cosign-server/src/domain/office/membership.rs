@@ -5,15 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
+    application::{self, Application},
     approval::{self, Approval},
     authority::Authority,
     enterprise::{self, Enterprise},
     entity::states,
     grant::{self, Grant},
+    holding::{self, Holding},
     list_of,
     message::Notice,
+    seal::{self, Seal},
 };
-use crate::domain::Error;
+use crate::domain::{Error, ca::Reason};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -150,6 +153,10 @@ impl Membership {
         self.stands(state, moment)
             .with(Effect::on_all::<Approval>(waiting, None, approval::Event::Void))
             .with(Effect::on_all::<Grant>(rights, None, grant::Event::Withdraw))
+            .with(Effect::on_all::<Application>(rights, None, application::Event::Withdraw))
+            // Whoever is no member keeps no key of the enterprise.
+            .with(Effect::on_all::<Holding>(rights, None, holding::Event::Revoke(Reason::PrivilegeWithdrawn)))
+            .with(Effect::on_all::<Seal>(rights, None, seal::Event::Leave))
     }
 
     fn parts(&self, state: MembershipState, moment: Moment<'_>) -> Moved<Self> {
@@ -167,6 +174,8 @@ impl Entity for Membership {
         (Some(MembershipState::Outside), "miss", MembershipState::Outside),
         (Some(MembershipState::Left), "miss", MembershipState::Left),
         (Some(MembershipState::Removed), "miss", MembershipState::Removed),
+        // A member who asks for the use of something.
+        (Some(MembershipState::Active), "miss", MembershipState::Active),
         (None, "ask", MembershipState::Requested),
         (Some(MembershipState::Outside), "ask", MembershipState::Requested),
         (Some(MembershipState::Left), "ask", MembershipState::Requested),
@@ -210,7 +219,7 @@ impl Entity for Membership {
         use MembershipState::{Active, Erased, Left, Outside, Removed, Requested};
         let state = now.map(|membership| membership.state);
         let moved = match (now, state, event) {
-            (_, None | Some(Outside | Left | Removed), Event::Miss { account, enterprise }) => {
+            (_, None | Some(Outside | Left | Removed | Active), Event::Miss { account, enterprise }) => {
                 let mut one = now.map_or_else(|| Self::new(*account, *enterprise, moment), Clone::clone);
                 one.may_try(moment)?;
                 let goes_on = moment.now_ms < one.missed_ms.saturating_add(DAY_MS);

@@ -12,6 +12,7 @@ use super::{
     coupon::{self, Coupon},
     entity::states,
     invoice::{self, Invoice},
+    list_of,
     message::Notice,
     payment::{self, Payment},
     personal::Personal,
@@ -156,6 +157,12 @@ pub enum Event {
 }
 
 impl Order {
+    /// Under what those of an enterprise that can still be cancelled are listed.
+    #[must_use]
+    pub fn open_for(enterprise: Id) -> Id {
+        list_of("open-orders", &[enterprise.as_bytes()])
+    }
+
     /// What it costs, fen.
     #[must_use]
     pub fn total_fen(&self) -> u64 {
@@ -370,8 +377,14 @@ impl Entity for Order {
     }
 
     fn listed_under(&self) -> Vec<Id> {
+        use OrderState::{Awaiting, Paying, Unpaid};
         let mut under = vec![self.of.buyer];
-        under.extend(Some(self.of.owner).filter(|owner| *owner != self.of.buyer));
+        if self.of.owner != self.of.buyer {
+            under.push(self.of.owner);
+            under.extend(
+                matches!(self.state, Awaiting | Unpaid | Paying).then(|| Self::open_for(self.of.owner)),
+            );
+        }
         under.extend(self.of.application);
         under
     }

@@ -14,6 +14,7 @@ use super::{
     holding::Platform,
     order::OrderFlow,
     person::Level,
+    seal::SealKind,
 };
 use crate::domain::ca::AuthorityId;
 
@@ -178,6 +179,8 @@ pub struct Rules {
     pub platforms: BTreeMap<Platform, PlatformTerms>,
     /// Most seals of one certificate that are not over.
     pub seals_at_most: usize,
+    /// Kinds of an enterprise's seals that are made from a photo of a form on which the seal is stamped.
+    pub photographed_seals: Vec<SealKind>,
     /// Whether orders that somebody looks at are paid before or after that.
     pub order_flow: OrderFlow,
     /// Hours in which an order is to be paid.
@@ -238,6 +241,7 @@ impl Default for Rules {
             review_first_only: true,
             platforms: BTreeMap::new(),
             seals_at_most: 20,
+            photographed_seals: vec![SealKind::Finance, SealKind::Contract, SealKind::Invoice],
             order_flow: OrderFlow::PayFirst,
             order_h: 24,
             claim_services: vec![Service::Ca, Service::Seal],

@@ -210,6 +210,13 @@ impl Scan {
         Ok(agreement.into_iter().chain(self.items.iter().filter_map(Item::unsigned)).collect())
     }
 
+    /// Whether it is said of everything that is still to be signed with which seal, or will be.
+    #[must_use]
+    pub fn names_seals_later(&self) -> bool {
+        let is_named = |item: &Item| item.unsigned().is_none() || item.sealing.is_some();
+        self.plea == Plea::Seal && self.terms.seal.is_none() && self.items.iter().all(is_named)
+    }
+
     /// Whether the platform still has something to hand in.
     const fn is_prepared_later(&self) -> bool {
         match self.plea {
@@ -414,7 +421,9 @@ impl Scan {
                 let (certificate, _) = self.chosen.as_ref().ok_or(Error::Internal)?;
                 scan.take_signatures(signed.of(&certificate.name, &self.to_sign(id, &[])?)?);
                 let seals = self.items.iter().filter(|item| item.unsigned().is_some());
-                let seals = seals.filter_map(|item| item.sealing.as_ref().map(|sealing| sealing.seal));
+                let named = self.terms.seal.filter(|_| self.plea == Plea::Seal);
+                let seals =
+                    seals.filter_map(|item| item.sealing.as_ref().map(|sealing| sealing.seal).or(named));
                 let used = seals.map(|seal| Effect::on::<Seal>(seal, seal::Event::Use)).collect();
                 Moved { entity: scan, effects: used }
             }

@@ -7,12 +7,18 @@ mod moves;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Effect, Entity, Id, Moment, Moved, Moves, entity::states, holding::Holder, message::Notice,
+    Effect, Entity, Id, Moment, Moved, Moves,
+    authority::Belongs,
+    entity::states,
+    grant::{self, Grant},
+    holding::Holder,
+    membership::Membership,
+    message::Notice,
     personal::Personal,
 };
 use crate::domain::Error;
 
-pub use self::kind::{Bearer, SealKind};
+pub use self::kind::{Bearer, InkColour, SealKind};
 
 states! {
     /// Where a seal stands.
@@ -95,7 +101,7 @@ pub struct Order {
     pub(in crate::domain) kind: SealKind,
     pub(in crate::domain) name: Personal,
     pub(in crate::domain) face: Face,
-    pub(in crate::domain) manager: Option<Id>,
+    pub(in crate::domain) manager: Option<Belongs>,
 }
 
 /// A picture that is to take the place of that of a seal, and why.
@@ -164,8 +170,10 @@ pub enum Event {
     },
     /// Somebody seals with it.
     Use,
-    /// Another account looks after it.
-    Appoint(Id),
+    /// Another member of the enterprise looks after it.
+    Appoint(Belongs),
+    /// Whoever looked after it is no member any more.
+    Leave,
     /// Its owner ends it.
     Cancel,
     /// Its owner removes it.
@@ -237,7 +245,7 @@ impl Seal {
 
     fn cancelled(&self, moment: Moment<'_>) -> Moved<Self> {
         let cancelled = Self { state: SealState::Cancelled, next: None, ..self.clone() };
-        self.told(cancelled, Notice::SealCancelled, moment)
+        self.told(cancelled, Notice::SealCancelled, moment).with(lost(moment))
     }
 }
 
@@ -261,6 +269,7 @@ impl Entity for Seal {
             Event::Signed { .. } => "signed",
             Event::Use => "use",
             Event::Appoint(_) => "appoint",
+            Event::Leave => "leave",
             Event::Cancel => "cancel",
             Event::Delete => "delete",
             Event::End => "end",
@@ -300,14 +309,18 @@ impl Entity for Seal {
             }
             (Valid | Replacing, Event::Use) => Moved::to(Self { is_used: true, ..one.clone() }),
             (Valid | Replacing, Event::Appoint(manager)) => {
-                Moved::to(Self { manager: Some(*manager), ..one.clone() })
+                if Holder::Enterprise(manager.enterprise()) != one.holder {
+                    return Err(Error::NotFound);
+                }
+                Moved::to(Self { manager: Some(manager.account()), ..one.clone() })
             }
+            (_, Event::Leave) => Moved::to(Self { manager: None, ..one.clone() }),
             (Valid | Replacing, Event::Cancel) => one.cancelled(moment),
             (Review | Returned | Valid | Replacing | Expired, Event::Delete) => {
                 if one.is_used {
                     return Err(Error::Conflict("somebody sealed with it; cancel it"));
                 }
-                Moved::to(Self { state: Deleted, next: None, ..one.clone() })
+                Moved::to(Self { state: Deleted, next: None, ..one.clone() }).with(lost(moment))
             }
             // What happens to the certificate happens to all of its seals, wherever they stand.
             (Cancelled | Deleted, Event::End | Event::Lapse | Event::Rebind { .. }) => Moved::to(one.clone()),
@@ -330,6 +343,15 @@ impl Entity for Seal {
     }
 
     fn listed_under(&self) -> Vec<Id> {
-        vec![self.holder.id(), self.holding]
+        let mut lists = vec![self.holder.id(), self.holding];
+        if let (Holder::Enterprise(enterprise), Some(manager)) = (self.holder, self.manager) {
+            lists.push(Membership::rights_of(enterprise, manager));
+        }
+        lists
     }
+}
+
+/// Nobody may use any more what is gone.
+fn lost(moment: Moment<'_>) -> Effect {
+    Effect::on_all::<Grant>(Grant::of_thing(moment.id), None, grant::Event::Lose)
 }

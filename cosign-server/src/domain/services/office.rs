@@ -22,6 +22,7 @@ mod guards;
 mod holdings;
 mod invoices;
 mod key_seals;
+mod letters;
 mod linked;
 mod members;
 mod messages;
@@ -40,6 +41,8 @@ mod rewards;
 mod scanned;
 mod scans;
 mod seal_data;
+mod seal_faces;
+mod sealing;
 mod seals;
 mod tasks;
 mod terminals;
@@ -67,9 +70,10 @@ pub use self::{
     forms::Form,
     holdings::InstalledHolding,
     key_seals::{KeySeal, MAX_SEAL},
+    letters::{Appearance, LetterSignature, Placed, Proof, Signing},
     members::{Joining, Member},
     people::Claiming,
-    pictures::{Made, Making},
+    pictures::{Made, Making, Nib},
     scanned::{HandedIn, Offered, Step},
     scans::{Asked, MAX_CONTENT, NewItem, Shared, Shown},
     seals::NewSeal,
@@ -325,6 +329,11 @@ impl Office {
             }
         }
         Err(StoreError::Stale.into())
+    }
+
+    /// What came of a request that names itself, if it was done before: what it proves once need not be proven again.
+    async fn was_done(&self, actor: &Actor, once: Option<&Once>) -> Result<Option<serde_json::Value>, Error> {
+        once::recall(&*self.ports.store, &actor.owner, once, self.ports.clock.now_ms()).await
     }
 
     /// Makes a plan and commits it, anew when something changed meanwhile.

@@ -6,13 +6,13 @@ use super::{
     super::{
         ca::{Scene, csr_of},
         clients::client,
-        enterprises::support::{LEGAL, account, claimed_by_legal, firm, member, phone},
+        enterprises::support::{LEGAL, account, claimed_by_legal, firm, member, phone, signing},
         office::{Browser, log_in, log_in_on},
         problem,
     },
     DEVICE, Stage,
 };
-use crate::domain::ca::Options;
+use crate::domain::{ca::Options, office::catalogue::Service};
 
 impl Stage {
     /// The legal representative of an enterprise, who administers it, with its certificate on a phone.
@@ -31,11 +31,21 @@ impl Stage {
         (Self { scene, client, user, account, certificate }, enterprise)
     }
 
-    /// A member of it, who has the same phone in hand.
+    /// A member of it, who has the same phone in hand, and may use the certificate on a platform.
     async fn colleague(&self, enterprise: &str) -> (Browser, String) {
-        member(self.world(), &self.user, enterprise, 1).await;
-        let (browser, _) = log_in_on(self.world(), &phone(1), Some(DEVICE)).await;
-        let account = account(self.world(), &browser).await;
+        let world = self.world();
+        let person = member(world, &self.user, enterprise, 1).await;
+        let account = account(world, &person).await;
+        let platform = self.catalogued("M1100000001").await;
+        let owner = enterprise.parse().unwrap();
+        world.office.assume_bought(owner, platform, Service::Ca, 100).await;
+        let mut body = signing(world, LEGAL).await;
+        body["account_id"] = account.clone().into();
+        body["platform_id"] = platform.to_string().into();
+        body["from_ms"] = world.now_ms().into();
+        body["until_ms"] = (world.now_ms() + 86_400_000).into();
+        self.user.done(world, &format!("/v1/enterprises/{enterprise}/grants"), &body).await;
+        let (browser, _) = log_in_on(world, &phone(1), Some(DEVICE)).await;
         (browser, account)
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     Error,
     ca::Profile,
-    office::{Id, holding::Holding, person::VerifiedPerson},
+    office::{Id, authority::Authority, person::VerifiedPerson},
 };
 
 /// Whose something is.
@@ -68,15 +68,17 @@ impl Acting {
 }
 
 impl Acting {
-    /// Whoever has a certificate acts for its holder, as far as that certificate goes.
+    /// A person acts for themselves, and whoever manages an enterprise for that.
     ///
     /// # Errors
     /// [`Error::NotFound`] for another's.
-    pub fn holding(holding: &Holding, account: Id) -> Result<Self, Error> {
-        match holding.holder {
-            Holder::Person(owner) if owner == account => Ok(Self { account, holder: holding.holder }),
-            _ => Err(Error::NotFound),
-        }
+    pub fn judge(holder: Holder, account: Id, by: Option<Authority>) -> Result<Self, Error> {
+        let may = match (holder, by) {
+            (Holder::Person(owner), _) => owner == account,
+            (Holder::Enterprise(_), None | Some(Authority::Reviews(_))) => false,
+            (Holder::Enterprise(place), Some(by)) => by.who() == account && by.reaches(place),
+        };
+        if may { Ok(Self { account, holder }) } else { Err(Error::NotFound) }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::domain::{
     Error,
     office::{
         Id,
+        authority::Belongs,
         entity::states,
         holding::{Holder, Holding},
     },
@@ -34,11 +35,35 @@ states! {
     }
 }
 
+states! {
+    /// The colour of ink.
+    InkColour {
+        /// Black.
+        Black = "black",
+        /// Blue.
+        Blue = "blue",
+        /// Red, as seals are.
+        Red = "red",
+    }
+}
+
 impl SealKind {
     /// Whether it is a person's.
     #[must_use]
     pub const fn is_personal(self) -> bool {
         matches!(self, Self::PersonalSeal | Self::PersonalSignature)
+    }
+
+    /// Whether it is the organisation's own, which somebody looks after.
+    #[must_use]
+    pub const fn is_of_organisation(self) -> bool {
+        matches!(self, Self::Company | Self::Finance | Self::Contract | Self::Invoice)
+    }
+
+    /// Whether it shows the name of the legal representative.
+    #[must_use]
+    pub const fn is_of_legal(self) -> bool {
+        matches!(self, Self::LegalSeal | Self::LegalSignature)
     }
 
     /// Whether it shows handwriting.
@@ -83,6 +108,12 @@ pub(super) fn make(order: &Order) -> Result<Seal, Error> {
     if kind.is_personal() != matches!(bearer.holder, Holder::Person(_)) {
         return Err(Error::BadRequest("this kind of seal is not of this kind of holder"));
     }
+    if kind.is_of_organisation() && manager.is_none() {
+        return Err(Error::BadRequest("a seal of an organisation has a member who looks after it"));
+    }
+    if manager.is_some_and(|manager| Holder::Enterprise(manager.enterprise()) != bearer.holder) {
+        return Err(Error::NotFound);
+    }
     let state = if face.source.is_reviewed() { SealState::Review } else { SealState::Valid };
     Ok(Seal {
         state,
@@ -94,7 +125,7 @@ pub(super) fn make(order: &Order) -> Result<Seal, Error> {
         face: face.clone(),
         version: 1,
         data: None,
-        manager: *manager,
+        manager: manager.map(Belongs::account),
         next: None,
         opinion: None,
         is_used: false,

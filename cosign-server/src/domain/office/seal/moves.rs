@@ -4,7 +4,7 @@ use super::SealState::{self, Cancelled, Deleted, Erased, Expired, Replacing, Ret
 
 type Step = (Option<SealState>, &'static str, SealState);
 
-pub(super) const MOVES: [Step; 51] = [
+pub(super) const MOVES: [Step; 58] = [
     (None, "make", Review),
     (None, "make", Valid),
     (Some(Review), "pass", Valid),
@@ -21,6 +21,13 @@ pub(super) const MOVES: [Step; 51] = [
     (Some(Replacing), "use", Replacing),
     (Some(Valid), "appoint", Valid),
     (Some(Replacing), "appoint", Replacing),
+    (Some(Review), "leave", Review),
+    (Some(Returned), "leave", Returned),
+    (Some(Valid), "leave", Valid),
+    (Some(Replacing), "leave", Replacing),
+    (Some(Expired), "leave", Expired),
+    (Some(Cancelled), "leave", Cancelled),
+    (Some(Deleted), "leave", Deleted),
     (Some(Valid), "cancel", Cancelled),
     (Some(Replacing), "cancel", Cancelled),
     (Some(Review), "delete", Deleted),

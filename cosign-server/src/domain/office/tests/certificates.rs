@@ -11,8 +11,9 @@ use crate::{
             account::{self, Account, Authorised},
             application::{self, Application, Business, Opinion, Wish},
             attachment::Attachment,
+            authority::{Administers, Authority, Belongs},
             code::{ProvenPhone, Purpose},
-            holding::{self, Acting, Holding, Issued},
+            holding::{self, Acting, Holder, Holding, Issued},
             person::{self, Claim, Document, Level, Method, Person},
             seal::{self, Bearer, Face, Order, Replacement, Seal, SealKind, Source},
         },
@@ -23,6 +24,9 @@ use crate::{
 const fn id(byte: u8) -> Id {
     Id::from_bytes([byte; 16])
 }
+
+/// An enterprise.
+const FIRM: Id = id(9);
 
 fn moment(rules: &Rules) -> Moment<'_> {
     Moment { id: id(1), now_ms: 1_000_000, rules }
@@ -91,6 +95,7 @@ fn applications() {
                 at_ms: 1,
             }),
             9 => application::Event::Install {
+                by,
                 device: DeviceId::from_bytes([choices.of(&[1, 7]); 32]),
                 gave: id(6),
             },
@@ -102,8 +107,21 @@ fn applications() {
 }
 
 fn issued(replaces: Option<Id>) -> Box<Issued> {
+    issued_to(acting(), replaces)
+}
+
+/// Whoever administers an enterprise.
+fn administering() -> Acting {
+    let by = Authority::Administers(Administers::test(id(2), FIRM));
+    assert!(Acting::judge(Holder::Enterprise(id(8)), id(2), Some(by)).is_err());
+    assert!(Acting::judge(Holder::Enterprise(FIRM), id(3), Some(by)).is_err());
+    assert!(Acting::judge(Holder::Person(id(3)), id(2), Some(by)).is_err());
+    Acting::judge(Holder::Enterprise(FIRM), id(2), Some(by)).unwrap()
+}
+
+fn issued_to(by: Acting, replaces: Option<Id>) -> Box<Issued> {
     Box::new(Issued {
-        by: acting(),
+        by,
         platform: None,
         authority: "demo".to_owned().try_into().unwrap(),
         serial: "42".to_owned(),
@@ -154,20 +172,24 @@ fn what_is_behind_can_follow() {
 #[test]
 fn seals() {
     let rules = Rules::default();
-    let install = holding::Event::Install(issued(None));
-    let valid = Holding::transition(None, &install, moment(&rules)).unwrap().entity;
-    let bearer = Bearer::of(id(3), &valid, id(2), 1_000_000).unwrap();
-    assert!(Bearer::of(id(3), &valid, id(2), u64::MAX).is_err());
+    let bearer_of = |by: Acting| {
+        let install = holding::Event::Install(issued_to(by, None));
+        let valid = Holding::transition(None, &install, moment(&rules)).unwrap().entity;
+        assert!(Bearer::of(id(3), &valid, id(2), u64::MAX).is_err());
+        Bearer::of(id(3), &valid, id(2), 1_000_000).unwrap()
+    };
+    let bearers = [bearer_of(acting()), bearer_of(administering())];
+    let member = |choices: &mut Choices| Belongs::test(id(5), choices.of(&[FIRM, id(8)]));
     walk::<Seal>(|choices| {
         let source = choices.of(&[Source::Photo, Source::Handwriting, Source::Template]);
         let face = Face { picture: id(4), source, size: (100, 100) };
         match choices.below(15) {
             0 | 1 => seal::Event::Make(Box::new(Order {
-                bearer,
-                kind: choices.of(&[SealKind::PersonalSeal, SealKind::PersonalSignature, SealKind::Company]),
+                bearer: choices.of(&bearers),
+                kind: choices.of(&[SealKind::PersonalSeal, SealKind::LegalSeal, SealKind::Company]),
                 name: personal(),
                 face,
-                manager: None,
+                manager: (choices.below(2) == 0).then(|| member(choices)),
             })),
             2 => seal::Event::Pass { face: choices.of(&[true, false]).then_some(face), words: None },
             3 => seal::Event::Return(personal()),
@@ -175,14 +197,14 @@ fn seals() {
             5 => seal::Event::Replace(Replacement { face, reason: personal() }),
             6 => seal::Event::Signed { data: id(7), version: choices.of(&[1, 2, 3]) },
             7 if choices.below(3) == 0 => seal::Event::Use,
-            8 => seal::Event::Appoint(id(9)),
+            8 => seal::Event::Appoint(member(choices)),
             9 if choices.below(3) == 0 => seal::Event::Cancel,
             10 if choices.below(3) == 0 => seal::Event::Delete,
             11 if choices.below(3) == 0 => seal::Event::End,
             12 => seal::Event::Lapse,
             13 => seal::Event::Rebind { to: id(8) },
             14 if choices.below(4) == 0 => seal::Event::Erase,
-            _ => seal::Event::Appoint(id(9)),
+            _ => seal::Event::Leave,
         }
     });
 }

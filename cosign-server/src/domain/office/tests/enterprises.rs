@@ -136,6 +136,7 @@ fn approvals() {
                         Ask::Represent { legal: Some(Box::new(legal())), licence: ID, letter: ID },
                         Ask::Appeal { founder: applicant, licence: ID, letter: ID },
                         Ask::Certificate(ID),
+                        Ask::Seal(ID),
                         Ask::Transfer { from: applicant, to },
                     ],
                 ),
@@ -143,7 +144,7 @@ fn approvals() {
                 stages: (0..=choices.below(3)).map(|_| choices.of(Judge::ALL)).collect(),
                 tell: vec![account(choices)],
             },
-            2..=6 => Event::Pass { by: authority(choices), words: None },
+            2..=6 => Event::Pass { by: authority(choices), words: None, mark: None },
             7 => Event::Return { by: authority(choices), ground: choices.of(Ground::ALL), words: personal() },
             8 => Event::Share { applicant, link: [4; 32] },
             9 if choices.below(2) == 0 => Event::Withdraw { applicant },
@@ -196,13 +197,23 @@ fn grants() {
         let terms = Terms {
             enterprise: ID,
             member: account(choices),
-            what: What::Certificate { platform: ID },
+            what: choices.of(&[
+                What::Certificate { platform: ID },
+                What::Holding { holding: ID },
+                What::Seal { seal: ID },
+            ]),
             from_ms,
             until_ms: from_ms + choices.below(60) * 86_400_000,
         };
-        match choices.below(8) {
+        match choices.below(10) {
             0 | 1 => Event::Ask { terms, by: account(choices) },
-            2 => Event::Give { terms, by: authority(choices) },
+            8 => Event::Lose,
+            9 => Event::Follow { to: ID },
+            2 => Event::Give {
+                terms,
+                by: authority(choices),
+                signed: choices.of(&[true, false]).then_some(None),
+            },
             3 => Event::Pass,
             4 if choices.below(3) == 0 => Event::Refuse,
             5 if choices.below(3) == 0 => Event::Withdraw,

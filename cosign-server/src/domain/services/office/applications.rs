@@ -1,6 +1,6 @@
 //! What is applied for: from the form to the approval.
 
-use super::{Actor, Failed, Office, User, plan::Plan};
+use super::{Actor, Failed, Office, User, Whose, plan::Plan};
 use crate::domain::{
     Error,
     ca::{AuthorityId, Backend, Reason},
@@ -10,7 +10,7 @@ use crate::domain::{
         application::{self, Application, ApplicationState, Business, Opinion, Wish},
         attachment::Attachment,
         code::Purpose,
-        holding::{Acting, Holding, HoldingState, Platform},
+        holding::{Acting, Holder, Holding, HoldingState, Platform},
         person::VerifiedPerson,
     },
     once::Once,
@@ -28,6 +28,8 @@ pub struct Applying {
     pub business: Business,
     /// The certificate that it is about.
     pub holding: Option<Id>,
+    /// Of which enterprise a new one is; otherwise it is the user's own.
+    pub enterprise: Option<Id>,
     /// For which platform; `None` for all.
     pub platform: Option<Platform>,
     /// At which authority; that of the certificate if it is about one.
@@ -78,7 +80,11 @@ impl Office {
     }
 
     async fn wish_new(&self, plan: &mut Plan<'_>, account: Id, wanted: &Applying) -> Result<Wish, Error> {
-        let by = Acting::from(&self.person_in(plan, account).await?);
+        let person = self.person_in(plan, account).await?;
+        let by = match wanted.enterprise {
+            Some(enterprise) => self.acts_as(plan, account, Holder::Enterprise(enterprise)).await?,
+            None => Acting::from(&person),
+        };
         let authority = wanted.authority.clone().ok_or(Error::BadRequest("name the authority"))?;
         let terms = wanted.platform.as_ref().map(|platform| self.rules.platforms.get(platform));
         let terms = match terms {
@@ -128,12 +134,12 @@ impl Office {
         wanted: &Applying,
     ) -> Result<Wish, Error> {
         use HoldingState::{Expired, Frozen, NeedsChange, Revoked, Superseded, Valid};
-        let found = self.followed(plan, account, holding).await?;
-        let by = match wanted.business {
-            // Whoever has a certificate may end it, verified or not.
-            Business::Revoke => Acting::holding(&found.entity, account)?,
-            _ => Acting::from(&self.person_in(plan, account).await?),
-        };
+        let found = plan.find::<Holding>(holding).await?;
+        let by = self.acts_as(plan, account, found.entity.holder).await?;
+        // Whoever has a certificate may end it, verified or not.
+        if wanted.business != Business::Revoke {
+            self.person_in(plan, account).await?;
+        }
         let moment = plan.moment(holding);
         match (wanted.business, found.entity.state()) {
             (Business::Renew, Expired) | (Business::Reissue, Valid | NeedsChange | Expired) => {}
@@ -170,21 +176,38 @@ impl Office {
         })
     }
 
-    /// An application of a user.
+    /// An application of a user, or of an enterprise that the user manages.
     ///
     /// # Errors
     /// [`Error::NotFound`] for another's; storage faults.
     pub async fn application(&self, user: &User, id: Id) -> Result<Stored<Application>, Error> {
-        let found = self.find::<Application>(id).await?;
-        if found.entity.account == user.account().id { Ok(found) } else { Err(Error::NotFound) }
+        self.application_in(&mut self.plan(None), user, id).await
     }
 
-    /// The applications of a user, newest first.
+    /// The same, judged inside a plan.
+    pub(super) async fn application_in(
+        &self,
+        plan: &mut Plan<'_>,
+        user: &User,
+        id: Id,
+    ) -> Result<Stored<Application>, Error> {
+        let found = plan.find::<Application>(id).await?;
+        self.acts_as(plan, user.account().id, found.entity.holder).await?;
+        Ok(found)
+    }
+
+    /// The applications of a user, or of an enterprise that the user manages, newest first.
     ///
     /// # Errors
-    /// Storage faults.
-    pub async fn applications(&self, user: &User, page: &Page) -> Result<Paged<Stored<Application>>, Error> {
-        self.under::<Application>(user.account().id, page).await
+    /// [`Error::NotFound`], [`Error::RoleMissing`]; storage faults.
+    pub async fn applications(
+        &self,
+        user: &User,
+        whose: Whose,
+        page: &Page,
+    ) -> Result<Paged<Stored<Application>>, Error> {
+        let (owner, _) = self.owner(&mut self.plan(None), user, whose).await?;
+        self.under::<Application>(owner, page).await
     }
 
     /// Something happens to an application of a user.
@@ -195,9 +218,9 @@ impl Office {
         event: &application::Event,
         once: Option<&Once>,
     ) -> Result<Stored<Application>, Error> {
-        self.application(user, id).await?;
         self.act(&Actor::user(user), once, move |plan| {
             Box::pin(async move {
+                self.application_in(plan, user, id).await?;
                 plan.happen::<Application>(id, event).await?;
                 Ok(())
             })
@@ -277,6 +300,7 @@ impl Office {
         let phone = &phone;
         self.act(&Actor::user(user), None, move |plan| {
             Box::pin(async move {
+                self.application_in(plan, user, id).await?;
                 let authorised = plan.find::<Account>(account).await?.entity.authorise(account, phone)?;
                 plan.happen::<Application>(id, &application::Event::Authorise(authorised)).await?;
                 Ok(())
@@ -334,6 +358,16 @@ impl Office {
                 at_ms: plan.now_ms,
             };
             Box::pin(async move {
+                let found = plan.find::<Application>(id).await?.entity;
+                match self.acts_as(plan, found.account, found.holder).await {
+                    Err(Error::NotFound | Error::RoleMissing(_)) if passed => {
+                        const GONE: Error =
+                            Error::Conflict("the applicant does not manage the enterprise any more");
+                        return Err(GONE.into());
+                    }
+                    Err(error) if passed => return Err(error.into()),
+                    _ => {}
+                }
                 plan.happen::<Application>(id, &application::Event::Decide(opinion)).await?;
                 Ok::<_, Failed>(())
             })

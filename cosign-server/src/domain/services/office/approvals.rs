@@ -3,7 +3,7 @@
 use cosign_core::sm_primitives::sm3;
 use zeroize::Zeroizing;
 
-use super::{Actor, Office, Plan, User};
+use super::{Actor, Office, Plan, Signing, User};
 use crate::domain::{
     Error,
     office::{
@@ -11,6 +11,7 @@ use crate::domain::{
         approval::{self, Approval, ApprovalState, Ask, AskKind, Ground, Judge},
         authority::{Authority, Reviews},
         claim::Claim,
+        letter::Mark,
         personal::{Kind, Personal},
     },
     once::Once,
@@ -51,10 +52,15 @@ impl Office {
         self.seal_words(text)
     }
 
-    fn event(&self, by: Authority, decision: &Decision) -> Result<approval::Event, Error> {
+    fn event(
+        &self,
+        by: Authority,
+        decision: &Decision,
+        mark: Option<Mark>,
+    ) -> Result<approval::Event, Error> {
         let words = decision.words.as_ref().map(|words| self.words(words)).transpose()?;
         match (decision.ground, words) {
-            (None, words) => Ok(approval::Event::Pass { by, words }),
+            (None, words) => Ok(approval::Event::Pass { by, words, mark }),
             (Some(ground), Some(words)) => Ok(approval::Event::Return { by, ground, words }),
             (Some(_), None) => Err(Error::BadRequest("what is returned is returned with a reason")),
         }
@@ -81,7 +87,7 @@ impl Office {
         }
     }
 
-    /// A user decides on what is asked for. The legal representative signs that with a code.
+    /// A user decides on what is asked for. The legal representative signs that with a code or the password; others may.
     ///
     /// # Errors
     /// [`Error::NotFound`] for who has nothing to do with it, [`Error::RoleMissing`] for who has and may not decide on it now,
@@ -91,22 +97,26 @@ impl Office {
         user: &User,
         id: Id,
         decision: Decision,
-        code: Option<(Id, Zeroizing<String>)>,
+        signing: Option<Signing>,
         once: Option<&Once>,
     ) -> Result<(), Error> {
-        let account = user.account().id;
+        let (account, actor) = (user.account().id, Actor::user(user));
         let found = self.find::<Approval>(id).await?.entity;
         self.right(&mut self.plan(Some(account)), account, &found).await?;
-        if found.next() == Some(Judge::Legal) && decision.ground.is_none() {
-            let (code_id, code) = code.ok_or(Error::CodeInvalid)?;
-            self.signed(user, code_id, &code).await?;
-        }
-        let decision = &decision;
-        self.act(&Actor::user(user), once, move |plan| {
+        let passes = decision.ground.is_none();
+        let is_signed = passes && (signing.is_some() || found.next() == Some(Judge::Legal));
+        let pen = if is_signed && self.was_done(&actor, once).await?.is_none() {
+            self.signs(user, signing.as_ref()).await?
+        } else {
+            None
+        };
+        let (decision, pen) = (&decision, &pen);
+        self.act(&actor, once, move |plan| {
             Box::pin(async move {
                 let found = plan.find::<Approval>(id).await?.entity;
                 let by = self.right(plan, account, &found).await?;
-                plan.happen::<Approval>(id, &self.event(by, decision)?).await?;
+                let mark = self.place(plan, account, pen.as_ref())?;
+                plan.happen::<Approval>(id, &self.event(by, decision, mark)?).await?;
                 Ok(())
             })
         })
@@ -129,7 +139,7 @@ impl Office {
         let decision = &decision;
         self.act(&Actor::operator(by), once, move |plan| {
             Box::pin(async move {
-                plan.happen::<Approval>(id, &self.event(reviews, decision)?).await?;
+                plan.happen::<Approval>(id, &self.event(reviews, decision, None)?).await?;
                 Ok(())
             })
         })

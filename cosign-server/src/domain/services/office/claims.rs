@@ -317,10 +317,15 @@ impl Office {
     /// # Errors
     /// [`Error::NotFound`] for another's; storage faults.
     pub async fn claim_letter(&self, user: &User, id: Id) -> Result<Zeroizing<String>, Error> {
-        let form = self.claim_of(user, id).await?.entity.form.ok_or(Error::NotFound)?;
+        self.claim_text(&self.claim_of(user, id).await?.entity).await
+    }
+
+    /// The same, for whoever the caller has found entitled.
+    pub(super) async fn claim_text(&self, claim: &Claim) -> Result<Zeroizing<String>, Error> {
+        let form = claim.form.as_ref().ok_or(Error::NotFound)?;
         let legal = form.facts.legal.as_ref().ok_or(Error::NotFound)?;
         let (legal_name, ..) = self.read_legal(legal)?;
-        let claimant = self.person_name(user.account().id).await?.ok_or(Error::NotVerified)?;
+        let claimant = self.person_name(claim.claimant).await?.ok_or(Error::NotVerified)?;
         let (name, uscc) = (form.facts.name.as_str(), form.facts.uscc.as_str());
         Ok(Zeroizing::new(format!(
             "企业授权书\n\n{name}(统一社会信用代码:{uscc})授权{}为本企业管理员,代表本企业办理数字证书与电子印章业务。\n\n\

@@ -7,7 +7,8 @@ use crate::domain::{
         Entity as _, Id, Named as _,
         account::Account,
         application::{Application, ApplicationState, Business},
-        holding::HoldingState,
+        enterprise::Enterprise,
+        holding::{Holder, HoldingState},
         person::Person,
         personal::{Kind, Personal},
         seal::{Seal, SealState},
@@ -61,6 +62,11 @@ impl Office {
 
     async fn form_of(&self, form: &Application) -> Result<Form, Error> {
         let mut lines = vec![("business", form.business.as_str().to_owned())];
+        if let Holder::Enterprise(enterprise) = form.holder {
+            let facts = self.find::<Enterprise>(enterprise).await?.entity.facts;
+            lines.push(("enterprise", facts.name.as_str().to_owned()));
+            lines.push(("uscc", facts.uscc.as_str().to_owned()));
+        }
         let person = self.find::<Person>(form.account).await.ok().and_then(|person| person.entity.claim);
         if let Some(claim) = person {
             lines.push(("name", self.ports.vault.open(Kind::PersonName, &claim.name)?.to_string()));
@@ -97,7 +103,7 @@ impl Office {
             use SealState::{Expired, Replacing, Returned, Review, Valid};
             matches!(seal.entity.state(), Review | Returned | Valid | Replacing | Expired)
         });
-        let applications = self.all_under::<Application>(user.account().id).await?;
+        let applications = self.all_under::<Application>(holding.entity.holder.id()).await?;
         let applications = applications.iter().filter(|one| {
             use ApplicationState::{Closed, Erased, Withdrawn};
             one.entity.holding == Some(id) && !matches!(one.entity.state(), Closed | Withdrawn | Erased)

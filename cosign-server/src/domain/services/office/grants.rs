@@ -1,8 +1,6 @@
 //! What members may use of an enterprise.
 
-use zeroize::Zeroizing;
-
-use super::{Actor, Office, Plan, User};
+use super::{Actor, Failed, Joining, Office, Plan, Signing, User, letters::Pen};
 use crate::domain::{
     Error,
     office::{
@@ -19,53 +17,89 @@ use crate::domain::{
 
 impl Office {
     /// Whoever decides on grants gives one at once; others ask for one: a member for themselves, an administrator for a
-    /// member. The legal representative signs what is given with a code. Gives the ids of the grant and of the approval.
+    /// member. The legal representative signs what is given with a code. Who asks for a certificate that there is says who
+    /// administers the enterprise, or why. Gives the ids of the grant and of the approval.
     ///
     /// # Errors
     /// [`Error::NotFound`] for who does not belong to the enterprise and for who is to have it and does not,
     /// [`Error::RoleMissing`] for a member who asks for another, [`Error::CodeInvalid`], [`Error::BadRequest`] for a wrong
-    /// period; storage faults.
+    /// period or no reason, [`Error::Conflict`] when no administrator is called so or it is granted already; storage faults.
     pub async fn grant(
         &self,
         user: &User,
         terms: Terms,
-        reason: Option<Zeroizing<String>>,
-        code: Option<(Id, Zeroizing<String>)>,
+        why: Option<Joining>,
+        signing: Option<Signing>,
         once: Option<&Once>,
     ) -> Result<(Id, Option<Id>), Error> {
-        let account = user.account().id;
-        let What::Certificate { platform } = terms.what;
-        self.platform(platform).await?;
-        let own = self.gives(&mut self.plan(Some(account)), account, terms.enterprise).await?;
-        if matches!(own, Some(Authority::Represents(_))) {
-            let (code_id, code) = code.ok_or(Error::CodeInvalid)?;
-            self.signed(user, code_id, &code).await?;
+        let (account, actor) = (user.account().id, Actor::user(user));
+        if let What::Certificate { platform } = terms.what {
+            self.platform(platform).await?;
         }
-        let reason = &reason;
-        self.act(&Actor::user(user), once, move |plan| {
+        let own = self.gives(&mut self.plan(Some(account)), account, terms.enterprise).await?;
+        let is_legal = matches!(own, Some(Authority::Represents(_)));
+        let pen = if is_legal && self.was_done(&actor, once).await?.is_none() {
+            self.signs(user, signing.as_ref()).await?
+        } else {
+            None
+        };
+        let (why, pen) = (&why, &pen);
+        let made = self.act(&actor, once, move |plan| {
             Box::pin(async move {
-                let member = self.belongs(plan, terms.member, terms.enterprise).await?;
-                let id = plan.id()?;
-                if let Some(by) = self.gives(plan, account, terms.enterprise).await? {
-                    plan.make::<Grant>(id, &grant::Event::Give { terms, by })?;
-                    return Ok((id, None));
-                }
-                if member.account() != account {
-                    self.administers(plan, account, terms.enterprise).await?;
-                }
-                self.belongs(plan, account, terms.enterprise).await?;
-                plan.make::<Grant>(id, &grant::Event::Ask { terms, by: account })?;
-                let found = plan.find::<Enterprise>(terms.enterprise).await?.entity;
-                let judge = match self.rules.certificate_grants {
-                    GrantPolicy::Legal => Judge::Legal,
-                    GrantPolicy::Administrator => Judge::Administrator,
-                };
-                let ask = Ask::Certificate(id);
-                let asked = self.ask_for(plan, &found, account, ask, vec![judge], reason.as_deref()).await?;
-                Ok((id, Some(asked)))
+                self.plan_grant(plan, account, terms, why.as_ref(), is_legal.then_some(pen.as_ref())).await
             })
-        })
-        .await
+        });
+        // A wrong guess is counted, so it is committed.
+        made.await?.ok_or(Error::Conflict("no administrator of the enterprise has this name and this phone"))
+    }
+
+    async fn plan_grant(
+        &self,
+        plan: &mut Plan<'_>,
+        account: Id,
+        terms: Terms,
+        why: Option<&Joining>,
+        signed: Option<Option<&Pen>>,
+    ) -> Result<Option<(Id, Option<Id>)>, Failed> {
+        self.may_be_granted(plan, &terms).await?;
+        let id = plan.id()?;
+        if let Some(by) = self.gives(plan, account, terms.enterprise).await? {
+            let signed = match signed {
+                Some(pen) => Some(self.place(plan, account, pen)?),
+                None => None,
+            };
+            plan.make::<Grant>(id, &grant::Event::Give { terms, by, signed })?;
+            return Ok(Some((id, None)));
+        }
+        if terms.member != account {
+            self.administers(plan, account, terms.enterprise).await?;
+        }
+        self.belongs(plan, account, terms.enterprise).await?;
+        let found = plan.find::<Enterprise>(terms.enterprise).await?.entity;
+        let reason = match (why, terms.what) {
+            (Some(Joining::Known { name, digits, reason }), _) => {
+                if !self.knows_administrator(plan, &found, account, (name, digits)).await? {
+                    return Ok(None);
+                }
+                reason.as_ref()
+            }
+            (Some(Joining::Explained(reason)), _) => Some(reason),
+            (None, What::Holding { .. }) if terms.member == account => {
+                return Err(
+                    Error::BadRequest("say who administers the enterprise, or why it is asked for").into()
+                );
+            }
+            (None, _) => None,
+        };
+        plan.make::<Grant>(id, &grant::Event::Ask { terms, by: account })?;
+        let judge = match self.rules.certificate_grants {
+            GrantPolicy::Legal => Judge::Legal,
+            GrantPolicy::Administrator => Judge::Administrator,
+        };
+        let ask = Ask::Certificate(id);
+        let reason = reason.map(|reason| &**reason);
+        let asked = self.ask_for(plan, &found, account, ask, vec![judge], reason).await?;
+        Ok(Some((id, Some(asked))))
     }
 
     /// By what right a user gives grants without asking, if they do.
@@ -136,6 +170,34 @@ impl Office {
         let belongs = self.belongs(plan, account, found.terms.enterprise).await?;
         let person = plan.verified(account, self.rules.levels.certificate).await?;
         found.allows(belongs, &person, plan.now_ms)
+    }
+
+    /// That a user may use one of these of an enterprise now: because they manage it, or by a grant.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for who does not belong to it, [`Error::NotVerified`], [`Error::Conflict`] without a grant for
+    /// now; storage faults.
+    pub(super) async fn may_use_one(
+        &self,
+        plan: &mut Plan<'_>,
+        account: Id,
+        enterprise: Id,
+        what: &[What],
+    ) -> Result<(), Error> {
+        match self.manages(plan, account, enterprise).await {
+            Ok(_) => return Ok(()),
+            Err(Error::RoleMissing(_)) => {}
+            Err(error) => return Err(error),
+        }
+        for grant in plan.all_under::<Grant>(Grant::live_of(enterprise, account)).await? {
+            if what.contains(&grant.entity.terms.what) {
+                match self.may_use(plan, account, grant.id).await {
+                    Err(Error::Conflict(_)) => {}
+                    judged => return judged.map(drop),
+                }
+            }
+        }
+        Err(Error::Conflict("there is no grant for this now"))
     }
 
     /// Whether a user may use what a grant is for now.

@@ -7,6 +7,7 @@ use crate::domain::{
         Entity as _, Id,
         authority::{Administers, Authority, Belongs, Represents},
         enterprise::{Enterprise, EnterpriseState},
+        holding::{Acting, Holder},
         membership::Membership,
     },
 };
@@ -80,5 +81,22 @@ impl Office {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// That an account acts for the holder of certificates and seals: for themselves, or because they manage the enterprise.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for another's, [`Error::RoleMissing`] for a member who does not manage it; storage faults.
+    pub(super) async fn acts_as(
+        &self,
+        plan: &mut Plan<'_>,
+        account: Id,
+        holder: Holder,
+    ) -> Result<Acting, Error> {
+        let by = match holder {
+            Holder::Person(_) => None,
+            Holder::Enterprise(enterprise) => Some(self.manages(plan, account, enterprise).await?),
+        };
+        Acting::judge(holder, account, by)
     }
 }

@@ -4,7 +4,7 @@ use cosign_core::sm_primitives::sm2::PublicKey;
 use pki::{csr::SubjectAttribute, issue::NameBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Office, User, plan::Plan};
+use super::{Actor, Office, User, Whose, plan::Plan};
 use crate::domain::{
     Error,
     ca::{Certificate, Decision, Kind as Wanted, RequestId, Successor},
@@ -12,7 +12,8 @@ use crate::domain::{
     office::{
         Entity as _, Id, Moment, Stored,
         application::{self, Application, Business},
-        holding::{self, Acting, Holding, HoldingState, Issued},
+        enterprise::Enterprise,
+        holding::{self, Holder, Holding, HoldingState, Issued},
         personal::Kind,
     },
     once::Once,
@@ -47,20 +48,19 @@ impl Office {
         protection: Option<&PublicKey>,
         once: Option<&Once>,
     ) -> Result<InstalledHolding, Error> {
-        self.application(user, id).await?;
         self.act(&Actor::user(user), once, move |plan| {
             Box::pin(async move {
                 let approved = plan.find::<Application>(id).await?.entity;
-                let gave = plan.id()?;
-                let event = application::Event::Install { device: device.id, gave };
+                let (account, gave) = (user.account().id, plan.id()?);
+                let by = self.acts_as(plan, account, approved.holder).await?;
+                let event = application::Event::Install { by, device: device.id, gave };
                 plan.happen::<Application>(id, &event).await?;
-                let granted = self.granted(plan, user, id, &approved).await?;
+                let granted = self.granted(plan, account, id, &approved).await?;
                 let (unit, Installed { certificates, key }) =
                     self.ports.authorities.grant(device, granted, csr.to_vec(), protection).await?;
                 let first = certificates.first().ok_or(Error::Internal)?;
-                let person = self.person_in(plan, user.account().id).await?;
                 let issued = Issued {
-                    by: Acting::from(&person),
+                    by,
                     platform: approved.platform.clone(),
                     authority: approved.authority.clone(),
                     serial: first.serial.to_string(),
@@ -73,7 +73,7 @@ impl Office {
                 }
                 let made = plan.make::<Holding>(gave, &holding::Event::Install(Box::new(issued)))?;
                 if approved.business == Business::New {
-                    self.first_seal(plan, user, gave, &made).await?;
+                    self.first_seals(plan, account, gave, &made).await?;
                 }
                 let key = key.map(|key| (key.key_id.to_string(), key.enveloped.as_ref().map(hex::encode)));
                 Ok(InstalledHolding { holding: gave, key })
@@ -86,7 +86,7 @@ impl Office {
     async fn granted(
         &self,
         plan: &mut Plan<'_>,
-        user: &User,
+        account: Id,
         id: Id,
         approved: &Application,
     ) -> Result<Granted, Error> {
@@ -104,10 +104,19 @@ impl Office {
             }
             _ => return Err(Error::Internal),
         };
-        let person = self.person_in(plan, user.account().id).await?;
-        let name = self.ports.vault.open(Kind::PersonName, &person.claim().name)?;
-        // Tells people of one name apart, and says nothing of the number of their document.
-        let number = hex::encode(person.claim().number_name.first_chunk::<8>().ok_or(Error::Internal)?);
+        let person = self.person_in(plan, account).await?;
+        let (name, number) = match approved.holder {
+            Holder::Person(_) => {
+                let name = self.ports.vault.open(Kind::PersonName, &person.claim().name)?.to_string();
+                // Tells people of one name apart, and says nothing of the number of their document.
+                let number = person.claim().number_name;
+                (name, hex::encode(number.first_chunk::<8>().ok_or(Error::Internal)?))
+            }
+            Holder::Enterprise(enterprise) => {
+                let facts = plan.find::<Enterprise>(enterprise).await?.entity.facts;
+                (facts.name.as_str().to_owned(), facts.uscc.as_str().to_owned())
+            }
+        };
         let mut subject = NameBuilder::new().with(SubjectAttribute::Country, "CN");
         if let Some(platform) = &approved.platform {
             subject = subject.with(SubjectAttribute::OrganizationalUnit, platform.as_str());
@@ -133,25 +142,14 @@ impl Office {
         })
     }
 
-    /// A certificate of an account.
-    pub(super) async fn followed(
-        &self,
-        plan: &mut Plan<'_>,
-        account: Id,
-        id: Id,
-    ) -> Result<Stored<Holding>, Error> {
-        let found = plan.find::<Holding>(id).await?;
-        if Acting::holding(&found.entity, account).is_ok() { Ok(found) } else { Err(Error::NotFound) }
-    }
-
-    /// A certificate of a user with what the authority has of it. What the authority changed by itself is taken over.
+    /// A certificate of a user, or of an enterprise that the user manages, with what the authority has of it. What the
+    /// authority changed by itself is taken over.
     ///
     /// # Errors
     /// [`Error::NotFound`] for another's; storage faults.
     pub async fn holding(&self, user: &User, id: Id) -> Result<(Stored<Holding>, Certificate), Error> {
-        let account = user.account().id;
         let found = self.find::<Holding>(id).await?;
-        Acting::holding(&found.entity, account)?;
+        self.acts_as(&mut self.plan(None), user.account().id, found.entity.holder).await?;
         self.follow(found).await
     }
 
@@ -180,16 +178,27 @@ impl Office {
         Ok((self.find::<Holding>(id).await?, certificate))
     }
 
-    /// The certificates of a user, newest first.
+    /// The certificates of a user, or of an enterprise that the user belongs to or manages, newest first.
     ///
     /// # Errors
-    /// Storage faults.
+    /// [`Error::NotFound`]; storage faults.
     pub async fn holdings(
         &self,
         user: &User,
+        whose: Whose,
         page: &Page,
     ) -> Result<Paged<(Stored<Holding>, Certificate)>, Error> {
-        let Paged { items, next } = self.under::<Holding>(user.account().id, page).await?;
+        let owner = match whose {
+            Whose::Own => user.account().id,
+            Whose::Enterprise(enterprise) => {
+                match self.manages(&mut self.plan(None), user.account().id, enterprise).await {
+                    // Members choose which one they ask to use.
+                    Ok(_) | Err(Error::RoleMissing(_)) => enterprise,
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        let Paged { items, next } = self.under::<Holding>(owner, page).await?;
         let mut followed = Vec::with_capacity(items.len());
         for item in items {
             followed.push(self.follow(item).await?);

@@ -88,7 +88,7 @@ impl Office {
     pub(super) async fn plan_invoice(
         &self,
         plan: &mut Plan<'_>,
-        user: &User,
+        (buyer, owners): (Id, &[Id]),
         wish: &InvoiceWish,
         lines: &[(Part, u64)],
     ) -> Result<Id, Failed> {
@@ -96,14 +96,15 @@ impl Office {
         if lines.is_empty() || lines.len() > MAX_LINES {
             return Err(Error::BadRequest("an invoice has 1 to 50 lines").into());
         }
-        let buyer = user.account().id;
-        let title: TitleDetails =
-            self.details(self.preset::<TitleDetails>(plan, buyer, wish.title).await?.details.as_ref())?;
+        // Titles and addresses of the user, or of whose orders they are.
+        let owners: Vec<Id> = owners.iter().copied().chain([buyer]).collect();
+        let title = self.preset::<TitleDetails>(plan, &owners, wish.title).await?;
+        let title: TitleDetails = self.details(title.details.as_ref())?;
         title.check()?;
         let address = match (wish.medium, wish.address) {
             (Medium::Electronic, _) => None,
             (Medium::Paper, Some(address)) => {
-                self.preset::<AddressDetails>(plan, buyer, address).await?.details
+                self.preset::<AddressDetails>(plan, &owners, address).await?.details
             }
             (Medium::Paper, None) => return Err(Error::BadRequest("paper goes to an address").into()),
         };
@@ -139,7 +140,7 @@ impl Office {
         let actor = Actor::user(user);
         let act = self.act(&actor, once, move |plan| {
             Box::pin(async move {
-                let mut lines: Vec<(Part, u64)> = Vec::new();
+                let (mut lines, mut owners): (Vec<(Part, u64)>, Vec<Id>) = (Vec::new(), Vec::new());
                 for part in parts.iter().take(MAX_LINES + 1) {
                     let order = own_order(plan, user, part.order).await?.entity;
                     let line = order.line(part.line)?;
@@ -150,11 +151,12 @@ impl Office {
                         return Err(Error::Conflict("there is an invoice for this").into());
                     }
                     lines.push((*part, line.amount_fen));
+                    owners.push(order.of.owner);
                 }
                 if lines.iter().map(|(_, fen)| fen).sum::<u64>() != amount_fen {
                     return Err(Error::Conflict("the invoice is over another amount").into());
                 }
-                self.plan_invoice(plan, user, wish, &lines).await
+                self.plan_invoice(plan, (user.account().id, &owners), wish, &lines).await
             })
         });
         self.find::<Invoice>(act.await?).await

@@ -74,13 +74,10 @@ impl Office {
                     if found.state() != EnterpriseState::Active {
                         return Err(Error::NotFound.into());
                     }
-                    if let Some((name, digits)) = known {
-                        self.may_try(plan, membership).await?;
-                        if !self.knows(plan, &found, name, digits).await? {
-                            let miss = membership::Event::Miss { account, enterprise };
-                            plan.bring(Effect::on::<Membership>(membership, miss));
-                            return Ok(None);
-                        }
+                    if let Some((name, digits)) = known
+                        && !self.knows_administrator(plan, &found, account, (name, digits)).await?
+                    {
+                        return Ok(None);
                     }
                     let reason = reason.as_ref().map(|reason| self.words(reason)).transpose()?;
                     let ask = membership::Event::Ask { account, enterprise };
@@ -102,6 +99,25 @@ impl Office {
             .await?;
         // A wrong guess is counted, so it is committed.
         asked.ok_or(Error::Conflict("no administrator of the enterprise has this name and this phone"))
+    }
+
+    /// Whether somebody knows who administers an enterprise. A wrong guess is counted, so the plan is committed then too.
+    pub(super) async fn knows_administrator(
+        &self,
+        plan: &mut Plan<'_>,
+        found: &Enterprise,
+        account: Id,
+        (name, digits): (&str, &str),
+    ) -> Result<bool, Error> {
+        let enterprise = found.id();
+        let membership = Membership::id_of(enterprise, account);
+        self.may_try(plan, membership).await?;
+        if self.knows(plan, found, name, digits).await? {
+            return Ok(true);
+        }
+        let miss = membership::Event::Miss { account, enterprise };
+        plan.bring(Effect::on::<Membership>(membership, miss));
+        Ok(false)
     }
 
     async fn may_try(&self, plan: &mut Plan<'_>, id: Id) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use crate::domain::{
         calendar,
         catalogue::{Entry, For, Item, Measure, Package, Platform},
         coupon::{Coupon, CouponState},
+        enterprise::{Enterprise, EnterpriseState},
         invoice::Part,
         order::{self, Business, Line, LineState, Order, OrderState, Wanted, discounted},
         payment::Payment,
@@ -69,17 +70,20 @@ impl Office {
     /// Whose it is, if the user may act for them.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; storage faults.
+    /// [`Error::NotFound`], [`Error::RoleMissing`] for a member who does not manage it; storage faults.
     pub(super) async fn owner(
         &self,
         plan: &mut Plan<'_>,
         user: &User,
         whose: Whose,
     ) -> Result<(Id, For), Failed> {
-        let _ = plan;
+        let account = user.account().id;
         match whose {
-            Whose::Own => Ok((user.account().id, For::Person)),
-            Whose::Enterprise(_) => Err(Error::NotFound.into()),
+            Whose::Own => Ok((account, For::Person)),
+            Whose::Enterprise(enterprise) => {
+                self.manages(plan, account, enterprise).await?;
+                Ok((enterprise, For::Enterprise))
+            }
         }
     }
 
@@ -232,12 +236,12 @@ impl Office {
         let actor = Actor::user(user);
         let act = self.act(&actor, once, move |plan| {
             Box::pin(async move {
-                self.own_title(plan, user).await?;
                 let (id, of) = (plan.id()?, self.wanted(plan, user, wanted).await?);
+                self.own_title(plan, user, wanted.whose).await?;
                 if let Some(invoice) = &wanted.invoice {
                     let part = |line: &Line| (Part { order: id, line: line.id }, line.amount_fen);
                     let lines: Vec<_> = of.lines.iter().map(part).collect();
-                    self.plan_invoice(plan, user, invoice, &lines).await?;
+                    self.plan_invoice(plan, (of.buyer, &[of.owner]), invoice, &lines).await?;
                 }
                 plan.make::<Order>(id, &order::Event::Order(of))?;
                 Ok(id)
@@ -385,8 +389,18 @@ impl Office {
     }
 }
 
-/// An order of the user, or of an enterprise that the user may act for.
+/// An order of the user, or of an enterprise that the user manages; of one that is no more, what the user bought for it.
 pub(super) async fn own_order(plan: &mut Plan<'_>, user: &User, id: Id) -> Result<Stored<Order>, Error> {
     let order = plan.find::<Order>(id).await?;
-    if order.entity.of.buyer == user.account().id { Ok(order) } else { Err(Error::NotFound) }
+    let (account, Wanted { buyer, owner, .. }) = (user.account().id, &order.entity.of);
+    if buyer == owner {
+        return if *buyer == account { Ok(order) } else { Err(Error::NotFound) };
+    }
+    let is_over = plan.find::<Enterprise>(*owner).await?.entity.state() != EnterpriseState::Active;
+    if is_over && *buyer == account {
+        return Ok(order);
+    }
+    let owner = *owner;
+    plan.office().manages(plan, account, owner).await?;
+    Ok(order)
 }

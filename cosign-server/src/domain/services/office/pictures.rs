@@ -9,6 +9,8 @@ use seal::{
     },
 };
 
+use zeroize::Zeroizing;
+
 use super::{Office, User, plan::Plan};
 use crate::domain::{
     Error,
@@ -16,7 +18,7 @@ use crate::domain::{
         Id,
         attachment::Media,
         ports::{AttachmentRow, OfficeWrite},
-        seal::{Face, SealKind, Source},
+        seal::{Face, InkColour, SealKind, Source},
     },
     ports::Write,
 };
@@ -35,8 +37,13 @@ pub enum Making {
         /// A number on it; empty for none.
         code: String,
     },
-    /// Drawn by hand: strokes of places, `y` downwards.
-    Handwriting(Vec<Vec<(f64, f64)>>),
+    /// Drawn by hand.
+    Handwriting {
+        /// Strokes of places, `y` downwards.
+        strokes: Vec<Vec<(f64, f64)>>,
+        /// With what.
+        pen: Nib,
+    },
     /// A photo that the user handed in.
     Photo {
         /// Which file.
@@ -44,6 +51,21 @@ pub enum Making {
         /// Whether it is taken as it is, for the seal maker to cut it out.
         whole: bool,
     },
+}
+
+/// With what somebody draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nib {
+    /// Of the widest stroke, in tenths of a millimetre: 1 to 30.
+    pub width: u32,
+    /// Of the ink.
+    pub colour: InkColour,
+}
+
+impl Default for Nib {
+    fn default() -> Self {
+        Self { width: 9, colour: InkColour::Black }
+    }
 }
 
 /// A picture that was made.
@@ -107,10 +129,15 @@ fn draw(kind: SealKind, name: &str, in_line: bool, code: &str) -> Result<Made, s
     file(&drawing.render(DPI)?, Source::Template, None)
 }
 
-fn write(kind: SealKind, drawn: &[Vec<(f64, f64)>]) -> Result<Made, seal::Error> {
+fn write(kind: SealKind, drawn: &[Vec<(f64, f64)>], nib: Nib) -> Result<Made, seal::Error> {
     let strokes: Vec<Vec<Sample>> =
         drawn.iter().map(|stroke| stroke.iter().map(|(x, y)| Sample::at(*x, *y)).collect()).collect();
-    let pen = Pen { width: 0.9, colour: Colour::BLACK, fit: size_of(kind.size()), margin: 1.0 };
+    let colour = match nib.colour {
+        InkColour::Black => Colour::BLACK,
+        InkColour::Blue => Colour::BLUE,
+        InkColour::Red => Colour::RED,
+    };
+    let pen = Pen { width: f64::from(nib.width) / 10.0, colour, fit: size_of(kind.size()), margin: 1.0 };
     file(&strokes::draw(&strokes, &pen)?.render(DPI)?, Source::Handwriting, None)
 }
 
@@ -138,6 +165,11 @@ pub(super) async fn drawn(kind: SealKind, name: String, in_line: bool, code: Str
     aside(move || draw(kind, &name, in_line, &code)).await
 }
 
+/// A photo as it was handed in, for the seal maker to cut the seal out.
+pub(super) async fn uncut(kind: SealKind, photo: Zeroizing<Vec<u8>>) -> Result<Made, Error> {
+    aside(move || photographed(kind, &photo, true)).await
+}
+
 /// A picture that the seal maker cleaned.
 pub(super) async fn cleaned(kind: SealKind, png: Vec<u8>) -> Result<Made, Error> {
     if Media::of(&png)? != Media::Png {
@@ -157,10 +189,13 @@ impl Office {
     ) -> Result<Made, Error> {
         match making.clone() {
             Making::Template { in_line, code } => drawn(kind, name, in_line, code).await,
-            Making::Handwriting(_) if !kind.is_signature() => {
+            Making::Handwriting { .. } if !kind.is_signature() => {
                 Err(Error::BadRequest("only signatures are drawn by hand"))
             }
-            Making::Handwriting(strokes) => aside(move || write(kind, &strokes)).await,
+            Making::Handwriting { pen, .. } if !(1..=30).contains(&pen.width) => {
+                Err(Error::BadRequest("a pen is 0.1 to 3 millimetres wide"))
+            }
+            Making::Handwriting { strokes, pen } => aside(move || write(kind, &strokes, pen)).await,
             Making::Photo { attachment, whole } => {
                 let owned = self.attachment(user, attachment).await?;
                 let (_, photo) = self.read_attachment(owned.id()).await?;

@@ -8,7 +8,8 @@ use crate::domain::{
     Error,
     office::{
         Entity as _, Id, State as _, Stored,
-        person::Person,
+        enterprise::Enterprise,
+        person::{Level, Person},
         personal::{Kind, Personal},
         preset::{self, MAX_PRESETS, Preset, PresetKind},
     },
@@ -147,11 +148,11 @@ impl Office {
     pub(super) async fn preset<D: Details>(
         &self,
         plan: &mut Plan<'_>,
-        owner: Id,
+        owners: &[Id],
         id: Id,
     ) -> Result<Preset, Error> {
         let found = plan.seek::<Preset>(id).await?.map(|found| found.entity);
-        let found = found.filter(|found| found.owner == owner && found.kind == D::KIND);
+        let found = found.filter(|found| owners.contains(&found.owner) && found.kind == D::KIND);
         found.filter(|found| !found.state().is_over()).ok_or(Error::NotFound)
     }
 
@@ -173,7 +174,7 @@ impl Office {
                 let (owner, _) = self.owner(plan, user, whose).await?;
                 let details = details.clone();
                 if let Some(old) = old {
-                    self.preset::<D>(plan, owner, old).await?;
+                    self.preset::<D>(plan, &[owner], old).await?;
                     plan.happen::<Preset>(old, &preset::Event::Change { details, is_default }).await?;
                     return Ok(old);
                 }
@@ -209,7 +210,7 @@ impl Office {
             Box::pin(async move {
                 let (owner, _) = self.owner(plan, user, whose).await?;
                 for id in ids {
-                    self.preset::<D>(plan, owner, *id).await?;
+                    self.preset::<D>(plan, &[owner], *id).await?;
                     plan.happen::<Preset>(*id, &preset::Event::Delete).await?;
                 }
                 Ok(())
@@ -218,9 +219,17 @@ impl Office {
         .await
     }
 
-    /// Whoever is verified has a title of their own.
-    pub(super) async fn own_title(&self, plan: &mut Plan<'_>, user: &User) -> Result<(), Failed> {
-        let owner = user.account().id;
+    /// Whoever is verified has a title of their own, and so has an enterprise.
+    pub(super) async fn own_title(
+        &self,
+        plan: &mut Plan<'_>,
+        user: &User,
+        whose: Whose,
+    ) -> Result<(), Failed> {
+        let owner = match whose {
+            Whose::Own => user.account().id,
+            Whose::Enterprise(enterprise) => enterprise,
+        };
         let hash = Sm3::new().chain(b"own title").chain(owner.as_bytes()).finalize();
         let mut id = [0; 16];
         id.copy_from_slice(hash.split_at(16).0);
@@ -228,14 +237,21 @@ impl Office {
         if plan.seek::<Preset>(id).await?.is_some() {
             return Ok(());
         }
-        let Some(person) = plan.seek::<Person>(owner).await? else { return Ok(()) };
-        let verified = person.entity.verified(owner, crate::domain::office::person::Level::Data);
-        let Ok(verified) = verified else { return Ok(()) };
-        let name = self.ports.vault.open(Kind::PersonName, &verified.claim().name)?.to_string();
+        let (name, uscc) = match whose {
+            Whose::Own => {
+                let Some(person) = plan.seek::<Person>(owner).await? else { return Ok(()) };
+                let Ok(verified) = person.entity.verified(owner, Level::Data) else { return Ok(()) };
+                (self.ports.vault.open(Kind::PersonName, &verified.claim().name)?.to_string(), None)
+            }
+            Whose::Enterprise(enterprise) => {
+                let facts = plan.find::<Enterprise>(enterprise).await?.entity.facts;
+                (facts.name.as_str().to_owned(), Some(facts.uscc.as_str().to_owned()))
+            }
+        };
         let details = TitleDetails {
-            enterprise: false,
+            enterprise: uscc.is_some(),
             name,
-            uscc: None,
+            uscc,
             email: None,
             phone: None,
             address: None,

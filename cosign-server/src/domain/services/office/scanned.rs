@@ -1,6 +1,6 @@
 //! What the user of a phone does with a code that it scanned.
 
-use super::{Actor, Failed, Office, Plan, User};
+use super::{Actor, Failed, Office, Plan, User, usable_seals::Sealer};
 use crate::domain::{
     Error,
     ca::{Certificate, Profile, Serial, ports::Which},
@@ -11,10 +11,13 @@ use crate::domain::{
         catalogue::Service,
         enterprise::Enterprise,
         envelope::{self, Envelope, EnvelopeState},
+        grant::What,
+        holding::{Holder, Holding},
         person::Level,
         personal::Kind,
         proof::{CertificateName, Hash, Identity, UsableCertificate, obstacle},
         scan::{self, Form, Plea, Scan, ScanState, Stop},
+        seal::Seal,
         session::OwnDevice,
     },
     once::Once,
@@ -27,6 +30,8 @@ pub struct Offered {
     pub certificate: Certificate,
     /// As whom its holder acts.
     pub identity: Identity,
+    /// Whose it is, if it is an enterprise's and the office knows.
+    pub enterprise: Option<Id>,
     /// Why not.
     pub obstacle: Option<&'static str>,
 }
@@ -106,10 +111,40 @@ impl Office {
             let identity = Identity::of(self.profile(&certificate).await?);
             let name = CertificateName::of(&certificate);
             let unwanted = || scan.and_then(|scan| scan.terms.obstacle(&name, identity));
-            let obstacle = obstacle(&certificate, now_ms).or_else(unwanted);
-            offered.push(Offered { certificate, identity, obstacle });
+            let mut obstacle = obstacle(&certificate, now_ms).or_else(unwanted);
+            let enterprise = match identity {
+                Identity::Person => None,
+                Identity::Enterprise => self.named::<Holding>(Holding::called(&name)).await?,
+            };
+            let enterprise = enterprise.map(|holding| holding.entity.holder.id());
+            if let (Some(_), None, Some(scan)) = (enterprise, obstacle, scan) {
+                let usable = self.usable(user, &name).await?;
+                obstacle = self.why_not(user, &usable, enterprise, scan).await?;
+            }
+            offered.push(Offered { certificate, identity, enterprise, obstacle });
         }
         Ok(offered)
+    }
+
+    /// Why a member does not use a certificate of the enterprise for a scan.
+    async fn why_not(
+        &self,
+        user: &User,
+        certificate: &UsableCertificate,
+        enterprise: Option<Id>,
+        scan: &Scan,
+    ) -> Result<Option<&'static str>, Error> {
+        let plan = &mut self.plan(None);
+        match self.acts_for(plan, user, certificate, enterprise, Some(scan)).await {
+            Ok(()) => {}
+            Err(error) if error.is_retryable() => return Err(error),
+            Err(_) => return Ok(Some("not-granted")),
+        }
+        match self.is_paid(plan, enterprise.unwrap_or(user.account().id), scan).await {
+            Ok(()) => Ok(None),
+            Err(NOTHING_LEFT) => Ok(Some("not-paid")),
+            Err(error) => Err(error),
+        }
     }
 
     async fn profile(&self, certificate: &Certificate) -> Result<Profile, Error> {
@@ -149,15 +184,21 @@ impl Office {
         UsableCertificate::of(&certificate, profile, user.device()?, self.ports.clock.now_ms())
     }
 
-    /// That a user may act with a certificate: for themselves, or for an enterprise that they belong to and that it names.
+    /// That a user may act with a certificate: for themselves, or for an enterprise whose it is and that lets them.
     pub(super) async fn acts_for(
         &self,
         plan: &mut Plan<'_>,
         user: &User,
         certificate: &UsableCertificate,
         enterprise: Option<Id>,
+        scan: Option<&Scan>,
     ) -> Result<(), Error> {
         const OTHER: Error = Error::Conflict("the certificate is not that of the enterprise");
+        let sealing = scan.and_then(|scan| scan.terms.seal.filter(|_| scan.plea == Plea::Seal));
+        if let Some(seal) = sealing {
+            let by = Sealer { account: user.account().id, enterprise, certificate };
+            self.usable_seal(plan, by, seal).await?;
+        }
         let enterprise = match (certificate.identity, enterprise) {
             (Identity::Person, None) => return Ok(()),
             (Identity::Person, Some(_)) => return Err(OTHER),
@@ -168,7 +209,36 @@ impl Office {
             }
             (Identity::Enterprise, Some(enterprise)) => enterprise,
         };
-        self.belongs(plan, user.account().id, enterprise).await?;
+        let mut what: Vec<What> = sealing.map(|seal| What::Seal { seal }).into_iter().collect();
+        match self.named::<Holding>(Holding::called(&certificate.name)).await? {
+            Some(known) => {
+                if plan.find::<Holding>(known.id).await?.entity.holder != Holder::Enterprise(enterprise) {
+                    return Err(OTHER);
+                }
+                what.push(What::Holding { holding: known.id });
+                // With which seal is said later, and judged then.
+                if scan.is_some_and(Scan::names_seals_later) {
+                    let seals = plan.all_under::<Seal>(known.id).await?;
+                    what.extend(seals.iter().map(|seal| What::Seal { seal: seal.id }));
+                }
+            }
+            // One that was issued without the office says whose it is.
+            None => self.is_named(plan, certificate, enterprise).await?,
+        }
+        what.extend(
+            scan.and_then(|scan| scan.system.platform).map(|platform| What::Certificate { platform }),
+        );
+        self.may_use_one(plan, user.account().id, enterprise, &what).await
+    }
+
+    /// That a certificate names an enterprise.
+    async fn is_named(
+        &self,
+        plan: &mut Plan<'_>,
+        certificate: &UsableCertificate,
+        enterprise: Id,
+    ) -> Result<(), Error> {
+        const OTHER: Error = Error::Conflict("the certificate is not that of the enterprise");
         let named = plan.find::<Enterprise>(enterprise).await?.entity.facts.name;
         let subject = self.certificate(&certificate.name).await?.subject;
         let subject = pki::Name::from_der(&subject).map_err(|_| Error::Internal)?;
@@ -191,9 +261,9 @@ impl Office {
             Box::pin(async move {
                 let scan = own(plan, user, id).await?;
                 let certificate = self.usable(user, name).await?;
+                self.acts_for(plan, user, &certificate, enterprise, Some(&scan)).await?;
                 let owner = enterprise.unwrap_or(user.account().id);
                 self.is_paid(plan, owner, &scan, Service::Ca).await?;
-                self.acts_for(plan, user, &certificate, enterprise).await?;
                 let digest = |item: &scan::Item| match (&item.content, item.form) {
                     (Some(content), Form::Message) => {
                         let message = self.ports.vault.open(Kind::Words, content)?;
@@ -288,8 +358,8 @@ impl Office {
         if self.usable(user, &chosen.name).await? != *chosen {
             return Err(Error::Conflict("the certificate cannot be used now").into());
         }
-        // And who chose it may have left.
-        self.acts_for(plan, user, chosen, scan.enterprise).await?;
+        // And who chose it may have left, or may not use it any more.
+        self.acts_for(plan, user, chosen, scan.enterprise, Some(&scan)).await?;
         let signed = chosen.check(&to_sign, signatures)?;
         if scan.state() != ScanState::Chosen {
             self.put_seals(plan, (id, &scan), signatures).await?;

@@ -35,11 +35,11 @@ impl Office {
             return Ok(data);
         }
         let made = &self.signed_seal(found, &holding, &certificate).await?;
-        let (id, account, version) = (found.id, found.entity.account, found.entity.version);
+        let (id, owner, version) = (found.id, found.entity.holder.id(), found.entity.version);
         self.carry_out(|| {
             Box::pin(async move {
                 let mut plan = self.plan(None);
-                let data = self.keep_file(&mut plan, account, made)?;
+                let data = self.keep_file(&mut plan, owner, made)?;
                 plan.happen::<Seal>(id, &seals::Event::Signed { data, version }).await?;
                 plan.commit().await?;
                 Ok(data)

@@ -1,11 +1,14 @@
 //! Seals: made, reviewed, replaced, ended.
 
-use super::{Actor, Failed, Made, Making, Office, User, pictures, plan::Plan};
+use zeroize::Zeroizing;
+
+use super::{Actor, Failed, Made, Making, Office, User, Whose, pictures, plan::Plan};
 use crate::domain::{
     Error,
     office::{
         Entity as _, Id, Stored,
-        holding::{Acting, Holding},
+        grant::{Grant, What},
+        holding::{Holder, Holding},
         personal::Kind,
         seal::{self, Bearer, Order, Replacement, Seal, SealKind, SealState},
     },
@@ -29,35 +32,45 @@ pub struct NewSeal {
     pub name: String,
     /// How its picture is made.
     pub making: Making,
+    /// Which member of the enterprise looks after it.
+    pub manager: Option<Id>,
 }
 
 impl Office {
-    /// What the picture of a seal would be.
+    /// What the picture of a seal would be: of the user, or of the holder of a certificate.
     ///
     /// # Errors
-    /// [`Error::NotVerified`], [`Error::BadRequest`] for what no picture is made of, [`Error::NotFound`] for another's file.
-    pub async fn preview_seal(&self, user: &User, kind: SealKind, making: &Making) -> Result<Made, Error> {
-        let name = self.own_name(&mut self.plan(None), user).await?;
-        self.picture(user, kind, making, name).await
+    /// [`Error::NotVerified`], [`Error::NotFound`] for another's certificate or file, [`Error::BadRequest`] for what no picture
+    /// is made of.
+    pub async fn preview_seal(
+        &self,
+        user: &User,
+        holding: Option<Id>,
+        kind: SealKind,
+        making: &Making,
+    ) -> Result<Made, Error> {
+        let holder = match holding {
+            Some(holding) => self.holding(user, holding).await?.0.entity.holder,
+            None => Holder::Person(user.account().id),
+        };
+        let text = self.seal_text(&mut self.plan(None), user.account().id, holder, kind).await?;
+        self.picture(user, kind, making, text).await
     }
 
-    async fn own_name(&self, plan: &mut Plan<'_>, user: &User) -> Result<String, Error> {
-        let person = self.person_in(plan, user.account().id).await?;
-        Ok(self.ports.vault.open(Kind::PersonName, &person.claim().name)?.to_string())
-    }
-
-    /// A user has a seal made: at once, or after the seal maker has looked at the photo.
+    /// A user has a seal made: at once, or after the seal maker has looked at the photo. Whoever makes one of an enterprise that
+    /// is good at once signs that with a code.
     ///
     /// # Errors
     /// [`Error::NotVerified`], [`Error::NotFound`] for another's certificate or file, [`Error::Conflict`] when the certificate
-    /// is not in force or has seals enough, [`Error::BadRequest`]; storage faults.
+    /// is not in force or has seals enough, [`Error::BadRequest`], [`Error::CodeInvalid`]; storage faults.
     pub async fn make_seal(
         &self,
         user: &User,
         new: &NewSeal,
+        code: Option<(Id, Zeroizing<String>)>,
         once: Option<&Once>,
     ) -> Result<Stored<Seal>, Error> {
-        let NewSeal { holding, kind, name, making } = new;
+        let NewSeal { holding, kind, name, making, manager } = new;
         let (holding, kind, account) = (*holding, *kind, user.account().id);
         let name = name.trim();
         if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
@@ -65,15 +78,21 @@ impl Office {
         }
         let name = self.ports.vault.seal(Kind::Words, name)?;
         // What the authority changed by itself counts.
-        self.holding(user, holding).await?;
-        let shown = self.own_name(&mut self.plan(None), user).await?;
-        let made = &self.picture(user, kind, making, shown).await?;
+        let holder = self.holding(user, holding).await?.0.entity.holder;
+        self.may_be_made(holder, kind, making)?;
+        let text = self.seal_text(&mut self.plan(None), account, holder, kind).await?;
+        let made = &self.picture(user, kind, making, text).await?;
         let (actor, name) = (Actor::user(user), &name);
+        let is_signed = matches!(holder, Holder::Enterprise(_)) && !made.source.is_reviewed();
+        if is_signed && self.was_done(&actor, once).await?.is_none() {
+            let (code_id, code) = code.ok_or(Error::CodeInvalid)?;
+            self.signed(user, code_id, &code).await?;
+        }
         let id = self.act(&actor, once, move |plan| {
             Box::pin(async move {
                 self.person_in(plan, account).await?;
                 let found = plan.find::<Holding>(holding).await?;
-                Acting::holding(&found.entity, account)?;
+                self.acts_as(plan, account, found.entity.holder).await?;
                 let bearer = Bearer::of(holding, &found.entity, account, plan.now_ms)?;
                 let seals = plan.all_under::<Seal>(holding).await?;
                 if seals.iter().filter(|seal| is_kept(seal.entity.state())).count()
@@ -81,8 +100,17 @@ impl Office {
                 {
                     return Err(Error::Conflict("the certificate has as many seals as it may").into());
                 }
-                let face = self.keep(plan, account, made)?;
-                let order = Order { bearer, kind, name: name.clone(), face, manager: None };
+                let manager = match (manager, found.entity.holder) {
+                    (None, _) => None,
+                    (Some(_), Holder::Person(_)) => {
+                        return Err(Error::BadRequest("a person looks after their own seals").into());
+                    }
+                    (Some(member), Holder::Enterprise(enterprise)) => {
+                        Some(self.belongs(plan, *member, enterprise).await?)
+                    }
+                };
+                let face = self.keep(plan, found.entity.holder.id(), made)?;
+                let order = Order { bearer, kind, name: name.clone(), face, manager };
                 let id = plan.id()?;
                 plan.make::<Seal>(id, &seal::Event::Make(Box::new(order)))?;
                 Ok(id)
@@ -91,50 +119,79 @@ impl Office {
         self.find::<Seal>(id.await?).await
     }
 
-    /// The seal of a person, made together with the first certificate.
-    pub(super) async fn first_seal(
+    /// Another member of the enterprise looks after a seal of it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for who is no member; [`Error::RoleMissing`], [`Error::Conflict`]; storage faults.
+    pub async fn appoint_seal_manager(
         &self,
-        plan: &mut Plan<'_>,
         user: &User,
-        id: Id,
-        holding: &Holding,
-    ) -> Result<(), Error> {
+        (id, member): (Id, Id),
+        once: Option<&Once>,
+    ) -> Result<Stored<Seal>, Error> {
         let account = user.account().id;
-        let seals = plan.all_under::<Seal>(account).await?;
-        let has =
-            |seal: &Stored<Seal>| seal.entity.kind == SealKind::PersonalSeal && is_kept(seal.entity.state());
-        if seals.iter().any(has) {
-            return Ok(());
-        }
-        let shown = self.own_name(plan, user).await?;
-        let name = self.ports.vault.seal(Kind::Words, &shown)?;
-        // A name that the font cannot write gets a seal by another way.
-        let Ok(made) = pictures::drawn(SealKind::PersonalSeal, shown, false, String::new()).await else {
-            return Ok(());
-        };
-        let bearer = Bearer::of(id, holding, account, plan.now_ms)?;
-        let face = self.keep(plan, account, &made)?;
-        let order = Order { bearer, kind: SealKind::PersonalSeal, name, face, manager: None };
-        let seal = plan.id()?;
-        plan.make::<Seal>(seal, &seal::Event::Make(Box::new(order)))?;
-        Ok(())
+        self.act(&Actor::user(user), once, move |plan| {
+            Box::pin(async move {
+                let holder = self.own_seal(plan, account, id).await?;
+                let Holder::Enterprise(enterprise) = holder else { return Err(Error::NotFound.into()) };
+                let manager = self.belongs(plan, member, enterprise).await?;
+                plan.happen::<Seal>(id, &seal::Event::Appoint(manager)).await?;
+                Ok(())
+            })
+        })
+        .await?;
+        self.find::<Seal>(id).await
     }
 
-    /// A seal of a user.
+    /// That a seal is the user's own, or one of an enterprise that the user manages. Gives whose it is.
+    async fn own_seal(&self, plan: &mut Plan<'_>, account: Id, id: Id) -> Result<Holder, Error> {
+        let holder = plan.find::<Seal>(id).await?.entity.holder;
+        self.acts_as(plan, account, holder).await.map(|by| by.holder())
+    }
+
+    /// A seal of a user, or of an enterprise if the user manages that, looks after the seal or may use it.
     ///
     /// # Errors
     /// [`Error::NotFound`] for another's; storage faults.
     pub async fn seal(&self, user: &User, id: Id) -> Result<Stored<Seal>, Error> {
         let found = self.find::<Seal>(id).await?;
-        if found.entity.holder.id() == user.account().id { Ok(found) } else { Err(Error::NotFound) }
+        self.sees_seal(&mut self.plan(None), user.account().id, &found).await?;
+        Ok(found)
     }
 
-    /// The seals of a user, newest first.
+    /// The seals of a user, newest first; of an enterprise all for whoever manages it, and for a member those that the member
+    /// may use.
     ///
     /// # Errors
-    /// Storage faults.
-    pub async fn seals(&self, user: &User, page: &Page) -> Result<Paged<Stored<Seal>>, Error> {
-        self.under::<Seal>(user.account().id, page).await
+    /// [`Error::NotFound`]; storage faults.
+    pub async fn seals(&self, user: &User, whose: Whose, page: &Page) -> Result<Paged<Stored<Seal>>, Error> {
+        let account = user.account().id;
+        let Whose::Enterprise(enterprise) = whose else { return self.under::<Seal>(account, page).await };
+        match self.manages(&mut self.plan(None), account, enterprise).await {
+            Ok(_) => self.under::<Seal>(enterprise, page).await,
+            Err(Error::RoleMissing(_)) => self.seals_of_member(account, enterprise, page).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn seals_of_member(
+        &self,
+        account: Id,
+        enterprise: Id,
+        page: &Page,
+    ) -> Result<Paged<Stored<Seal>>, Error> {
+        let now_ms = self.ports.clock.now_ms();
+        let Paged { items, next } = self.under::<Grant>(Grant::live_of(enterprise, account), page).await?;
+        let mut seals: Vec<Stored<Seal>> = Vec::new();
+        for terms in items.iter().map(|grant| grant.entity.terms).filter(|terms| terms.is_now(now_ms)) {
+            match terms.what {
+                What::Seal { seal } if seals.iter().all(|known| known.id != seal) => {
+                    seals.push(self.find::<Seal>(seal).await?);
+                }
+                _ => {}
+            }
+        }
+        Ok(Paged { items: seals, next })
     }
 
     /// Another picture for a seal, or for one that was sent back. `reason`: why; none for what was sent back.
@@ -156,14 +213,16 @@ impl Office {
             return Err(Error::BadRequest("a reason has 1 to 500 characters"));
         }
         let reason = reason.map(|reason| self.ports.vault.seal(Kind::Words, reason)).transpose()?;
-        let shown = self.own_name(&mut self.plan(None), user).await?;
-        let made = &self.picture(user, found.entity.kind, making, shown).await?;
+        let (holder, kind) = (found.entity.holder, found.entity.kind);
+        let text = self.seal_text(&mut self.plan(None), account, holder, kind).await?;
+        let made = &self.picture(user, kind, making, text).await?;
         let (actor, reason) = (Actor::user(user), &reason);
         self.act(&actor, once, move |plan| {
             Box::pin(async move {
+                let holder = self.own_seal(plan, account, id).await?;
                 let holding = plan.find::<Seal>(id).await?.entity.holding;
                 plan.find::<Holding>(holding).await?.entity.is_in_force(plan.now_ms)?;
-                let face = self.keep(plan, account, made)?;
+                let face = self.keep(plan, holder.id(), made)?;
                 let event = match reason.clone() {
                     Some(reason) => seal::Event::Replace(Replacement { face, reason }),
                     None => seal::Event::Correct(face),
@@ -187,9 +246,10 @@ impl Office {
         event: &seal::Event,
         once: Option<&Once>,
     ) -> Result<Stored<Seal>, Error> {
-        self.seal(user, id).await?;
+        let account = user.account().id;
         self.act(&Actor::user(user), once, move |plan| {
             Box::pin(async move {
+                self.own_seal(plan, account, id).await?;
                 plan.happen::<Seal>(id, event).await?;
                 Ok(())
             })
@@ -237,12 +297,12 @@ impl Office {
             Some(png) => Some(pictures::cleaned(found.entity.kind, png).await?),
             None => None,
         };
-        let (made, account) = (&made, found.entity.account);
+        let (made, owner) = (&made, found.entity.holder.id());
         self.act(&Actor::operator(by), once, move |plan| {
             Box::pin(async move {
                 let event = match (passed, words.clone()) {
                     (true, words) => {
-                        let face = made.as_ref().map(|made| self.keep(plan, account, made)).transpose()?;
+                        let face = made.as_ref().map(|made| self.keep(plan, owner, made)).transpose()?;
                         seal::Event::Pass { face, words }
                     }
                     (false, Some(words)) => seal::Event::Return(words),
@@ -270,7 +330,7 @@ impl Office {
 }
 
 /// Whether a seal counts among those that a certificate has.
-const fn is_kept(state: SealState) -> bool {
+pub(super) const fn is_kept(state: SealState) -> bool {
     use SealState::{Cancelled, Deleted, Erased};
     !matches!(state, Cancelled | Deleted | Erased)
 }

@@ -274,7 +274,7 @@ impl Office {
                 plan.verified(user.account().id, Level::Data).await?;
                 let certificate = self.usable(user, name).await?;
                 // Tasks are a person's own.
-                self.acts_for(plan, user, &certificate, None).await?;
+                self.acts_for(plan, user, &certificate, None, None).await?;
                 let mut done = Vec::new();
                 for id in tasks {
                     let started = async {

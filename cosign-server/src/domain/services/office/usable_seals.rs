@@ -5,6 +5,7 @@ use crate::domain::{
     Error,
     office::{
         Id, Stored,
+        grant::What,
         holding::{Holder, Holding},
         proof::UsableCertificate,
         seal::Seal,
@@ -49,12 +50,24 @@ impl Office {
     }
 
     /// Whether a seal is somebody's to use: a person's own, or one of an enterprise that they were authorised for.
-    #[expect(clippy::unused_async, reason = "authorisations are read")]
-    async fn is_theirs(&self, _: &mut Plan<'_>, by: Sealer<'_>, seal: &Stored<Seal>) -> Result<bool, Error> {
-        Ok(match seal.entity.holder {
-            Holder::Person(owner) => by.enterprise.is_none() && owner == by.account,
-            Holder::Enterprise(_) => false,
-        })
+    async fn is_theirs(
+        &self,
+        plan: &mut Plan<'_>,
+        by: Sealer<'_>,
+        seal: &Stored<Seal>,
+    ) -> Result<bool, Error> {
+        let enterprise = match seal.entity.holder {
+            Holder::Person(owner) => return Ok(by.enterprise.is_none() && owner == by.account),
+            Holder::Enterprise(enterprise) => enterprise,
+        };
+        if by.enterprise != Some(enterprise) {
+            return Ok(false);
+        }
+        match self.may_use_one(plan, by.account, enterprise, &[What::Seal { seal: seal.id }]).await {
+            Ok(()) => Ok(true),
+            Err(Error::NotFound | Error::NotVerified | Error::Conflict(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// One of them.
