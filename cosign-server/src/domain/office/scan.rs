@@ -407,7 +407,10 @@ impl Scan {
                 return self.confirmed(moment, signed, opened, *shares);
             }
             (Confirmed | Running, Event::Add(items)) => {
-                if !self.is_prepared_later() && self.state == Confirmed || items.is_empty() {
+                // Where a document is named, nothing else is sealed.
+                let is_other = |item: &Item| item.is_of_document() != self.terms.document.is_some();
+                let is_unasked = !self.is_prepared_later() && self.state == Confirmed;
+                if is_unasked || items.is_empty() || items.iter().any(is_other) {
                     return Err(Error::Conflict("there is nothing to hand in"));
                 }
                 if self.items.len().saturating_add(items.len()) > MAX_ITEMS {

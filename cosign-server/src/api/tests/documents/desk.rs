@@ -57,14 +57,13 @@ impl Desk {
     }
 
     /// The name of a request.
-    #[expect(clippy::unused_self, reason = "reads better")]
-    pub(super) fn once(&self) -> String {
+    pub(super) fn once() -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         format!("request-{}", COUNT.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(super) async fn try_platform(&self, path: &str, body: &Value) -> (StatusCode, Value) {
-        act(self.world(), &self.client, path, &self.once(), body).await
+        act(self.world(), &self.client, path, &Self::once(), body).await
     }
 
     /// The platform does something, which must work.
@@ -102,7 +101,7 @@ impl Desk {
     pub(super) async fn keep(&self, name: &str, bytes: &[u8]) -> String {
         let name: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let target = format!("/v1/client/documents?name={name}");
-        let (status, kept) = hand_in(self.world(), &self.client, &target, &self.once(), bytes).await;
+        let (status, kept) = hand_in(self.world(), &self.client, &target, &Self::once(), bytes).await;
         assert_eq!((status, &kept["state"]), (StatusCode::CREATED, &json!("kept")), "{kept}");
         kept["document_id"].as_str().unwrap().to_owned()
     }

@@ -70,7 +70,7 @@ pub(super) fn refused(error: seal::Error) -> Error {
         seal::Error::Unsupported(_) | seal::Error::Malformed(_) => {
             Error::BadRequest("the document is no PDF or OFD that can be read")
         }
-        seal::Error::MissingGlyph(_) | seal::Error::Certificate(_) | seal::Error::Io(_) | _ => {
+        error => {
             tracing::error!(%error, "a document was not worked on");
             Error::Internal
         }
