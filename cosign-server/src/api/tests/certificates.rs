@@ -165,7 +165,7 @@ impl Scene {
         Self::with(Rules::default(), Options::default()).await
     }
 
-    async fn with(rules: Rules, options: Options) -> Self {
+    pub(super) async fn with(rules: Rules, options: Options) -> Self {
         let world = World::with_rules(rules).await;
         with_custodians(&world, options).await;
         reviewer(&world, REVIEWER, "Rea").await;

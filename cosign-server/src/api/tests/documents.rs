@@ -22,7 +22,7 @@ use super::{
     office::{Browser, log_in},
     problem,
 };
-use crate::domain::clients::Scope;
+use crate::domain::{ca::Options, clients::Scope};
 
 const VERIFY: &str = "/v1/document-verifications";
 
@@ -113,6 +113,23 @@ async fn i_11_every_seal_is_judged_with_its_reasons() {
     let nobody = Browser { token: "0".repeat(64), device: None };
     let answer = nobody.post_bytes(desk.world(), VERIFY, &sealed).await;
     assert_eq!(problem(answer), (401, "not_logged_in".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i_11_the_time_of_a_seal_is_proven_where_the_authority_stamps() {
+    let policy = Some("1.2.156.112600.1".to_owned());
+    let desk = Desk::with(Options { policy, ..Options::default() }).await;
+    for (name, bytes) in [("a.pdf", pdf::tender(1)), ("a.ofd", ofd::tender(1))] {
+        let document = desk.keep(name, &bytes).await;
+        desk.sealed(&document, in_the_middle()).await;
+        desk.sealed(&document, in_the_middle()).await;
+        let report = desk.report(&document).await;
+        assert_eq!(report["verdict"], "valid", "{report}");
+        for seal in report["seals"].as_array().unwrap() {
+            assert_eq!(seal["time_proven"], true, "{seal}");
+            assert_eq!(seal["made_at_ms"], json!(desk.world().now_ms() / 1000 * 1000));
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -112,6 +112,9 @@ pub struct Sealing {
     pub(in crate::domain) data: Id,
     /// When, unix milliseconds.
     pub at_ms: u64,
+    /// Most bytes of a time-stamp that proves it; `None`: there is none.
+    #[serde(default)]
+    pub(in crate::domain) stamp: Option<usize>,
     /// What.
     pub what: Sealed,
 }

@@ -44,6 +44,7 @@ mod seal_data;
 mod seal_faces;
 mod sealing;
 mod seals;
+mod stamps;
 mod tasks;
 mod terminals;
 mod unsealing;

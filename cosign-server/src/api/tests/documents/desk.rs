@@ -18,9 +18,9 @@ use super::super::{
 };
 use crate::{
     domain::{
-        ca::{CertEvent, Reason, Serial},
+        ca::{CertEvent, Options, Reason, Serial},
         clients::ApiClient,
-        office::Id,
+        office::{Id, Rules},
     },
     testing::World,
 };
@@ -41,7 +41,12 @@ pub(super) struct Neighbour {
 
 impl Desk {
     pub(super) async fn new() -> Self {
-        let scene = Scene::new().await;
+        Self::with(Options::default()).await
+    }
+
+    /// The authority has these terms.
+    pub(super) async fn with(options: Options) -> Self {
+        let scene = Scene::with(Rules::default(), options).await;
         let holding = scene.certified().await;
         let (user, done) = log_in_on(&scene.world, OWNER, Some([9; 32])).await;
         let account = done["account_id"].as_str().unwrap().to_owned();

@@ -1,7 +1,10 @@
 //! Who may seal with what, from when until when.
 
 use super::*;
-use crate::api::tests::enterprises::support::is_told;
+use crate::api::tests::{
+    clients::{fetch, read},
+    enterprises::support::is_told,
+};
 
 /// A company with a finance seal besides, two members, and their accounts.
 async fn start() -> (Company, [String; 2], [(Browser, String); 2]) {
@@ -287,4 +290,26 @@ async fn f_05_a_member_asks_for_seals_and_an_administrator_decides() {
     company.refused(&decision, &pass, 409, "conflict").await;
     company.done(&decision, &back).await;
     assert_eq!(sees().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i_08_members_are_offered_the_seals_that_they_were_authorised_for() {
+    let (mut company, [seal, finance], [(_, member), _]) = start().await;
+    company.authorised(&[&seal], &[&member], 10).await;
+    company.stage.user = log_in_on(company.world(), &phone(1), Some(DEVICE)).await.0;
+    let stage = &company.stage;
+    let (id, _) = stage.whole("seal", json!({})).await;
+    let path = format!("/v1/client/scans/{id}");
+    let (_, found) = read(stage.world(), &stage.client, &format!("{path}/seals")).await;
+    let offered: Vec<_> =
+        found["seals"].as_array().unwrap().iter().map(|one| one["seal_id"].clone()).collect();
+    assert_eq!(offered, [json!(seal)]);
+    let wanted = |seal: &str| json!({ "name": "a", "seal_id": seal, "digest": "07".repeat(32), "property_info": "a.pdf" });
+    let sealings = format!("{path}/sealings");
+    stage.refused_platform(&sealings, &wanted(&finance), 404, "not_found").await;
+    stage.platform(&sealings, &wanted(&seal)).await;
+    let scan = stage.user.see(stage.world(), &format!("/v1/scans/{id}")).await;
+    stage.sign(&scan).await;
+    let (_, der) = fetch(stage.world(), &stage.client, &format!("{path}/results/0/sealed")).await;
+    ::seal::ses::SealedData::parse(&der).unwrap().verify_signature().unwrap();
 }

@@ -124,6 +124,9 @@ impl Office {
         by: Sealer<'_>,
         wanted: &ToSeal,
     ) -> Result<(Hash, Sealing), Error> {
+        if scan.terms.seal.is_some_and(|named| named != wanted.seal) {
+            return Err(Error::NotFound);
+        }
         let what = wanted.what.clone();
         if matches!(what, Sealed::Document(_)) != scan.terms.document.is_some() {
             return Err(Error::BadRequest("a session seals its document at places, or digests"));
@@ -146,13 +149,17 @@ impl Office {
     ) -> Result<Sealing, Error> {
         let usable = self.usable_seal(plan, by, seal).await?;
         let data = self.signed_file(&usable).await?;
-        Ok(Sealing { seal, data, at_ms: plan.now_ms, what })
+        let stamp = match what {
+            Sealed::Document(_) => self.stamp_len(&by.certificate.name.authority).await?,
+            Sealed::Digest(..) => None,
+        };
+        Ok(Sealing { seal, data, at_ms: plan.now_ms, stamp, what })
     }
 
     async fn tools(&self, certificate: &CertificateName, sealing: &Sealing) -> Result<Tools, Error> {
         let seal = Bytes::new(self.read_file(sealing.data).await?);
         let signer = self.certificate(certificate).await?.der;
-        Ok(Tools { seal, signer, at_ms: sealing.at_ms })
+        Ok(Tools { seal, signer, at_ms: sealing.at_ms, stamp: sealing.stamp })
     }
 
     /// What is to be signed, so that something is sealed.
@@ -228,7 +235,11 @@ impl Office {
         let held = plan.find::<Document>(document).await?.entity;
         let bytes = self.document_bytes(held.present()).await?;
         let tools = (self.tools(certificate, sealing).await?, Spot::places(spots)?);
-        let pressed = self.press(plan, tools, bytes, *signature, Verdict::Valid).await?;
+        let token = match sealing.stamp {
+            Some(_) => Some(self.time_stamp(&certificate.authority, signature).await?),
+            None => None,
+        };
+        let pressed = self.press(plan, tools, bytes, (*signature, token), Verdict::Valid).await?;
         let mark = Mark {
             kind: MarkKind::Sealed,
             signature: pressed.signature,

@@ -251,11 +251,15 @@ impl Office {
         plan: &Plan<'_>,
         (tools, places): (Tools, Vec<Place>),
         bytes: Bytes,
-        signature: [u8; 64],
+        (signature, token): ([u8; 64], Option<Vec<u8>>),
         worst: Verdict,
     ) -> Result<Pressed, Error> {
         let (trust, now) = (self.trust().await?, paper::time(plan.now_ms)?);
-        self.aside(move || tools.press(bytes, &places, &signature, &Terms::new(&trust, now), worst)).await
+        self.aside(move || {
+            let signed = (&signature, token.as_deref());
+            tools.press(bytes, &places, signed, &Terms::new(&trust, now), worst)
+        })
+        .await
     }
 }
 

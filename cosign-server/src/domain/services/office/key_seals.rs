@@ -63,7 +63,7 @@ impl Office {
                 let (tools, places) = self.key_tools(seal)?;
                 // Who issued the certificate is for whoever relies on it to judge; that it holds is judged here.
                 let worst = Verdict::Indeterminate;
-                let pressed = self.press(plan, (tools, places), bytes, *signature, worst).await?;
+                let pressed = self.press(plan, (tools, places), bytes, (*signature, None), worst).await?;
                 let owner = plan.id()?;
                 let (blob, keep) = self.document_blob(plan, owner, pressed.bytes).await?;
                 let mark = Mark {
@@ -91,6 +91,6 @@ impl Office {
         }
         let places = Spot::places(&seal.spots)?;
         let (der, signer) = (Zeroizing::new(seal.seal.clone()), seal.certificate.clone());
-        Ok((Tools { seal: der, signer, at_ms: seal.at_ms }, places))
+        Ok((Tools { seal: der, signer, at_ms: seal.at_ms, stamp: None }, places))
     }
 }

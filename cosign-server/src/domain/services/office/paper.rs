@@ -50,6 +50,8 @@ pub(super) struct Tools {
     pub(super) signer: Vec<u8>,
     /// When, unix milliseconds.
     pub(super) at_ms: u64,
+    /// Most bytes of a time-stamp over the signature, if there is to be one.
+    pub(super) stamp: Option<usize>,
 }
 
 /// A document that was sealed.
@@ -128,11 +130,30 @@ impl Tools {
         Ok((seal, look, signer, time(self.at_ms)?))
     }
 
+    const fn sealing<'a>(
+        &self,
+        (seal, look): (&'a ElectronicSeal, &'a Look),
+        (signer, time): (&'a Certificate, Time),
+        places: &'a [Place],
+    ) -> Sealing<'a> {
+        Sealing {
+            form: SealingForm::Seal(seal, look),
+            signer,
+            time,
+            time_stamp: self.stamp,
+            places,
+            reason: None,
+            location: None,
+            finish: false,
+        }
+    }
+
     /// What is to be signed for a document.
     pub(super) fn digest(&self, bytes: Bytes, places: &[Place]) -> Result<[u8; 32], Error> {
         let (seal, look, signer, time) = self.read()?;
         let mut document = open(bytes)?;
-        let prepared = document.prepare(&sealing(&seal, &look, &signer, time, places)).map_err(refused)?;
+        let prepared =
+            document.prepare(&self.sealing((&seal, &look), (&signer, time), places)).map_err(refused)?;
         Ok(*prepared.digest())
     }
 
@@ -141,7 +162,7 @@ impl Tools {
         &self,
         bytes: Bytes,
         places: &[Place],
-        signature: &[u8; 64],
+        (signature, token): (&[u8; 64], Option<&[u8]>),
         terms: &Terms<'_>,
         worst: Verdict,
     ) -> Result<Pressed, Error> {
@@ -149,9 +170,10 @@ impl Tools {
         let mut document = open(bytes)?;
         let signature = Signature::from_bytes(signature)
             .map_err(|_| Error::BadRequest("a signature does not verify with the certificate"))?;
-        let prepared = document.prepare(&sealing(&seal, &look, &signer, time, places)).map_err(refused)?;
+        let prepared =
+            document.prepare(&self.sealing((&seal, &look), (&signer, time), places)).map_err(refused)?;
         let mut out = Zeroizing::new(Vec::new());
-        prepared.write(&signature, None, &mut *out).map_err(refused)?;
+        prepared.write(&signature, token, &mut *out).map_err(refused)?;
         if out.len() > MAX_BYTES {
             return Err(Error::Conflict("the document would be longer than a document may be"));
         }
@@ -183,25 +205,6 @@ impl Tools {
         let signature = Signature::from_bytes(signature).map_err(|_| Error::Internal)?;
         let unsigned = unsigned_data(&seal, &signer, time, digest, info).map_err(refused)?;
         unsigned.to_der(&signature, None).map_err(refused)
-    }
-}
-
-const fn sealing<'a>(
-    seal: &'a ElectronicSeal,
-    look: &'a Look,
-    signer: &'a Certificate,
-    time: Time,
-    places: &'a [Place],
-) -> Sealing<'a> {
-    Sealing {
-        form: SealingForm::Seal(seal, look),
-        signer,
-        time,
-        time_stamp: None,
-        places,
-        reason: None,
-        location: None,
-        finish: false,
     }
 }
 
