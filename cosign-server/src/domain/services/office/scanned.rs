@@ -140,7 +140,7 @@ impl Office {
             Err(error) if error.is_retryable() => return Err(error),
             Err(_) => return Ok(Some("not-granted")),
         }
-        match self.is_paid(plan, enterprise.unwrap_or(user.account().id), scan).await {
+        match self.is_paid(plan, enterprise.unwrap_or(user.account().id), scan, Service::Ca).await {
             Ok(()) => Ok(None),
             Err(NOTHING_LEFT) => Ok(Some("not-paid")),
             Err(error) => Err(error),

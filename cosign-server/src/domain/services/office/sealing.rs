@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Actor, Failed, Office, Plan, User};
+use super::{Actor, Office, Plan, User};
 use crate::domain::{
     Error,
     office::{
