@@ -7,6 +7,7 @@ mod applications;
 mod audit;
 mod ca;
 mod catalogue;
+mod certificate_logins;
 mod certificates;
 mod clients;
 mod conditional;
@@ -20,6 +21,7 @@ mod health;
 mod help;
 mod holdings;
 mod keys;
+mod media;
 mod messages;
 mod observe;
 mod openapi;
@@ -147,8 +149,10 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .merge(operators::routes())
         .merge(events::routes())
         .merge(accounts::routes())
+        .merge(certificate_logins::routes())
         .merge(applications::routes())
         .merge(holdings::routes())
+        .merge(media::routes())
         .merge(seals::routes())
         .merge(messages::routes())
         .merge(people::routes())

@@ -42,7 +42,7 @@ pub use pkcs11::{PinSource, TokenError, TokenUri};
 #[cfg(target_os = "linux")]
 pub use process::protect;
 pub use sandbox::{
-    SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMoney, SandboxRegistry, SandboxSms,
+    SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMail, SandboxMoney, SandboxRegistry, SandboxSms,
 };
 #[cfg(test)]
 pub(crate) use server::Health;

@@ -26,7 +26,8 @@ use zeroize::Zeroizing;
 use crate::{
     api::{self, Api},
     app::{
-        Health, SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMoney, SandboxRegistry, SandboxSms,
+        Health, SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMail, SandboxMoney, SandboxRegistry,
+        SandboxSms,
     },
     domain::{
         audit::Record,
@@ -104,6 +105,7 @@ pub(crate) struct World {
     pub(crate) office: Arc<Office>,
     pub(crate) sms: Arc<SandboxSms>,
     pub(crate) money: Arc<SandboxMoney>,
+    pub(crate) mail: Arc<SandboxMail>,
     pub(crate) invoicing: Arc<SandboxInvoicing>,
     pub(crate) identity: Arc<SandboxIdentity>,
     pub(crate) router: Router,
@@ -287,6 +289,7 @@ impl World {
         let feed = Arc::new(Feed::new(Arc::clone(&database) as _));
         let sms = Arc::new(SandboxSms::default());
         let money = Arc::new(SandboxMoney::new(Arc::clone(&chance)));
+        let mail = Arc::new(SandboxMail::default());
         let invoicing = Arc::new(SandboxInvoicing::default());
         let identity = Arc::new(SandboxIdentity::default());
         let vault = PersonalVault::open(sealer.keys(), &*store, Arc::clone(&chance)).await.unwrap();
@@ -302,6 +305,7 @@ impl World {
             identity: Some(Arc::clone(&identity) as _),
             registry: Some(Arc::new(SandboxRegistry::default())),
             logins: Some(Arc::new(SandboxLogins)),
+            mail: Some(Arc::clone(&mail) as _),
             clock: Arc::clone(&time),
             entropy: Arc::clone(&chance),
         };
@@ -346,6 +350,7 @@ impl World {
             office,
             sms,
             money,
+            mail,
             invoicing,
             identity,
             router,

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::{
     Api, Problem,
     ca::Admitted,
+    certificate_logins::CertificateBody,
     extract::{Bare, From as Sender, Input, Parameters, Segments},
     openapi::Problems,
     page::{NextBody, Paging, shown},
@@ -227,6 +228,8 @@ pub(super) struct LoginBody {
     /// That the own key of the enrolled device logs in, which a finger or a face unlocks.
     #[serde(default)]
     by_key: bool,
+    /// Instead of all these: a certificate for logging in, on this device.
+    certificate: Option<CertificateBody>,
     /// What an earlier login gave to this browser.
     terminal_token: Option<Secret>,
     /// Version of the agreements that the user agrees to; needed once for each version.
@@ -265,6 +268,7 @@ impl LoginBody {
             phone: self.phone.take().map(|phone| Phone::parse(&phone.0)).transpose()?,
             password: self.password.take().map(|password| password.0),
             by_key: self.by_key,
+            certificate: self.certificate.as_ref().map(CertificateBody::read).transpose()?,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What users apply for: certificates, others in their place, and their end.
 
+mod mail;
+
 use axum::{Json, extract::State, http::StatusCode};
 use cosign_core::sm_primitives::sm2::PublicKey;
 use serde::{Deserialize, Serialize};
@@ -12,7 +14,7 @@ use super::{
     extract::{Bare, Enrolled, Input, Parameters, Segments},
     openapi::{Named, Problems},
     page::{NextBody, shown},
-    shop::OfWhom,
+    shop::{LineWanted, OfWhom},
 };
 use crate::domain::{
     Error,
@@ -22,7 +24,7 @@ use crate::domain::{
         application::{Application, Business},
         holding::Platform,
     },
-    services::{Applying, Form},
+    services::{Applying, Form, Purchase},
 };
 
 /// Longest body with a certification request in bytes.
@@ -33,6 +35,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(list, apply))
         .routes(routes!(show))
         .routes(routes!(form))
+        .routes(routes!(mail::mail))
+        .routes(routes!(mail::kept))
         .routes(routes!(confirm))
         .routes(routes!(authorise))
         .routes(routes!(attach))
@@ -44,7 +48,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 #[schema(as = NewApplication)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApplyBody {
-    /// `new`, `renew`, `change`, `reissue` or `revoke`.
+    /// `new`, `renew`, `change`, `reissue`, `revoke` or `medium`.
     business: String,
     /// The certificate that it is about; none for a new one.
     holding_id: Option<String>,
@@ -63,12 +67,38 @@ pub(super) struct ApplyBody {
     reason: Option<String>,
     /// Version of the agreements that the user agrees to: data that was verified goes to the authority.
     agreement: String,
+    #[serde(default)]
+    purchase: PurchaseBody,
+}
+
+/// What is bought with an application; fees come to it by themselves.
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = Purchase)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PurchaseBody {
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    lines: Vec<LineWanted>,
+    coupon_id: Option<String>,
+    /// Points that are spent on it.
+    #[serde(default)]
+    points: u64,
+}
+
+impl PurchaseBody {
+    pub(super) fn read(self) -> Result<Purchase, Problem> {
+        Ok(Purchase {
+            lines: self.lines.into_iter().map(LineWanted::read).collect::<Result<_, _>>()?,
+            coupon: self.coupon_id.as_deref().map(id).transpose()?,
+            points: self.points,
+        })
+    }
 }
 
 impl ApplyBody {
     fn applying(self) -> Result<Applying, Problem> {
         let business = Business::from_name(&self.business).ok_or(Error::BadRequest(
-            "a request is new, renew, change, reissue or revoke, of a certificate",
+            "a request is new, renew, change, reissue, revoke or medium, of a certificate",
         ))?;
         Ok(Applying {
             business,
@@ -80,6 +110,7 @@ impl ApplyBody {
             dual: self.dual,
             reason: self.reason,
             agreement: self.agreement,
+            purchase: self.purchase.read()?,
         })
     }
 }
@@ -110,8 +141,12 @@ pub(super) struct ApplicationBody {
     /// The form as it was signed by hand or stamped.
     form_attachment_id: Option<String>,
     attachment_ids: Vec<String>,
+    /// The seal that it is for.
+    seal_id: Option<String>,
     /// What to pay, in hundredths of a yuan.
     fee: u64,
+    /// The order by which it is paid, once it is authorised.
+    order_id: Option<String>,
     /// How many reviewers it takes.
     reviewers: u8,
     /// What they decided since it was handed in last.
@@ -146,7 +181,9 @@ impl ApplicationBody {
             reason: entity.reason,
             form_attachment_id: entity.form.map(text),
             attachment_ids: entity.attachments.into_iter().map(text).collect(),
+            seal_id: entity.seal.map(text),
             fee: entity.fee,
+            order_id: entity.order.map(text),
             opinions,
             gave: entity.gave.map(text),
             applied_at_ms: created_ms,

@@ -42,6 +42,8 @@ pub(super) struct HoldingBody {
     holder_id: String,
     /// Where it is good; everywhere without it.
     platform: Option<String>,
+    /// Whether it is for logging in here, and for nothing else.
+    login: bool,
     authority: String,
     /// Serial number, hexadecimal.
     serial: String,
@@ -53,6 +55,8 @@ pub(super) struct HoldingBody {
     /// Whether its key is on the device that asks: if not, it can be reissued there.
     here: bool,
     key_id: Option<String>,
+    /// Whether the key is nowhere as a whole: one share of it is on the device, one here, and both sign together.
+    split: bool,
     not_before_ms: u64,
     not_after_ms: u64,
     issued_at_ms: u64,
@@ -72,12 +76,14 @@ impl HoldingBody {
             holder: entity.holder.as_str(),
             holder_id: entity.holder.id().to_string(),
             platform: entity.platform.as_ref().map(|platform| platform.as_str().to_owned()),
+            login: api.office.is_for_login(entity.platform.as_ref()),
             authority: entity.authority.to_string(),
             serial: entity.serial,
             pair: certificate.pair.map(|serial| serial.to_string()),
             subject: envelope::name::display(&certificate.subject),
             here: device == Some(&*entity.device),
             device_id: entity.device,
+            split: certificate.key_id.is_some(),
             key_id: certificate.key_id.map(|id| id.to_string()),
             not_before_ms: certificate.not_before_ms,
             not_after_ms: certificate.not_after_ms,

@@ -1,6 +1,8 @@
 //! Codes that a phone scans, and what its user does with them.
 #![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
 
+mod open;
+
 use std::collections::{HashMap, hash_map::Entry};
 
 use axum::{Json, extract::State, http::StatusCode};
@@ -33,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(scan))
         .routes(routes!(show))
         .routes(routes!(choose))
+        .routes(routes!(open::open))
         .routes(routes!(sign))
         .routes(routes!(step))
         .routes(routes!(report))
@@ -104,6 +107,8 @@ struct ScanBody {
     /// The document that it is about.
     document_id: Option<String>,
     task_id: Option<String>,
+    /// Whether what the platform takes was bought; nothing when nothing is sold for it.
+    open: Option<bool>,
     /// The certificates of the phone.
     certificates: Vec<OfferedBody>,
     chosen: Option<CertificateRef>,
@@ -156,6 +161,7 @@ async fn body(api: &Api, user: &User, found: Stored<Scan>) -> Result<Json<ScanBo
         seal_id: scan.terms.seal.map(|seal| seal.to_string()),
         document_id: scan.terms.document.map(|document| document.to_string()),
         task_id: scan.terms.task.map(|task| task.to_string()),
+        open: api.office.is_opened(user, &scan).await?,
         certificates: api.office.own_certificates(user, Some(&scan)).await?.iter().map(offered).collect(),
         chosen: scan.chosen.as_ref().map(|(chosen, _)| chosen.name.clone().into()),
         chosen_at_ms: scan.chosen.as_ref().map(|(_, at_ms)| *at_ms),

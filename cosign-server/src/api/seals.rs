@@ -1,6 +1,8 @@
 //! Seals of a user, and of enterprises.
 #![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
 
+mod apply;
+
 use axum::{
     Json,
     extract::State,
@@ -11,6 +13,7 @@ use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use zeroize::Zeroizing;
 
 use super::{
     Api, Problem,
@@ -46,6 +49,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(form))
         .routes(routes!(cancel))
         .routes(routes!(delete))
+        .routes(routes!(apply::apply))
+        .routes(routes!(apply::apply_for_change))
 }
 
 const NO_INK: Error = Error::BadRequest("ink is black, blue or red");
@@ -141,6 +146,16 @@ pub(super) struct NewSealBody {
     /// A code to the phone of the user, for `sign`, when a seal of an enterprise is made that is good at once.
     code_id: Option<String>,
     code: Option<Secret>,
+}
+
+impl NewSealBody {
+    /// The seal, and the code if there is one.
+    fn read(self) -> Result<(NewSeal, Option<(Id, Zeroizing<String>)>), Problem> {
+        let Self { holding_id, kind: called, name, picture, manager_id, code_id, code } = self;
+        let manager = manager_id.as_deref().map(id).transpose()?;
+        let (holding, kind, making) = (id(&holding_id)?, kind(&called)?, picture.making()?);
+        Ok((NewSeal { holding, kind, name, making, manager }, entered(code_id, code)?))
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -265,11 +280,8 @@ pub(super) async fn make(
     LoggedIn(user): LoggedIn,
     Input { body, once }: Input<NewSealBody, MAX_BODY>,
 ) -> Result<(StatusCode, Json<SealBody>), Problem> {
-    let NewSealBody { holding_id, kind: called, name, picture, manager_id, code_id, code } = body;
-    let manager = manager_id.as_deref().map(id).transpose()?;
-    let new =
-        NewSeal { holding: id(&holding_id)?, kind: kind(&called)?, name, making: picture.making()?, manager };
-    let made = api.office.make_seal(&user, &new, entered(code_id, code)?, once.as_ref()).await?;
+    let (new, code) = body.read()?;
+    let made = api.office.make_seal(&user, &new, code, once.as_ref()).await?;
     Ok((StatusCode::CREATED, Json(SealBody::of(&api, made)?)))
 }
 

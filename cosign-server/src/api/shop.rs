@@ -9,6 +9,8 @@ mod presets;
 mod refunds;
 mod rewards;
 
+pub(super) use self::orders::{LineWanted, OrderShown, body as order_body};
+
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;

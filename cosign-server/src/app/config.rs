@@ -237,6 +237,8 @@ pub struct ProvidersConfig {
     pub invoicing: Provider,
     /// Who knows users by the card in their phone or an account elsewhere.
     pub logins: Provider,
+    /// Who sends letters by e-mail.
+    pub mail: Provider,
 }
 
 /// Who does something outside.

@@ -3,6 +3,7 @@
 
 mod identity;
 mod logins;
+mod mail;
 mod money;
 mod registry;
 
@@ -26,6 +27,7 @@ use crate::domain::{
 pub use self::{
     identity::SandboxIdentity,
     logins::SandboxLogins,
+    mail::SandboxMail,
     money::{SandboxInvoicing, SandboxMoney},
     registry::SandboxRegistry,
 };

@@ -20,7 +20,10 @@ use super::{
     exchange::Exchange,
     files::FileError,
     master::MasterKeyError,
-    sandbox::{SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMoney, SandboxRegistry, SandboxSms},
+    sandbox::{
+        SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMail, SandboxMoney, SandboxRegistry,
+        SandboxSms,
+    },
     traces::Exporter,
     webhooks::{WebhookError, WebhookPorts, Webhooks},
 };
@@ -489,6 +492,13 @@ async fn office(
             Provider::Sandbox => {
                 tracing::warn!("whoever says who they are logs in: the provider is a sandbox");
                 Some(Arc::new(SandboxLogins))
+            }
+        },
+        mail: match config.providers.mail {
+            Provider::None => None,
+            Provider::Sandbox => {
+                tracing::warn!("letters are given to whoever asks: the provider is a sandbox");
+                Some(Arc::new(SandboxMail::default()))
             }
         },
         clock: Arc::clone(clock),

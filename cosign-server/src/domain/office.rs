@@ -18,6 +18,7 @@ pub mod binding;
 pub mod calendar;
 pub mod captcha;
 pub mod catalogue;
+pub mod challenge;
 pub mod chat;
 pub mod claim;
 pub mod code;
@@ -34,6 +35,7 @@ pub mod invitation;
 pub mod invoice;
 pub mod letter;
 pub mod linked;
+pub mod medium;
 pub mod membership;
 pub mod message;
 pub mod order;
@@ -134,6 +136,7 @@ pub const KINDS: &[EntityKind] = &[
     kind::<application::Application>(),
     kind::<holding::Holding>(),
     kind::<seal::Seal>(),
+    kind::<medium::Medium>(),
     kind::<order::Order>(),
     kind::<payment::Payment>(),
     kind::<refund::Refund>(),
@@ -145,6 +148,7 @@ pub const KINDS: &[EntityKind] = &[
     kind::<terminal::Terminal>(),
     kind::<linked::Linked>(),
     kind::<captcha::Captcha>(),
+    kind::<challenge::Challenge>(),
     kind::<appeal::Appeal>(),
     kind::<article::Article>(),
     kind::<chat::Chat>(),

@@ -102,6 +102,8 @@ pub(in crate::api) struct PackageBody {
     renewal: bool,
     months: Option<u32>,
     uses: Option<u32>,
+    /// Of one that gives neither: for which business it is the fee, a word of orders.
+    pays_for: Option<String>,
     #[schema(value_type = String)]
     name: Name,
     price_fen: u64,
@@ -135,6 +137,7 @@ impl TryFrom<PackageBody> for Package {
             buyer: word(&body.buyer)?,
             renewal: body.renewal,
             measure,
+            pays_for: body.pays_for.as_deref().map(word).transpose()?,
             name: body.name,
             price_fen: body.price_fen,
         })
@@ -219,6 +222,7 @@ impl From<Item> for ItemBody {
                     renewal: package.renewal,
                     months,
                     uses,
+                    pays_for: package.pays_for.map(shown),
                     name: package.name,
                     price_fen: package.price_fen,
                 })

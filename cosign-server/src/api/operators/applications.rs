@@ -19,6 +19,7 @@ use crate::{
         Error,
         office::{Named as _, application::ApplicationState},
         operators::{Reviewer, SeesRequests},
+        services::Verdict,
     },
 };
 
@@ -98,12 +99,15 @@ pub(super) async fn attachment(
 #[serde(deny_unknown_fields)]
 pub(super) struct Decision {
     passed: bool,
+    /// Of one that did not pass: that it cannot be corrected. What was paid goes back.
+    #[serde(default)]
+    for_good: bool,
     /// At most 500 characters; not empty unless it passed.
     #[serde(default)]
     opinion: String,
 }
 
-/// Pass an application, or send it back
+/// Pass an application, send it back, or refuse it for good
 #[utoipa::path(
     post, path = "/v1/operator/applications/{application}/review", tag = "operators",
     params(("application" = String, Path), Named), request_body = Decision,
@@ -116,6 +120,12 @@ pub(super) async fn review(
     Input { body, once }: Input<Decision>,
 ) -> Result<Json<ApplicationBody>, Problem> {
     let which = id(segments.get("application")?)?;
-    let done = api.office.review_application(&by, which, body.passed, &body.opinion, once.as_ref()).await?;
+    let verdict = match (body.passed, body.for_good) {
+        (true, false) => Verdict::Pass,
+        (false, false) => Verdict::Return,
+        (false, true) => Verdict::Refuse,
+        (true, true) => return Err(Error::BadRequest("what is refused for good has not passed").into()),
+    };
+    let done = api.office.review_application(&by, which, verdict, &body.opinion, once.as_ref()).await?;
     Ok(Json(ApplicationBody::of(&api, done)?))
 }

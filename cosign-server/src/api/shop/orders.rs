@@ -20,9 +20,9 @@ use super::{
 };
 use crate::domain::{
     office::{
-        Entity as _, Named as _, Stored,
+        Entity as _, Id, Named as _, Stored,
         balance::Balance,
-        order::{Line, Order, OrderState, Wanted},
+        order::{Cause, Line, Order, OrderState, Wanted},
         usage::Usage,
     },
     services::Ordering,
@@ -42,10 +42,17 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 #[derive(Deserialize, ToSchema)]
 #[schema(as = OrderLineWanted)]
 #[serde(deny_unknown_fields)]
-struct LineWanted {
+pub(in crate::api) struct LineWanted {
     package_id: String,
     #[schema(minimum = 1, maximum = 1000)]
     quantity: u32,
+}
+
+impl LineWanted {
+    /// The package, and how many of it.
+    pub(in crate::api) fn read(self) -> Result<(Id, u32), Problem> {
+        Ok((id(&self.package_id)?, self.quantity))
+    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -62,22 +69,19 @@ pub(super) struct OrderBody {
     /// Points that are spent on it.
     #[serde(default)]
     points: u64,
-    /// The application that it belongs to.
-    application_id: Option<String>,
     /// The invoice that is asked for with it.
     invoice: Option<WishBody>,
 }
 
 impl OrderBody {
     fn read(self) -> Result<Ordering, Problem> {
-        let line = |line: LineWanted| Ok::<_, Problem>((line.package_id.parse()?, line.quantity));
         Ok(Ordering {
             business: word(&self.business)?,
             whose: whose(self.enterprise_id.as_deref())?,
-            lines: self.lines.into_iter().map(line).collect::<Result<_, _>>()?,
+            lines: self.lines.into_iter().map(LineWanted::read).collect::<Result<_, _>>()?,
             coupon: self.coupon_id.as_deref().map(id).transpose()?,
             points: self.points,
-            application: self.application_id.as_deref().map(id).transpose()?,
+            cause: None,
             invoice: self.invoice.map(WishBody::read).transpose()?,
         })
     }
@@ -152,6 +156,7 @@ pub(in crate::api) struct OrderShown {
     business: &'static str,
     buyer_id: String,
     owner_id: String,
+    /// The application that it pays for.
     application_id: Option<String>,
     #[serde(flatten)]
     quote: QuoteBody,
@@ -177,7 +182,7 @@ pub(in crate::api) fn body(api: &Api, order: &Stored<Order>) -> OrderShown {
         business: entity.of.business.as_str(),
         buyer_id: entity.of.buyer.to_string(),
         owner_id: entity.of.owner.to_string(),
-        application_id: entity.of.application.map(|id| id.to_string()),
+        application_id: entity.of.cause.map(|Cause::Application(id)| id.to_string()),
         quote: quoted(&entity.of),
         ordered_at_ms: *created_ms,
         paid_at_ms: entity.paid_ms,

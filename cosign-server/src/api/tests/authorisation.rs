@@ -44,6 +44,7 @@ const PUBLIC: &[&str] = &[
     "/v1/regions",
     "/v1/regions/nearest",
     "/v1/sandbox/deposits",
+    "/v1/sandbox/mails",
     "/v1/sandbox/payments/{number}",
     "/v1/sandbox/texts",
     "/v1/server",

@@ -1,10 +1,16 @@
 //! Certificates and seals of the office.
 
 mod applications;
+mod bought;
 mod devices;
+mod fees;
+mod forms;
 mod life;
+mod logins;
+mod media;
 mod rights;
 mod seals;
+mod seals_bought;
 
 use axum::{
     body::Body,
@@ -15,11 +21,15 @@ use serde_json::{Value, json};
 
 use super::{
     ca::{csr_of, with_custodians},
-    office::{Browser, citizen, code, face, log_in, verified},
+    office::{Browser, citizen, code, face, log_in, log_in_on, verified, verified_at},
     posting, problem, request, send,
 };
 use crate::{
-    domain::{ca::Options, office::Rules, operators::Role},
+    domain::{
+        ca::Options,
+        office::{Rules, person::Level, rules::Levels},
+        operators::Role,
+    },
     testing::{Phone, World, name},
 };
 

@@ -14,6 +14,7 @@ const WITHOUT_NAME: &[&str] = &[
     "/v1/frames",                               // the same for each frame
     "/v1/sms-codes",                            // a second code takes the place of the first, after a pause
     "/v1/sessions",                             // a code is good once
+    "/v1/login-challenges",                     // the same one as long as it is good
     "/v1/sessions/{session}/end",               // ends it once
     "/v1/session/end",                          // ends it once
     "/v1/account/password",                     // a code is good once

@@ -3,6 +3,7 @@
 mod firm;
 mod kinds;
 mod mutual;
+mod opening;
 mod session;
 mod tasks;
 

@@ -15,13 +15,13 @@ use super::{
 };
 
 /// Does something as an operator, and gives what came of it.
-async fn op(world: &World, device: [u8; 32], path: &str, body: &Value) -> Value {
+pub(super) async fn op(world: &World, device: [u8; 32], path: &str, body: &Value) -> Value {
     let (status, answer) = post_as(world, device, path, None, body).await;
     assert!(status.is_success(), "{path}: {status} {answer}");
     answer
 }
 
-async fn entry(world: &World, item: Value) -> String {
+pub(super) async fn entry(world: &World, item: Value) -> String {
     world.clock.advance(1);
     let added = op(world, ADA, "/v1/operator/catalogue", &item).await;
     added["entry_id"].as_str().unwrap().to_owned()
@@ -33,15 +33,15 @@ pub(super) async fn platform(world: &World) -> String {
 }
 
 /// A catalogue to buy from.
-struct Shop {
-    region: String,
-    platform: String,
-    ca: String,
-    seal: String,
+pub(super) struct Shop {
+    pub(super) region: String,
+    pub(super) platform: String,
+    pub(super) ca: String,
+    pub(super) seal: String,
     /// One month and one year of certificates, ten seals, for a person.
-    month: String,
-    year: String,
-    ten: String,
+    pub(super) month: String,
+    pub(super) year: String,
+    pub(super) ten: String,
 }
 
 fn rules(institutions: &[&String]) -> Value {
@@ -51,24 +51,24 @@ fn rules(institutions: &[&String]) -> Value {
     })
 }
 
-fn package(platform: &str, institution: &str, service: &str, name: &str, price_fen: u64) -> Value {
+pub(super) fn package(platform: &str, institution: &str, service: &str, name: &str, price_fen: u64) -> Value {
     json!({
         "kind": "package", "platform": platform, "institution": institution, "service": service,
         "buyer": "person", "renewal": false, "name": name, "price_fen": price_fen,
     })
 }
 
-fn with(mut value: Value, field: &str, is: impl Into<Value>) -> Value {
+pub(super) fn with(mut value: Value, field: &str, is: impl Into<Value>) -> Value {
     value[field] = is.into();
     value
 }
 
 impl Shop {
-    async fn open(world: &World) -> Self {
+    pub(super) async fn open(world: &World) -> Self {
         Self::with_rules(world, |rules| rules).await
     }
 
-    async fn with_rules(world: &World, change: impl FnOnce(Value) -> Value) -> Self {
+    pub(super) async fn with_rules(world: &World, change: impl FnOnce(Value) -> Value) -> Self {
         let region =
             json!({ "kind": "region", "code": "650000", "name": "新疆", "place": [438_000, 876_000] });
         let region = entry(world, region).await;
@@ -109,12 +109,12 @@ fn wants(business: &str, lines: &[(&String, u32)]) -> Value {
     json!({ "business": business, "lines": lines.iter().map(line).collect::<Vec<_>>() })
 }
 
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap()
 }
 
 /// The path of an order.
-fn at(order: &Value) -> String {
+pub(super) fn at(order: &Value) -> String {
     format!("/v1/orders/{}", text(order, "order_id"))
 }
 
@@ -125,7 +125,7 @@ async fn press(world: &World, payment: &Value, paid: bool) -> Value {
     pressed
 }
 
-async fn pay(world: &World, browser: &Browser, order: &Value) -> Value {
+pub(super) async fn pay(world: &World, browser: &Browser, order: &Value) -> Value {
     let path = format!("{}/pay", at(order));
     let payment = browser.done(world, &path, &json!({ "channel": "wechat" })).await;
     press(world, &payment, true).await["notice"].clone()
@@ -136,6 +136,14 @@ async fn bought(world: &World, browser: &Browser, wanted: &Value) -> Value {
     let order = browser.done(world, "/v1/orders", wanted).await;
     pay(world, browser, &order).await;
     browser.see(world, &at(&order)).await
+}
+
+/// A transfer comes in at the bank.
+pub(super) async fn deposit(world: &World, transfer: &Value, amount_fen: u64) -> String {
+    let body = with(transfer.clone(), "amount_fen", amount_fen);
+    let (status, made) = post(world, "/v1/sandbox/deposits", None, &body).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    text(&made, "entry").to_owned()
 }
 
 fn line_of(order: &Value, number: usize) -> String {

@@ -291,6 +291,7 @@ impl Entity for Account {
                     .with(Effect::on_all::<Task>(moment.id, None, task::Event::Remove))
                     .with(Effect::on_all::<Task>(phone, None, task::Event::Remove))
                     .with(Effect::on_all::<Binding>(moment.id, None, binding::Event::End))
+                    .with(Effect::on_all::<Application>(moment.id, None, application::Event::Lapse))
                     .with(Effect::on_all::<Holding>(moment.id, None, revoke))
                     .with(Effect::on_all::<Holding>(
                         Holding::kept_by(moment.id),

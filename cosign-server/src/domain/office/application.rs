@@ -10,12 +10,15 @@ use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
     account::Authorised,
     attachment::Attachment,
+    dispatch::{self, Job},
     entity::states,
     holding::{self, Acting, Holder, Holding, Platform},
     list_of,
     membership::Membership,
     message::Notice,
+    order::{self, Cause, Order, OrderFlow, Wanted},
     personal::Personal,
+    seal::{self, Seal},
 };
 use crate::domain::{
     Error,
@@ -24,6 +27,10 @@ use crate::domain::{
 };
 
 pub use self::wish::{Business, Wish};
+
+const DAY_MS: u64 = 86_400_000;
+/// How often the form of one application is sent by e-mail.
+const MAX_MAILS: u8 = 5;
 
 states! {
     /// Where an application stands.
@@ -44,6 +51,8 @@ states! {
         Approved = "approved",
         /// It was.
         Closed = "closed",
+        /// A reviewer refused it for good.
+        Refused = "refused",
         /// The applicant does not want it any more.
         Withdrawn = "withdrawn",
         /// The account is gone, and what was personal with it.
@@ -80,6 +89,8 @@ pub struct Application {
     pub business: Business,
     /// The certificate that it is about.
     pub holding: Option<Id>,
+    /// The seal that it is for.
+    pub seal: Option<Id>,
     /// For which platform; `None` for all.
     pub platform: Option<Platform>,
     /// At which authority.
@@ -94,12 +105,22 @@ pub struct Application {
     pub agreement: String,
     /// The form as it was signed by hand or stamped.
     pub form: Option<Id>,
+    /// How often it was sent by e-mail.
+    mails: u8,
     /// Files that the platform demands.
     pub attachments: Vec<Id>,
     /// What to pay, in hundredths of a yuan.
     pub fee: u64,
+    /// When that is paid, if it is something.
+    flow: Option<OrderFlow>,
+    /// What is bought with it, until that is ordered.
+    purchase: Option<Wanted>,
+    /// The order by which it is paid.
+    pub order: Option<Id>,
     needs_attachments: bool,
     reviewers: u8,
+    /// Until when the applicant can correct what was sent back, unix milliseconds.
+    until_ms: Option<u64>,
     /// What reviewers decided since it was handed in last, in order.
     pub opinions: Vec<Opinion>,
     /// The certificate that it gave.
@@ -116,6 +137,8 @@ pub enum Event {
         /// That file.
         form: Option<Attachment>,
     },
+    /// The form is sent by e-mail, to be printed and stamped.
+    Mail(Personal),
     /// The applicant authorises it.
     Authorise(Authorised),
     /// The fee is paid.
@@ -124,6 +147,8 @@ pub enum Event {
     Attach(Vec<Attachment>),
     /// A reviewer decides.
     Decide(Opinion),
+    /// A reviewer refuses it for good.
+    Refuse(Opinion),
     /// The certificate is installed on this device.
     Install {
         /// Who does it, for whom.
@@ -133,8 +158,15 @@ pub enum Event {
         /// The certificate.
         gave: Id,
     },
+    /// The authority has made it, on a medium.
+    Record {
+        /// What is kept of it.
+        gave: Id,
+    },
     /// The applicant does not want it any more.
     Withdraw,
+    /// Nobody goes on with it: it was not paid or corrected in time, or its account is gone.
+    Lapse,
     /// The account is erased.
     Erase,
 }
@@ -143,18 +175,18 @@ impl Application {
     /// The one application under way for the same certificate.
     #[must_use]
     pub fn name_of(wish: &Wish) -> [u8; 32] {
-        Self::named(wish.by.holder(), wish.holding, wish.platform.as_ref(), &wish.authority)
+        Self::named(wish.by.holder(), wish.seal.or(wish.holding), wish.platform.as_ref(), &wish.authority)
     }
 
     fn named(
         holder: Holder,
-        holding: Option<Id>,
+        about: Option<Id>,
         platform: Option<&Platform>,
         authority: &AuthorityId,
     ) -> [u8; 32] {
-        let about = holding.map_or_else(
+        let about = about.map_or_else(
             || Holding::name_of(holder, platform, authority),
-            |holding| sm3::digest(holding.as_bytes()),
+            |about| sm3::digest(about.as_bytes()),
         );
         sm3::digest(&[&b"application"[..], &about].concat())
     }
@@ -172,39 +204,91 @@ impl Application {
     }
 
     const fn is_open(&self) -> bool {
-        use ApplicationState::{Closed, Erased, Withdrawn};
-        !matches!(self.state, Closed | Withdrawn | Erased)
+        use ApplicationState::{Closed, Erased, Refused, Withdrawn};
+        !matches!(self.state, Closed | Refused | Withdrawn | Erased)
     }
 
-    /// What comes after a stage: payment, then files, then reviews.
+    /// What comes after a stage: payment, files and reviews, with the payment first or last.
     fn after(self, stage: ApplicationState, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
         use ApplicationState::{Approved, Attachments, Authorising, Review, Unpaid};
+        let (is_first, is_last) =
+            (self.flow == Some(OrderFlow::PayFirst), self.flow == Some(OrderFlow::ReviewFirst));
         let state = match stage {
-            Authorising if self.fee > 0 => Unpaid,
+            Unpaid if is_last => Approved,
+            Authorising if is_first => Unpaid,
             Authorising | Unpaid if self.needs_attachments => Attachments,
             Authorising | Unpaid | Attachments if self.reviewers > 0 => Review,
+            _ if is_last => Unpaid,
             _ => Approved,
         };
         let entity = Self { state, ..self };
-        if state == Approved { entity.approved(moment) } else { Ok(Moved::to(entity)) }
+        match state {
+            Approved => entity.approved(moment),
+            Unpaid if is_last => Ok(entity.with_order(order::Event::Approve)),
+            _ => Ok(Moved::to(entity)),
+        }
     }
 
-    /// What is approved is told; the end of a certificate happens with it.
+    /// Something happens to the order with it.
+    fn with_order(self, event: order::Event) -> Moved<Self> {
+        let effect = self.order.map(|order| Effect::on::<Order>(order, event));
+        Moved { entity: self, effects: effect.into_iter().collect() }
+    }
+
+    /// What is approved is told. The end of a certificate and a seal happen with it; other certificates are installed.
     fn approved(self, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
         let account = self.account;
-        if self.business != Business::Revoke {
-            let approved = Moved::to(self);
-            return Ok(approved
-                .with(Effect::tell::<Self>(account, Notice::ApplicationApproved, moment.id))
-                .with(Effect::Text(account, Notice::ApplicationApproved)));
+        let mut approved = if self.flow == Some(OrderFlow::PayFirst) {
+            self.with_order(order::Event::Approve)
+        } else {
+            Moved::to(self)
+        };
+        let one = &mut approved.entity;
+        let happens = match (one.business, one.holding, one.seal) {
+            (Business::Revoke, Some(holding), _) => {
+                let reason = one.reason.as_deref().and_then(Reason::from_name);
+                let revoke = holding::Event::Revoke(reason.unwrap_or(Reason::Unspecified));
+                Some(Effect::on::<Holding>(holding, revoke))
+            }
+            (Business::Seal | Business::SealChange, _, Some(seal)) => {
+                Some(Effect::on::<Seal>(seal, seal::Event::Grant))
+            }
+            (Business::Revoke | Business::Seal | Business::SealChange, ..) => return Err(Error::Internal),
+            _ => None,
+        };
+        if let Some(happens) = happens {
+            one.state = ApplicationState::Closed;
+            approved.effects.extend(one.clone().with_order(order::Event::HandOver).effects);
+            return Ok(approved.with(happens));
         }
-        let reason = self.reason.as_deref().and_then(Reason::from_name).unwrap_or(Reason::Unspecified);
-        let holding = self.holding.ok_or(Error::Internal)?;
-        let closed = Self { state: ApplicationState::Closed, ..self };
-        Ok(Moved::to(closed).with(Effect::on::<Holding>(holding, holding::Event::Revoke(reason))))
+        Ok(approved
+            .with(Effect::tell::<Self>(account, Notice::ApplicationApproved, moment.id))
+            .with(Effect::Text(account, Notice::ApplicationApproved)))
     }
 
-    fn decided(&self, opinion: &Opinion, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
+    /// It comes to nothing: its order and its seal do so with it.
+    fn ended(&self, state: ApplicationState) -> Moved<Self> {
+        let ended = Self { state, purchase: None, until_ms: None, ..self.clone() };
+        let mut moved = ended.with_order(order::Event::Abandon);
+        moved.effects.extend(self.seal.map(|seal| Effect::on::<Seal>(seal, seal::Event::Drop)));
+        moved
+    }
+
+    /// The applicant authorises it, which orders what is bought with it.
+    fn authorised(&self, by: &Authorised, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
+        if by.account() != self.account {
+            return Err(Error::CodeInvalid);
+        }
+        let order = self.purchase.as_ref().map(|_| Cause::Application(moment.id).order());
+        let ordered = Self { order, purchase: None, ..self.clone() };
+        let mut moved = ordered.after(ApplicationState::Authorising, moment)?;
+        if let (Some(order), Some(wanted)) = (order, &self.purchase) {
+            moved.effects.insert(0, Effect::on::<Order>(order, order::Event::Order(wanted.clone())));
+        }
+        Ok(moved)
+    }
+
+    fn heard(&self, opinion: &Opinion) -> Result<Self, Error> {
         if self.opinions.iter().any(|before| before.reviewer == opinion.reviewer) {
             return Err(Error::Conflict("this reviewer has decided already; it takes another person"));
         }
@@ -213,16 +297,46 @@ impl Application {
         }
         let mut next = self.clone();
         next.opinions.push(opinion.clone());
+        Ok(next)
+    }
+
+    /// The form goes out, a few times at most.
+    fn mailed(&self, to: &Personal, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
+        if self.mails >= MAX_MAILS {
+            return Err(Error::Conflict("the form was sent often enough"));
+        }
+        let job = Job::MailForm { application: moment.id, to: to.clone() };
+        let until_ms = moment.now_ms.saturating_add(DAY_MS);
+        let mailed = Moved::to(Self { mails: self.mails.saturating_add(1), ..self.clone() });
+        Ok(mailed.with(Effect::Dispatch(dispatch::Order { job, until_ms })))
+    }
+
+    fn told(self, notice: Notice, moment: Moment<'_>) -> Moved<Self> {
+        let account = self.account;
+        Moved::to(self)
+            .with(Effect::tell::<Self>(account, notice, moment.id))
+            .with(Effect::Text(account, notice))
+    }
+
+    fn decided(&self, opinion: &Opinion, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
+        let mut next = self.heard(opinion)?;
         if !opinion.passed {
             next.state = ApplicationState::Returned;
-            return Ok(Moved::to(next)
-                .with(Effect::tell::<Self>(self.account, Notice::ApplicationReturned, moment.id))
-                .with(Effect::Text(self.account, Notice::ApplicationReturned)));
+            let days_ms = moment.rules.correction_days.saturating_mul(DAY_MS);
+            next.until_ms = Some(moment.now_ms.saturating_add(days_ms));
+            return Ok(next.told(Notice::ApplicationReturned, moment));
         }
         if next.opinions.len() < usize::from(self.reviewers) {
             return Ok(Moved::to(next));
         }
         next.after(ApplicationState::Review, moment)
+    }
+
+    fn refused(&self, opinion: &Opinion, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
+        let opinion = Opinion { passed: false, ..opinion.clone() };
+        let mut moved = self.heard(&opinion)?.ended(ApplicationState::Refused);
+        moved.effects.extend(self.clone().told(Notice::ApplicationRefused, moment).effects);
+        Ok(moved)
     }
 }
 
@@ -240,37 +354,40 @@ impl Entity for Application {
         match event {
             Event::Draft(_) => "draft",
             Event::Confirm { .. } => "confirm",
+            Event::Mail(_) => "mail",
             Event::Authorise(_) => "authorise",
             Event::Pay => "pay",
             Event::Attach(_) => "attach",
             Event::Decide(_) => "decide",
+            Event::Refuse(_) => "refuse",
             Event::Install { .. } => "install",
+            Event::Record { .. } => "record",
             Event::Withdraw => "withdraw",
+            Event::Lapse => "lapse",
             Event::Erase => "erase",
         }
     }
 
     fn transition(now: Option<&Self>, event: &Event, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
         use ApplicationState::{
-            Approved, Attachments, Authorising, Closed, Draft, Erased, Returned, Review, Unpaid, Withdrawn,
+            Approved, Attachments, Authorising, Closed, Draft, Erased, Refused, Returned, Review, Unpaid,
+            Withdrawn,
         };
         let Some(one) = now else {
             let Event::Draft(wish) = event else { return Err(Error::NotFound) };
             return wish::draft(wish, moment).map(Moved::to);
         };
-        let to = |state| Moved::to(Self { state, ..one.clone() });
         let moved = match (one.state, event) {
+            (Draft, Event::Confirm { form: None }) if one.business == Business::Medium => {
+                return Err(Error::BadRequest("this takes the form, stamped and scanned"));
+            }
             (Draft | Returned, Event::Confirm { form }) => {
                 let state = if one.state == Draft { Authorising } else { Review };
                 let form = form.map(Attachment::id).or(one.form);
-                Moved::to(Self { state, form, opinions: Vec::new(), ..one.clone() })
+                Moved::to(Self { state, form, opinions: Vec::new(), until_ms: None, ..one.clone() })
             }
-            (Authorising, Event::Authorise(authorised)) => {
-                if authorised.account() != one.account {
-                    return Err(Error::CodeInvalid);
-                }
-                return one.clone().after(Authorising, moment);
-            }
+            (Draft | Returned, Event::Mail(to)) => one.mailed(to, moment)?,
+            (Authorising, Event::Authorise(by)) => return one.authorised(by, moment),
             (Unpaid, Event::Pay) => return one.clone().after(Unpaid, moment),
             (Attachments | Returned, Event::Attach(files)) => {
                 let attachments = files.iter().map(|file| file.id()).collect();
@@ -278,6 +395,13 @@ impl Entity for Application {
                 if one.state == Returned { Moved::to(next) } else { return next.after(Attachments, moment) }
             }
             (Review, Event::Decide(opinion)) => return one.decided(opinion, moment),
+            (Review, Event::Refuse(opinion)) => return one.refused(opinion, moment),
+            (Approved, Event::Install { .. }) if one.business == Business::Medium => {
+                return Err(Error::Conflict("the authority makes this one, on a medium"));
+            }
+            (Approved, Event::Record { gave }) if one.business == Business::Medium => {
+                Self { state: Closed, gave: Some(*gave), ..one.clone() }.with_order(order::Event::HandOver)
+            }
             (Approved, Event::Install { by, device, gave }) => {
                 // Who authorised it has it, and no other one who manages the enterprise.
                 if (by.account(), by.holder()) != (one.account, one.holder) {
@@ -286,22 +410,31 @@ impl Entity for Application {
                 if one.opinions.iter().any(|opinion| opinion.reviewer == *device.as_bytes()) {
                     return Err(Error::Conflict("nobody reviews a request of their own"));
                 }
-                Moved::to(Self { state: Closed, gave: Some(*gave), ..one.clone() })
+                Self { state: Closed, gave: Some(*gave), ..one.clone() }.with_order(order::Event::HandOver)
             }
-            (Draft | Authorising | Unpaid | Attachments | Review | Returned | Approved, Event::Withdraw) => {
-                to(Withdrawn)
-            }
+            // What was paid last and waits to be installed is in use already: that is for the applicant alone to give up.
+            (Approved, Event::Lapse) => Moved::to(Self { state: Withdrawn, ..one.clone() }),
+            (
+                Draft | Authorising | Unpaid | Attachments | Review | Returned | Approved,
+                Event::Withdraw | Event::Lapse,
+            ) => one.ended(Withdrawn),
+            (Closed | Refused | Withdrawn, Event::Lapse) => Moved::to(one.clone()),
             (Erased, _) => return Err(Error::NotFound),
             (_, Event::Erase) => Moved::to(Self {
                 state: Erased,
                 opinions: Vec::new(),
                 form: None,
                 attachments: Vec::new(),
+                until_ms: None,
                 ..one.clone()
             }),
-            (Closed | Withdrawn, _) => return Err(Error::Conflict("the request is closed")),
-            (_, Event::Decide(_)) => return Err(Error::Conflict("the request does not wait for a review")),
-            (_, Event::Install { .. }) => return Err(Error::Conflict("the request is not approved")),
+            (Closed | Refused | Withdrawn, _) => return Err(Error::Conflict("the request is closed")),
+            (_, Event::Decide(_) | Event::Refuse(_)) => {
+                return Err(Error::Conflict("the request does not wait for a review"));
+            }
+            (_, Event::Install { .. } | Event::Record { .. }) => {
+                return Err(Error::Conflict("the request is not approved"));
+            }
             _ => return Err(Error::Conflict("the request does not stand there")),
         };
         Ok(moved)
@@ -311,7 +444,8 @@ impl Entity for Application {
         if !self.is_open() {
             return Vec::new();
         }
-        vec![Self::named(self.holder, self.holding, self.platform.as_ref(), &self.authority)]
+        let about = self.seal.or(self.holding);
+        vec![Self::named(self.holder, about, self.platform.as_ref(), &self.authority)]
     }
 
     fn listed_under(&self) -> Vec<Id> {
@@ -322,5 +456,13 @@ impl Entity for Application {
             lists.push(Membership::rights_of(enterprise, self.account));
         }
         lists
+    }
+
+    fn due_ms(&self) -> Option<u64> {
+        self.until_ms
+    }
+
+    fn when_due() -> Option<Event> {
+        Some(Event::Lapse)
     }
 }

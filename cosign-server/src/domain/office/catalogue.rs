@@ -3,7 +3,7 @@
 use cosign_core::sm_primitives::sm3::Sm3;
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, Id, Moment, Moved, Moves, Named as _, entity::states};
+use super::{Entity, Id, Moment, Moved, Moves, Named as _, entity::states, order::Business};
 use crate::domain::{Error, clients::ClientId, device::Name};
 
 /// Most systems, and most institutions, of one platform.
@@ -181,6 +181,8 @@ pub struct Package {
     pub renewal: bool,
     /// How much.
     pub measure: Measure,
+    /// For which act it is the fee, if it gives nothing to be used.
+    pub pays_for: Option<Business>,
     /// What it is called.
     pub name: Name,
     /// What it costs, fen.
@@ -277,7 +279,7 @@ impl Item {
     /// What only one that is offered may be called.
     #[must_use]
     pub fn names(&self) -> Vec<[u8; 32]> {
-        let code = |code: &Name| hash(&[b"code", self.shelf().as_str().as_bytes(), code.as_str().as_bytes()]);
+        let code = |code: &Name| coded(self.shelf(), code.as_str());
         match self {
             Self::Region(region) => vec![code(&region.code)],
             Self::Institution(institution) => vec![code(&institution.code)],
@@ -307,6 +309,9 @@ impl Item {
                     Measure::Uses(uses) => (1..=1_000_000).contains(&uses),
                     Measure::Fee => true,
                 };
+                if package.pays_for.is_some() && package.measure != Measure::Fee {
+                    return Err(Error::BadRequest("what pays for an act gives nothing to be used"));
+                }
                 if is_good && package.price_fen <= MAX_PRICE_FEN {
                     Ok(())
                 } else {
@@ -319,6 +324,12 @@ impl Item {
             _ => Ok(()),
         }
     }
+}
+
+/// What the entry with a code is called.
+#[must_use]
+pub fn coded(shelf: Shelf, code: &str) -> [u8; 32] {
+    hash(&[b"code", shelf.as_str().as_bytes(), code.as_bytes()])
 }
 
 /// What the platform of an API client is called.

@@ -53,6 +53,13 @@ pub enum Job {
         /// What is put into them.
         text: Personal,
     },
+    /// Send the form of an application by e-mail.
+    MailForm {
+        /// Of which application.
+        application: Id,
+        /// Where it goes.
+        to: Personal,
+    },
     /// Give money back.
     PayBack {
         /// Of which payment.
@@ -84,7 +91,7 @@ impl Job {
     fn done(&self, receipt: &str) -> Option<Effect> {
         let receipt = receipt.to_owned();
         match self {
-            Self::Sms { .. } | Self::Red { .. } => None,
+            Self::Sms { .. } | Self::MailForm { .. } | Self::Red { .. } => None,
             Self::PayBack { refund: Some(refund), .. } => {
                 Some(Effect::on::<Refund>(*refund, refund::Event::PaidBack { receipt }))
             }
@@ -101,7 +108,7 @@ impl Job {
     /// What follows when it is too late for it.
     fn failed(&self) -> Option<Effect> {
         match self {
-            Self::Sms { .. } | Self::Red { .. } => None,
+            Self::Sms { .. } | Self::MailForm { .. } | Self::Red { .. } => None,
             Self::PayBack { refund: Some(refund), .. } => {
                 Some(Effect::on::<Refund>(*refund, refund::Event::Fail))
             }

@@ -201,7 +201,7 @@ impl Enterprise {
             .with(Effect::on_all::<Application>(
                 Application::under_way_for(holder),
                 None,
-                application::Event::Withdraw,
+                application::Event::Lapse,
             ))
             .with(Effect::on_all::<Order>(Order::open_for(moment.id), None, order::Event::Cancel))
             // Their seals end with them.

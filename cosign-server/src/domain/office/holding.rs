@@ -3,7 +3,7 @@
 
 mod holder;
 
-use cosign_core::sm_primitives::sm3;
+use cosign_core::{DeviceId, sm_primitives::sm3};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -62,6 +62,8 @@ pub struct Holding {
     pub device: String,
     /// When it ends, unix milliseconds.
     pub not_after_ms: u64,
+    /// How often the shares of its key were made, as far as the holder was told.
+    epoch: u32,
     /// The one whose place it took.
     pub replaces: Option<Id>,
     /// When the holder is told that it ends soon; `None` once that was said.
@@ -77,6 +79,7 @@ pub struct Issued {
     pub(in crate::domain) serial: String,
     pub(in crate::domain) device: String,
     pub(in crate::domain) not_after_ms: u64,
+    pub(in crate::domain) epoch: u32,
     pub(in crate::domain) replaces: Option<Id>,
 }
 
@@ -89,8 +92,12 @@ pub enum Event {
     Pass,
     /// An operator suspends it.
     Freeze,
+    /// Its account does not use the device with its key any more.
+    Strand,
     /// An operator puts it in force again.
     Unfreeze,
+    /// The shares of its key were made anew, as they are when its PIN is changed: so often by now.
+    Refresh(u32),
     /// The data of its holder have changed.
     Outdate,
     /// Another one takes its place.
@@ -116,6 +123,12 @@ impl Holding {
     #[must_use]
     pub fn kept_by(account: Id) -> Id {
         list_of("kept-by", &[account.as_bytes()])
+    }
+
+    /// Under what those of an account on one device are listed.
+    #[must_use]
+    pub fn on_device(account: Id, device: DeviceId) -> Id {
+        list_of("on device", &[account.as_bytes(), device.to_string().as_bytes()])
     }
 
     /// What a certificate is called here.
@@ -149,6 +162,13 @@ impl Holding {
             (Frozen, CertState::Valid) => true,
             (Valid | Frozen | NeedsChange | Expired, _) => false,
         }
+    }
+
+    /// Whether the shares of its key were made anew since the holder was told.
+    #[must_use]
+    pub const fn is_refreshed(&self, epoch: u32) -> bool {
+        use HoldingState::{Expired, Frozen, NeedsChange, Valid};
+        matches!(self.state, Valid | Frozen | NeedsChange | Expired) && epoch > self.epoch
     }
 
     /// Whether its key may sign, and seals may be made for it.
@@ -189,6 +209,16 @@ impl Entity for Holding {
         (Some(HoldingState::NeedsChange), "pass", HoldingState::Expired),
         (Some(HoldingState::Valid), "freeze", HoldingState::Frozen),
         (Some(HoldingState::Frozen), "unfreeze", HoldingState::Valid),
+        (Some(HoldingState::Valid), "strand", HoldingState::Frozen),
+        // Its end has come, and only that was not noted yet.
+        (Some(HoldingState::Valid), "strand", HoldingState::Valid),
+        (Some(HoldingState::Frozen), "strand", HoldingState::Frozen),
+        (Some(HoldingState::NeedsChange), "strand", HoldingState::NeedsChange),
+        (Some(HoldingState::Expired), "strand", HoldingState::Expired),
+        (Some(HoldingState::Valid), "refresh", HoldingState::Valid),
+        (Some(HoldingState::Frozen), "refresh", HoldingState::Frozen),
+        (Some(HoldingState::NeedsChange), "refresh", HoldingState::NeedsChange),
+        (Some(HoldingState::Expired), "refresh", HoldingState::Expired),
         (Some(HoldingState::Valid), "outdate", HoldingState::NeedsChange),
         // What is not in force does not change with its holder's data; a reissue tells the new ones.
         (Some(HoldingState::Frozen), "outdate", HoldingState::Frozen),
@@ -219,7 +249,9 @@ impl Entity for Holding {
             Event::Install(_) => "install",
             Event::Pass => "pass",
             Event::Freeze => "freeze",
+            Event::Strand => "strand",
             Event::Unfreeze => "unfreeze",
+            Event::Refresh(_) => "refresh",
             Event::Outdate => "outdate",
             Event::Supersede { .. } => "supersede",
             Event::Revoke(_) => "revoke",
@@ -249,7 +281,7 @@ impl Entity for Holding {
                     .with(Effect::tell::<Self>(one.account, Notice::CertificateExpiring, moment.id))
                     .with(Effect::Text(one.account, Notice::CertificateExpiring))
             }
-            (Valid, Event::Freeze) if !is_over => {
+            (Valid, Event::Freeze | Event::Strand) if !is_over => {
                 told(Frozen, Notice::CertificateFrozen).with(one.certificate(CertEvent::Freeze)?)
             }
             (Frozen, Event::Unfreeze) if !is_over => {
@@ -258,7 +290,13 @@ impl Entity for Holding {
             (Valid, Event::Outdate) if !is_over => {
                 told(NeedsChange, Notice::CertificateNeedsChange).with(one.certificate(CertEvent::Outdate)?)
             }
-            (Frozen | NeedsChange | Expired, Event::Outdate) => to(one.state),
+            (_, Event::Refresh(epoch)) if one.is_refreshed(*epoch) => {
+                Moved::to(Self { epoch: *epoch, ..one.clone() })
+                    .with(Effect::tell::<Self>(one.account, Notice::PinChanged, moment.id))
+                    .with(Effect::Text(one.account, Notice::PinChanged))
+            }
+            (Frozen | NeedsChange | Expired, Event::Outdate)
+            | (Valid | Frozen | NeedsChange | Expired, Event::Strand) => to(one.state),
             (Valid | NeedsChange | Expired, Event::Supersede { by }) => {
                 let follow = grant::Event::Follow { to: *by };
                 to(Superseded)
@@ -302,14 +340,16 @@ impl Entity for Holding {
     }
 
     fn listed_under(&self) -> Vec<Id> {
-        match self.holder {
-            // It ends when who has its key leaves the enterprise, or cancels the account.
-            Holder::Enterprise(enterprise) if !self.state.is_over() => {
-                let rights = Membership::rights_of(enterprise, self.account);
-                vec![enterprise, rights, Self::kept_by(self.account)]
-            }
-            holder => vec![holder.id()],
+        if self.state.is_over() {
+            return vec![self.holder.id()];
         }
+        let device = self.device.parse().ok().map(|device| Self::on_device(self.account, device));
+        let mut lists: Vec<_> = [self.holder.id()].into_iter().chain(device).collect();
+        if let Holder::Enterprise(enterprise) = self.holder {
+            // It ends when who has its key leaves the enterprise, or cancels the account.
+            lists.extend([Membership::rights_of(enterprise, self.account), Self::kept_by(self.account)]);
+        }
+        lists
     }
 
     fn due_ms(&self) -> Option<u64> {
@@ -324,7 +364,7 @@ impl Entity for Holding {
 }
 
 fn install(issued: &Issued, moment: Moment<'_>) -> Moved<Holding> {
-    let Issued { by, platform, authority, serial, device, not_after_ms, replaces } = issued.clone();
+    let Issued { by, platform, authority, serial, device, not_after_ms, epoch, replaces } = issued.clone();
     let lead_ms = moment.rules.expiring_days.saturating_mul(DAY_MS);
     let holding = Holding {
         state: HoldingState::Valid,
@@ -335,6 +375,7 @@ fn install(issued: &Issued, moment: Moment<'_>) -> Moved<Holding> {
         serial,
         device,
         not_after_ms,
+        epoch,
         replaces,
         tell_ms: Some(not_after_ms.saturating_sub(lead_ms)),
     };

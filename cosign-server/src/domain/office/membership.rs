@@ -153,7 +153,7 @@ impl Membership {
         self.stands(state, moment)
             .with(Effect::on_all::<Approval>(waiting, None, approval::Event::Void))
             .with(Effect::on_all::<Grant>(rights, None, grant::Event::Withdraw))
-            .with(Effect::on_all::<Application>(rights, None, application::Event::Withdraw))
+            .with(Effect::on_all::<Application>(rights, None, application::Event::Lapse))
             // Whoever is no member keeps no key of the enterprise.
             .with(Effect::on_all::<Holding>(rights, None, holding::Event::Revoke(Reason::PrivilegeWithdrawn)))
             .with(Effect::on_all::<Seal>(rights, None, seal::Event::Leave))

@@ -57,6 +57,8 @@ states! {
         ApplicationApproved = "application-approved",
         /// A reviewer sent back what was applied for.
         ApplicationReturned = "application-returned",
+        /// A reviewer refused for good what was applied for.
+        ApplicationRefused = "application-refused",
         /// A certificate is installed.
         CertificateInstalled = "certificate-installed",
         /// A certificate ends soon.
@@ -67,6 +69,8 @@ states! {
         CertificateFrozen = "certificate-frozen",
         /// It is in force again.
         CertificateUnfrozen = "certificate-unfrozen",
+        /// The PIN of a certificate was changed, or the shares of its key were renewed.
+        PinChanged = "pin-changed",
         /// What a certificate says is not true any more.
         CertificateNeedsChange = "certificate-needs-change",
         /// A certificate is revoked.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 pub use self::lines::{Business, Line, LineState, discounted};
 use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
+    application::{self, Application},
     balance::{self, Balance},
     catalogue::Measure,
     coupon::{self, Coupon},
@@ -77,6 +78,42 @@ pub struct Transfer {
     pub date: String,
 }
 
+/// What an order pays for, beside what its lines give. It is told when the order is paid, and when it comes to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// What is applied for.
+    Application(Id),
+}
+
+impl Cause {
+    /// Which.
+    #[must_use]
+    pub const fn id(self) -> Id {
+        match self {
+            Self::Application(id) => id,
+        }
+    }
+
+    /// The one order by which it is paid.
+    #[must_use]
+    pub fn order(self) -> Id {
+        list_of("order", &[self.id().as_bytes()])
+    }
+
+    fn paid(self) -> Effect {
+        match self {
+            Self::Application(id) => Effect::on::<Application>(id, application::Event::Pay),
+        }
+    }
+
+    fn undone(self) -> Effect {
+        match self {
+            Self::Application(id) => Effect::on::<Application>(id, application::Event::Lapse),
+        }
+    }
+}
+
 /// What is ordered. Only the office makes one, of what is offered at its price.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
@@ -96,8 +133,16 @@ pub struct Wanted {
     pub points: u64,
     /// Whether somebody looks at it, and when.
     pub reviewed: Option<OrderFlow>,
-    /// What it belongs to: an application.
-    pub application: Option<Id>,
+    /// What it pays for, if it does not stand for itself.
+    pub cause: Option<Cause>,
+}
+
+impl Wanted {
+    /// What it costs, fen.
+    #[must_use]
+    pub fn total_fen(&self) -> u64 {
+        self.lines.iter().map(|line| line.amount_fen).sum()
+    }
 }
 
 /// An order.
@@ -144,6 +189,8 @@ pub enum Event {
     Cancel,
     /// Nobody has paid it in time.
     Expire,
+    /// What it pays for comes to nothing.
+    Abandon,
     /// What was bought was handed over.
     HandOver,
     /// Money is asked back for a line.
@@ -166,7 +213,7 @@ impl Order {
     /// What it costs, fen.
     #[must_use]
     pub fn total_fen(&self) -> u64 {
-        self.of.lines.iter().map(|line| line.amount_fen).sum()
+        self.of.total_fen()
     }
 
     /// A line.
@@ -238,6 +285,7 @@ impl Order {
             let gained = points::gained(line.amount_fen, moment.rules.points_per_yuan);
             moved.effects.extend(points::change(self.of.buyer, points::Event::Gain(gained, line.id)));
         }
+        moved.effects.extend(self.of.cause.map(Cause::paid));
         moved.with(Effect::tell::<Self>(self.of.buyer, Notice::OrderPaid, moment.id))
     }
 
@@ -255,18 +303,25 @@ impl Order {
         moved
     }
 
-    /// Somebody has looked at it after it was paid.
-    fn reviewed(&self, is_good: bool, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
-        let looked_at = Self { awaits: false, ..self.clone() };
-        if is_good {
-            let mut moved = Moved::to(looked_at.settled());
-            moved.effects.extend(
-                self.usable().map(|(line, id)| Effect::on::<Balance>(id, balance::Event::Release(line.id))),
-            );
-            return Ok(moved.with(Effect::tell::<Self>(self.of.buyer, Notice::OrderApproved, moment.id)));
-        }
+    /// The same, by itself: what it pays for comes to nothing with it.
+    fn dropped(&self, moment: Moment<'_>) -> Moved<Self> {
+        let mut moved = self.end(moment);
+        moved.effects.extend(self.of.cause.map(Cause::undone));
+        moved
+    }
+
+    /// Somebody has looked at it after it was paid, and it is good.
+    fn approved(&self, moment: Moment<'_>) -> Moved<Self> {
+        let mut moved = Moved::to(Self { awaits: false, ..self.clone() }.settled());
+        let release = |(line, id): (&Line, Id)| Effect::on::<Balance>(id, balance::Event::Release(line.id));
+        moved.effects.extend(self.usable().map(release));
+        moved.with(Effect::tell::<Self>(self.of.buyer, Notice::OrderApproved, moment.id))
+    }
+
+    /// What was paid and not asked back goes back.
+    fn given_back(&self, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
         let payment = self.payment.ok_or(Error::Internal)?;
-        let mut moved = Moved::to(looked_at);
+        let mut moved = Moved::to(Self { awaits: false, ..self.clone() });
         for line in self.of.lines.iter().filter(|line| line.state == LineState::Kept) {
             let asked = refund::Asked::of(moment.id, payment, self, line);
             moved.effects.push(Effect::make::<Refund>(refund::Event::Grant(asked)));
@@ -298,6 +353,7 @@ impl Entity for Order {
             Event::Pay(_) => "pay",
             Event::Cancel => "cancel",
             Event::Expire => "expire",
+            Event::Abandon => "abandon",
             Event::HandOver => "hand-over",
             Event::AskRefund(_) => "ask-refund",
             Event::Keep(_) => "keep",
@@ -308,7 +364,8 @@ impl Entity for Order {
 
     fn transition(now: Option<&Self>, event: &Event, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
         use OrderState::{
-            Awaiting, Cancelled, InReview, Paid, PartlyRefunded, Paying, Refunding, TransferCheck, Unpaid,
+            Awaiting, Cancelled, Done, InReview, Paid, PartlyRefunded, Paying, Refunded, Refunding,
+            TransferCheck, Unpaid,
         };
         let until_ms = moment.now_ms.saturating_add(moment.rules.order_h.saturating_mul(3_600_000));
         let Some(order) = now else {
@@ -340,10 +397,12 @@ impl Entity for Order {
             }
             (Awaiting, Event::Refuse) => {
                 let told = Effect::tell::<Self>(order.of.buyer, Notice::OrderRefused, moment.id);
-                Ok(order.end(moment).with(told))
+                Ok(order.dropped(moment).with(told))
             }
-            (InReview, Event::Approve) => order.reviewed(true, moment),
-            (InReview, Event::Refuse) => order.reviewed(false, moment),
+            (InReview, Event::Approve) => Ok(order.approved(moment)),
+            (InReview, Event::Refuse) | (Paid | InReview | PartlyRefunded, Event::Abandon) => {
+                order.given_back(moment)
+            }
             (Unpaid | Paying, Event::Open(payment)) if !is_late => {
                 Ok(Moved::to(Self { payment: Some(*payment), ..to(Paying) }))
             }
@@ -355,10 +414,17 @@ impl Entity for Order {
             }
             (TransferCheck, Event::NoMatch) => Ok(Moved::to(Self { transfer: None, until_ms, ..to(Unpaid) })),
             (Unpaid | Paying | TransferCheck, Event::Pay(payment)) => Ok(order.pay(*payment, moment)),
-            (Awaiting | Unpaid | Paying, Event::Cancel) => Ok(order.end(moment)),
-            (Unpaid | Paying, Event::Expire) if is_late => Ok(order.end(moment)),
+            (Awaiting | Unpaid | Paying, Event::Cancel) => Ok(order.dropped(moment)),
+            (Unpaid | Paying, Event::Expire) if is_late => Ok(order.dropped(moment)),
+            (Awaiting | Unpaid | Paying | TransferCheck, Event::Abandon) => Ok(order.end(moment)),
+            (Done | Cancelled | Refunding | Refunded, Event::Abandon) => Ok(Moved::to(order.clone())),
             (Paid | PartlyRefunded, Event::HandOver) => {
                 Ok(Moved::to(Self { handed_over: true, ..order.clone() }.settled()))
+            }
+            (Paid | InReview | Refunding | PartlyRefunded, Event::AskRefund(_))
+                if order.of.cause.is_some() =>
+            {
+                Err(Error::Conflict("the money goes back when what it pays for is withdrawn"))
             }
             (Paid | InReview | Refunding | PartlyRefunded, Event::AskRefund(line)) if !order.handed_over => {
                 Ok(Moved::to(order.clone().with_line(*line, LineState::Kept, LineState::Asked)?))
@@ -385,7 +451,7 @@ impl Entity for Order {
                 matches!(self.state, Awaiting | Unpaid | Paying).then(|| Self::open_for(self.of.owner)),
             );
         }
-        under.extend(self.of.application);
+        under.extend(self.of.cause.map(Cause::id));
         under
     }
 

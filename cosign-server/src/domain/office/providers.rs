@@ -2,6 +2,7 @@
 
 mod identity;
 mod logins;
+mod mail;
 mod money;
 mod registry;
 
@@ -11,6 +12,7 @@ use futures_util::future::BoxFuture;
 pub use self::{
     identity::{Facts, Identity},
     logins::Logins,
+    mail::{KeptMail, Mail, MailAddress},
     money::{Bill, Deposit, Invoicing, Money, Payee, Said, Signed},
     registry::{FourFactors, Registered, Registry},
 };

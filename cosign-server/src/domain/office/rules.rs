@@ -171,10 +171,14 @@ pub struct Rules {
     pub document_h: u64,
     /// Most years that a certificate is valid.
     pub certificate_years: u8,
+    /// Years that a certificate for logging in is valid.
+    pub login_years: u8,
     /// Days before its end from which a certificate is called expiring, and its holder is told.
     pub expiring_days: u64,
     /// Whether only the first certificate of a holder is reviewed.
     pub review_first_only: bool,
+    /// Days for which what a reviewer sent back can be corrected; then what was paid goes back.
+    pub correction_days: u64,
     /// What platforms demand. With none, any platform takes certificates of any authority.
     pub platforms: BTreeMap<Platform, PlatformTerms>,
     /// Most seals of one certificate that are not over.
@@ -237,8 +241,10 @@ impl Default for Rules {
             mutual_page: "https://localhost/app/app.html".to_owned(),
             document_h: 72,
             certificate_years: 5,
+            login_years: 5,
             expiring_days: 30,
             review_first_only: true,
+            correction_days: 30,
             platforms: BTreeMap::new(),
             seals_at_most: 20,
             photographed_seals: vec![SealKind::Finance, SealKind::Contract, SealKind::Invoice],

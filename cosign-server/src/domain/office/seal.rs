@@ -20,9 +20,13 @@ use crate::domain::Error;
 
 pub use self::kind::{Bearer, InkColour, SealKind};
 
+const WITH_APPLICATION: Error = Error::Conflict("the seal is applied for; decide on that");
+
 states! {
     /// Where a seal stands.
     SealState {
+        /// It is applied for.
+        Applied = "applied",
         /// The seal maker looks at the picture.
         Review = "review",
         /// The seal maker sent it back.
@@ -102,6 +106,8 @@ pub struct Order {
     pub(in crate::domain) name: Personal,
     pub(in crate::domain) face: Face,
     pub(in crate::domain) manager: Option<Belongs>,
+    /// Whether it is applied for, and good once that is approved.
+    pub(in crate::domain) is_applied_for: bool,
 }
 
 /// A picture that is to take the place of that of a seal, and why.
@@ -111,6 +117,8 @@ pub struct Replacement {
     pub face: Face,
     /// What the owner wrote.
     pub reason: Personal,
+    /// Whether it is applied for: then it is the application that is decided on.
+    pub is_applied_for: bool,
 }
 
 /// A seal.
@@ -157,6 +165,10 @@ pub enum Event {
     },
     /// The seal maker sends it back.
     Return(Personal),
+    /// What was applied for is approved.
+    Grant,
+    /// It comes to nothing.
+    Drop,
     /// The owner hands in another picture for what was returned.
     Correct(Face),
     /// The owner wants another picture.
@@ -220,7 +232,7 @@ impl Seal {
     }
 
     fn replaced(&self, by: &Replacement) -> Self {
-        if by.face.source.is_reviewed() {
+        if by.is_applied_for || by.face.source.is_reviewed() {
             return Self { state: SealState::Replacing, next: Some(by.clone()), ..self.clone() };
         }
         self.anew(by.face.clone(), self.holding)
@@ -241,6 +253,10 @@ impl Seal {
         let state = if self.state == SealState::Replacing { SealState::Valid } else { SealState::Returned };
         let returned = Self { state, next: None, opinion: Some(words.clone()), ..self.clone() };
         self.told(returned, Notice::SealReturned, moment)
+    }
+
+    fn waits_for_application(&self) -> bool {
+        self.next.as_ref().is_some_and(|next| next.is_applied_for)
     }
 
     fn cancelled(&self, moment: Moment<'_>) -> Moved<Self> {
@@ -264,6 +280,8 @@ impl Entity for Seal {
             Event::Make(_) => "make",
             Event::Pass { .. } => "pass",
             Event::Return(_) => "return",
+            Event::Grant => "grant",
+            Event::Drop => "drop",
             Event::Correct(_) => "correct",
             Event::Replace(_) => "replace",
             Event::Signed { .. } => "signed",
@@ -280,7 +298,7 @@ impl Entity for Seal {
     }
 
     fn transition(now: Option<&Self>, event: &Event, moment: Moment<'_>) -> Result<Moved<Self>, Error> {
-        use SealState::{Cancelled, Deleted, Erased, Expired, Replacing, Returned, Review, Valid};
+        use SealState::{Applied, Cancelled, Deleted, Erased, Expired, Replacing, Returned, Review, Valid};
         let Some(one) = now else {
             let Event::Make(order) = event else { return Err(Error::NotFound) };
             return Ok(Moved::to(kind::make(order)?));
@@ -295,6 +313,22 @@ impl Entity for Seal {
                 data: None,
                 ..one.clone()
             }),
+            (Applied, Event::Grant) => {
+                one.told(Self { state: Valid, ..one.clone() }, Notice::SealPassed, moment)
+            }
+            (Applied, Event::Drop) => Moved::to(Self { state: Deleted, ..one.clone() }),
+            (Replacing, Event::Grant) if one.waits_for_application() => one.passed(None, None, moment),
+            (Replacing, Event::Drop) if one.waits_for_application() => {
+                Moved::to(Self { state: Valid, next: None, ..one.clone() })
+            }
+            // Its certificate ended meanwhile, or its owner ended it.
+            (Valid | Replacing | Expired | Cancelled | Deleted, Event::Grant | Event::Drop) => {
+                Moved::to(one.clone())
+            }
+            (Applied, Event::Pass { .. } | Event::Return(_)) => return Err(WITH_APPLICATION),
+            (Replacing, Event::Pass { .. } | Event::Return(_)) if one.waits_for_application() => {
+                return Err(WITH_APPLICATION);
+            }
             (Review | Replacing, Event::Pass { face, words }) => {
                 one.passed(face.as_ref(), words.as_ref(), moment)
             }
@@ -328,7 +362,7 @@ impl Entity for Seal {
             (Valid | Replacing, Event::Lapse) => {
                 Moved::to(Self { state: Expired, next: None, ..one.clone() })
             }
-            (Review | Returned | Expired, Event::Lapse) => Moved::to(one.clone()),
+            (Applied | Review | Returned | Expired, Event::Lapse) => Moved::to(one.clone()),
             (state, Event::Rebind { to }) => {
                 let state = if state == Expired { Valid } else { state };
                 Moved::to(Self { state, ..one.anew(one.face.clone(), *to) })

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
     entity::states,
+    holding::{self, Holding},
     message::Notice,
     session::{self, OwnDevice, Session},
 };
@@ -70,6 +71,8 @@ pub enum Event {
     },
     /// The user does not use it any more.
     Unbind,
+    /// Others of the account were used since, and there are too many.
+    GiveWay,
 }
 
 impl Terminal {
@@ -89,6 +92,7 @@ impl Entity for Terminal {
         (Some(TerminalState::Known), "use", TerminalState::Known),
         (Some(TerminalState::Known), "trust", TerminalState::Known),
         (Some(TerminalState::Known), "unbind", TerminalState::Unbound),
+        (Some(TerminalState::Known), "give-way", TerminalState::Unbound),
     ];
 
     fn state(&self) -> TerminalState {
@@ -101,6 +105,7 @@ impl Entity for Terminal {
             Event::Use => "use",
             Event::Trust { .. } => "trust",
             Event::Unbind => "unbind",
+            Event::GiveWay => "give-way",
         }
     }
 
@@ -136,9 +141,16 @@ impl Entity for Terminal {
                 }
                 Ok(Moved::to(Self { is_trusted: *on, quiet_until_ms: *quiet_until_ms, ..terminal.clone() }))
             }
-            (Some(terminal), Event::Unbind) => {
+            (Some(terminal), Event::Unbind | Event::GiveWay) => {
                 let unbound = Self { state: TerminalState::Unbound, is_trusted: false, ..terminal.clone() };
-                Ok(Moved::to(unbound).with(Effect::on_all::<Session>(moment.id, None, session::Event::End)))
+                let mut moved =
+                    Moved::to(unbound).with(Effect::on_all::<Session>(moment.id, None, session::Event::End));
+                if let (Some(own), Event::Unbind) = (terminal.own_device, event) {
+                    // It may be in the hands of others: what it has a share of is not signed with any more.
+                    let there = Holding::on_device(terminal.account, own.id());
+                    moved = moved.with(Effect::on_all::<Holding>(there, None, holding::Event::Strand));
+                }
+                Ok(moved)
             }
             (Some(_), Event::Bind { .. }) => Err(Error::Conflict("the device is known")),
         }

@@ -9,6 +9,7 @@ mod attachments;
 mod balances;
 mod captchas;
 mod catalogue;
+mod certificate_logins;
 mod changes;
 mod chats;
 mod claims;
@@ -24,8 +25,10 @@ mod invoices;
 mod key_seals;
 mod letters;
 mod linked;
+mod media;
 mod members;
 mod messages;
+mod opened;
 mod orders;
 mod paper;
 mod passwords;
@@ -35,11 +38,13 @@ mod person_reviews;
 mod pictures;
 mod plan;
 mod presets;
+mod purchases;
 mod records;
 mod refunds;
 mod rewards;
 mod scanned;
 mod scans;
+mod seal_applications;
 mod seal_data;
 mod seal_faces;
 mod sealing;
@@ -62,8 +67,9 @@ use self::plan::Plan;
 pub use self::{
     accounts::{LoggedIn, Login, Presented, User},
     appeals::Appealing,
-    applications::Applying,
+    applications::{Applying, Verdict},
     approvals::{Decision, Inbox},
+    certificate_logins::CertificateShown,
     changes::{Change, Papers},
     claims::ClaimForm,
     document_seals::ToSeal,
@@ -77,6 +83,7 @@ pub use self::{
     pictures::{Made, Making, Nib},
     scanned::{HandedIn, Offered, Step},
     scans::{Asked, MAX_CONTENT, NewItem, Shared, Shown},
+    seal_applications::{ApplyingForSeal, SealWish},
     seals::NewSeal,
     tasks::{Batch, Each, NewTask, Pile, Signer},
 };
@@ -84,6 +91,7 @@ pub use self::{
     invoices::{Billable, InvoiceWish},
     orders::{Ordering, Whose},
     presets::{AddressDetails, Details, TitleDetails},
+    purchases::Purchase,
     rewards::Gift,
 };
 use super::{Authorities, operators::still};
@@ -94,7 +102,7 @@ use crate::domain::{
         Entity, Id, Named as _, Rules, Stored,
         personal::Phone,
         ports::{Entities, FoundRow, Vault},
-        providers::{Identity, Invoicing, KeptText, Logins, Money, Registry, SealMaker, Sms},
+        providers::{Identity, Invoicing, KeptText, Logins, Mail, Money, Registry, SealMaker, Sms},
     },
     once::{self, Once},
     operators::{Acting, Right},
@@ -130,6 +138,8 @@ pub struct OfficePorts {
     pub invoicing: Option<Arc<dyn Invoicing>>,
     /// Who knows users from elsewhere, if anybody does.
     pub logins: Option<Arc<dyn Logins>>,
+    /// Who sends letters by e-mail, if anybody does.
+    pub mail: Option<Arc<dyn Mail>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

@@ -72,6 +72,7 @@ const MATRIX: &[(&str, &str, [bool; 3], u16)] = &[
     ("get", "/v1/operator/applications/{application}", RU, 404),
     ("get", "/v1/operator/applications/{application}/form", RU, 404),
     ("get", "/v1/operator/applications/{application}/files/{attachment}", RU, 404),
+    ("post", "/v1/operator/applications/{application}/medium", R, 400),
     ("post", "/v1/operator/applications/{application}/review", R, 400),
     ("get", "/v1/operator/approvals", RU, 200),
     ("get", "/v1/operator/approvals/{approval}", RU, 404),

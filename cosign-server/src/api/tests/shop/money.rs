@@ -69,13 +69,6 @@ async fn j_11_a_payment_goes_on_or_begins_anew() {
     browser.refused(&world, &path, &channel, 409, "conflict").await;
 }
 
-async fn deposit(world: &World, transfer: &Value, amount_fen: u64) -> String {
-    let body = with(transfer.clone(), "amount_fen", amount_fen);
-    let (status, made) = post(world, "/v1/sandbox/deposits", None, &body).await;
-    assert_eq!(status, StatusCode::CREATED, "{made}");
-    text(&made, "entry").to_owned()
-}
-
 #[tokio::test]
 async fn j_07_a_transfer_pays_when_the_bank_knows_of_it() {
     let world = staffed().await;

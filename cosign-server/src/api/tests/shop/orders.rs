@@ -1,6 +1,10 @@
 //! Ordering.
 
 use super::*;
+use crate::{
+    api::tests::operators::staff,
+    domain::office::{Rules, order::OrderFlow},
+};
 
 #[tokio::test]
 async fn j_02_packages_by_period_give_validity_until_a_day() {
@@ -156,11 +160,12 @@ async fn j_12_an_order_is_cancelled_while_it_is_not_paid() {
 async fn j_13_an_order_says_where_it_goes_on() {
     let world = staffed().await;
     let (shop, browser) = (Shop::open(&world).await, buyer(&world).await);
-    let application = "0123456789abcdef0123456789abcdef";
-    let wanted = with(wants("personal", &[(&shop.year, 1)]), "application_id", application);
-    let order = browser.done(&world, "/v1/orders", &wanted).await;
+    let order = browser.done(&world, "/v1/orders", &wants("personal", &[(&shop.year, 1)])).await;
     let next = async || browser.see(&world, &at(&order)).await["next_step"].clone();
-    assert_eq!((&order["application_id"], next().await), (&json!(application), json!("pay")));
+    // Nobody says of an order that it pays for an application: that is ordered with the application.
+    let wrong = with(wants("personal", &[(&shop.year, 1)]), "application_id", "0".repeat(32));
+    browser.refused(&world, "/v1/orders", &wrong, 400, "bad_request").await;
+    assert_eq!((&order["application_id"], next().await), (&Value::Null, json!("pay")));
     browser.done(&world, &format!("{}/pay", at(&order)), &json!({ "channel": "wechat" })).await;
     assert_eq!(next().await, "finish-payment");
     pay(&world, &browser, &order).await;
@@ -169,4 +174,56 @@ async fn j_13_an_order_says_where_it_goes_on() {
     op(&world, REA, &path, &json!({})).await;
     assert_eq!(next().await, "nothing");
     assert_eq!(problem(post_as(&world, REA, &path, None, &json!({})).await), (409, "conflict".to_owned()));
+}
+
+#[tokio::test]
+async fn j_14_what_is_looked_at_is_paid_after_that() {
+    let world = World::with_rules(Rules { order_flow: OrderFlow::ReviewFirst, ..Rules::default() }).await;
+    staff(&world).await;
+    let shop = Shop::with_rules(&world, |rules| with(rules, "review", true)).await;
+    let browser = buyer(&world).await;
+    let wanted = wants("claim", &[(&shop.year, 1), (&shop.ten, 1)]);
+    let order = browser.done(&world, "/v1/orders", &wanted).await;
+    assert_eq!(
+        (&order["state"], &order["next_step"]),
+        (&json!("awaiting-approval"), &json!("wait-for-approval"))
+    );
+    let (pay_path, channel) = (format!("{}/pay", at(&order)), json!({ "channel": "wechat" }));
+    browser.refused(&world, &pay_path, &channel, 409, "conflict").await;
+    let transfer = json!({ "payer": "测试付款单位", "account": "6200000000000000001", "date": "20270115" });
+    browser.refused(&world, &format!("{}/transfer", at(&order)), &transfer, 409, "conflict").await;
+    // It waits as long as it takes, and only a reviewer decides.
+    world.clock.advance(25 * 3_600_000);
+    world.office.work().await.unwrap();
+    let browser = buyer(&world).await;
+    let review = format!("/v1/operator/orders/{}/review", text(&order, "order_id"));
+    let approve = json!({ "approve": true });
+    assert_eq!(
+        problem(post_as(&world, ADA, &review, None, &approve).await),
+        (403, "role_missing".to_owned())
+    );
+    browser.refused(&world, &review, &approve, 401, "no_client_certificate").await;
+    assert_eq!(op(&world, REA, &review, &approve).await["state"], "unpaid");
+    assert_eq!(problem(post_as(&world, REA, &review, None, &approve).await), (409, "conflict".to_owned()));
+    // The message leads to it.
+    let told = browser.see(&world, "/v1/messages").await;
+    let told = told["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["notice"] == "order-payable")
+        .unwrap()
+        .clone();
+    assert_eq!((&told["about"]["kind"], &told["about"]["id"]), (&json!("order"), &order["order_id"]));
+    pay(&world, &browser, &order).await;
+    let paid = browser.see(&world, &at(&order)).await;
+    assert_eq!(paid["state"], "paid");
+    let balances = browser.see(&world, "/v1/balances").await;
+    assert!(balances["balances"].as_array().unwrap().iter().all(|one| one["usable"] == true));
+    // What is refused is never payable, and costs nothing.
+    let refused = browser.done(&world, "/v1/orders", &wanted).await;
+    let review = format!("/v1/operator/orders/{}/review", text(&refused, "order_id"));
+    assert_eq!(op(&world, REA, &review, &json!({ "approve": false })).await["state"], "cancelled");
+    browser.refused(&world, &format!("{}/pay", at(&refused)), &channel, 409, "conflict").await;
+    assert_eq!(world.money.given_back(), 0);
 }

@@ -8,6 +8,7 @@ use crate::domain::{
         Id, Moment,
         entity::states,
         holding::{Acting, Platform},
+        order::Wanted,
     },
 };
 
@@ -24,6 +25,12 @@ states! {
         Reissue = "reissue",
         /// The end of one.
         Revoke = "revoke",
+        /// One on a medium, which the authority makes.
+        Medium = "medium",
+        /// A seal.
+        Seal = "seal",
+        /// Another picture of one.
+        SealChange = "seal-change",
     }
 }
 
@@ -33,13 +40,14 @@ pub struct Wish {
     pub(in crate::domain) by: Acting,
     pub(in crate::domain) business: Business,
     pub(in crate::domain) holding: Option<Id>,
+    pub(in crate::domain) seal: Option<Id>,
     pub(in crate::domain) platform: Option<Platform>,
     pub(in crate::domain) authority: AuthorityId,
     pub(in crate::domain) years: u8,
     pub(in crate::domain) dual: bool,
     pub(in crate::domain) reason: Option<String>,
     pub(in crate::domain) agreement: String,
-    pub(in crate::domain) fee: u64,
+    pub(in crate::domain) purchase: Option<Wanted>,
     pub(in crate::domain) needs_attachments: bool,
     pub(in crate::domain) reviewers: u8,
 }
@@ -51,7 +59,7 @@ pub(super) fn draft(wish: &Wish, moment: Moment<'_>) -> Result<Application, Erro
     if !(1..=moment.rules.certificate_years).contains(&wish.years) {
         return Err(Error::BadRequest("a certificate is not to be had for so many years"));
     }
-    if (wish.business == Business::New) == wish.holding.is_some() {
+    if matches!(wish.business, Business::New | Business::Medium) == wish.holding.is_some() {
         return Err(Error::BadRequest("name the certificate that is renewed, changed, reissued or revoked"));
     }
     Ok(Application {
@@ -60,6 +68,7 @@ pub(super) fn draft(wish: &Wish, moment: Moment<'_>) -> Result<Application, Erro
         account: wish.by.account(),
         business: wish.business,
         holding: wish.holding,
+        seal: wish.seal,
         platform: wish.platform.clone(),
         authority: wish.authority.clone(),
         years: wish.years,
@@ -67,10 +76,15 @@ pub(super) fn draft(wish: &Wish, moment: Moment<'_>) -> Result<Application, Erro
         reason: wish.reason.clone(),
         agreement: wish.agreement.clone(),
         form: None,
+        mails: 0,
         attachments: Vec::new(),
-        fee: wish.fee,
+        fee: wish.purchase.as_ref().map_or(0, Wanted::total_fen),
+        flow: wish.purchase.as_ref().and_then(|purchase| purchase.reviewed),
+        purchase: wish.purchase.clone(),
+        order: None,
         needs_attachments: wish.needs_attachments,
         reviewers: wish.reviewers,
+        until_ms: None,
         opinions: Vec::new(),
         gave: None,
     })
@@ -78,12 +92,15 @@ pub(super) fn draft(wish: &Wish, moment: Moment<'_>) -> Result<Application, Erro
 
 type Step = (Option<ApplicationState>, &'static str, ApplicationState);
 
-pub(super) const MOVES: [Step; 37] = {
+pub(super) const MOVES: [Step; 54] = {
     use ApplicationState::{
-        Approved, Attachments, Authorising, Closed, Draft, Erased, Returned, Review, Unpaid, Withdrawn,
+        Approved, Attachments, Authorising, Closed, Draft, Erased, Refused, Returned, Review, Unpaid,
+        Withdrawn,
     };
     [
         (None, "draft", Draft),
+        (Some(Draft), "mail", Draft),
+        (Some(Returned), "mail", Returned),
         (Some(Draft), "confirm", Authorising),
         (Some(Authorising), "authorise", Unpaid),
         (Some(Authorising), "authorise", Attachments),
@@ -94,16 +111,20 @@ pub(super) const MOVES: [Step; 37] = {
         (Some(Unpaid), "pay", Review),
         (Some(Unpaid), "pay", Approved),
         (Some(Unpaid), "pay", Closed),
+        (Some(Attachments), "attach", Unpaid),
         (Some(Attachments), "attach", Review),
         (Some(Attachments), "attach", Approved),
         (Some(Attachments), "attach", Closed),
         (Some(Review), "decide", Review),
+        (Some(Review), "decide", Unpaid),
         (Some(Review), "decide", Approved),
         (Some(Review), "decide", Closed),
         (Some(Review), "decide", Returned),
+        (Some(Review), "refuse", Refused),
         (Some(Returned), "attach", Returned),
         (Some(Returned), "confirm", Review),
         (Some(Approved), "install", Closed),
+        (Some(Approved), "record", Closed),
         (Some(Draft), "withdraw", Withdrawn),
         (Some(Authorising), "withdraw", Withdrawn),
         (Some(Unpaid), "withdraw", Withdrawn),
@@ -111,6 +132,16 @@ pub(super) const MOVES: [Step; 37] = {
         (Some(Review), "withdraw", Withdrawn),
         (Some(Returned), "withdraw", Withdrawn),
         (Some(Approved), "withdraw", Withdrawn),
+        (Some(Draft), "lapse", Withdrawn),
+        (Some(Authorising), "lapse", Withdrawn),
+        (Some(Unpaid), "lapse", Withdrawn),
+        (Some(Attachments), "lapse", Withdrawn),
+        (Some(Review), "lapse", Withdrawn),
+        (Some(Returned), "lapse", Withdrawn),
+        (Some(Approved), "lapse", Withdrawn),
+        (Some(Closed), "lapse", Closed),
+        (Some(Refused), "lapse", Refused),
+        (Some(Withdrawn), "lapse", Withdrawn),
         (Some(Draft), "erase", Erased),
         (Some(Authorising), "erase", Erased),
         (Some(Unpaid), "erase", Erased),
@@ -119,6 +150,7 @@ pub(super) const MOVES: [Step; 37] = {
         (Some(Returned), "erase", Erased),
         (Some(Approved), "erase", Erased),
         (Some(Closed), "erase", Erased),
+        (Some(Refused), "erase", Erased),
         (Some(Withdrawn), "erase", Erased),
     ]
 };

@@ -105,9 +105,9 @@ impl TryFrom<String> for Platform {
     type Error = Error;
 
     fn try_from(text: String) -> Result<Self, Error> {
-        let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if text.is_empty() || text.len() > 32 || !text.bytes().all(known) {
-            return Err(Error::BadRequest("a platform is named by 1 to 32 of a-z, 0-9 and -"));
+            return Err(Error::BadRequest("a platform is named by 1 to 32 letters, digits and hyphens"));
         }
         Ok(Self(text))
     }

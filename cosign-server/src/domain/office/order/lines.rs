@@ -29,6 +29,14 @@ states! {
         Open = "open",
         /// What there is goes on for longer, or more of it is bought.
         Extend = "extend",
+        /// A seal.
+        Seal = "seal",
+        /// A certificate on a medium.
+        Medium = "medium",
+        /// A certificate changes with the data of its holder.
+        CertificateChange = "certificate-change",
+        /// A certificate ends.
+        CertificateEnd = "certificate-end",
         /// The data of an enterprise change.
         EnterpriseChange = "enterprise-change",
         /// A seal changes.
@@ -46,6 +54,10 @@ impl Business {
             Self::Join => "JR",
             Self::Open => "KT",
             Self::Extend => "YQ",
+            Self::Seal => "QZ",
+            Self::Medium => "JZ",
+            Self::CertificateChange => "ZB",
+            Self::CertificateEnd => "ZX",
             Self::EnterpriseChange => "BG",
             Self::SealChange => "YZ",
         }
@@ -154,6 +166,17 @@ pub(super) const MOVES: Moves<OrderState> = &[
     (Some(Paying), "cancel", Cancelled),
     (Some(Unpaid), "expire", Cancelled),
     (Some(Paying), "expire", Cancelled),
+    (Some(Awaiting), "abandon", Cancelled),
+    (Some(Unpaid), "abandon", Cancelled),
+    (Some(Paying), "abandon", Cancelled),
+    (Some(TransferCheck), "abandon", Cancelled),
+    (Some(Paid), "abandon", Refunding),
+    (Some(InReview), "abandon", Refunding),
+    (Some(PartlyRefunded), "abandon", Refunding),
+    (Some(Refunding), "abandon", Refunding),
+    (Some(Refunded), "abandon", Refunded),
+    (Some(Done), "abandon", Done),
+    (Some(Cancelled), "abandon", Cancelled),
     (Some(InReview), "approve", Paid),
     (Some(InReview), "approve", PartlyRefunded),
     (Some(InReview), "refuse", Refunding),

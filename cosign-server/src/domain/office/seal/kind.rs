@@ -104,7 +104,7 @@ impl Bearer {
 }
 
 pub(super) fn make(order: &Order) -> Result<Seal, Error> {
-    let Order { bearer, kind, name, face, manager } = order;
+    let Order { bearer, kind, name, face, manager, is_applied_for } = order;
     if kind.is_personal() != matches!(bearer.holder, Holder::Person(_)) {
         return Err(Error::BadRequest("this kind of seal is not of this kind of holder"));
     }
@@ -114,7 +114,13 @@ pub(super) fn make(order: &Order) -> Result<Seal, Error> {
     if manager.is_some_and(|manager| Holder::Enterprise(manager.enterprise()) != bearer.holder) {
         return Err(Error::NotFound);
     }
-    let state = if face.source.is_reviewed() { SealState::Review } else { SealState::Valid };
+    let state = if *is_applied_for {
+        SealState::Applied
+    } else if face.source.is_reviewed() {
+        SealState::Review
+    } else {
+        SealState::Valid
+    };
     Ok(Seal {
         state,
         holder: bearer.holder,

@@ -1,12 +1,34 @@
 //! Every move of a seal.
 
-use super::SealState::{self, Cancelled, Deleted, Erased, Expired, Replacing, Returned, Review, Valid};
+use super::SealState::{
+    self, Applied, Cancelled, Deleted, Erased, Expired, Replacing, Returned, Review, Valid,
+};
 
 type Step = (Option<SealState>, &'static str, SealState);
 
-pub(super) const MOVES: [Step; 58] = [
+pub(super) const MOVES: [Step; 78] = [
+    (None, "make", Applied),
+    (Some(Applied), "leave", Applied),
     (None, "make", Review),
     (None, "make", Valid),
+    (Some(Applied), "grant", Valid),
+    (Some(Valid), "grant", Valid),
+    (Some(Replacing), "grant", Valid),
+    (Some(Replacing), "grant", Replacing),
+    (Some(Expired), "grant", Expired),
+    (Some(Cancelled), "grant", Cancelled),
+    (Some(Deleted), "grant", Deleted),
+    (Some(Applied), "drop", Deleted),
+    (Some(Valid), "drop", Valid),
+    (Some(Replacing), "drop", Valid),
+    (Some(Replacing), "drop", Replacing),
+    (Some(Expired), "drop", Expired),
+    (Some(Cancelled), "drop", Cancelled),
+    (Some(Deleted), "drop", Deleted),
+    (Some(Applied), "end", Cancelled),
+    (Some(Applied), "lapse", Applied),
+    (Some(Applied), "rebind", Applied),
+    (Some(Applied), "erase", Erased),
     (Some(Review), "pass", Valid),
     (Some(Replacing), "pass", Valid),
     (Some(Review), "return", Returned),

@@ -2,7 +2,7 @@
 
 use cosign_core::DeviceId;
 
-use super::{Choices, personal, walk};
+use super::{Choices, personal, shop::wanted, walk};
 use crate::{
     domain::{
         ca::{CertState, Reason},
@@ -14,6 +14,8 @@ use crate::{
             authority::{Administers, Authority, Belongs},
             code::{ProvenPhone, Purpose},
             holding::{self, Acting, Holder, Holding, Issued},
+            medium::{self, Medium},
+            order::OrderFlow,
             person::{self, Claim, Document, Level, Method, Person},
             seal::{self, Bearer, Face, Order, Replacement, Seal, SealKind, Source},
         },
@@ -66,20 +68,34 @@ fn applications() {
     let by = acting();
     walk::<Application>(|choices: &mut Choices| {
         let file = Attachment { id: id(5) };
-        match choices.below(12) {
+        let opinion = |choices: &mut Choices, passed| Opinion {
+            reviewer: [choices.of(&[1, 2]); 32],
+            name: name("reviewer"),
+            passed,
+            words: choices.of(&[true, false]).then(personal),
+            at_ms: 1,
+        };
+        match choices.below(16) {
+            15 => application::Event::Record { gave: id(6) },
             0 | 1 => {
-                let business = choices.of(&[Business::New, Business::Renew, Business::Revoke]);
+                let businesses =
+                    [Business::New, Business::Renew, Business::Revoke, Business::Seal, Business::Medium];
+                let (business, flow) = (
+                    choices.of(&businesses),
+                    choices.of(&[None, Some(OrderFlow::PayFirst), Some(OrderFlow::ReviewFirst)]),
+                );
                 application::Event::Draft(Box::new(Wish {
                     by,
                     business,
                     holding: choices.of(&[None, Some(id(3))]),
+                    seal: (business == Business::Seal).then_some(id(4)),
                     platform: None,
                     authority: "demo".to_owned().try_into().unwrap(),
                     years: choices.of(&[0, 1, 1, 1, 5, 5, 5, 6]),
                     dual: false,
                     reason: None,
                     agreement: choices.of(&["0", "1", "1", "1"]).to_owned(),
-                    fee: choices.below(2),
+                    purchase: flow.map(|flow| wanted(Some(flow))),
                     needs_attachments: choices.below(2) == 0,
                     reviewers: choices.of(&[0, 0, 1, 2]),
                 }))
@@ -87,20 +103,20 @@ fn applications() {
             2 | 10 => application::Event::Confirm { form: choices.of(&[None, Some(file)]) },
             3 | 4 => application::Event::Authorise(authorised(choices.of(&[id(2), id(2), id(9)]))),
             5 | 6 => application::Event::Attach(vec![file]),
-            7 | 8 => application::Event::Decide(Opinion {
-                reviewer: [choices.of(&[1, 2]); 32],
-                name: name("reviewer"),
-                passed: choices.below(2) > 0,
-                words: choices.of(&[true, false]).then(personal),
-                at_ms: 1,
-            }),
+            7 | 8 => {
+                let passed = choices.below(2) > 0;
+                application::Event::Decide(opinion(choices, passed))
+            }
+            12 => application::Event::Refuse(opinion(choices, false)),
+            14 => application::Event::Mail(personal()),
+            13 if choices.below(4) == 0 => application::Event::Lapse,
             9 => application::Event::Install {
                 by,
                 device: DeviceId::from_bytes([choices.of(&[1, 7]); 32]),
                 gave: id(6),
             },
-            11 if choices.below(4) == 0 => application::Event::Withdraw,
-            11 if choices.below(6) == 0 => application::Event::Erase,
+            11 if choices.below(3) == 0 => application::Event::Withdraw,
+            11 if choices.below(3) == 0 => application::Event::Erase,
             _ => application::Event::Pay,
         }
     });
@@ -127,6 +143,7 @@ fn issued_to(by: Acting, replaces: Option<Id>) -> Box<Issued> {
         serial: "42".to_owned(),
         device: "00".to_owned(),
         not_after_ms: 1_000_000 + 100 * 86_400_000,
+        epoch: 1,
         replaces,
     })
 }
@@ -137,6 +154,8 @@ fn holdings() {
         0 => holding::Event::Install(issued(choices.of(&[None, Some(id(8))]))),
         1..=3 => holding::Event::Pass,
         4 => holding::Event::Freeze,
+        5 if choices.below(3) == 0 => holding::Event::Strand,
+        5 if choices.below(2) == 0 => holding::Event::Refresh(u32::try_from(choices.below(5)).unwrap()),
         5 => holding::Event::Unfreeze,
         6 => holding::Event::Outdate,
         7 if choices.below(3) == 0 => holding::Event::Supersede { by: id(8) },
@@ -183,18 +202,23 @@ fn seals() {
     walk::<Seal>(|choices| {
         let source = choices.of(&[Source::Photo, Source::Handwriting, Source::Template]);
         let face = Face { picture: id(4), source, size: (100, 100) };
-        match choices.below(15) {
+        match choices.below(17) {
             0 | 1 => seal::Event::Make(Box::new(Order {
                 bearer: choices.of(&bearers),
                 kind: choices.of(&[SealKind::PersonalSeal, SealKind::LegalSeal, SealKind::Company]),
                 name: personal(),
                 face,
                 manager: (choices.below(2) == 0).then(|| member(choices)),
+                is_applied_for: choices.below(2) == 0,
             })),
             2 => seal::Event::Pass { face: choices.of(&[true, false]).then_some(face), words: None },
             3 => seal::Event::Return(personal()),
             4 => seal::Event::Correct(face),
-            5 => seal::Event::Replace(Replacement { face, reason: personal() }),
+            5 => seal::Event::Replace(Replacement {
+                face,
+                reason: personal(),
+                is_applied_for: choices.below(2) == 0,
+            }),
             6 => seal::Event::Signed { data: id(7), version: choices.of(&[1, 2, 3]) },
             7 if choices.below(3) == 0 => seal::Event::Use,
             8 => seal::Event::Appoint(member(choices)),
@@ -204,7 +228,25 @@ fn seals() {
             12 => seal::Event::Lapse,
             13 => seal::Event::Rebind { to: id(8) },
             14 if choices.below(4) == 0 => seal::Event::Erase,
+            15 => seal::Event::Grant,
+            16 => seal::Event::Drop,
             _ => seal::Event::Leave,
         }
+    });
+}
+
+#[test]
+fn media() {
+    walk::<Medium>(|choices| match choices.below(3) {
+        0 => medium::Event::Record(Box::new(medium::Facts {
+            holder: acting().holder(),
+            account: id(2),
+            application: id(3),
+            platform: None,
+            authority: "demo".to_owned().try_into().unwrap(),
+            serial: "42".to_owned(),
+            not_after_ms: 1_000_000 + 10 * 86_400_000,
+        })),
+        _ => medium::Event::Expire,
     });
 }

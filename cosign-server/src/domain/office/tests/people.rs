@@ -7,6 +7,7 @@ use crate::{
         appeal::{self, Appeal},
         article::{self, Article, ArticleKind, Words},
         captcha::{self, Captcha},
+        challenge::{self, Challenge},
         chat::{self, Chat, Line, LineEvent, Speaker},
         entity::Entity as _,
         linked::{self, Elsewhere, Linked},
@@ -65,6 +66,7 @@ fn terminals() {
         },
         2 => terminal::Event::Use,
         3 => terminal::Event::Trust { on: choices.below(2) == 0, quiet_until_ms: None },
+        4 if choices.below(3) == 0 => terminal::Event::GiveWay,
         4 => terminal::Event::Use,
         _ => terminal::Event::Unbind,
     });
@@ -148,4 +150,16 @@ fn chats() {
         _ => chat::Event::Lapse,
     });
     walk::<Line>(|_| LineEvent::of(agent, personal()));
+}
+
+#[test]
+fn challenges() {
+    walk::<Challenge>(|choices| {
+        let device = OwnDevice::new(DeviceId::from_bytes([choices.of(&[4, 4, 5]); 32]));
+        match choices.below(4) {
+            0 | 1 => challenge::Event::Ask(device),
+            2 => challenge::Event::Answer(device),
+            _ => challenge::Event::Expire,
+        }
+    });
 }

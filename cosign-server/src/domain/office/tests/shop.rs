@@ -93,7 +93,7 @@ fn line(id: u8) -> Line {
     }
 }
 
-fn wanted(reviewed: Option<OrderFlow>) -> Wanted {
+pub(super) fn wanted(reviewed: Option<OrderFlow>) -> Wanted {
     Wanted {
         number: "GR".to_owned(),
         buyer: Id::from_bytes([5; 16]),
@@ -103,7 +103,7 @@ fn wanted(reviewed: Option<OrderFlow>) -> Wanted {
         coupon: None,
         points: 0,
         reviewed,
-        application: None,
+        cause: None,
     }
 }
 
@@ -134,6 +134,7 @@ fn orders() {
             13 | 14 => order::Event::AskRefund(line),
             15 => order::Event::Keep(line),
             16 => order::Event::Refunded(line),
+            17 if choices.below(2) == 0 => order::Event::Abandon,
             _ => order::Event::Erase,
         }
     });

@@ -3,7 +3,7 @@
 use cosign_core::{DeviceId, sm_primitives::sm3};
 use zeroize::Zeroizing;
 
-use super::{Failed, Office};
+use super::{CertificateShown, Failed, Office};
 use crate::domain::{
     Error,
     device::Name,
@@ -52,6 +52,8 @@ pub struct Presented {
     pub password: Option<Zeroizing<String>>,
     /// That the own key of the device is to log in, which a finger or a face unlocks.
     pub by_key: bool,
+    /// A certificate for logging in, whose PIN was entered.
+    pub certificate: Option<CertificateShown>,
 }
 
 /// A user who has just logged in.
@@ -113,6 +115,14 @@ struct Proven {
     stranger: Option<(Elsewhere, [u8; 32])>,
     /// Whether somebody elsewhere is.
     is_bound: bool,
+    /// Whether a certificate on the device is.
+    is_certified: bool,
+}
+
+impl Proven {
+    const fn certified(account: Stored<Account>) -> Self {
+        Self { account: Some(account), phone: None, stranger: None, is_bound: false, is_certified: true }
+    }
 }
 
 impl Office {
@@ -127,7 +137,11 @@ impl Office {
         if agreement.is_some_and(|agreement| agreement != self.rules.agreement) {
             return Err(Error::ConsentMissing);
         }
-        let Proven { account: known, phone, stranger, is_bound } = self.proven(&login.shown).await?;
+        let proven = match &login.shown.certificate {
+            Some(shown) => Proven::certified(self.by_certificate(shown, login.own_device).await?),
+            None => self.proven(&login.shown).await?,
+        };
+        let Proven { account: known, phone, stranger, is_bound, is_certified } = proven;
         let has_password = known.as_ref().is_some_and(|account| account.entity.password.is_some());
         let all = self.rules.login_policy == LoginPolicy::AllOf;
         match &login.shown.password {
@@ -137,10 +151,11 @@ impl Office {
         }
         let terminal = self.terminal_of(known.as_ref().map(|known| known.id), &login).await?;
         let by_key = login.shown.by_key && terminal.as_ref().is_some_and(|known| known.entity.is_trusted);
-        if phone.is_none() && !is_bound && !by_key && login.shown.password.is_none() {
+        if phone.is_none() && !is_bound && !is_certified && !by_key && login.shown.password.is_none() {
             return Err(Error::PasswordInvalid);
         }
-        if phone.is_none() && (all || terminal.is_none()) {
+        // A certificate is on the device that the user had it installed on.
+        if phone.is_none() && (all || terminal.is_none() && !is_certified) {
             return Err(Error::PhoneNeeded);
         }
         let mut plan = self.plan(known.as_ref().map(|account| account.id));
@@ -210,14 +225,14 @@ impl Office {
             None => None,
         };
         let Some((elsewhere, grant)) = &shown.elsewhere else {
-            return Ok(Proven { account, phone, stranger: None, is_bound: false });
+            return Ok(Proven { account, phone, stranger: None, is_bound: false, is_certified: false });
         };
         let name = self.name_elsewhere(*elsewhere, grant).await?;
         let Some(binding) = self.named::<Linked>(name).await? else {
             // Who is not known here proves a phone, and is from then on.
             let stranger = Some((*elsewhere, name));
             return if phone.is_some() {
-                Ok(Proven { account, phone, stranger, is_bound: false })
+                Ok(Proven { account, phone, stranger, is_bound: false, is_certified: false })
             } else {
                 Err(Error::PhoneNeeded)
             };
@@ -231,6 +246,7 @@ impl Office {
             phone,
             stranger: None,
             is_bound: true,
+            is_certified: false,
         })
     }
 

@@ -1,6 +1,6 @@
 //! What is applied for: from the form to the approval.
 
-use super::{Actor, Failed, Office, User, Whose, plan::Plan};
+use super::{Actor, Failed, Office, Purchase, User, Whose, plan::Plan};
 use crate::domain::{
     Error,
     ca::{AuthorityId, Backend, Reason},
@@ -11,7 +11,8 @@ use crate::domain::{
         attachment::Attachment,
         code::Purpose,
         holding::{Acting, Holder, Holding, HoldingState, Platform},
-        person::VerifiedPerson,
+        order::{Order, OrderState},
+        person::{Level, VerifiedPerson},
     },
     once::Once,
     operators::{self, Acting as ActingOperator, SeesRequests},
@@ -42,6 +43,19 @@ pub struct Applying {
     pub reason: Option<String>,
     /// Version of the agreements that the user agrees to.
     pub agreement: String,
+    /// What is bought with it.
+    pub purchase: Purchase,
+}
+
+/// What a reviewer says of an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is good.
+    Pass,
+    /// It is to be corrected.
+    Return,
+    /// It is not to be had.
+    Refuse,
 }
 
 impl Office {
@@ -60,14 +74,18 @@ impl Office {
         let actor = Actor::user(user);
         let id = self.act(&actor, once, move |plan| {
             Box::pin(async move {
-                let wish = match wanted.holding {
+                let mut wish = match wanted.holding {
                     Some(holding) => self.wish_about(plan, account, holding, wanted).await?,
                     None => self.wish_new(plan, account, wanted).await?,
                 };
                 if self.named::<Application>(Application::name_of(&wish)).await?.is_some() {
                     return Err(Error::Conflict("another application for this is under way").into());
                 }
+                if matches!(wish.business, Business::New | Business::Medium) {
+                    wish.needs_attachments = self.demands_files(&wish).await?;
+                }
                 let id = plan.id()?;
+                wish.purchase = self.price(plan, id, &wish, &wanted.purchase).await?;
                 plan.make::<Application>(id, &application::Event::Draft(Box::new(wish)))?;
                 Ok(id)
             })
@@ -88,7 +106,9 @@ impl Office {
         let authority = wanted.authority.clone().ok_or(Error::BadRequest("name the authority"))?;
         let terms = wanted.platform.as_ref().map(|platform| self.rules.platforms.get(platform));
         let terms = match terms {
-            Some(None) if !self.rules.platforms.is_empty() => {
+            Some(None)
+                if !self.rules.platforms.is_empty() && !self.is_for_login(wanted.platform.as_ref()) =>
+            {
                 return Err(Error::BadRequest("there is no such platform"));
             }
             terms => terms.flatten(),
@@ -98,31 +118,52 @@ impl Office {
             return Err(Error::Conflict("the platform does not take certificates of this authority"));
         }
         let name = Holding::name_of(by.holder(), wanted.platform.as_ref(), &authority);
-        if self.named::<Holding>(name).await?.is_some() {
+        let is_medium = wanted.business == Business::Medium;
+        if !is_medium && self.named::<Holding>(name).await?.is_some() {
             return Err(Error::Conflict("there is a certificate for this platform"));
         }
-        let known = plan.all_under::<Holding>(by.holder().id()).await?;
+        let mut known = plan.all_under::<Holding>(by.holder().id()).await?;
+        known.retain(|known| !self.is_for_login(known.entity.platform.as_ref()));
         let options = self.ports.authorities.authority(&authority).await?.options;
-        if options.backend != Backend::Embedded {
+        if !is_medium && options.backend != Backend::Embedded {
             return Err(Error::Conflict("an authority outside takes requests of devices only"));
         }
         if wanted.dual && options.quorum.is_none() {
             return Err(Error::Conflict("the authority makes no decryption keys: it has no custodians"));
         }
-        let is_first = known.is_empty();
+        let is_for_login = self.is_for_login(wanted.platform.as_ref());
+        if is_for_login && (wanted.dual || is_medium || !matches!(by.holder(), Holder::Person(_))) {
+            return Err(Error::BadRequest(
+                "a certificate for logging in is a person's, and decrypts nothing",
+            ));
+        }
+        if is_for_login {
+            // Whoever is behind it was looked at just before, and nobody looks again.
+            plan.verified(account, Level::Face).await?;
+        }
+        let is_reviewed = !is_for_login && (known.is_empty() || !self.rules.review_first_only);
         Ok(Wish {
             by,
             business: wanted.business,
             holding: None,
+            seal: None,
             platform: wanted.platform.clone(),
             authority,
-            years: wanted.years,
+            years: if is_for_login {
+                self.rules.login_years.min(self.rules.certificate_years)
+            } else {
+                wanted.years
+            },
             dual: wanted.dual,
             reason: None,
             agreement: wanted.agreement.clone(),
-            fee: 0,
-            needs_attachments: terms.is_some_and(|terms| terms.attachments),
-            reviewers: if is_first || !self.rules.review_first_only { options.reviewers } else { 0 },
+            purchase: None,
+            needs_attachments: false,
+            reviewers: match (is_medium, is_reviewed) {
+                (true, _) => options.reviewers.max(1),
+                (false, true) => options.reviewers,
+                (false, false) => 0,
+            },
         })
     }
 
@@ -158,19 +199,25 @@ impl Office {
         let is_reviewed = match wanted.business {
             Business::Reissue => false,
             Business::Renew => !self.rules.review_first_only,
-            Business::New | Business::Change | Business::Revoke => true,
+            Business::New
+            | Business::Change
+            | Business::Revoke
+            | Business::Medium
+            | Business::Seal
+            | Business::SealChange => true,
         };
         Ok(Wish {
             by,
             business: wanted.business,
             holding: Some(holding),
+            seal: None,
             platform: found.entity.platform,
             authority: found.entity.authority,
             years: wanted.years,
             dual: false,
             reason: wanted.reason.clone(),
             agreement: wanted.agreement.clone(),
-            fee: 0,
+            purchase: None,
             needs_attachments: false,
             reviewers: if is_reviewed { options.reviewers } else { 0 },
         })
@@ -211,7 +258,7 @@ impl Office {
     }
 
     /// Something happens to an application of a user.
-    async fn with_application(
+    pub(super) async fn with_application(
         &self,
         user: &User,
         id: Id,
@@ -268,17 +315,30 @@ impl Office {
         self.with_application(user, id, &application::Event::Attach(own), once).await
     }
 
-    /// The applicant does not want it any more.
+    /// The applicant does not want it any more; what was paid goes back.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Conflict`] when it is closed; storage faults.
+    /// [`Error::NotFound`], [`Error::Conflict`] when it is closed, what was paid for is in use, or money may be on its way;
+    /// storage faults.
     pub async fn withdraw_application(
         &self,
         user: &User,
         id: Id,
         once: Option<&Once>,
     ) -> Result<Stored<Application>, Error> {
-        self.with_application(user, id, &application::Event::Withdraw, once).await
+        self.act(&Actor::user(user), once, move |plan| {
+            Box::pin(async move {
+                if let Some(order) = self.application_in(plan, user, id).await?.entity.order
+                    && plan.find::<Order>(order).await?.entity.state() == OrderState::TransferCheck
+                {
+                    return Err(Error::Conflict("the bank is asked for the money of this").into());
+                }
+                plan.happen::<Application>(id, &application::Event::Withdraw).await?;
+                Ok(())
+            })
+        })
+        .await?;
+        self.application(user, id).await
     }
 
     /// The applicant authorises it with a code to the phone of the account.
@@ -344,7 +404,7 @@ impl Office {
         &self,
         by: &ActingOperator<operators::Reviewer>,
         id: Id,
-        passed: bool,
+        verdict: Verdict,
         words: &str,
         once: Option<&Once>,
     ) -> Result<Stored<Application>, Error> {
@@ -353,12 +413,13 @@ impl Office {
             let opinion = Opinion {
                 reviewer: *by.device().id.as_bytes(),
                 name: by.operator().name.clone(),
-                passed,
+                passed: verdict == Verdict::Pass,
                 words: words.clone(),
                 at_ms: plan.now_ms,
             };
             Box::pin(async move {
                 let found = plan.find::<Application>(id).await?.entity;
+                let passed = verdict == Verdict::Pass;
                 match self.acts_as(plan, found.account, found.holder).await {
                     Err(Error::NotFound | Error::RoleMissing(_)) if passed => {
                         const GONE: Error =
@@ -368,7 +429,11 @@ impl Office {
                     Err(error) if passed => return Err(error.into()),
                     _ => {}
                 }
-                plan.happen::<Application>(id, &application::Event::Decide(opinion)).await?;
+                let event = match verdict {
+                    Verdict::Pass | Verdict::Return => application::Event::Decide(opinion),
+                    Verdict::Refuse => application::Event::Refuse(opinion),
+                };
+                plan.happen::<Application>(id, &event).await?;
                 Ok::<_, Failed>(())
             })
         })

@@ -1,19 +1,25 @@
 //! Forms that applicants read before they confirm them, and what the end of a certificate brings along.
 
+use zeroize::Zeroizing;
+
 use super::{Office, User};
 use crate::domain::{
     Error,
     office::{
         Entity as _, Id, Named as _,
         account::Account,
-        application::{Application, ApplicationState, Business},
+        application::{self, Application, ApplicationState, Business},
+        catalogue::{Item, Shelf, TemplateKind},
         enterprise::Enterprise,
         holding::{Holder, HoldingState},
         person::Person,
         personal::{Kind, Personal},
+        providers::{KeptMail, Mail, MailAddress},
         seal::{Seal, SealState},
     },
+    once::Once,
     operators::{Acting, SeesRequests},
+    page::Page,
 };
 
 /// The lines of a form, and the warnings that belong to it.
@@ -60,6 +66,52 @@ impl Office {
         if is_of { Ok(file) } else { Err(Error::NotFound) }
     }
 
+    fn mail(&self) -> Result<&dyn Mail, Error> {
+        self.ports.mail.as_deref().ok_or(Error::NotOffered("this server sends no e-mail"))
+    }
+
+    /// What a sandbox kept of letters to an address, newest first; `None` when letters are really sent, or none are.
+    #[must_use]
+    pub fn kept_mails(&self, to: &MailAddress) -> Option<Vec<KeptMail>> {
+        self.ports.mail.as_ref()?.kept(to)
+    }
+
+    /// Has the form of an application sent by e-mail, to be printed, stamped and handed in as a scan.
+    ///
+    /// # Errors
+    /// [`Error::NotOffered`], [`Error::NotFound`] for another's, [`Error::Conflict`] when it is handed in or was sent often
+    /// enough; storage faults.
+    pub async fn mail_form(
+        &self,
+        user: &User,
+        id: Id,
+        to: &MailAddress,
+        once: Option<&Once>,
+    ) -> Result<(), Error> {
+        self.mail()?;
+        let to = self.ports.vault.seal(Kind::Text, to.expose())?;
+        self.with_application(user, id, &application::Event::Mail(to), once).await.map(drop)
+    }
+
+    /// What the letter with a form says: the template for such forms, and its lines.
+    pub(super) async fn send_form(&self, key: &str, id: Id, to: &Personal) -> Result<String, Error> {
+        let to = MailAddress::parse(&self.ports.vault.open(Kind::Text, to)?)?;
+        let (lines, warnings) = self.form_of(&self.find::<Application>(id).await?.entity).await?;
+        let templates = self.offered(Shelf::Template, None, &Page::default()).await?.items;
+        let template = templates.into_iter().find_map(|entry| match entry.entity.item {
+            Item::Template(template) if template.kind == TemplateKind::Application => Some(template.text),
+            _ => None,
+        });
+        let mut text = Zeroizing::new(template.unwrap_or_default());
+        for (name, value) in &lines {
+            text.push_str(&format!("\n{name}: {value}"));
+        }
+        for warning in warnings {
+            text.push_str(&format!("\n{warning}"));
+        }
+        self.mail()?.send(key, &to, "application form", &text).await
+    }
+
     async fn form_of(&self, form: &Application) -> Result<Form, Error> {
         let mut lines = vec![("business", form.business.as_str().to_owned())];
         if let Holder::Enterprise(enterprise) = form.holder {
@@ -79,13 +131,18 @@ impl Office {
         }
         lines.push(("authority", form.authority.to_string()));
         lines.push(("platform", form.platform.clone().map_or_else(|| "national".to_owned(), String::from)));
-        if form.business != Business::Revoke {
+        if !matches!(form.business, Business::Revoke | Business::Seal | Business::SealChange) {
             lines.push(("years", form.years.to_string()));
         }
         let warnings = match form.business {
             Business::Revoke => vec!["seals-cancelled", "decryption-ends", "irreversible"],
             Business::Reissue => vec!["old-device-ends"],
-            Business::New | Business::Renew | Business::Change => Vec::new(),
+            Business::New
+            | Business::Renew
+            | Business::Change
+            | Business::Medium
+            | Business::Seal
+            | Business::SealChange => Vec::new(),
         };
         Ok((lines, warnings))
     }
@@ -100,13 +157,14 @@ impl Office {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let seals = self.all_under::<Seal>(id).await?;
         let seals = seals.iter().filter(|seal| {
-            use SealState::{Expired, Replacing, Returned, Review, Valid};
-            matches!(seal.entity.state(), Review | Returned | Valid | Replacing | Expired)
+            use SealState::{Applied, Expired, Replacing, Returned, Review, Valid};
+            matches!(seal.entity.state(), Applied | Review | Returned | Valid | Replacing | Expired)
         });
         let applications = self.all_under::<Application>(holding.entity.holder.id()).await?;
         let applications = applications.iter().filter(|one| {
-            use ApplicationState::{Closed, Erased, Withdrawn};
-            one.entity.holding == Some(id) && !matches!(one.entity.state(), Closed | Withdrawn | Erased)
+            use ApplicationState::{Closed, Erased, Refused, Withdrawn};
+            one.entity.holding == Some(id)
+                && !matches!(one.entity.state(), Closed | Refused | Withdrawn | Erased)
         });
         Ok((count(seals.count()), count(applications.count()), !is_over && certificate.pair.is_some()))
     }

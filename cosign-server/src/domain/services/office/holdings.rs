@@ -66,13 +66,14 @@ impl Office {
                     serial: first.serial.to_string(),
                     device: device.id.to_string(),
                     not_after_ms: first.not_after_ms,
+                    epoch: self.epoch_of(first).await?,
                     replaces: approved.holding,
                 };
                 for write in unit.0 {
                     plan.write(write);
                 }
                 let made = plan.make::<Holding>(gave, &holding::Event::Install(Box::new(issued)))?;
-                if approved.business == Business::New {
+                if approved.business == Business::New && self.is_for_business(&made).is_ok() {
                     self.first_seals(plan, account, gave, &made).await?;
                 }
                 let key = key.map(|key| (key.key_id.to_string(), key.enveloped.as_ref().map(hex::encode)));
@@ -98,7 +99,13 @@ impl Office {
                     Business::Renew => Successor::Renewal,
                     Business::Change => Successor::Change,
                     Business::Reissue => Successor::Reissue,
-                    Business::New | Business::Revoke => return Err(Error::Internal),
+                    Business::New
+                    | Business::Medium
+                    | Business::Revoke
+                    | Business::Seal
+                    | Business::SealChange => {
+                        return Err(Error::Internal);
+                    }
                 };
                 Wanted::Replace(number, how)
             }
@@ -160,8 +167,8 @@ impl Office {
     ) -> Result<(Stored<Holding>, Certificate), Error> {
         let number = found.entity.number()?;
         let certificate = self.ports.authorities.certificate(&found.entity.authority, &number).await?;
-        let id = found.id;
-        if !found.entity.is_behind(certificate.state) {
+        let (id, epoch) = (found.id, self.epoch_of(&certificate).await?);
+        if !found.entity.is_behind(certificate.state) && !found.entity.is_refreshed(epoch) {
             return Ok((found, certificate));
         }
         let event = &holding::Event::Follow(certificate.state);
@@ -171,11 +178,20 @@ impl Office {
                 if plan.find::<Holding>(id).await?.entity.is_behind(certificate.state) {
                     plan.happen::<Holding>(id, event).await?;
                 }
+                if plan.find::<Holding>(id).await?.entity.is_refreshed(epoch) {
+                    plan.happen::<Holding>(id, &holding::Event::Refresh(epoch)).await?;
+                }
                 plan.commit().await
             })
         })
         .await?;
         Ok((self.find::<Holding>(id).await?, certificate))
+    }
+
+    /// How often the shares of the key of a certificate were made.
+    async fn epoch_of(&self, certificate: &Certificate) -> Result<u32, Error> {
+        let Some(key_id) = &certificate.key_id else { return Ok(0) };
+        Ok(self.ports.store.key(key_id).await?.map_or(0, |key| key.epoch))
     }
 
     /// The certificates of a user, or of an enterprise that the user belongs to or manages, newest first.

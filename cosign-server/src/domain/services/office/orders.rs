@@ -7,11 +7,11 @@ use crate::domain::{
         Entity as _, Id, State as _, Stored,
         balance::Balance,
         calendar,
-        catalogue::{Entry, For, Item, Measure, Package, Platform},
+        catalogue::{Entry, For, Item, Measure, Package, Platform, Service},
         coupon::{Coupon, CouponState},
         enterprise::{Enterprise, EnterpriseState},
         invoice::Part,
-        order::{self, Business, Line, LineState, Order, OrderState, Wanted, discounted},
+        order::{self, Business, Cause, Line, LineState, Order, OrderState, Wanted, discounted},
         payment::Payment,
         points::{self, Points},
         usage::Usage,
@@ -48,8 +48,8 @@ pub struct Ordering {
     pub coupon: Option<Id>,
     /// Points that are spent.
     pub points: u64,
-    /// What it belongs to.
-    pub application: Option<Id>,
+    /// What it pays for, if it does not stand for itself.
+    pub cause: Option<Cause>,
     /// The invoice that is asked for with it.
     pub invoice: Option<InvoiceWish>,
 }
@@ -67,6 +67,11 @@ async fn package(plan: &mut Plan<'_>, id: Id) -> Result<(Package, Platform), Err
 }
 
 impl Office {
+    /// A package that is offered, judged inside a plan.
+    pub(super) async fn offered_package(&self, plan: &mut Plan<'_>, id: Id) -> Result<Package, Error> {
+        package(plan, id).await.map(|(package, _)| package)
+    }
+
     /// Whose it is, if the user may act for them.
     ///
     /// # Errors
@@ -95,7 +100,7 @@ impl Office {
         business: Business,
         owner: (Id, For),
     ) -> Result<(), Error> {
-        if package.buyer != owner.1 {
+        if package.buyer != owner.1 || package.pays_for.is_some_and(|act| act != business) {
             return Err(Error::BadRequest("the package is for others"));
         }
         let balance = Balance::id(owner.0, package.platform, package.service);
@@ -116,10 +121,16 @@ impl Office {
 
     /// What an order takes besides.
     fn demands(&self, business: Business, lines: &[Line]) -> Result<(), Error> {
-        let needed = match business {
+        let needed: &[Service] = match business {
             Business::Claim => &self.rules.claim_services,
             Business::Personal | Business::Join | Business::Open => &self.rules.first_services,
-            Business::Extend | Business::EnterpriseChange | Business::SealChange => return Ok(()),
+            Business::Seal => &[Service::Seal],
+            Business::Extend
+            | Business::Medium
+            | Business::CertificateChange
+            | Business::CertificateEnd
+            | Business::EnterpriseChange
+            | Business::SealChange => return Ok(()),
         };
         for line in lines {
             let has = |service| {
@@ -164,11 +175,17 @@ impl Office {
         Ok(off_fen)
     }
 
-    async fn wanted(&self, plan: &mut Plan<'_>, user: &User, wanted: &Ordering) -> Result<Wanted, Failed> {
+    /// What is offered of an order, at its price.
+    pub(super) async fn wanted(
+        &self,
+        plan: &mut Plan<'_>,
+        buyer: Id,
+        owner: (Id, For),
+        wanted: &Ordering,
+    ) -> Result<Wanted, Failed> {
         if wanted.lines.is_empty() || wanted.lines.len() > MAX_LINES {
             return Err(Error::BadRequest("an order has 1 to 20 lines").into());
         }
-        let (buyer, owner) = (user.account().id, self.owner(plan, user, wanted.whose).await?);
         let (mut lines, mut reviewed) = (Vec::new(), false);
         for (id, quantity) in &wanted.lines {
             if *quantity == 0 || *quantity > MAX_QUANTITY {
@@ -192,7 +209,9 @@ impl Office {
                 invoice_after_download: platform.rules.invoice_after_download,
             });
         }
-        self.demands(wanted.business, &lines)?;
+        if wanted.cause.is_none() {
+            self.demands(wanted.business, &lines)?;
+        }
         let amounts: Vec<_> = lines.iter().map(|line| line.amount_fen).collect();
         let off_fen = self.off(plan, buyer, wanted, amounts.iter().sum()).await?;
         for (line, left_fen) in lines.iter_mut().zip(discounted(&amounts, off_fen)) {
@@ -208,9 +227,10 @@ impl Office {
             lines,
             coupon: wanted.coupon,
             points: wanted.points,
-            // What goes on needs nobody who looks at it.
-            reviewed: (reviewed && wanted.business != Business::Extend).then_some(self.rules.order_flow),
-            application: wanted.application,
+            // What goes on needs nobody who looks at it; what pays for something goes with that.
+            reviewed: (wanted.cause.is_some() || reviewed && wanted.business != Business::Extend)
+                .then_some(self.rules.order_flow),
+            cause: wanted.cause,
         })
     }
 
@@ -219,7 +239,9 @@ impl Office {
     /// # Errors
     /// As [`Self::order`].
     pub async fn quote(&self, user: &User, wanted: &Ordering) -> Result<Wanted, Error> {
-        Ok(self.wanted(&mut self.plan(None), user, wanted).await?)
+        let plan = &mut self.plan(None);
+        let owner = self.owner(plan, user, wanted.whose).await?;
+        Ok(self.wanted(plan, user.account().id, owner, wanted).await?)
     }
 
     /// A user orders something.
@@ -236,7 +258,8 @@ impl Office {
         let actor = Actor::user(user);
         let act = self.act(&actor, once, move |plan| {
             Box::pin(async move {
-                let (id, of) = (plan.id()?, self.wanted(plan, user, wanted).await?);
+                let owner = self.owner(plan, user, wanted.whose).await?;
+                let (id, of) = (plan.id()?, self.wanted(plan, user.account().id, owner, wanted).await?);
                 self.own_title(plan, user, wanted.whose).await?;
                 if let Some(invoice) = &wanted.invoice {
                     let part = |line: &Line| (Part { order: id, line: line.id }, line.amount_fen);
@@ -326,7 +349,7 @@ impl Office {
     pub async fn is_refundable(&self, order: &Order, line: &Line) -> Result<bool, Error> {
         use OrderState::{InReview, Paid, PartlyRefunded, Refunding};
         let stands = matches!(order.state(), Paid | InReview | PartlyRefunded | Refunding);
-        if !stands || order.handed_over || line.state != LineState::Kept {
+        if !stands || order.handed_over || order.of.cause.is_some() || line.state != LineState::Kept {
             return Ok(false);
         }
         if line.whole() == Measure::Fee {
@@ -382,7 +405,14 @@ impl Office {
             None => || order::Event::HandOver,
         };
         let act = self.act(&actor, once, move |plan| {
-            Box::pin(async move { Ok(plan.happen::<Order>(id, &event()).await.map(drop)?) })
+            Box::pin(async move {
+                if plan.find::<Order>(id).await?.entity.of.cause.is_some() {
+                    return Err(
+                        Error::Conflict("the order goes with what it pays for; decide on that").into()
+                    );
+                }
+                Ok(plan.happen::<Order>(id, &event()).await.map(drop)?)
+            })
         });
         act.await?;
         self.find::<Order>(id).await

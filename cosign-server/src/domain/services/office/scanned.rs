@@ -194,6 +194,9 @@ impl Office {
         scan: Option<&Scan>,
     ) -> Result<(), Error> {
         const OTHER: Error = Error::Conflict("the certificate is not that of the enterprise");
+        if let Some(own) = self.named::<Holding>(Holding::called(&certificate.name)).await? {
+            self.is_for_business(&own.entity)?;
+        }
         let sealing = scan.and_then(|scan| scan.terms.seal.filter(|_| scan.plea == Plea::Seal));
         if let Some(seal) = sealing {
             let by = Sealer { account: user.account().id, enterprise, certificate };
@@ -455,7 +458,7 @@ fn is_own(scan: &Scan, user: &User) -> Result<(), Error> {
     if scan.is_of(user.account().id, device) { Ok(()) } else { Err(Error::NotFound) }
 }
 
-async fn own(plan: &mut Plan<'_>, user: &User, id: Id) -> Result<Scan, Error> {
+pub(super) async fn own(plan: &mut Plan<'_>, user: &User, id: Id) -> Result<Scan, Error> {
     let scan = plan.find::<Scan>(id).await?.entity;
     is_own(&scan, user)?;
     Ok(scan)

@@ -176,7 +176,7 @@ impl Office {
     ) -> Result<(), Error> {
         let bearer = Bearer::of(id, holding, account, plan.now_ms)?;
         let name = self.ports.vault.seal(Kind::Words, name)?;
-        let order = Order { bearer, kind, name, face, manager };
+        let order = Order { bearer, kind, name, face, manager, is_applied_for: false };
         plan.bring(Effect::make::<Seal>(seal::Event::Make(Box::new(order))));
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::domain::{
         Entity as _, Id, Stored,
         grant::{Grant, What},
         holding::{Holder, Holding},
-        personal::Kind,
+        personal::{Kind, Personal},
         seal::{self, Bearer, Order, Replacement, Seal, SealKind, SealState},
     },
     once::Once,
@@ -34,6 +34,16 @@ pub struct NewSeal {
     pub making: Making,
     /// Which member of the enterprise looks after it.
     pub manager: Option<Id>,
+}
+
+/// What was done for a seal before it is planned.
+pub(super) struct ReadySeal {
+    /// What it is called.
+    name: Personal,
+    /// Its picture.
+    made: Made,
+    /// Whose it will be.
+    holder: Holder,
 }
 
 impl Office {
@@ -70,53 +80,68 @@ impl Office {
         code: Option<(Id, Zeroizing<String>)>,
         once: Option<&Once>,
     ) -> Result<Stored<Seal>, Error> {
-        let NewSeal { holding, kind, name, making, manager } = new;
-        let (holding, kind, account) = (*holding, *kind, user.account().id);
-        let name = name.trim();
+        let (actor, account) = (Actor::user(user), user.account().id);
+        let ready = self.ready_seal(user, new).await?;
+        let is_signed = matches!(ready.holder, Holder::Enterprise(_)) && !ready.made.source.is_reviewed();
+        if is_signed && self.was_done(&actor, once).await?.is_none() {
+            let (code_id, code) = code.ok_or(Error::CodeInvalid)?;
+            self.signed(user, code_id, &code).await?;
+        }
+        let ready = &ready;
+        let id = self.act(&actor, once, move |plan| {
+            Box::pin(async move { self.plan_seal(plan, account, new, ready, false).await })
+        });
+        self.find::<Seal>(id.await?).await
+    }
+
+    /// What is done for a seal before it is planned.
+    pub(super) async fn ready_seal(&self, user: &User, new: &NewSeal) -> Result<ReadySeal, Error> {
+        let NewSeal { holding, kind, making, .. } = new;
+        let name = new.name.trim();
         if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
             return Err(Error::BadRequest("a seal has a name of at most 60 characters"));
         }
         let name = self.ports.vault.seal(Kind::Words, name)?;
         // What the authority changed by itself counts.
-        let holder = self.holding(user, holding).await?.0.entity.holder;
-        self.may_be_made(holder, kind, making)?;
-        let text = self.seal_text(&mut self.plan(None), account, holder, kind).await?;
-        let made = &self.picture(user, kind, making, text).await?;
-        let (actor, name) = (Actor::user(user), &name);
-        let is_signed = matches!(holder, Holder::Enterprise(_)) && !made.source.is_reviewed();
-        if is_signed && self.was_done(&actor, once).await?.is_none() {
-            let (code_id, code) = code.ok_or(Error::CodeInvalid)?;
-            self.signed(user, code_id, &code).await?;
+        let holder = self.holding(user, *holding).await?.0.entity.holder;
+        self.may_be_made(holder, *kind, making)?;
+        let text = self.seal_text(&mut self.plan(None), user.account().id, holder, *kind).await?;
+        Ok(ReadySeal { name, made: self.picture(user, *kind, making, text).await?, holder })
+    }
+
+    /// A seal is made, or applied for.
+    pub(super) async fn plan_seal(
+        &self,
+        plan: &mut Plan<'_>,
+        account: Id,
+        new: &NewSeal,
+        ready: &ReadySeal,
+        is_applied_for: bool,
+    ) -> Result<Id, Failed> {
+        self.person_in(plan, account).await?;
+        let found = plan.find::<Holding>(new.holding).await?;
+        self.acts_as(plan, account, found.entity.holder).await?;
+        self.is_for_business(&found.entity)?;
+        let bearer = Bearer::of(new.holding, &found.entity, account, plan.now_ms)?;
+        let seals = plan.all_under::<Seal>(new.holding).await?;
+        if seals.iter().filter(|seal| is_kept(seal.entity.state())).count() >= self.rules.seals_at_most {
+            return Err(Error::Conflict("the certificate has as many seals as it may").into());
         }
-        let id = self.act(&actor, once, move |plan| {
-            Box::pin(async move {
-                self.person_in(plan, account).await?;
-                let found = plan.find::<Holding>(holding).await?;
-                self.acts_as(plan, account, found.entity.holder).await?;
-                let bearer = Bearer::of(holding, &found.entity, account, plan.now_ms)?;
-                let seals = plan.all_under::<Seal>(holding).await?;
-                if seals.iter().filter(|seal| is_kept(seal.entity.state())).count()
-                    >= self.rules.seals_at_most
-                {
-                    return Err(Error::Conflict("the certificate has as many seals as it may").into());
-                }
-                let manager = match (manager, found.entity.holder) {
-                    (None, _) => None,
-                    (Some(_), Holder::Person(_)) => {
-                        return Err(Error::BadRequest("a person looks after their own seals").into());
-                    }
-                    (Some(member), Holder::Enterprise(enterprise)) => {
-                        Some(self.belongs(plan, *member, enterprise).await?)
-                    }
-                };
-                let face = self.keep(plan, found.entity.holder.id(), made)?;
-                let order = Order { bearer, kind, name: name.clone(), face, manager };
-                let id = plan.id()?;
-                plan.make::<Seal>(id, &seal::Event::Make(Box::new(order)))?;
-                Ok(id)
-            })
-        });
-        self.find::<Seal>(id.await?).await
+        let manager = match (new.manager, found.entity.holder) {
+            (None, _) => None,
+            (Some(_), Holder::Person(_)) => {
+                return Err(Error::BadRequest("a person looks after their own seals").into());
+            }
+            (Some(member), Holder::Enterprise(enterprise)) => {
+                Some(self.belongs(plan, member, enterprise).await?)
+            }
+        };
+        let face = self.keep(plan, found.entity.holder.id(), &ready.made)?;
+        let (kind, name) = (new.kind, ready.name.clone());
+        let order = Order { bearer, kind, name, face, manager, is_applied_for };
+        let id = plan.id()?;
+        plan.make::<Seal>(id, &seal::Event::Make(Box::new(order)))?;
+        Ok(id)
     }
 
     /// Another member of the enterprise looks after a seal of it.
@@ -206,6 +231,23 @@ impl Office {
         (making, reason): (&Making, Option<&str>),
         once: Option<&Once>,
     ) -> Result<Stored<Seal>, Error> {
+        let (actor, account) = (Actor::user(user), user.account().id);
+        let ready = &self.ready_picture(user, id, making, reason).await?;
+        self.act(&actor, once, move |plan| {
+            Box::pin(async move { self.plan_picture(plan, account, id, ready, false).await })
+        })
+        .await?;
+        self.find::<Seal>(id).await
+    }
+
+    /// What is done for another picture before it is planned: the picture, and why.
+    pub(super) async fn ready_picture(
+        &self,
+        user: &User,
+        id: Id,
+        making: &Making,
+        reason: Option<&str>,
+    ) -> Result<(Made, Option<Personal>), Error> {
         let found = self.seal(user, id).await?;
         let account = user.account().id;
         let reason = reason.map(str::trim);
@@ -215,24 +257,28 @@ impl Office {
         let reason = reason.map(|reason| self.ports.vault.seal(Kind::Words, reason)).transpose()?;
         let (holder, kind) = (found.entity.holder, found.entity.kind);
         let text = self.seal_text(&mut self.plan(None), account, holder, kind).await?;
-        let made = &self.picture(user, kind, making, text).await?;
-        let (actor, reason) = (Actor::user(user), &reason);
-        self.act(&actor, once, move |plan| {
-            Box::pin(async move {
-                let holder = self.own_seal(plan, account, id).await?;
-                let holding = plan.find::<Seal>(id).await?.entity.holding;
-                plan.find::<Holding>(holding).await?.entity.is_in_force(plan.now_ms)?;
-                let face = self.keep(plan, holder.id(), made)?;
-                let event = match reason.clone() {
-                    Some(reason) => seal::Event::Replace(Replacement { face, reason }),
-                    None => seal::Event::Correct(face),
-                };
-                plan.happen::<Seal>(id, &event).await?;
-                Ok::<_, Failed>(())
-            })
-        })
-        .await?;
-        self.find::<Seal>(id).await
+        Ok((self.picture(user, kind, making, text).await?, reason))
+    }
+
+    /// A seal gets another picture, or that is applied for.
+    pub(super) async fn plan_picture(
+        &self,
+        plan: &mut Plan<'_>,
+        account: Id,
+        id: Id,
+        (made, reason): &(Made, Option<Personal>),
+        is_applied_for: bool,
+    ) -> Result<(), Failed> {
+        let holder = self.own_seal(plan, account, id).await?;
+        let holding = plan.find::<Seal>(id).await?.entity.holding;
+        plan.find::<Holding>(holding).await?.entity.is_in_force(plan.now_ms)?;
+        let face = self.keep(plan, holder.id(), made)?;
+        let event = match reason.clone() {
+            Some(reason) => seal::Event::Replace(Replacement { face, reason, is_applied_for }),
+            None => seal::Event::Correct(face),
+        };
+        plan.happen::<Seal>(id, &event).await?;
+        Ok(())
     }
 
     /// The owner ends a seal for good, or removes one that nobody sealed with.

@@ -37,7 +37,7 @@ impl Plan<'_> {
         if others.len() >= most
             && let Some(oldest) = others.iter().min_by_key(|other| other.entity.used_ms)
         {
-            self.happen::<Terminal>(oldest.id, &terminal::Event::Unbind).await?;
+            self.happen::<Terminal>(oldest.id, &terminal::Event::GiveWay).await?;
         }
         let token = Zeroizing::new(hex::encode(self.office().random::<32>()?));
         let secret = match own_device {

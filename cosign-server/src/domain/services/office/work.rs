@@ -90,6 +90,7 @@ impl Office {
                 let sms = self.ports.sms.as_ref().ok_or(Error::Unavailable)?;
                 sms.send(&key, &phone, *template, &text).await
             }
+            Job::MailForm { application, to } => self.send_form(&key, *application, to).await,
             Job::PayBack { payment, refund, amount_fen } => {
                 let money = self.ports.money.as_ref().ok_or(Error::Unavailable)?;
                 let due = self.find::<Payment>(*payment).await?.entity.due;
