@@ -2,6 +2,7 @@
 
 mod cancelled;
 mod certificates;
+mod collected;
 mod firsts;
 mod letters;
 mod orders;

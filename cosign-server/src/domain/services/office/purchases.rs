@@ -42,7 +42,7 @@ const fn business(wish: &Wish) -> Option<order::Business> {
 
 impl Office {
     /// The platform of the catalogue with the code by which an application names one.
-    pub(super) async fn place_of(&self, wish: &Wish) -> Result<Option<(Id, Platform)>, Error> {
+    pub(super) async fn platform_named(&self, wish: &Wish) -> Result<Option<(Id, Platform)>, Error> {
         let Some(platform) = &wish.platform else { return Ok(None) };
         let found = self.named::<Entry>(catalogue::coded(Shelf::Platform, platform.as_str())).await?;
         Ok(found.and_then(|entry| match entry.entity.item {
@@ -54,7 +54,8 @@ impl Office {
     /// Whether the platform of an application demands files.
     pub(super) async fn demands_files(&self, wish: &Wish) -> Result<bool, Error> {
         let terms = wish.platform.as_ref().and_then(|platform| self.rules.platforms.get(platform));
-        let is_demanded = self.place_of(wish).await?.is_some_and(|(_, platform)| platform.rules.attachments);
+        let is_demanded =
+            self.platform_named(wish).await?.is_some_and(|(_, platform)| platform.rules.attachments);
         Ok(is_demanded || terms.is_some_and(|terms| terms.attachments))
     }
 
@@ -70,7 +71,7 @@ impl Office {
         wish: &Wish,
         chosen: &Purchase,
     ) -> Result<Option<Wanted>, Failed> {
-        let place = self.place_of(wish).await?.map(|(place, _)| place);
+        let place = self.platform_named(wish).await?.map(|(place, _)| place);
         let business = business(wish);
         let may_choose = matches!(wish.business, Business::New | Business::Renew | Business::Seal);
         let Some(business) = business.filter(|_| may_choose || chosen.lines.is_empty()) else {
