@@ -6,6 +6,7 @@ mod accounts;
 mod applications;
 mod audit;
 mod ca;
+mod cancellation;
 mod catalogue;
 mod certificate_logins;
 mod certificates;
@@ -20,6 +21,7 @@ mod frames;
 mod health;
 mod help;
 mod holdings;
+mod identities;
 mod keys;
 mod media;
 mod messages;
@@ -31,9 +33,11 @@ mod operators;
 mod page;
 mod people;
 mod problem;
+mod readings;
 mod requests;
 mod scans;
 mod seals;
+mod settings;
 mod shop;
 mod tasks;
 mod terminals;
@@ -150,18 +154,22 @@ fn versioned_routes() -> OpenApiRouter<Api> {
         .merge(events::routes())
         .merge(accounts::routes())
         .merge(certificate_logins::routes())
+        .merge(identities::routes())
+        .merge(cancellation::routes())
         .merge(applications::routes())
         .merge(holdings::routes())
         .merge(media::routes())
         .merge(seals::routes())
         .merge(messages::routes())
         .merge(people::routes())
+        .merge(readings::routes())
         .merge(catalogue::routes())
         .merge(enterprises::routes())
         .merge(scans::routes())
         .merge(tasks::routes())
         .merge(shop::routes())
         .merge(terminals::routes())
+        .merge(settings::routes())
         .merge(help::routes())
         .merge(documents::routes())
         .layer(middleware::from_fn(conditional::answer))

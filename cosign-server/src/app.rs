@@ -42,7 +42,8 @@ pub use pkcs11::{PinSource, TokenError, TokenUri};
 #[cfg(target_os = "linux")]
 pub use process::protect;
 pub use sandbox::{
-    SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMail, SandboxMoney, SandboxRegistry, SandboxSms,
+    SandboxBank, SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMail, SandboxMoney, SandboxOcr,
+    SandboxRegistry, SandboxSms,
 };
 #[cfg(test)]
 pub(crate) use server::Health;

@@ -26,8 +26,8 @@ use zeroize::Zeroizing;
 use crate::{
     api::{self, Api},
     app::{
-        Health, SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMail, SandboxMoney, SandboxRegistry,
-        SandboxSms,
+        Health, SandboxBank, SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMail, SandboxMoney,
+        SandboxOcr, SandboxRegistry, SandboxSms,
     },
     domain::{
         audit::Record,
@@ -108,6 +108,8 @@ pub(crate) struct World {
     pub(crate) mail: Arc<SandboxMail>,
     pub(crate) invoicing: Arc<SandboxInvoicing>,
     pub(crate) identity: Arc<SandboxIdentity>,
+    pub(crate) bank: Arc<SandboxBank>,
+    pub(crate) ocr: Arc<SandboxOcr>,
     pub(crate) router: Router,
 }
 
@@ -292,6 +294,8 @@ impl World {
         let mail = Arc::new(SandboxMail::default());
         let invoicing = Arc::new(SandboxInvoicing::default());
         let identity = Arc::new(SandboxIdentity::default());
+        let bank = Arc::new(SandboxBank::default());
+        let ocr = Arc::new(SandboxOcr::default());
         let vault = PersonalVault::open(sealer.keys(), &*store, Arc::clone(&chance)).await.unwrap();
         let ports = OfficePorts {
             store: Arc::clone(&store),
@@ -304,6 +308,8 @@ impl World {
             invoicing: Some(Arc::clone(&invoicing) as _),
             identity: Some(Arc::clone(&identity) as _),
             registry: Some(Arc::new(SandboxRegistry::default())),
+            ocr: Some(Arc::clone(&ocr) as _),
+            micropayments: Some(Arc::clone(&bank) as _),
             logins: Some(Arc::new(SandboxLogins)),
             mail: Some(Arc::clone(&mail) as _),
             clock: Arc::clone(&time),
@@ -353,6 +359,8 @@ impl World {
             mail,
             invoicing,
             identity,
+            bank,
+            ocr,
             router,
         }
     }

@@ -1,4 +1,4 @@
-//! Accounts: codes, logging in, sessions, passwords, the end of an account.
+//! Accounts: codes, logging in, sessions, passwords.
 #![expect(unused_qualifications, reason = "what is made of parameters for the description has them")]
 
 use axum::{
@@ -35,6 +35,8 @@ use crate::domain::{
     services::{Appealing, Login, Presented, User},
 };
 
+/// Paths that are about the account itself, whomever its user acts for.
+const OWN: &[&str] = &["/v1/account", "/v1/identities", "/v1/session"];
 /// Longest token in an `Authorization` header.
 const MAX_TOKEN: usize = 64;
 
@@ -48,7 +50,6 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(end_session))
         .routes(routes!(log_out))
         .routes(routes!(set_password))
-        .routes(routes!(cancel))
         .routes(routes!(captcha))
         .routes(routes!(forgotten_password))
         .routes(routes!(appeal))
@@ -69,6 +70,10 @@ impl FromRequestParts<Api> for LoggedIn {
         let caller = parts.extensions.get::<Caller>().and_then(|caller| caller.device);
         if user.device().is_ok_and(|device| caller != Some(device)) {
             return Err(Error::NotLoggedIn.into());
+        }
+        // What is about the account itself needs no other identity.
+        if !OWN.iter().any(|own| parts.uri.path().starts_with(own)) {
+            user.has_chosen()?;
         }
         Ok(Self(user))
     }
@@ -283,6 +288,8 @@ pub(super) struct LoggedInBody {
     ends_at_ms: u64,
     /// Whether the account was made by this.
     registered: bool,
+    /// Whether the user has to say as whom they act before anything else.
+    must_choose_identity: bool,
     /// To be shown at the next login on this browser, which proves the phone otherwise; given out this once.
     terminal_token: Option<String>,
 }
@@ -316,6 +323,7 @@ pub(super) async fn log_in(
         token: done.token.to_string(),
         ends_at_ms: done.session.entity.ends_ms,
         registered: done.is_new,
+        must_choose_identity: done.must_choose,
         terminal_token: done.terminal.as_ref().map(|token| token.to_string()),
     };
     Ok((StatusCode::CREATED, Json(body)))
@@ -457,30 +465,6 @@ pub(super) async fn set_password(
 ) -> Result<StatusCode, Problem> {
     let code_id = body.code_id.parse().map_err(|_| Error::CodeInvalid)?;
     api.office.set_password(&user, code_id, &body.code.0, body.password.0).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Cancellation {
-    code_id: String,
-    code: Secret,
-}
-
-/// Cancel the account
-///
-/// All logins end. What is personal is erased once the time in which the account can be appealed for is over.
-#[utoipa::path(
-    post, path = "/v1/account/cancel", tag = "accounts", security(("user" = [])), request_body = Cancellation,
-    responses((status = 204, description = "It is cancelled"), Problems),
-)]
-pub(super) async fn cancel(
-    State(api): State<Api>,
-    LoggedIn(user): LoggedIn,
-    Input { body, .. }: Input<Cancellation>,
-) -> Result<StatusCode, Problem> {
-    let code_id = body.code_id.parse().map_err(|_| Error::CodeInvalid)?;
-    api.office.cancel_account(&user, code_id, &body.code.0).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

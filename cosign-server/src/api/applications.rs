@@ -209,6 +209,9 @@ pub(super) async fn apply(
     LoggedIn(user): LoggedIn,
     Input { body, once }: Input<ApplyBody>,
 ) -> Result<(StatusCode, Json<ApplicationBody>), Problem> {
+    if body.enterprise_id.is_none() && body.holding_id.is_none() {
+        user.as_oneself()?;
+    }
     let made = api.office.apply(&user, &body.applying()?, once.as_ref()).await?;
     Ok((StatusCode::CREATED, Json(ApplicationBody::of(&api, made)?)))
 }

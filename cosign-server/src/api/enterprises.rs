@@ -7,6 +7,7 @@ mod claims;
 mod grants;
 mod letters;
 mod members;
+mod micropayments;
 mod sealing;
 
 use axum::{Json, extract::State, http::StatusCode};
@@ -41,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(promote))
         .routes(routes!(cancel))
         .merge(claims::routes())
+        .merge(micropayments::routes())
         .merge(members::routes())
         .merge(approvals::routes())
         .merge(changes::routes())

@@ -17,7 +17,7 @@ use crate::domain::{
     office::{
         Entity as _, Named as _, Stored,
         attachment::{MAX_BYTES, Media},
-        person::{DocumentNumber, Person, PersonName, Way},
+        person::{DocumentNumber, Particulars, Person, PersonName, Way},
         personal::{Phone, masked_name, masked_number},
     },
     services::{Claiming, User},
@@ -38,6 +38,44 @@ pub(super) fn word<T: crate::domain::office::Named>(text: &str, wrong: &'static 
     T::from_name(text).ok_or(Error::BadRequest(wrong))
 }
 
+#[derive(Deserialize, Serialize, ToSchema)]
+#[schema(as = Particulars)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ParticularsBody {
+    /// `male` or `female`.
+    sex: String,
+    /// The day of birth, 8 digits.
+    birth: String,
+    /// The ethnic group.
+    nation: String,
+    address: String,
+    /// Who issued the card.
+    issuer: String,
+    /// From which day on it is good, 8 digits.
+    valid_from: String,
+}
+
+impl ParticularsBody {
+    fn read(self) -> Result<Particulars, Error> {
+        Ok(Particulars {
+            sex: word(&self.sex, "the sex on a card is `male` or `female`")?,
+            birth: self.birth,
+            nation: self.nation,
+            address: self.address,
+            issuer: self.issuer,
+            valid_from: self.valid_from,
+        })
+    }
+
+    fn masked(of: Particulars) -> Self {
+        let address = of.address.chars().take(3).chain("****".chars()).collect();
+        let sex = of.sex.as_str().to_owned();
+        let birth = format!("{}****", of.birth.get(..4).unwrap_or_default());
+        let Particulars { nation, issuer, valid_from, .. } = of;
+        Self { sex, birth, nation, address, issuer, valid_from }
+    }
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ClaimBody {
@@ -55,6 +93,8 @@ pub(super) struct ClaimBody {
     #[serde(default)]
     #[schema(max_items = 3)]
     attachment_ids: Vec<String>,
+    /// What else stands on the identity card, as the user has confirmed it.
+    particulars: Option<ParticularsBody>,
     /// The phone that the bank knows.
     phone: Option<Secret>,
     /// The number of the bank card.
@@ -82,6 +122,7 @@ impl ClaimBody {
             number: DocumentNumber::parse(document, &self.number.0)?,
             expires_ms: self.expires_at_ms,
             pictures,
+            particulars: self.particulars.map(ParticularsBody::read).transpose()?,
             phone: self.phone.map(|phone| Phone::parse(&phone.0)).transpose()?,
             card: self.card.map(|card| card.0),
             code,
@@ -102,6 +143,10 @@ pub(super) struct PersonBody {
     /// Masked.
     number: Option<String>,
     document_expires_at_ms: Option<u64>,
+    /// What else was confirmed of the identity card; the address masked.
+    particulars: Option<ParticularsBody>,
+    /// Whether the person is verified on this device: elsewhere they do it again where each device counts of its own.
+    verified_here: bool,
     /// How much was shown: `data`, `possession` or `face`.
     level: Option<&'static str>,
     /// Why it was not.
@@ -122,8 +167,9 @@ pub(super) struct PersonBody {
 }
 
 impl PersonBody {
-    fn of(api: &Api, person: Option<&Stored<Person>>) -> Result<Self, Problem> {
+    fn of(api: &Api, user: &User, person: Option<&Stored<Person>>) -> Result<Self, Problem> {
         let rules = api.office.rules();
+        let here = |person: &Person| !rules.verify_per_device || person.is_verified_on(user.terminal());
         let entity = person.map(|person| &person.entity);
         let claim = entity.and_then(|person| person.claim.as_ref());
         let open = claim.map(|claim| api.office.open_claim(claim)).transpose()?;
@@ -149,6 +195,12 @@ impl PersonBody {
             name: open.as_ref().map(|(name, _)| masked_name(name)),
             number: open.as_ref().map(|(_, number)| masked_number(number)),
             document_expires_at_ms: claim.and_then(|claim| claim.expires_ms),
+            particulars: claim
+                .map(|claim| api.office.open_particulars(claim))
+                .transpose()?
+                .flatten()
+                .map(ParticularsBody::masked),
+            verified_here: state == "verified" && entity.is_some_and(here),
             level: entity.and_then(|person| person.level).map(|level| level.as_str()),
             finding: entity.and_then(|person| person.finding).map(|finding| finding.as_str()),
             opinion: opinion
@@ -167,7 +219,7 @@ impl PersonBody {
 
 async fn shown(api: &Api, user: &User) -> Result<Json<PersonBody>, Problem> {
     let person = api.office.person(user).await?;
-    Ok(Json(PersonBody::of(api, person.as_ref())?))
+    Ok(Json(PersonBody::of(api, user, person.as_ref())?))
 }
 
 /// The person behind the account of the user

@@ -17,6 +17,7 @@ use super::{
     extract::{Bare, Input, Parameters, Segments},
     openapi::{Named, Problems},
     page::{NextBody, Paging, shown},
+    terminals::unlocking,
 };
 use crate::domain::{
     Error,
@@ -245,6 +246,8 @@ struct SignaturesBody {
     /// Whether verified data of the user goes to the platform.
     #[serde(default)]
     share: bool,
+    /// By what the password of the key was given if the user did not enter it: `remembered` or `biometrics`.
+    unlocked: Option<String>,
 }
 
 pub(super) fn signature(text: &str) -> Result<[u8; 64], Error> {
@@ -264,7 +267,8 @@ async fn sign(
     segments: Segments,
     Input { body, once }: Input<SignaturesBody, { 256 * 1024 }>,
 ) -> Result<Json<ScanBody>, Problem> {
-    let SignaturesBody { signatures, opened, share } = body;
+    let SignaturesBody { signatures, opened, share, unlocked } = body;
+    let unlocked = unlocking(unlocked.as_deref())?;
     let signatures = signatures.iter().map(|text| signature(text)).collect::<Result<_, _>>()?;
     let is_hex = |text: &String| {
         (2..=2048).contains(&text.len())
@@ -274,7 +278,7 @@ async fn sign(
     if !opened.iter().all(is_hex) {
         return Err(Error::BadRequest("what was opened has 1 to 1024 bytes, in hexadecimal").into());
     }
-    let handed_in = HandedIn { signatures, opened, shares: share };
+    let handed_in = HandedIn { signatures, opened, shares: share, unlocked };
     api.office.sign(&user, id(segments.get("scan")?)?, &handed_in, once.as_ref()).await?;
     again(&api, &user, &segments).await
 }

@@ -14,6 +14,7 @@ use super::{
     openapi::{Named, Problems},
     page::{NextBody, Paging, shown},
     scans::signature,
+    terminals::unlocking,
 };
 use crate::domain::{
     office::{Entity as _, Named as _, Stored, proof::Hash, task::Task},
@@ -202,6 +203,8 @@ struct SignatureBody {
 #[serde(deny_unknown_fields)]
 struct SignBody {
     signatures: Vec<SignatureBody>,
+    /// By what the password of the key was given if the user did not enter it: `remembered` or `biometrics`.
+    unlocked: Option<String>,
 }
 
 /// Hand in signatures of tasks
@@ -218,7 +221,8 @@ async fn sign(
         Ok::<_, Problem>((id(&one.task_id)?, one.signature.as_deref().map(signature).transpose()?))
     };
     let signatures = body.signatures.iter().map(one).collect::<Result<Vec<_>, _>>()?;
-    Ok(results(api.office.sign_tasks(&user, &signatures, once.as_ref()).await?))
+    let unlocked = unlocking(body.unlocked.as_deref())?;
+    Ok(results(api.office.sign_tasks(&user, &signatures, unlocked, once.as_ref()).await?))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -13,13 +13,19 @@ use super::{
     page::{NextBody, Paging, shown},
     people::word,
 };
-use crate::domain::office::{Entity as _, Named as _, Stored, linked::Linked, terminal::Terminal};
+use crate::domain::office::{
+    Entity as _, Named as _, Stored,
+    linked::Linked,
+    terminal::{Terminal, Unlocking},
+};
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(unbind))
         .routes(routes!(trust))
+        .routes(routes!(unlock))
+        .routes(routes!(lock))
         .routes(routes!(pages))
         .routes(routes!(bindings, bind))
         .routes(routes!(unbind_elsewhere))
@@ -39,6 +45,10 @@ pub(super) struct TerminalBody {
     by_key: bool,
     /// Until when the user does not want to be asked about that.
     quiet_until_ms: Option<u64>,
+    /// By what the password of its keys is given when the user does not enter it: `remembered` or `biometrics`.
+    unlocked: Option<&'static str>,
+    /// Until when.
+    unlocked_until_ms: Option<u64>,
     bound_at_ms: u64,
     used_at_ms: u64,
 }
@@ -69,6 +79,8 @@ pub(super) async fn list(
         this: one.id == user.terminal(),
         by_key: one.entity.is_trusted,
         quiet_until_ms: one.entity.quiet_until_ms,
+        unlocked: one.entity.unlocked.map(|unlocked| unlocked.by.as_str()),
+        unlocked_until_ms: one.entity.unlocked.map(|unlocked| unlocked.until_ms),
         bound_at_ms: one.created_ms,
         used_at_ms: one.entity.used_ms,
     };
@@ -112,6 +124,49 @@ pub(super) async fn trust(
     Input { body, once }: Input<Trust>,
 ) -> Result<StatusCode, Problem> {
     api.office.trust_terminal(&user, body.by_key, body.quiet, once.as_ref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unlock {
+    /// By what the password of the keys is given: `remembered` or `biometrics`.
+    by: String,
+}
+
+/// How the password of a key was given, if the user did not enter it.
+pub(super) fn unlocking(text: Option<&str>) -> Result<Option<Unlocking>, crate::domain::Error> {
+    const NONE: &str = "the password is entered, `remembered`, or given by `biometrics`";
+    text.map(|text| word(text, NONE)).transpose()
+}
+
+/// Let this device remember the password of its keys, or have a finger or a face give it, for as long as the server allows
+#[utoipa::path(
+    post, path = "/v1/terminal/unlock", tag = "accounts", security(("user" = [])), params(Named), request_body = Unlock,
+    responses((status = 204, description = "It is so"), Problems),
+)]
+pub(super) async fn unlock(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    Input { body, once }: Input<Unlock>,
+) -> Result<StatusCode, Problem> {
+    let by = word(&body.by, "the password is entered, `remembered`, or given by `biometrics`")?;
+    api.office.unlock_terminal(&user, by, once.as_ref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Have the password of the keys of a device entered again from now on
+#[utoipa::path(
+    post, path = "/v1/terminals/{terminal}/lock", tag = "accounts", security(("user" = [])),
+    params(("terminal" = String, Path), Named), responses((status = 204, description = "It is so"), Problems),
+)]
+pub(super) async fn lock(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    segments: Segments,
+    Bare { once }: Bare,
+) -> Result<StatusCode, Problem> {
+    api.office.lock_terminal(&user, id(segments.get("terminal")?)?, once.as_ref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -229,12 +229,16 @@ pub struct ProvidersConfig {
     pub sms: SmsProvider,
     /// Who compares people with registers, and looks at their faces.
     pub identity: Provider,
+    /// Who reads documents on pictures.
+    pub ocr: Provider,
     /// Who knows which enterprises there are. Without, operators look at every claim.
     pub registry: Provider,
     /// Who takes money and gives it back.
     pub money: Provider,
     /// Who makes invoices and sends them.
     pub invoicing: Provider,
+    /// Who pays a cent to the account of an enterprise.
+    pub micropayments: Provider,
     /// Who knows users by the card in their phone or an account elsewhere.
     pub logins: Provider,
     /// Who sends letters by e-mail.

@@ -1,10 +1,12 @@
 //! Stand-ins for services of others. They are deterministic, run inside this process, keep what they were given for
 //! inspection, fail when they are told to, and say that they are a sandbox.
 
+mod bank;
 mod identity;
 mod logins;
 mod mail;
 mod money;
+mod ocr;
 mod registry;
 
 use std::{
@@ -25,10 +27,12 @@ use crate::domain::{
 };
 
 pub use self::{
+    bank::SandboxBank,
     identity::SandboxIdentity,
     logins::SandboxLogins,
     mail::SandboxMail,
     money::{SandboxInvoicing, SandboxMoney},
+    ocr::SandboxOcr,
     registry::SandboxRegistry,
 };
 

@@ -21,8 +21,8 @@ use super::{
     files::FileError,
     master::MasterKeyError,
     sandbox::{
-        SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMail, SandboxMoney, SandboxRegistry,
-        SandboxSms,
+        SandboxBank, SandboxIdentity, SandboxInvoicing, SandboxLogins, SandboxMail, SandboxMoney, SandboxOcr,
+        SandboxRegistry, SandboxSms,
     },
     traces::Exporter,
     webhooks::{WebhookError, WebhookPorts, Webhooks},
@@ -472,6 +472,10 @@ async fn office(
                 Some(Arc::new(SandboxIdentity::default()))
             }
         },
+        ocr: match config.providers.ocr {
+            Provider::None => None,
+            Provider::Sandbox => Some(Arc::new(SandboxOcr::default())),
+        },
         registry: match config.providers.registry {
             Provider::None => None,
             Provider::Sandbox => Some(Arc::new(SandboxRegistry::default())),
@@ -486,6 +490,13 @@ async fn office(
         invoicing: match config.providers.invoicing {
             Provider::None => None,
             Provider::Sandbox => Some(Arc::new(SandboxInvoicing::default())),
+        },
+        micropayments: match config.providers.micropayments {
+            Provider::None => None,
+            Provider::Sandbox => {
+                tracing::warn!("statements of accounts are shown to whoever asks: the provider is a sandbox");
+                Some(Arc::new(SandboxBank::default()))
+            }
         },
         logins: match config.providers.logins {
             Provider::None => None,

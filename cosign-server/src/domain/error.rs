@@ -46,6 +46,9 @@ pub enum Error {
     /// The device is new to the account, and nothing proves the phone.
     #[error("the device is new to the account: it takes a code of the phone too")]
     PhoneNeeded,
+    /// The user has not said yet as whom they act.
+    #[error("say first as whom you act: as yourself or for an enterprise")]
+    IdentityNeeded,
     /// The user has not agreed to the present agreements.
     #[error("the user agreement and the privacy policy are not agreed to")]
     ConsentMissing,
@@ -96,6 +99,7 @@ impl Error {
             Self::CodeInvalid => "code_invalid",
             Self::PasswordInvalid => "password_invalid",
             Self::PhoneNeeded => "phone_needed",
+            Self::IdentityNeeded => "identity_needed",
             Self::ConsentMissing => "consent_missing",
             Self::NotVerified => "not_verified",
             Self::NotFound => "not_found",
@@ -126,6 +130,7 @@ impl Error {
             | Self::CodeInvalid
             | Self::PasswordInvalid
             | Self::PhoneNeeded
+            | Self::IdentityNeeded
             | Self::ConsentMissing
             | Self::NotVerified
             | Self::NotFound

@@ -38,6 +38,7 @@ pub mod linked;
 pub mod medium;
 pub mod membership;
 pub mod message;
+pub mod micropayment;
 pub mod order;
 pub mod payment;
 pub mod person;
@@ -47,6 +48,7 @@ pub mod ports;
 pub mod preset;
 pub mod proof;
 pub mod providers;
+pub mod reading;
 pub mod record;
 pub mod refund;
 pub mod rules;
@@ -119,11 +121,13 @@ pub const KINDS: &[EntityKind] = &[
     kind::<dispatch::Dispatch>(),
     kind::<message::Message>(),
     kind::<person::Person>(),
+    kind::<reading::Reading>(),
     kind::<catalogue::Entry>(),
     kind::<balance::Balance>(),
     kind::<usage::Usage>(),
     kind::<enterprise::Enterprise>(),
     kind::<membership::Membership>(),
+    kind::<micropayment::Micropayment>(),
     kind::<invitation::Invitation>(),
     kind::<approval::Approval>(),
     kind::<claim::Claim>(),

@@ -145,6 +145,9 @@ struct AskBody {
     /// Whether the code is one of mutual recognition, which every such application scans.
     #[serde(default)]
     mutual: bool,
+    /// Whether the platform looks at who registers, before they are bound.
+    #[serde(default)]
+    review: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -175,6 +178,9 @@ async fn ask(
     if (plea == Plea::Bind) != body.holder.is_some() {
         return Err(Error::BadRequest("whoever is bound has a name and a number").into());
     }
+    if body.review && plea != Plea::Register {
+        return Err(Error::BadRequest("a platform looks at who registers, and at nobody else").into());
+    }
     let known = |holder: &HolderBody| api.office.holder(&holder.name.0, &holder.number.0);
     let holder = body.holder.as_ref().map(known).transpose()?;
     let terms = Terms {
@@ -189,6 +195,7 @@ async fn ask(
         document: body.document_id.as_deref().map(id).transpose()?,
         share: body.share,
         mutual: body.mutual,
+        reviewed: body.review,
         title: body.title,
     };
     let (items, nonce) = (items(body.items)?, body.nonce);

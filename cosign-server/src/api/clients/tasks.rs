@@ -22,6 +22,7 @@ use crate::{
         Error,
         office::{
             Entity as _, Id, Named as _, Stored,
+            binding::Binding,
             personal::Phone,
             task::{Paper, Task, TaskKind, TaskState},
         },
@@ -36,6 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(withdraw))
         .routes(routes!(batch))
         .routes(routes!(bindings))
+        .routes(routes!(decide))
         .routes(routes!(verify))
 }
 
@@ -222,6 +224,43 @@ struct BindingBody {
     bound_at_ms: u64,
 }
 
+impl BindingBody {
+    fn of(one: Stored<Binding>) -> Self {
+        Self {
+            binding_id: one.id.to_string(),
+            state: one.entity.state().as_str(),
+            account_id: one.entity.account.to_string(),
+            certificate: one.entity.certificate.into(),
+            bound_at_ms: one.created_ms,
+        }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RegistrationDecision)]
+#[serde(deny_unknown_fields)]
+struct DecisionBody {
+    /// Whether the platform takes the user.
+    pass: bool,
+}
+
+/// Decide on a user who has registered on the platform
+#[utoipa::path(
+    post, path = "/v1/client/bindings/{binding}/decision", tag = "scans", security(("client" = [])),
+    params(("binding" = String, Path), Named), request_body = DecisionBody,
+    responses((status = 200, body = BindingBody), Problems),
+)]
+async fn decide(
+    State(api): State<Api>,
+    segments: Segments,
+    signed: Signed<ScansWrite>,
+) -> Result<Json<BindingBody>, Problem> {
+    let DecisionBody { pass } = signed.json()?;
+    let binding = id(segments.get("binding")?)?;
+    let found = api.office.decide_registration(&signed.client, binding, pass, signed.once()?).await?;
+    Ok(Json(BindingBody::of(found)))
+}
+
 #[derive(Serialize, ToSchema)]
 #[schema(as = Bindings)]
 struct BindingsBody {
@@ -240,15 +279,8 @@ async fn bindings(
     Signed { client, .. }: Signed<ScansWrite>,
 ) -> Result<Json<BindingsBody>, Problem> {
     let of = Id::from_bytes(*client.id.as_bytes());
-    let (bindings, next) = shown(api.office.bindings(of, &paging.page()?).await?, |one| {
-        Ok::<_, Problem>(BindingBody {
-            binding_id: one.id.to_string(),
-            state: one.entity.state().as_str(),
-            account_id: one.entity.account.to_string(),
-            certificate: one.entity.certificate.into(),
-            bound_at_ms: one.created_ms,
-        })
-    })?;
+    let (bindings, next) =
+        shown(api.office.bindings(of, &paging.page()?).await?, |one| Ok::<_, Problem>(BindingBody::of(one)))?;
     Ok(Json(BindingsBody { bindings, next }))
 }
 

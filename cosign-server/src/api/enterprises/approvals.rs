@@ -1,6 +1,11 @@
 //! What is asked for in enterprises, and deciding on it.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -9,9 +14,11 @@ use crate::{
     api::{
         Api, Problem,
         accounts::{LoggedIn, Secret, id},
+        clients::CertificateRef,
         extract::{Bare, Input, Parameters, Segments},
         openapi::{Named, Problems},
         page::{NextBody, Paging, shown},
+        scans::signature,
     },
     domain::{
         Error,
@@ -32,6 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(show))
         .routes(routes!(linked))
         .routes(routes!(decide))
+        .routes(routes!(letter))
         .routes(routes!(share))
         .routes(routes!(withdraw))
 }
@@ -48,6 +56,26 @@ struct OpinionBody {
     /// Why it was returned.
     ground: Option<&'static str>,
     words: Option<String>,
+    /// The certificate of the enterprise with which a letter was signed.
+    certificate: Option<CertificateRef>,
+    /// That signature, r || s in hexadecimal.
+    signature: Option<String>,
+}
+
+/// What is asked for together with a membership.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RightAsked)]
+struct RightBody {
+    grant_id: String,
+    state: &'static str,
+    /// What may be used: `certificate` (on a platform), `holding` (a certificate that there is) or `seal`.
+    kind: &'static str,
+    /// Which: a platform, a certificate or a seal.
+    thing_id: String,
+    from_ms: u64,
+    until_ms: u64,
+    /// Whether the legal representative decides on it, once the person is a member.
+    by_legal: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -68,6 +96,8 @@ pub(in crate::api) struct ApprovalBody {
     new_legal_name: Option<String>,
     /// Files that were handed in with it.
     files: Vec<String>,
+    /// What is asked for together with a membership: who decides may give less.
+    rights: Vec<RightBody>,
     /// Who decides, in turn.
     stages: Vec<&'static str>,
     /// Who decides next.
@@ -94,8 +124,23 @@ impl ApprovalBody {
                 passed: opinion.ground.is_none(),
                 ground: opinion.ground.map(Ground::as_str),
                 words: read(&opinion.words)?,
+                certificate: opinion.stamp.as_ref().map(|stamp| stamp.certificate.clone().into()),
+                signature: opinion.stamp.as_ref().map(|stamp| stamp.signature.clone()),
             })
         });
+        let rights = api.office.rights_asked(one).await?.into_iter().map(|(right, grant)| {
+            let terms = grant.entity.terms;
+            RightBody {
+                grant_id: right.grant.to_string(),
+                state: grant.entity.state().as_str(),
+                kind: terms.what.as_str(),
+                thing_id: terms.what.id().to_string(),
+                from_ms: terms.from_ms,
+                until_ms: terms.until_ms,
+                by_legal: right.by_legal,
+            }
+        });
+        let rights = rights.collect();
         Ok(Self {
             approval_id: found.id.to_string(),
             kind: one.ask.kind().as_str(),
@@ -115,6 +160,7 @@ impl ApprovalBody {
                 _ => None,
             },
             files: one.ask.files().iter().map(ToString::to_string).collect(),
+            rights,
             stages: one.stages.iter().map(|judge| judge.as_str()).collect(),
             next: one.next().map(|judge| judge.as_str()),
             opinions: opinions.collect::<Result<_, _>>()?,
@@ -239,6 +285,13 @@ pub(in crate::api) struct DecisionBody {
     password: Option<Secret>,
     /// and what stands on the letter.
     mark: Option<MarkBody>,
+    /// Which of the rights that are asked for with a membership are given; all of them, if it is not said.
+    #[schema(max_items = 16)]
+    grant_ids: Option<Vec<String>>,
+    /// The certificate of the enterprise with which the letter of a request to join is signed.
+    certificate: Option<CertificateRef>,
+    /// That signature over the letter, r || s in hexadecimal.
+    signature: Option<String>,
 }
 
 impl DecisionBody {
@@ -251,8 +304,29 @@ impl DecisionBody {
             _ => return Err(NONE.into()),
         };
         let signing = signing((self.code_id, self.code), self.password, self.mark)?;
-        Ok((Decision { ground, words: self.words.map(|words| words.0) }, signing))
+        let stamp = match (self.certificate, self.signature) {
+            (Some(certificate), Some(text)) => Some((certificate.into(), signature(&text)?)),
+            (None, None) => None,
+            _ => return Err(Error::BadRequest("there is no letter to be signed").into()),
+        };
+        let keep = self.grant_ids.map(|ids| ids.iter().map(|text| id(text)).collect()).transpose()?;
+        Ok((Decision { ground, words: self.words.map(|words| words.0), keep, stamp }, signing))
     }
+}
+
+/// The letter that an administrator signs with a certificate of the enterprise when somebody joins
+#[utoipa::path(
+    get, path = "/v1/approvals/{approval}/letter", tag = "approvals", security(("user" = [])),
+    params(("approval" = String, Path)),
+    responses((status = 200, description = "The letter", body = String, content_type = "text/plain"), Problems),
+)]
+pub(super) async fn letter(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    segments: Segments,
+) -> Result<impl IntoResponse, Problem> {
+    let text = api.office.join_letter(&user, id(segments.get("approval")?)?).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text.to_string()))
 }
 
 /// Pass or return what somebody else asked for

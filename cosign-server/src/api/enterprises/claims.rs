@@ -138,7 +138,7 @@ fn body(api: &Api, claim: &Stored<Claim>) -> Result<ClaimBody, Problem> {
     })
 }
 
-async fn own(api: &Api, user: &User, segments: &Segments) -> Result<Json<ClaimBody>, Problem> {
+pub(super) async fn own(api: &Api, user: &User, segments: &Segments) -> Result<Json<ClaimBody>, Problem> {
     Ok(Json(body(api, &api.office.claim_of(user, id(segments.get("claim")?)?).await?)?))
 }
 

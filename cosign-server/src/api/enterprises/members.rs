@@ -13,11 +13,12 @@ use crate::{
         extract::{Bare, Input, Parameters, Segments},
         openapi::{Named, Problems},
         page::{NextBody, Paging, shown},
+        people::word,
     },
     domain::{
         Error,
-        office::{Stored, enterprise::Enterprise, invitation::Invitation, personal::Phone},
-        services::{Joining, Member},
+        office::{Stored, enterprise::Enterprise, grant::What, invitation::Invitation, personal::Phone},
+        services::{Given, Joining, Member, RightWanted},
     },
 };
 
@@ -26,6 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(join))
         .routes(routes!(list))
         .routes(routes!(remove))
+        .routes(routes!(give))
         .routes(routes!(leave))
         .routes(routes!(hand_over))
         .routes(routes!(invite))
@@ -34,7 +36,21 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(take_back))
 }
 
-/// Either who administers it, or why.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = JoinRight)]
+#[serde(deny_unknown_fields)]
+struct RightBody {
+    /// Either on which trading platform the enterprise's certificate is to be used,
+    platform_id: Option<String>,
+    /// or which certificate of it,
+    holding_id: Option<String>,
+    /// or which seal.
+    seal_id: Option<String>,
+    from_ms: u64,
+    until_ms: u64,
+}
+
+/// Either who administers it, or why; or, for operators to look at, a code of the legal representative's phone or a paid order.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct JoinWanted {
@@ -44,6 +60,15 @@ pub(super) struct JoinWanted {
     administrator_digits: Option<Secret>,
     /// 1 to 500 characters.
     reason: Option<Secret>,
+    /// A code that the legal representative's phone got, for `legal`.
+    legal_code_id: Option<String>,
+    legal_code: Option<Secret>,
+    /// An order for joining that is paid.
+    order_id: Option<String>,
+    /// What the user wants to use of the enterprise, and when.
+    #[serde(default)]
+    #[schema(max_items = 16)]
+    rights: Vec<RightBody>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -56,6 +81,39 @@ impl Asked {
     pub(super) fn for_one(approval: crate::domain::office::Id) -> Self {
         Self { approval_id: Some(approval.to_string()) }
     }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ServiceGiven)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GivenBody {
+    platform_id: String,
+    /// `ca` or `seal`.
+    service: String,
+    /// The line of the order with which the enterprise bought it.
+    line_id: String,
+}
+
+/// Give a member a package that the enterprise has bought and nobody has used
+#[utoipa::path(
+    post, path = "/v1/enterprises/{enterprise}/members/{account}/services", tag = "enterprises",
+    security(("user" = [])), params(("enterprise" = String, Path), ("account" = String, Path), Named),
+    request_body = GivenBody, responses((status = 204, description = "It is the member's own"), Problems),
+)]
+pub(super) async fn give(
+    State(api): State<Api>,
+    LoggedIn(user): LoggedIn,
+    segments: Segments,
+    Input { body, once }: Input<GivenBody>,
+) -> Result<StatusCode, Problem> {
+    let given = Given {
+        platform: id(&body.platform_id)?,
+        service: word(&body.service, "there is no such service")?,
+        line: id(&body.line_id)?,
+    };
+    let (enterprise, member) = (id(segments.get("enterprise")?)?, id(segments.get("account")?)?);
+    api.office.give_service(&user, enterprise, member, given, once.as_ref()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Ask to join an enterprise
@@ -71,9 +129,17 @@ pub(super) async fn join(
     Input { body, once }: Input<JoinWanted>,
 ) -> Result<(StatusCode, Json<Asked>), Problem> {
     let reason = body.reason.map(|reason| reason.0);
-    let joining = match (body.administrator_name, body.administrator_digits, reason) {
-        (Some(name), Some(digits), reason) => Joining::Known { name: name.0, digits: digits.0, reason },
-        (None, None, Some(reason)) => Joining::Explained(reason),
+    let known = (body.administrator_name, body.administrator_digits, reason);
+    let other = (body.legal_code_id, body.legal_code, body.order_id);
+    let joining = match (known, other) {
+        ((Some(name), Some(digits), reason), (None, None, None)) => {
+            Joining::Known { name: name.0, digits: digits.0, reason }
+        }
+        ((None, None, Some(reason)), (None, None, None)) => Joining::Explained(reason),
+        ((None, None, None), (Some(code_id), Some(code), None)) => {
+            Joining::Legal(code_id.parse().map_err(|_| Error::CodeInvalid)?, code.0)
+        }
+        ((None, None, None), (None, None, Some(order))) => Joining::Bought(id(&order)?),
         _ => {
             return Err(Error::BadRequest(
                 "joining takes the name of an administrator and four digits, or a reason",
@@ -81,7 +147,18 @@ pub(super) async fn join(
             .into());
         }
     };
-    let asked = api.office.join(&user, id(segments.get("enterprise")?)?, joining, once.as_ref()).await?;
+    let right = |right: &RightBody| {
+        let what = match (&right.platform_id, &right.holding_id, &right.seal_id) {
+            (Some(platform), None, None) => What::Certificate { platform: id(platform)? },
+            (None, Some(holding), None) => What::Holding { holding: id(holding)? },
+            (None, None, Some(seal)) => What::Seal { seal: id(seal)? },
+            _ => return Err(Error::BadRequest("a right is of a platform, a certificate or a seal").into()),
+        };
+        Ok::<_, Problem>(RightWanted { what, from_ms: right.from_ms, until_ms: right.until_ms })
+    };
+    let rights = body.rights.iter().map(right).collect::<Result<Vec<_>, _>>()?;
+    let enterprise = id(segments.get("enterprise")?)?;
+    let asked = api.office.join(&user, enterprise, joining, &rights, once.as_ref()).await?;
     Ok((StatusCode::CREATED, Json(Asked::for_one(asked))))
 }
 

@@ -86,6 +86,9 @@ kinds! {
     PHONE_NEEDED: "phone_needed", FORBIDDEN, false,
         "The phone is not proven", "Ask for a code of the phone and log in with it too.",
         "尚未验证手机号", "请获取短信验证码，并在登录时一并提交。";
+    IDENTITY_NEEDED: "identity_needed", FORBIDDEN, false,
+        "The user has not said as whom they act", "Choose one of /v1/identities at /v1/session/identity.",
+        "尚未选择身份", "请在 /v1/session/identity 选择 /v1/identities 中的一个身份。";
     CONSENT_MISSING: "consent_missing", FORBIDDEN, false,
         "The agreements are not agreed to", "Show the present agreements and send the version that the user agrees to.",
         "尚未同意用户协议", "请展示最新的协议，并提交用户同意的版本。";
@@ -140,6 +143,7 @@ pub(super) const fn of(error: Error) -> &'static Kind {
         Error::CodeInvalid => &CODE_INVALID,
         Error::PasswordInvalid => &PASSWORD_INVALID,
         Error::PhoneNeeded => &PHONE_NEEDED,
+        Error::IdentityNeeded => &IDENTITY_NEEDED,
         Error::ConsentMissing => &CONSENT_MISSING,
         Error::NotVerified => &NOT_VERIFIED,
         Error::NotFound => &NOT_FOUND,
@@ -174,6 +178,7 @@ mod tests {
             Error::CodeInvalid,
             Error::PasswordInvalid,
             Error::PhoneNeeded,
+            Error::IdentityNeeded,
             Error::ConsentMissing,
             Error::NotVerified,
             Error::NotFound,

@@ -3,7 +3,9 @@
 mod appeals;
 mod devices;
 mod elsewhere;
+mod identities;
 mod passwords;
+mod settings;
 
 use axum::http::StatusCode;
 use cosign_core::DeviceId;
@@ -11,7 +13,7 @@ use serde_json::json;
 
 use super::{
     DEVICE, enrol, get,
-    office::{Browser, code, kept, log_in, log_in_on, with_code},
+    office::{Browser, cancelling, code, kept, log_in, log_in_on, with_code},
     post, problem,
 };
 use crate::testing::World;
@@ -180,10 +182,10 @@ async fn logins_end_by_themselves() {
 async fn a_cancelled_account_is_erased_after_its_time() {
     let world = World::new().await;
     let (browser, first) = log_in(&world, PHONE).await;
-    let (code_id, text) = code(&world, PHONE, "cancel").await;
-    let wrong = json!({ "code_id": code_id, "code": if text == "000000" { "000001" } else { "000000" } });
+    let right = cancelling(&world, PHONE).await;
+    let mut wrong = right.clone();
+    wrong["code"] = if right["code"] == "000000" { "000001" } else { "000000" }.into();
     browser.refused(&world, "/v1/account/cancel", &wrong, 403, "code_invalid").await;
-    let right = json!({ "code_id": code_id, "code": text });
     browser.done(&world, "/v1/account/cancel", &right).await;
     assert_eq!(problem(browser.get(&world, "/v1/account").await).0, 401);
     // The phone makes a new account.

@@ -116,7 +116,12 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) async fn new(options: Options) -> Self {
-        let world = World::new().await;
+        Self::with_rules(crate::domain::office::Rules::default(), options).await
+    }
+
+    /// Under other rules of the office.
+    pub(super) async fn with_rules(rules: crate::domain::office::Rules, options: Options) -> Self {
+        let world = World::with_rules(rules).await;
         let (authority, custodians) = with_custodians(&world, options).await;
         let phone = Phone::enrolled(&world, PHONE).await;
         let (_, key) = phone.key(&world, Purpose::Sign).await;

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::{
     ca::{csr_of, with_custodians},
-    office::{Browser, citizen, code, face, log_in, log_in_on, verified, verified_at},
+    office::{Browser, PICTURE, citizen, code, face, log_in, log_in_on, verified, verified_at},
     posting, problem, request, send,
 };
 use crate::{
@@ -104,6 +104,7 @@ impl Owner {
     async fn is_now(&self, world: &World, called: &str) {
         let body = json!({
             "method": "digits", "document": "id-card", "name": called, "number": self.citizen, "agreement": "1",
+            "attachment_ids": [self.browser.attach(world, PICTURE).await, self.browser.attach(world, PICTURE).await],
         });
         let person = self.browser.done(world, "/v1/person", &body).await;
         let words = person["words"].as_str().unwrap();

@@ -4,6 +4,8 @@ mod approvals;
 mod changes;
 mod claims;
 mod grants;
+mod joining;
 mod members;
+mod micropayments;
 mod reviews;
 pub(super) mod support;

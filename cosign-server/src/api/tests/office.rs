@@ -65,6 +65,13 @@ impl Browser {
         );
     }
 
+    /// A POST that names itself, as it must do what it is to do.
+    pub(super) async fn done_once(&self, world: &World, path: &str, name: &str, body: &Value) -> StatusCode {
+        let asked = self.asks(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+        let asked = asked.header("idempotency-key", name);
+        respond(world, asked.body(Body::from(body.to_string())).unwrap()).await.status()
+    }
+
     /// A GET that must be answered.
     pub(super) async fn see(&self, world: &World, path: &str) -> Value {
         let (status, answer) = self.get(world, path).await;
@@ -170,6 +177,12 @@ pub(super) async fn code(world: &World, phone: &str, purpose: &str) -> (String, 
     let text = kept.into_iter().find(|kept| kept.template.as_str() == "code").unwrap().text;
     assert!(text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()), "{text}");
     (sent["code_id"].as_str().unwrap().to_owned(), text)
+}
+
+/// What cancels an account.
+pub(super) async fn cancelling(world: &World, phone: &str) -> Value {
+    let (code_id, text) = code(world, phone, "cancel").await;
+    json!({ "understood": true, "code_id": code_id, "code": text })
 }
 
 pub(super) fn with_code((code_id, code): &(String, String)) -> Value {

@@ -1,4 +1,5 @@
 //! Who is behind an account, and who may know.
 
+mod gate;
 mod methods;
 mod reviews;

@@ -1,9 +1,11 @@
 //! Codes of platforms, scanned by a phone: the page, the phone and what leaves it.
 
 mod firm;
+mod joining;
 mod kinds;
 mod mutual;
 mod opening;
+mod registration;
 mod session;
 mod tasks;
 

@@ -1,7 +1,9 @@
 //! What is offered, bought, used, paid back and invoiced.
 
 mod bills;
+mod cancelling;
 mod catalogue;
+mod given;
 mod metering;
 mod money;
 mod orders;

@@ -1,38 +1,20 @@
 //! Accounts: one for each phone number.
 
+mod end;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
-    appeal::Appeal,
-    application::{self, Application},
-    approval::{self, Approval},
-    binding::{self, Binding},
-    chat::{Chat, Line},
-    claim::{self, Claim},
-    code::{ProvenPhone, Purpose, SmsCode},
+    code::{ProvenPhone, Purpose},
     entity::states,
-    holding::{self, Holding},
-    invoice::{self, Invoice},
-    linked::{self, Linked},
-    membership::{self, Membership},
-    message::Message,
-    order::{self, Order},
-    person::{self, Person},
     personal::Personal,
-    preset::{self, Preset},
-    refund::{self, Refund},
-    scan::{self, Scan},
-    seal::{self, Seal},
     session::{self, Session},
-    task::{self, Task},
-    terminal::{self, Terminal},
 };
-use crate::domain::{Error, ca::Reason};
+use crate::domain::Error;
 
 /// How long wrong passwords are counted, milliseconds.
 const MISSES_MS: u64 = 15 * 60_000;
-const DAY_MS: u64 = 86_400_000;
 
 states! {
     /// Where an account stands.
@@ -58,6 +40,16 @@ pub struct PasswordHash {
     /// The hash.
     #[serde(with = "hex::serde")]
     pub hash: [u8; 32],
+}
+
+states! {
+    /// By what a client enters the service.
+    Entry {
+        /// What belongs to this installation alone.
+        Own = "own",
+        /// National mutual recognition.
+        Mutual = "mutual",
+    }
 }
 
 /// That the user agreed to what has to be agreed to, in this version.
@@ -86,6 +78,9 @@ pub struct Account {
     missed_ms: u64,
     /// When what is personal is erased.
     erase_ms: Option<u64>,
+    /// By what its user enters, once that was chosen.
+    #[serde(default)]
+    pub entry: Option<Entry>,
 }
 
 /// What happens to an account.
@@ -112,6 +107,8 @@ pub enum Event {
         /// The session that goes on; all others end.
         session: Option<Id>,
     },
+    /// The user chooses by what they enter.
+    Choose(Entry),
     /// A wrong password is entered.
     MissPassword,
     /// The right password is entered.
@@ -159,7 +156,6 @@ impl Account {
         self.misses > 0
     }
 
-    /// The keyed hash of the phone.
     /// The keyed hash of its phone.
     #[must_use]
     pub const fn phone_name(&self) -> [u8; 32] {
@@ -200,6 +196,7 @@ impl Entity for Account {
         (None, "register", AccountState::Active),
         (Some(AccountState::Active), "agree", AccountState::Active),
         (Some(AccountState::Active), "set-password", AccountState::Active),
+        (Some(AccountState::Active), "choose", AccountState::Active),
         (Some(AccountState::Active), "miss-password", AccountState::Active),
         (Some(AccountState::Active), "enter-password", AccountState::Active),
         (Some(AccountState::Active), "cancel", AccountState::Cancelled),
@@ -216,6 +213,7 @@ impl Entity for Account {
             Event::Register { .. } => "register",
             Event::Agree { .. } => "agree",
             Event::SetPassword { .. } => "set-password",
+            Event::Choose(_) => "choose",
             Event::MissPassword => "miss-password",
             Event::EnterPassword => "enter-password",
             Event::Cancel { .. } => "cancel",
@@ -239,6 +237,7 @@ impl Entity for Account {
                 misses: 0,
                 missed_ms: 0,
                 erase_ms: None,
+                entry: None,
             }));
         };
         match (account.state, event) {
@@ -251,6 +250,12 @@ impl Entity for Account {
                 }
                 let with = Self { password: Some(hash.clone()), misses: 0, ..account.clone() };
                 Ok(Moved::to(with).with(Self::all_sessions(moment, *session)))
+            }
+            (AccountState::Active, Event::Choose(entry)) => {
+                if !moment.rules.entries.contains(entry) {
+                    return Err(Error::NotOffered("there is no such entry here"));
+                }
+                Ok(Moved::to(Self { entry: Some(*entry), ..account.clone() }))
             }
             (AccountState::Active, Event::MissPassword) => {
                 account.may_try_password(moment)?;
@@ -273,33 +278,7 @@ impl Entity for Account {
                     erase_ms: Some(moment.now_ms.saturating_add(kept_ms)),
                     ..account.clone()
                 };
-                let phone = SmsCode::list_of(&account.phone_name);
-                let revoke = holding::Event::Revoke(Reason::CessationOfOperation);
-                Ok(Moved::to(cancelled)
-                    .with(Self::all_sessions(moment, None))
-                    .with(Effect::on_all::<Approval>(
-                        Approval::waiting_for(moment.id),
-                        None,
-                        approval::Event::Void,
-                    ))
-                    .with(Effect::on_all::<Membership>(
-                        Membership::active_of(moment.id),
-                        None,
-                        membership::Event::Leave,
-                    ))
-                    .with(Effect::on_all::<Scan>(moment.id, None, scan::Event::Abort))
-                    .with(Effect::on_all::<Task>(moment.id, None, task::Event::Remove))
-                    .with(Effect::on_all::<Task>(phone, None, task::Event::Remove))
-                    .with(Effect::on_all::<Binding>(moment.id, None, binding::Event::End))
-                    .with(Effect::on_all::<Application>(moment.id, None, application::Event::Lapse))
-                    .with(Effect::on_all::<Holding>(moment.id, None, revoke))
-                    .with(Effect::on_all::<Holding>(
-                        Holding::kept_by(moment.id),
-                        None,
-                        holding::Event::Revoke(Reason::PrivilegeWithdrawn),
-                    ))
-                    .with(Effect::on_all::<Terminal>(moment.id, None, terminal::Event::Unbind))
-                    .with(Effect::on_all::<Linked>(moment.id, None, linked::Event::Unbind)))
+                Ok(Moved { entity: cancelled, effects: account.cancels(moment) })
             }
             (AccountState::Cancelled, Event::Restore) => {
                 Ok(Moved::to(Self { state: AccountState::Active, erase_ms: None, ..account.clone() }))
@@ -314,29 +293,7 @@ impl Entity for Account {
                     erase_ms: None,
                     ..account.clone()
                 };
-                let codes = SmsCode::list_of(&account.phone_name);
-                Ok(Moved::to(erased)
-                    .with(Effect::on_all::<Task>(moment.id, None, task::Event::Erase))
-                    .with(Effect::on_all::<Membership>(moment.id, None, membership::Event::Erase))
-                    .with(Effect::on_all::<Claim>(moment.id, None, claim::Event::Erase))
-                    .with(Effect::on_all::<Approval>(moment.id, None, approval::Event::Erase))
-                    .with(Effect::on_all::<Application>(moment.id, None, application::Event::Erase))
-                    .with(Effect::on_all::<Seal>(moment.id, None, seal::Event::Erase))
-                    .with(Effect::on_all::<Order>(moment.id, None, order::Event::Erase))
-                    .with(Effect::on_all::<Refund>(moment.id, None, refund::Event::Erase))
-                    .with(Effect::on_all::<Invoice>(moment.id, None, invoice::Event::Erase))
-                    .with(Effect::on_all::<Preset>(moment.id, None, preset::Event::Erase))
-                    .with(Effect::on_all::<Person>(moment.id, None, person::Event::Erase))
-                    .with(Effect::Detach(moment.id))
-                    .with(Effect::forget::<Message>(moment.id, u64::MAX))
-                    .with(Effect::forget::<Session>(moment.id, u64::MAX))
-                    .with(Effect::forget::<Terminal>(moment.id, u64::MAX))
-                    .with(Effect::forget::<Linked>(moment.id, u64::MAX))
-                    .with(Effect::forget::<Appeal>(moment.id, u64::MAX))
-                    .with(Effect::forget::<Line>(moment.id, u64::MAX))
-                    .with(Effect::forget::<Chat>(moment.id, u64::MAX))
-                    // Somebody may have the phone by now: what counts against their limit stays.
-                    .with(Effect::forget::<SmsCode>(codes, moment.now_ms.saturating_sub(DAY_MS))))
+                Ok(Moved { entity: erased, effects: account.erases(moment) })
             }
             (AccountState::Active, _) => Err(Error::Conflict("there is an account for this phone")),
             (AccountState::Cancelled | AccountState::Erased, _) => {

@@ -449,8 +449,9 @@ impl Entity for Application {
     }
 
     fn listed_under(&self) -> Vec<Id> {
-        let Holder::Enterprise(enterprise) = self.holder else { return vec![self.account] };
-        let mut lists = vec![self.account, enterprise];
+        let mut lists = vec![self.account];
+        let Holder::Enterprise(enterprise) = self.holder else { return lists };
+        lists.push(enterprise);
         if self.is_open() {
             lists.push(Self::under_way_for(self.holder));
             lists.push(Membership::rights_of(enterprise, self.account));

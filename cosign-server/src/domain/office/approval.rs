@@ -14,7 +14,9 @@ use super::{
     list_of,
     membership::{self, Membership},
     message::Notice,
+    order::{self, Order},
     personal::Personal,
+    proof::CertificateName,
 };
 use crate::domain::{Error, device::Name};
 
@@ -95,7 +97,14 @@ states! {
 #[serde(rename_all = "kebab-case")]
 pub enum Ask {
     /// To become a member.
-    Join(Id),
+    Join {
+        /// The membership.
+        membership: Id,
+        /// What the new member wants to use of the enterprise.
+        rights: Vec<JoinRight>,
+        /// The paid order with which it is asked for without an administrator.
+        order: Option<Id>,
+    },
     /// To leave.
     Leave(Id),
     /// That another member administers the enterprise.
@@ -140,6 +149,15 @@ pub enum Ask {
     },
 }
 
+/// Something that is asked for together with a membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinRight {
+    /// The grant.
+    pub grant: Id,
+    /// Whether the legal representative decides on it, once the person is a member.
+    pub by_legal: bool,
+}
+
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
@@ -153,7 +171,7 @@ impl Ask {
     #[must_use]
     pub const fn kind(&self) -> AskKind {
         match self {
-            Self::Join(_) => AskKind::Join,
+            Self::Join { .. } => AskKind::Join,
             Self::Leave(_) => AskKind::Leave,
             Self::Transfer { .. } => AskKind::Transfer,
             Self::Claim(_) => AskKind::Claim,
@@ -192,8 +210,12 @@ impl Ask {
     fn brings(self, place: Id, ended: Ended) -> Option<Effect> {
         let alter = |to, licence| Effect::on::<Enterprise>(place, enterprise::Event::Alter { to, licence });
         match (self, ended) {
-            (Self::Join(id), Ended::Passed) => Some(Effect::on::<Membership>(id, membership::Event::Admit)),
-            (Self::Join(id), Ended::Not) => Some(Effect::on::<Membership>(id, membership::Event::Decline)),
+            (Self::Join { membership, .. }, Ended::Passed) => {
+                Some(Effect::on::<Membership>(membership, membership::Event::Admit))
+            }
+            (Self::Join { membership, .. }, Ended::Not) => {
+                Some(Effect::on::<Membership>(membership, membership::Event::Decline))
+            }
             (Self::Leave(id), Ended::Passed) => Some(Effect::on::<Membership>(id, membership::Event::Leave)),
             (Self::Transfer { from, to }, Ended::Passed) => {
                 Some(Effect::on::<Enterprise>(place, enterprise::Event::HandOver { from, to }))
@@ -222,6 +244,17 @@ impl Ask {
     }
 }
 
+/// A letter that was signed with a certificate of the enterprise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// With which certificate.
+    pub certificate: CertificateName,
+    /// r || s over the letter, hexadecimal.
+    pub signature: String,
+    /// The letter; `None` once it was erased.
+    pub letter: Option<Personal>,
+}
+
 /// What one of those who decide said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opinion {
@@ -238,6 +271,9 @@ pub struct Opinion {
     /// The signature on the letter, if there is one.
     #[serde(default)]
     pub mark: Option<Mark>,
+    /// The letter that was signed with it.
+    #[serde(default)]
+    pub stamp: Option<Stamp>,
 }
 
 /// Something that somebody asks for.
@@ -293,6 +329,10 @@ pub enum Event {
         words: Option<Personal>,
         /// The signature on the letter.
         mark: Option<Mark>,
+        /// Which of the rights that are asked for with a membership are given; all of them, if it is not said.
+        keep: Option<Vec<Id>>,
+        /// The letter that was signed with it.
+        stamp: Option<Stamp>,
     },
     /// One of those who decide is against it.
     Return {
@@ -382,6 +422,7 @@ impl Approval {
         &self,
         by: Authority,
         (ground, words, mark): (Option<Ground>, Option<Personal>, Option<Mark>),
+        stamp: Option<&Stamp>,
         moment: Moment<'_>,
     ) -> Result<Self, Error> {
         let judge = self.next().ok_or(Error::Conflict("it is decided already"))?;
@@ -401,8 +442,48 @@ impl Approval {
             return Err(Error::Conflict("somebody else decides on it the second time"));
         }
         let mut next = self.clone();
-        next.opinions.push(Opinion { judge, by: by.who(), at_ms: moment.now_ms, ground, words, mark });
+        let (at_ms, stamp) = (moment.now_ms, stamp.cloned());
+        next.opinions.push(Opinion { judge, by: by.who(), at_ms, ground, words, mark, stamp });
         Ok(next)
+    }
+
+    /// With those rights alone that who decides gives, and what becomes of the others.
+    fn narrowed(mut self, keep: Option<&[Id]>, by: Authority) -> Result<Moved<Self>, Error> {
+        let Some(keep) = keep else { return Ok(Moved::to(self)) };
+        let Ask::Join { rights, .. } = &mut self.ask else {
+            return Err(Error::BadRequest("only a request to join is narrowed"));
+        };
+        if matches!(by, Authority::Reviews(_))
+            || !keep.iter().all(|id| rights.iter().any(|one| one.grant == *id))
+        {
+            return Err(Error::BadRequest("only a request to join is narrowed"));
+        }
+        let dropped = rights.extract_if(.., |one| !keep.contains(&one.grant));
+        let effects = dropped.map(|one| Effect::on::<Grant>(one.grant, grant::Event::Refuse)).collect();
+        Ok(Moved { entity: self, effects })
+    }
+
+    /// What else becomes of a request to join: what was asked for with it is given, or goes on to the legal representative.
+    fn joined(&self, ended: Ended) -> Vec<Effect> {
+        let Ask::Join { rights, order, .. } = &self.ask else { return Vec::new() };
+        let refuse = |right: &JoinRight| Effect::on::<Grant>(right.grant, grant::Event::Refuse);
+        if ended == Ended::Not {
+            return rights.iter().map(refuse).collect();
+        }
+        let give = |right: &JoinRight| match right.by_legal {
+            false => Effect::on::<Grant>(right.grant, grant::Event::Pass),
+            true => Effect::make::<Self>(Event::Ask {
+                applicant: self.applicant,
+                applicant_name: self.applicant_name.0,
+                place: self.place,
+                ask: Ask::Certificate(right.grant),
+                reason: self.reason.clone(),
+                stages: vec![Judge::Legal],
+                tell: Vec::new(),
+            }),
+        };
+        let used = order.map(|order| Effect::on::<Order>(order, order::Event::HandOver));
+        rights.iter().map(give).chain(used).collect()
     }
 
     /// As it ends in a state.
@@ -413,8 +494,10 @@ impl Approval {
             ApprovalState::Returned => (Ended::Not, Some(Notice::ApprovalReturned)),
             _ => (Ended::Not, None),
         };
+        let joined = self.joined(ended);
         let mut moved = Moved::to(Self { state, link: None, ..self });
         moved.effects.extend(ask.brings(place, ended));
+        moved.effects.extend(joined);
         moved.effects.extend(notice.map(|notice| Effect::tell::<Self>(applicant, notice, moment.id)));
         moved
     }
@@ -432,6 +515,9 @@ impl Approval {
         }
         for opinion in &mut erased.opinions {
             opinion.words = None;
+            if let Some(stamp) = &mut opinion.stamp {
+                stamp.letter = None;
+            }
         }
         erased
     }
@@ -506,15 +592,18 @@ impl Entity for Approval {
             return Ok(Moved { entity: asked, effects });
         };
         match (one.state, event) {
-            (Pending | Review, Event::Pass { by, words, mark }) => {
-                let next = one.said(*by, (None, words.clone(), mark.clone()), moment)?;
-                match next.standing() {
-                    Passed => Ok(next.ends(Passed, moment)),
-                    state => Ok(Moved::to(Self { state, ..next })),
-                }
+            (Pending | Review, Event::Pass { by, words, mark, keep, stamp }) => {
+                let next = one.said(*by, (None, words.clone(), mark.clone()), stamp.as_ref(), moment)?;
+                let Moved { entity: next, mut effects } = next.narrowed(keep.as_deref(), *by)?;
+                let moved = match next.standing() {
+                    Passed => next.ends(Passed, moment),
+                    state => Moved::to(Self { state, ..next }),
+                };
+                effects.extend(moved.effects);
+                Ok(Moved { entity: moved.entity, effects })
             }
             (Pending | Review, Event::Return { by, ground, words }) => {
-                let next = one.said(*by, (Some(*ground), Some(words.clone()), None), moment)?;
+                let next = one.said(*by, (Some(*ground), Some(words.clone()), None), None, moment)?;
                 Ok(next.ends(Returned, moment))
             }
             (Pending | Review, Event::Withdraw { applicant }) if one.applicant == *applicant => {

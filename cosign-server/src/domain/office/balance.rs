@@ -164,6 +164,15 @@ impl Balance {
         self.lots.iter().any(|lot| lot.line == line && lot.uses == 0)
     }
 
+    /// How much a line gives that nobody has used and nobody asks money back for.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`].
+    pub fn whole(&self, line: Id) -> Result<Measure, Error> {
+        let lot = self.lots.iter().find(|lot| lot.line == line && lot.uses == 0 && !lot.waits && !lot.held);
+        lot.map(|lot| lot.measure).ok_or(Error::Conflict("the package was used or is over"))
+    }
+
     /// Begins the months of a lot: now, or when those before it end.
     fn begin(&mut self, line: Id, now_ms: u64) {
         let from_ms = self.ends_ms().map_or(now_ms, |ends_ms| ends_ms.max(now_ms));

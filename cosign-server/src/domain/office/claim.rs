@@ -11,6 +11,7 @@ use super::{
     entity::states,
     list_of,
     message::Notice,
+    micropayment::ProvenAccount,
 };
 use crate::domain::Error;
 
@@ -45,6 +46,8 @@ states! {
         Phone = "phone",
         /// The legal representative signs.
         Legal = "legal",
+        /// The account of the enterprise, whose statement the claimant reads.
+        Account = "account",
     }
 }
 
@@ -58,11 +61,13 @@ pub struct ClaimReviews {
     pub phone: u8,
     /// After the signature of the legal representative.
     pub legal: u8,
+    /// After the number in the statement of the account.
+    pub account: u8,
 }
 
 impl Default for ClaimReviews {
     fn default() -> Self {
-        Self { letter: 2, phone: 1, legal: 0 }
+        Self { letter: 2, phone: 1, legal: 0, account: 0 }
     }
 }
 
@@ -74,6 +79,7 @@ impl ClaimReviews {
             Way::Letter => self.letter.max(1),
             Way::Phone => self.phone,
             Way::Legal => self.legal,
+            Way::Account => self.account,
         };
         usize::from(count.min(4).max(u8::from(!is_registered)))
     }
@@ -133,6 +139,8 @@ pub enum Shown {
     Signed(Represents, ProvenPhone),
     /// Somebody else is, who is asked to sign.
     Remote,
+    /// By the number in the statement of the enterprise's account, and a letter.
+    Account(ProvenAccount),
 }
 
 /// What happens to a claim.
@@ -181,6 +189,7 @@ impl Claim {
             Shown::Letter => Way::Letter,
             Shown::Phone(_) => Way::Phone,
             Shown::Signed(..) | Shown::Remote => Way::Legal,
+            Shown::Account(_) => Way::Account,
         }
     }
 
@@ -189,6 +198,7 @@ impl Claim {
         let legal = form.facts.legal.as_ref().ok_or(Error::Internal)?;
         let is_proven = match shown {
             Shown::Letter | Shown::Remote => true,
+            Shown::Account(account) => account.is_for(moment.id, self.enterprise, &form.facts.name),
             Shown::Phone(phone) => phone.purpose == Purpose::Legal && phone.name == legal.phone_name,
             Shown::Signed(by, phone) => {
                 phone.purpose == Purpose::Sign
@@ -199,7 +209,7 @@ impl Claim {
         if !is_proven {
             return Err(Error::CodeInvalid);
         }
-        if matches!(shown, Shown::Letter | Shown::Phone(_)) && form.letter.is_empty() {
+        if matches!(shown, Shown::Letter | Shown::Phone(_) | Shown::Account(_)) && form.letter.is_empty() {
             return Err(Error::BadRequest("this takes a letter with the enterprise's seal"));
         }
         Ok(())

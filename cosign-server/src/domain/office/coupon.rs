@@ -55,6 +55,8 @@ pub enum Event {
     Free,
     /// It is too late.
     Expire,
+    /// The account is cancelled.
+    Void,
 }
 
 impl Entity for Coupon {
@@ -66,6 +68,8 @@ impl Entity for Coupon {
         (Some(CouponState::Open), "use", CouponState::Used),
         (Some(CouponState::Used), "free", CouponState::Open),
         (Some(CouponState::Open), "expire", CouponState::Expired),
+        (Some(CouponState::Open), "void", CouponState::Expired),
+        (Some(CouponState::Used), "void", CouponState::Used),
     ];
 
     fn state(&self) -> CouponState {
@@ -78,6 +82,7 @@ impl Entity for Coupon {
             Event::Use(_) => "use",
             Event::Free => "free",
             Event::Expire => "expire",
+            Event::Void => "void",
         }
     }
 
@@ -94,6 +99,8 @@ impl Entity for Coupon {
             (Some(coupon), Some(Open), Event::Expire) if moment.now_ms >= coupon.terms.ends_ms => {
                 Self { state: Expired, ..coupon.clone() }
             }
+            (Some(coupon), Some(Open), Event::Void) => Self { state: Expired, ..coupon.clone() },
+            (Some(coupon), Some(Used), Event::Void) => coupon.clone(),
             _ => return Err(Error::Conflict("the coupon cannot be used")),
         };
         Ok(Moved::to(moved))

@@ -6,6 +6,7 @@ use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
     entity::states,
     invoice::{self, Invoice},
+    micropayment::{self, Micropayment},
     payment::{self, Payment},
     personal::Personal,
     refund::{self, Refund},
@@ -60,6 +61,15 @@ pub enum Job {
         /// Where it goes.
         to: Personal,
     },
+    /// Pay a cent to an enterprise.
+    PayCent {
+        /// Which payment.
+        payment: Id,
+        /// Where it goes.
+        payee: micropayment::Payee,
+        /// What stands in the remark.
+        remark: Personal,
+    },
     /// Give money back.
     PayBack {
         /// Of which payment.
@@ -92,6 +102,12 @@ impl Job {
         let receipt = receipt.to_owned();
         match self {
             Self::Sms { .. } | Self::MailForm { .. } | Self::Red { .. } => None,
+            // Only while it waits for that: the claimant may have given it up meanwhile.
+            Self::PayCent { payment, .. } => Some(Effect::on_all::<Micropayment>(
+                Micropayment::ordered(*payment),
+                None,
+                micropayment::Event::Sent,
+            )),
             Self::PayBack { refund: Some(refund), .. } => {
                 Some(Effect::on::<Refund>(*refund, refund::Event::PaidBack { receipt }))
             }
@@ -108,7 +124,7 @@ impl Job {
     /// What follows when it is too late for it.
     fn failed(&self) -> Option<Effect> {
         match self {
-            Self::Sms { .. } | Self::MailForm { .. } | Self::Red { .. } => None,
+            Self::Sms { .. } | Self::MailForm { .. } | Self::Red { .. } | Self::PayCent { .. } => None,
             Self::PayBack { refund: Some(refund), .. } => {
                 Some(Effect::on::<Refund>(*refund, refund::Event::Fail))
             }

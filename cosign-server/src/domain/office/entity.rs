@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::Error;
 
-/// The id of an entity: 16 random bytes, written as 32 hexadecimal digits.
+/// The id of an entity: 16 bytes, half of them random at least, written as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Id([u8; 16]);

@@ -15,6 +15,7 @@ use super::{
     list_of,
     message::Notice,
     seal::{self, Seal},
+    session::{self, Session},
 };
 use crate::domain::{Error, ca::Reason};
 
@@ -157,6 +158,11 @@ impl Membership {
             // Whoever is no member keeps no key of the enterprise.
             .with(Effect::on_all::<Holding>(rights, None, holding::Event::Revoke(Reason::PrivilegeWithdrawn)))
             .with(Effect::on_all::<Seal>(rights, None, seal::Event::Leave))
+            .with(Effect::on_all::<Session>(
+                Session::acting_for(self.enterprise, self.account),
+                None,
+                session::Event::Unchoose,
+            ))
     }
 
     fn parts(&self, state: MembershipState, moment: Moment<'_>) -> Moved<Self> {

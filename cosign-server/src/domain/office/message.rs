@@ -51,6 +51,16 @@ states! {
         ApprovalPassed = "approval-passed",
         /// It was returned.
         ApprovalReturned = "approval-returned",
+        /// A cent was paid to the account of an enterprise that the user claims.
+        MicropaymentSent = "micropayment-sent",
+        /// The bank knows no such account.
+        MicropaymentBounced = "micropayment-bounced",
+        /// An enterprise gave the user a package that it had bought.
+        ServiceGiven = "service-given",
+        /// A platform took the user who registered there.
+        RegistrationPassed = "registration-passed",
+        /// It did not.
+        RegistrationRefused = "registration-refused",
         /// Something waits to be signed.
         TaskFiled = "task-filed",
         /// What was applied for may be installed.

@@ -22,6 +22,10 @@ use super::{
 };
 use crate::domain::Error;
 
+/// Why an account is not cancelled while money is on its way.
+pub const UNSETTLED: &str =
+    "an order of the account is not settled: its money is on its way, or is asked back";
+
 states! {
     /// Where an order stands.
     OrderState {
@@ -187,6 +191,8 @@ pub enum Event {
     Pay(Id),
     /// The buyer wants it no more.
     Cancel,
+    /// The account of the buyer is cancelled: nothing that was given for it goes back.
+    Drop,
     /// Nobody has paid it in time.
     Expire,
     /// What it pays for comes to nothing.
@@ -208,6 +214,18 @@ impl Order {
     #[must_use]
     pub fn open_for(enterprise: Id) -> Id {
         list_of("open-orders", &[enterprise.as_bytes()])
+    }
+
+    /// Under what those of a buyer are listed that are not settled: something is still to come of them.
+    #[must_use]
+    pub fn unsettled_of(buyer: Id) -> Id {
+        list_of("unsettled-orders", &[buyer.as_bytes()])
+    }
+
+    /// Whether money is on its way for it, or somebody looks at it after it was paid.
+    #[must_use]
+    pub const fn is_unsettled(&self) -> bool {
+        matches!(self.state, OrderState::TransferCheck | OrderState::InReview | OrderState::Refunding)
     }
 
     /// What it costs, fen.
@@ -289,13 +307,19 @@ impl Order {
         moved.with(Effect::tell::<Self>(self.of.buyer, Notice::OrderPaid, moment.id))
     }
 
-    /// It comes to nothing: what was given for it goes back.
-    fn end(&self, moment: Moment<'_>) -> Moved<Self> {
+    /// It comes to nothing.
+    fn closed(&self, moment: Moment<'_>) -> Moved<Self> {
         let cancelled = Self { state: OrderState::Cancelled, transfer: None, ..self.clone() };
         let mut moved =
             Moved::to(cancelled).with(Effect::on_all::<Payment>(moment.id, None, payment::Event::Close));
         let red = |line: &Line| Effect::on_all::<Invoice>(line.id, None, invoice::Event::Red);
         moved.effects.extend(self.of.lines.iter().map(red));
+        moved
+    }
+
+    /// It comes to nothing: what was given for it goes back.
+    fn end(&self, moment: Moment<'_>) -> Moved<Self> {
+        let mut moved = self.closed(moment);
         moved.effects.extend(self.of.coupon.map(|coupon| Effect::on::<Coupon>(coupon, coupon::Event::Free)));
         moved
             .effects
@@ -352,6 +376,7 @@ impl Entity for Order {
             Event::NoMatch => "no-match",
             Event::Pay(_) => "pay",
             Event::Cancel => "cancel",
+            Event::Drop => "drop",
             Event::Expire => "expire",
             Event::Abandon => "abandon",
             Event::HandOver => "hand-over",
@@ -415,6 +440,8 @@ impl Entity for Order {
             (TransferCheck, Event::NoMatch) => Ok(Moved::to(Self { transfer: None, until_ms, ..to(Unpaid) })),
             (Unpaid | Paying | TransferCheck, Event::Pay(payment)) => Ok(order.pay(*payment, moment)),
             (Awaiting | Unpaid | Paying, Event::Cancel) => Ok(order.dropped(moment)),
+            (Awaiting | Unpaid | Paying, Event::Drop) => Ok(order.closed(moment)),
+            (_, Event::Drop) => Err(Error::Conflict(UNSETTLED)),
             (Unpaid | Paying, Event::Expire) if is_late => Ok(order.dropped(moment)),
             (Awaiting | Unpaid | Paying | TransferCheck, Event::Abandon) => Ok(order.end(moment)),
             (Done | Cancelled | Refunding | Refunded, Event::Abandon) => Ok(Moved::to(order.clone())),
@@ -452,6 +479,9 @@ impl Entity for Order {
             );
         }
         under.extend(self.of.cause.map(Cause::id));
+        if self.is_unsettled() || self.state == Awaiting || self.is_payable() {
+            under.push(Self::unsettled_of(self.of.buyer));
+        }
         under
     }
 

@@ -2,6 +2,7 @@
 
 mod claim;
 mod document;
+mod particulars;
 
 use cosign_core::sm_primitives::sm3;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     claim::{Claim, Finding, Level, Method, Way},
     document::{Document, DocumentNumber, PersonName},
+    particulars::{Particulars, Sex},
 };
 use super::{
     Effect, Entity, Id, Moment, Moved, Moves,
@@ -21,6 +23,8 @@ use super::{
 use crate::domain::Error;
 
 const DAY_MS: u64 = 86_400_000;
+/// Most devices on which a verification holds; the oldest gives way.
+const MAX_DEVICES: usize = 64;
 
 states! {
     /// Where the verification of a person stands.
@@ -63,6 +67,9 @@ pub struct Person {
     before: Option<[u8; 32]>,
     tries: u32,
     tried_ms: u64,
+    /// Devices of the account on which the person was verified.
+    #[serde(default)]
+    devices: Vec<Id>,
 }
 
 /// What happens to a person.
@@ -141,6 +148,18 @@ impl Person {
         claim.map(|claim| VerifiedPerson { account, claim }).ok_or(Error::NotVerified)
     }
 
+    /// Whether the person was verified on this device of the account.
+    #[must_use]
+    pub fn is_verified_on(&self, terminal: Id) -> bool {
+        self.devices.contains(&terminal)
+    }
+
+    /// Whether the person says that their data has changed, and was not verified since.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.state == PersonState::Stale
+    }
+
     /// Whether a reviewer looks at it.
     #[must_use]
     pub fn is_in_review(&self) -> bool {
@@ -176,13 +195,20 @@ impl Person {
             PersonState::Verified => {
                 // Who was verified in a weaker way does it again in a stronger one.
                 let is_stronger = person.level.is_some_and(|level| !level.reaches(claim.method.level()));
-                if !is_stronger || person.before != Some(claim.number_name) {
+                // And again on each device, where that is demanded, no weaker than before.
+                let is_elsewhere = moment.rules.verify_per_device
+                    && claim.terminal.is_some_and(|terminal| !person.is_verified_on(terminal))
+                    && person.level.is_some_and(|level| claim.method.level().reaches(level));
+                if !(is_stronger || is_elsewhere) || person.before != Some(claim.number_name) {
                     return Err(Error::Conflict("the person is verified"));
                 }
             }
             PersonState::Review => return Err(Error::Conflict("a reviewer looks at it")),
             PersonState::Erased => return Err(Error::Conflict("the account is cancelled")),
             PersonState::Checking | PersonState::Failed | PersonState::Stale => {}
+        }
+        if person.is_stale() && claim.pictures.len() < 2 {
+            return Err(Error::BadRequest("whose data have changed shows both sides of the document"));
         }
         // An account does not pass on to somebody else unseen.
         if person.before.is_some_and(|before| before != claim.number_name) && claim.method != Method::Review {
@@ -200,6 +226,8 @@ impl Person {
         let now_ms = moment.now_ms;
         let same_day = now.filter(|person| now_ms < person.tried_ms.saturating_add(DAY_MS));
         let (tries, tried_ms) = same_day.map_or((0, now_ms), |person| (person.tries, person.tried_ms));
+        let verified = now.filter(|person| person.state == PersonState::Verified);
+        let devices = verified.map(|person| person.devices.clone()).unwrap_or_default();
         let lapse_ms = now_ms.saturating_add(moment.rules.person_check_min.saturating_mul(60_000));
         Self {
             state,
@@ -213,6 +241,7 @@ impl Person {
             before: now.and_then(|person| person.before),
             tries: tries.saturating_add(1),
             tried_ms,
+            devices,
         }
     }
 
@@ -226,7 +255,11 @@ impl Person {
             self.claim.as_ref().map(|claim| claim.method.level()),
             self.claim.as_ref().map(|claim| claim.number_name),
         );
-        let person = Self { state: PersonState::Verified, level, before, lapse_ms: None, ..self.clone() };
+        let mut person = Self { state: PersonState::Verified, level, before, lapse_ms: None, ..self.clone() };
+        let terminal = self.claim.as_ref().and_then(|claim| claim.terminal);
+        person.devices.extend(terminal.filter(|terminal| !self.is_verified_on(*terminal)));
+        let too_many = person.devices.len().saturating_sub(MAX_DEVICES);
+        person.devices.drain(..too_many);
         told(person, Notice::PersonVerified, moment)
     }
 

@@ -41,6 +41,8 @@ pub enum Event {
     GiveBack(u64, Id),
     /// What was paid went back.
     TakeBack(u64, Id),
+    /// The account is cancelled.
+    Void,
 }
 
 impl Event {
@@ -54,6 +56,7 @@ impl Event {
             Self::Spend(points, of) => ("used", count(points).saturating_neg(), of),
             Self::GiveBack(points, of) => ("given-back", count(points), of),
             Self::TakeBack(points, of) => ("taken-back", count(points).saturating_neg(), of),
+            Self::Void => ("voided", 0, Id::from_bytes([0; 16])),
         }
     }
 }
@@ -100,11 +103,13 @@ impl Entity for Points {
         (None, "granted", PointsState::Counted),
         (None, "given-back", PointsState::Counted),
         (None, "taken-back", PointsState::Counted),
+        (None, "voided", PointsState::Counted),
         (Some(PointsState::Counted), "gained", PointsState::Counted),
         (Some(PointsState::Counted), "granted", PointsState::Counted),
         (Some(PointsState::Counted), "used", PointsState::Counted),
         (Some(PointsState::Counted), "given-back", PointsState::Counted),
         (Some(PointsState::Counted), "taken-back", PointsState::Counted),
+        (Some(PointsState::Counted), "voided", PointsState::Counted),
     ];
 
     fn state(&self) -> PointsState {
@@ -120,6 +125,7 @@ impl Entity for Points {
         let (_, change, _) = event.parts();
         let total = match (now, event) {
             (None, Event::Spend(..)) => return Err(TOO_FEW),
+            (_, Event::Void) => 0,
             (None, _) => change,
             (Some(points), Event::Spend(spent, _)) if *spent > points.usable() => return Err(TOO_FEW),
             (Some(points), _) => points.total.saturating_add(change),

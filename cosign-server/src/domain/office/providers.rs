@@ -1,19 +1,23 @@
 //! Services of others. Each is a trait; the ones that come with this program are a sandbox and say so.
 
+mod bank;
 mod identity;
 mod logins;
 mod mail;
 mod money;
+mod ocr;
 mod registry;
 
 use cosign_core::sm_primitives::sm2::{PublicKey, Signature};
 use futures_util::future::BoxFuture;
 
 pub use self::{
+    bank::{Cent, Entry, Landed, MicroPayment},
     identity::{Facts, Identity},
     logins::Logins,
     mail::{KeptMail, Mail, MailAddress},
     money::{Bill, Deposit, Invoicing, Money, Payee, Said, Signed},
+    ocr::{Ocr, Seen},
     registry::{FourFactors, Registered, Registry},
 };
 use super::{dispatch::Template, personal::Phone};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Named as _,
+    account::Entry,
     approval::Judge,
     catalogue::Service,
     claim::{ClaimReviews, Way},
@@ -79,6 +80,34 @@ states! {
     }
 }
 
+states! {
+    /// From where an installation is reached.
+    Network {
+        /// From everywhere.
+        Internet = "internet",
+        /// From inside an organisation alone.
+        Intranet = "intranet",
+    }
+}
+
+/// The environment of an installation, to which a client is led by a code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Environment {
+    /// What it is called.
+    pub name: String,
+    /// From where it is reached.
+    pub network: Network,
+    /// Where clients reach it: an address with `https:`; empty when no code leads there.
+    pub address: String,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self { name: "cosign".to_owned(), network: Network::Internet, address: String::new() }
+    }
+}
+
 /// What a platform demands of certificates.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -103,6 +132,11 @@ pub struct Rules {
     pub terminals: u32,
     /// Days for which nobody is asked again about logging in by a finger or a face.
     pub quiet_days: u64,
+    /// Hours for which a device may remember the password of a certificate, and may have a finger or a face give it; 0 when
+    /// it may not.
+    pub pin_remembered_h: u64,
+    /// The same of a finger or a face.
+    pub pin_biometrics_h: u64,
     /// Seconds that an SMS code is good.
     pub sms_code_s: u64,
     /// Wrong entries that use an SMS code up.
@@ -117,10 +151,18 @@ pub struct Rules {
     pub session_h: u64,
     /// Wrong passwords in 15 minutes after which only an SMS code helps.
     pub password_tries: u8,
+    /// Whether whoever belongs to an enterprise says at login as whom they act, before anything else.
+    pub identity_at_login: bool,
     /// Version of the agreements that users consent to.
     pub agreement: String,
     /// Days for which an account that was cancelled can be appealed for, and its personal data is kept.
     pub retention_days: u64,
+    /// Whether the certificates of an account are revoked when it is cancelled; otherwise they are before.
+    pub cancel_revokes: bool,
+    /// By what clients enter.
+    pub entries: Vec<Entry>,
+    /// In which environment this installation runs, for clients that are brought into it.
+    pub environment: Environment,
     /// The number to call; none without it.
     pub hotline: String,
     /// A word about the service.
@@ -131,12 +173,20 @@ pub struct Rules {
     pub person_tries: u32,
     /// Minutes that a provider has to say whether a person is who they say.
     pub person_check_min: u64,
+    /// Whether a person is verified on each device of the account of its own.
+    pub verify_per_device: bool,
     /// Hours in which a reviewer should have looked at a person.
     pub person_review_h: u64,
     /// In which ways enterprises can be claimed.
     pub claim_ways: Vec<Way>,
     /// How many operators look at a claim after that.
     pub claim_reviews: ClaimReviews,
+    /// Days for which the number of a payment to an enterprise can be given back.
+    pub micropayment_days: u64,
+    /// Wrong numbers that use such a payment up.
+    pub micropayment_tries: u8,
+    /// Such payments for one account in a day.
+    pub micropayments_per_day: u32,
     /// How many operators look at a change of an enterprise; at least one.
     pub change_reviews: u8,
     /// How many operators look at an appeal for an enterprise; at least one.
@@ -147,6 +197,10 @@ pub struct Rules {
     pub members_max: u32,
     /// Who decides in turn on a request to join an enterprise. The legal representative decides as an administrator does.
     pub join_chain: Vec<Judge>,
+    /// How many operators look at a request to join that no administrator decides on; at least one.
+    pub join_reviews: u8,
+    /// Whether an administrator who passes a request to join signs a letter with a certificate of the enterprise.
+    pub join_stamp: bool,
     /// Days for which an invitation to an enterprise can be accepted.
     pub invitation_days: u64,
     /// What leaving an enterprise takes.
@@ -207,6 +261,8 @@ impl Default for Rules {
             captcha: false,
             terminals: 20,
             quiet_days: 15,
+            pin_remembered_h: 12,
+            pin_biometrics_h: 720,
             sms_code_s: 300,
             sms_code_tries: 5,
             sms_pause_s: 60,
@@ -214,21 +270,31 @@ impl Default for Rules {
             session_idle_min: 30,
             session_h: 12,
             password_tries: 5,
+            identity_at_login: false,
             agreement: "1".to_owned(),
             retention_days: 30,
+            cancel_revokes: true,
+            entries: Entry::ALL.to_vec(),
+            environment: Environment::default(),
             hotline: String::new(),
             introduction: String::new(),
             levels: Levels::default(),
             person_tries: 10,
             person_check_min: 30,
+            verify_per_device: false,
             person_review_h: 2,
             claim_ways: Way::ALL.to_vec(),
             claim_reviews: ClaimReviews::default(),
+            micropayment_days: 7,
+            micropayment_tries: 5,
+            micropayments_per_day: 3,
             change_reviews: 1,
             appeal_reviews: 2,
             join_tries: 5,
             members_max: 2000,
             join_chain: vec![Judge::Administrator],
+            join_reviews: 1,
+            join_stamp: false,
             invitation_days: 7,
             leave: LeavePolicy::Notify,
             certificate_grants: GrantPolicy::Legal,

@@ -476,7 +476,7 @@ impl Scan {
         let moved = scan.succeed();
         match (self.plea, self.account) {
             (Plea::Bind | Plea::Register, Some(account)) => {
-                Ok(moved.with(terms::bound(&self.system, account, &certificate.name)))
+                Ok(moved.with(terms::bound(self, account, &certificate.name)))
             }
             _ => Ok(moved),
         }

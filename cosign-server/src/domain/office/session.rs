@@ -3,7 +3,7 @@
 use cosign_core::DeviceId;
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, Id, Moment, Moved, Moves, entity::states};
+use super::{Entity, Id, Moment, Moved, Moves, authority::Belongs, entity::states, list_of};
 use crate::domain::{Error, device::Name};
 
 /// How often the use of a session is written down, milliseconds.
@@ -40,6 +40,16 @@ impl OwnDevice {
     }
 }
 
+/// As whom the user of a session acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Acts {
+    /// As themselves.
+    Person,
+    /// For an enterprise.
+    Enterprise(Id),
+}
+
 /// A login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
@@ -62,6 +72,9 @@ pub struct Session {
     pub ends_ms: u64,
     /// When it ends unless it is used.
     pub idle_ends_ms: u64,
+    /// As whom the user acts, once that was said.
+    #[serde(default)]
+    pub acts: Option<Acts>,
 }
 
 /// What happens to a session.
@@ -82,6 +95,10 @@ pub enum Event {
     },
     /// The token is used.
     Use,
+    /// The user says as whom they act: as themselves, or for an enterprise that they belong to.
+    Choose(Option<Belongs>),
+    /// The user does not belong to that enterprise any more.
+    Unchoose,
     /// The user ends it.
     End,
     /// Time is over.
@@ -93,6 +110,12 @@ impl Session {
     #[must_use]
     pub fn is_good(&self, now_ms: u64) -> bool {
         self.state == SessionState::Active && now_ms < self.ends()
+    }
+
+    /// Under what those of an account that act for an enterprise are listed.
+    #[must_use]
+    pub fn acting_for(enterprise: Id, account: Id) -> Id {
+        list_of("acting-for", &[enterprise.as_bytes(), account.as_bytes()])
     }
 
     /// Whether its use has to be written down.
@@ -113,6 +136,8 @@ impl Entity for Session {
     const MOVES: Moves<SessionState> = &[
         (None, "log-in", SessionState::Active),
         (Some(SessionState::Active), "use", SessionState::Active),
+        (Some(SessionState::Active), "choose", SessionState::Active),
+        (Some(SessionState::Active), "unchoose", SessionState::Active),
         (Some(SessionState::Active), "end", SessionState::Ended),
         (Some(SessionState::Active), "expire", SessionState::Expired),
     ];
@@ -125,6 +150,8 @@ impl Entity for Session {
         match event {
             Event::LogIn { .. } => "log-in",
             Event::Use => "use",
+            Event::Choose(_) => "choose",
+            Event::Unchoose => "unchoose",
             Event::End => "end",
             Event::Expire => "expire",
         }
@@ -148,6 +175,7 @@ impl Entity for Session {
                 used_ms: now_ms,
                 ends_ms: now_ms.saturating_add(rules.session_h.saturating_mul(3_600_000)),
                 idle_ends_ms,
+                acts: None,
             },
             (Some(session), Event::Expire)
                 if session.state == SessionState::Active && now_ms >= session.ends() =>
@@ -156,6 +184,16 @@ impl Entity for Session {
             }
             (Some(session), Event::Use) if session.is_good(now_ms) => {
                 Self { used_ms: now_ms, idle_ends_ms, ..session.clone() }
+            }
+            (Some(session), Event::Choose(belongs)) if session.is_good(now_ms) => {
+                if belongs.is_some_and(|belongs| belongs.account() != session.account) {
+                    return Err(Error::NotFound);
+                }
+                let acts = belongs.map_or(Acts::Person, |belongs| Acts::Enterprise(belongs.enterprise()));
+                Self { acts: Some(acts), ..session.clone() }
+            }
+            (Some(session), Event::Unchoose) if session.state == SessionState::Active => {
+                Self { acts: None, ..session.clone() }
             }
             (Some(session), Event::End) if session.state == SessionState::Active => {
                 Self { state: SessionState::Ended, ..session.clone() }
@@ -170,7 +208,11 @@ impl Entity for Session {
     }
 
     fn listed_under(&self) -> Vec<Id> {
-        vec![self.account, self.terminal]
+        let mut lists = vec![self.account, self.terminal];
+        if let (SessionState::Active, Some(Acts::Enterprise(enterprise))) = (self.state, self.acts) {
+            lists.push(Self::acting_for(enterprise, self.account));
+        }
+        lists
     }
 
     fn due_ms(&self) -> Option<u64> {

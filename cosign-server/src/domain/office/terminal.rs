@@ -23,6 +23,25 @@ states! {
     over Unbound
 }
 
+states! {
+    /// By what the password of the keys of a device is given when its user does not enter it.
+    Unlocking {
+        /// The device remembers it.
+        Remembered = "remembered",
+        /// A finger or a face gives it.
+        Biometrics = "biometrics",
+    }
+}
+
+/// That the password of the keys of a device need not be entered. The device keeps it; how long it may stands here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unlocked {
+    /// By what it is given.
+    pub by: Unlocking,
+    /// Until when, unix milliseconds.
+    pub until_ms: u64,
+}
+
 /// A device on which a user logged in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terminal {
@@ -42,6 +61,9 @@ pub struct Terminal {
     pub is_trusted: bool,
     /// Until when the user does not want to be asked about that.
     pub quiet_until_ms: Option<u64>,
+    /// That the password of its keys need not be entered, if so.
+    #[serde(default)]
+    pub unlocked: Option<Unlocked>,
 }
 
 /// What happens to a device.
@@ -69,6 +91,10 @@ pub enum Event {
         /// Until when the user does not want to be asked.
         quiet_until_ms: Option<u64>,
     },
+    /// The password of its keys need not be entered for a while.
+    Unlock(Unlocking),
+    /// It has to be entered from now on.
+    Lock,
     /// The user does not use it any more.
     Unbind,
     /// Others of the account were used since, and there are too many.
@@ -81,6 +107,35 @@ impl Terminal {
     pub fn name_of(account: Id, secret: &[u8]) -> [u8; 32] {
         sm3::digest(&[&b"terminal"[..], account.as_bytes(), secret].concat())
     }
+
+    /// Whether the password of its keys need not be entered now, because it is given so.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`].
+    pub fn is_unlocked(&self, by: Unlocking, now_ms: u64) -> Result<(), Error> {
+        let is = |unlocked: Unlocked| unlocked.by == by && now_ms < unlocked.until_ms;
+        if self.state == TerminalState::Known && self.unlocked.is_some_and(is) {
+            return Ok(());
+        }
+        Err(Error::Conflict("the password of the certificate has to be entered again"))
+    }
+
+    fn unlock(&self, by: Unlocking, moment: Moment<'_>) -> Result<Self, Error> {
+        let hours = match by {
+            Unlocking::Remembered => moment.rules.pin_remembered_h,
+            Unlocking::Biometrics => moment.rules.pin_biometrics_h,
+        };
+        if hours == 0 {
+            return Err(Error::NotOffered(
+                "this server does not let the password of a certificate be remembered",
+            ));
+        }
+        if self.own_device.is_none() {
+            return Err(Error::Conflict("a browser has no key of its own"));
+        }
+        let until_ms = moment.now_ms.saturating_add(hours.saturating_mul(3_600_000));
+        Ok(Self { unlocked: Some(Unlocked { by, until_ms }), ..self.clone() })
+    }
 }
 
 impl Entity for Terminal {
@@ -91,6 +146,8 @@ impl Entity for Terminal {
         (None, "bind", TerminalState::Known),
         (Some(TerminalState::Known), "use", TerminalState::Known),
         (Some(TerminalState::Known), "trust", TerminalState::Known),
+        (Some(TerminalState::Known), "unlock", TerminalState::Known),
+        (Some(TerminalState::Known), "lock", TerminalState::Known),
         (Some(TerminalState::Known), "unbind", TerminalState::Unbound),
         (Some(TerminalState::Known), "give-way", TerminalState::Unbound),
     ];
@@ -104,6 +161,8 @@ impl Entity for Terminal {
             Event::Bind { .. } => "bind",
             Event::Use => "use",
             Event::Trust { .. } => "trust",
+            Event::Unlock(_) => "unlock",
+            Event::Lock => "lock",
             Event::Unbind => "unbind",
             Event::GiveWay => "give-way",
         }
@@ -125,6 +184,7 @@ impl Entity for Terminal {
                     used_ms: moment.now_ms,
                     is_trusted: false,
                     quiet_until_ms: None,
+                    unlocked: None,
                 });
                 // What was on another device does not come along by itself.
                 let tell = Effect::tell::<Self>(*account, Notice::NewDevice, moment.id);
@@ -141,8 +201,11 @@ impl Entity for Terminal {
                 }
                 Ok(Moved::to(Self { is_trusted: *on, quiet_until_ms: *quiet_until_ms, ..terminal.clone() }))
             }
+            (Some(terminal), Event::Unlock(by)) => terminal.unlock(*by, moment).map(Moved::to),
+            (Some(terminal), Event::Lock) => Ok(Moved::to(Self { unlocked: None, ..terminal.clone() })),
             (Some(terminal), Event::Unbind | Event::GiveWay) => {
-                let unbound = Self { state: TerminalState::Unbound, is_trusted: false, ..terminal.clone() };
+                let state = TerminalState::Unbound;
+                let unbound = Self { state, is_trusted: false, unlocked: None, ..terminal.clone() };
                 let mut moved =
                     Moved::to(unbound).with(Effect::on_all::<Session>(moment.id, None, session::Event::End));
                 if let (Some(own), Event::Unbind) = (terminal.own_device, event) {

@@ -86,7 +86,7 @@ fn accounts() {
     walk::<Account>(|choices| {
         let phone = proven(choices);
         let agreement = if choices.below(4) == 0 { "0" } else { "1" }.to_owned();
-        match choices.below(8) {
+        match choices.below(9) {
             0 => account::Event::Register { phone, agreement },
             1 => account::Event::Agree { agreement },
             2 => {
@@ -97,6 +97,7 @@ fn accounts() {
             4 => account::Event::EnterPassword,
             5 => account::Event::Cancel { phone },
             6 => account::Event::Restore,
+            7 => account::Event::Choose(choices.of(account::Entry::ALL)),
             _ => account::Event::Erase,
         }
     });
@@ -104,7 +105,7 @@ fn accounts() {
 
 #[test]
 fn sessions() {
-    walk::<Session>(|choices| match choices.below(5) {
+    walk::<Session>(|choices| match choices.below(7) {
         0 => {
             let own_device = (choices.below(2) == 0).then(|| OwnDevice::new(DeviceId::from_bytes([4; 32])));
             let (account, device) = (Id::from_bytes([2; 16]), name("phone"));
@@ -112,6 +113,8 @@ fn sessions() {
         }
         1 | 2 => session::Event::Use,
         3 => session::Event::End,
+        4 => session::Event::Choose(None),
+        5 => session::Event::Unchoose,
         _ => session::Event::Expire,
     });
 }

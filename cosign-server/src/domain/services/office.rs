@@ -16,11 +16,13 @@ mod claims;
 mod codes;
 mod document_seals;
 mod documents;
+mod ending;
 mod enterprises;
 mod forms;
 mod grants;
 mod guards;
 mod holdings;
+mod identities;
 mod invoices;
 mod key_seals;
 mod letters;
@@ -28,6 +30,7 @@ mod linked;
 mod media;
 mod members;
 mod messages;
+mod micropayments;
 mod opened;
 mod orders;
 mod paper;
@@ -39,6 +42,7 @@ mod pictures;
 mod plan;
 mod presets;
 mod purchases;
+mod readings;
 mod records;
 mod refunds;
 mod rewards;
@@ -49,6 +53,7 @@ mod seal_data;
 mod seal_faces;
 mod sealing;
 mod seals;
+mod settings;
 mod stamps;
 mod tasks;
 mod terminals;
@@ -56,7 +61,10 @@ mod unsealing;
 mod usable_seals;
 mod work;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{self, AtomicU64},
+};
 
 use cosign_core::{DeviceId, sm_primitives::sm3};
 use futures_util::future::BoxFuture;
@@ -69,22 +77,27 @@ pub use self::{
     appeals::Appealing,
     applications::{Applying, Verdict},
     approvals::{Decision, Inbox},
+    balances::Given,
     certificate_logins::CertificateShown,
     changes::{Change, Papers},
     claims::ClaimForm,
     document_seals::ToSeal,
+    ending::{Ending, Obstacle},
     enterprises::{Hits, Standing},
     forms::Form,
     holdings::InstalledHolding,
+    identities::ActsFor,
     key_seals::{KeySeal, MAX_SEAL},
     letters::{Appearance, LetterSignature, Placed, Proof, Signing},
-    members::{Joining, Member},
+    members::{Joining, Member, RightWanted},
+    micropayments::BankAccount,
     people::Claiming,
     pictures::{Made, Making, Nib},
     scanned::{HandedIn, Offered, Step},
     scans::{Asked, MAX_CONTENT, NewItem, Shared, Shown},
     seal_applications::{ApplyingForSeal, SealWish},
     seals::NewSeal,
+    settings::KeptOf,
     tasks::{Batch, Each, NewTask, Pile, Signer},
 };
 pub use self::{
@@ -102,7 +115,9 @@ use crate::domain::{
         Entity, Id, Named as _, Rules, Stored,
         personal::Phone,
         ports::{Entities, FoundRow, Vault},
-        providers::{Identity, Invoicing, KeptText, Logins, Mail, Money, Registry, SealMaker, Sms},
+        providers::{
+            Identity, Invoicing, KeptText, Logins, Mail, MicroPayment, Money, Ocr, Registry, SealMaker, Sms,
+        },
     },
     once::{self, Once},
     operators::{Acting, Right},
@@ -112,6 +127,8 @@ use crate::domain::{
 
 /// Times it is tried again because something was changed meanwhile.
 const ATTEMPTS: usize = 64;
+/// Places in time within a millisecond.
+const PLACES_PER_MS: u64 = 1 << 20;
 
 /// What the office needs from outside.
 #[derive(Clone)]
@@ -130,10 +147,14 @@ pub struct OfficePorts {
     pub sms: Option<Arc<dyn Sms>>,
     /// Who compares people with registers, if anybody does.
     pub identity: Option<Arc<dyn Identity>>,
+    /// Who reads documents on pictures, if anybody does.
+    pub ocr: Option<Arc<dyn Ocr>>,
     /// Who knows which enterprises there are, if anybody does.
     pub registry: Option<Arc<dyn Registry>>,
     /// Who takes money and gives it back, if anybody does.
     pub money: Option<Arc<dyn Money>>,
+    /// Who pays a cent to enterprises, if anybody does.
+    pub micropayments: Option<Arc<dyn MicroPayment>>,
     /// Who makes invoices, if anybody does.
     pub invoicing: Option<Arc<dyn Invoicing>>,
     /// Who knows users from elsewhere, if anybody does.
@@ -154,24 +175,31 @@ struct Actor {
     owner: DeviceId,
     /// What must still hold when it is committed.
     guard: Option<Write>,
+    /// The account and the device of it at which a user is.
+    at: Option<(Id, Id)>,
 }
 
 impl Actor {
     fn user(user: &User) -> Self {
         let account = user.account().id;
         let owner = DeviceId::from_bytes(sm3::digest(&[&b"account"[..], account.as_bytes()].concat()));
-        Self { id: Some(account), owner, guard: None }
+        Self { id: Some(account), owner, guard: None, at: Some((account, user.terminal())) }
     }
 
     /// The log names an operator by the first half of the device's id.
     fn operator<R: Right>(by: &Acting<R>) -> Self {
         let owner = by.device().id;
         let id = owner.as_bytes().first_chunk().copied().map(Id::from_bytes);
-        Self { id, owner, guard: Some(still(by)) }
+        Self { id, owner, guard: Some(still(by)), at: None }
     }
 
     fn client(client: &ApiClient) -> Self {
-        Self { id: Some(Id::from_bytes(*client.id.as_bytes())), owner: client.id.owner(), guard: None }
+        Self {
+            id: Some(Id::from_bytes(*client.id.as_bytes())),
+            owner: client.id.owner(),
+            guard: None,
+            at: None,
+        }
     }
 }
 
@@ -183,6 +211,8 @@ pub struct Office {
     work: Notify,
     /// How many documents are worked on at once.
     presses: Arc<Semaphore>,
+    /// The last place in time that was given out.
+    place: AtomicU64,
 }
 
 /// Why a plan was not carried out.
@@ -223,7 +253,7 @@ impl Office {
     #[must_use]
     pub fn new(ports: OfficePorts, rules: Rules) -> Self {
         let presses = Arc::new(Semaphore::new(documents::AT_ONCE));
-        Self { ports, rules, work: Notify::new(), presses }
+        Self { ports, rules, work: Notify::new(), presses, place: AtomicU64::new(0) }
     }
 
     /// The settings.
@@ -320,6 +350,9 @@ impl Office {
                 return Ok(done);
             }
             plan.suppose(actor.guard.clone());
+            if let Some((account, terminal)) = actor.at {
+                plan.on(account, terminal);
+            }
             let done = match make(&mut plan).await {
                 Ok(done) => done,
                 Err(Failed::Again) => continue,
@@ -360,6 +393,15 @@ impl Office {
             }
         }
         Err(StoreError::Stale.into())
+    }
+
+    /// A place in time after every one before it, however much happens within a millisecond.
+    fn next_place(&self, now_ms: u64) -> u64 {
+        let at = now_ms.saturating_mul(PLACES_PER_MS);
+        let after = |last: u64| at.max(last.saturating_add(1));
+        let order = atomic::Ordering::Relaxed;
+        let last = self.place.fetch_update(order, order, |last| Some(after(last)));
+        after(last.unwrap_or_else(|last| last))
     }
 
     fn random<const N: usize>(&self) -> Result<[u8; N], Error> {

@@ -7,7 +7,7 @@ use super::PHONE;
 use crate::{
     api::tests::{
         get,
-        office::{Browser, PICTURE, citizen, code, kept, log_in, verified},
+        office::{Browser, PICTURE, cancelling, citizen, code, kept, log_in, verified},
         operators::{ADA, AUD, PLAIN, REA, staffed},
         post, problem,
     },
@@ -22,8 +22,7 @@ use crate::{
 const QUEUE: &str = "/v1/operator/appeals";
 
 async fn cancel(world: &World, browser: &Browser) {
-    let (code_id, text) = code(world, PHONE, "cancel").await;
-    browser.done(world, "/v1/account/cancel", &json!({ "code_id": code_id, "code": text })).await;
+    browser.done(world, "/v1/account/cancel", &cancelling(world, PHONE).await).await;
 }
 
 async fn appeal(world: &World, phone: &str, name: &str, number: &str) -> (StatusCode, Value) {
@@ -78,8 +77,7 @@ async fn a_27_whoever_was_verified_asks_for_a_cancelled_account() {
     assert_eq!(back.see(&world, "/v1/person").await["state"], "verified");
     // One that was not verified cannot be asked for.
     let (plain, _) = log_in(&world, "13900139000").await;
-    let (code_id, text) = code(&world, "13900139000", "cancel").await;
-    plain.done(&world, "/v1/account/cancel", &json!({ "code_id": code_id, "code": text })).await;
+    plain.done(&world, "/v1/account/cancel", &cancelling(&world, "13900139000").await).await;
     assert_eq!(problem(appeal(&world, "13900139000", "李四", &citizen(3)).await), invalid);
 }
 

@@ -1,6 +1,6 @@
 //! What becomes of certificates.
 
-use super::*;
+use super::{super::office::cancelling, *};
 use crate::{
     domain::{
         ca::{AuthorityId, CertEvent, CertState, Reason, Serial},
@@ -181,6 +181,7 @@ async fn d_28_change_after_the_data_of_the_person_changed() {
     owner.refused(&world, about("change", &old), "not_verified").await;
     owner.refused(&world, about("renew", &old), "not_verified").await;
     owner.is_now(&world, "张四").await;
+    assert_eq!(owner.holding(&world, id).await["state"], "needs-change");
     owner.refused(&world, about("renew", &old), "conflict").await;
     let new = owner.certified(&world, about("change", &old)).await;
     assert!(new["subject"].as_str().unwrap().contains("CN=张四"), "{new}");
@@ -350,11 +351,23 @@ async fn the_end_of_an_account_is_that_of_its_certificates() {
     let scene = Scene::new().await;
     let holding = scene.certified().await;
     let Scene { world, owner } = scene;
-    let (code_id, text) = code(&world, OWNER, "cancel").await;
-    let body = json!({ "code_id": code_id, "code": text });
-    owner.browser.done(&world, "/v1/account/cancel", &body).await;
+    owner.browser.done(&world, "/v1/account/cancel", &cancelling(&world, OWNER).await).await;
     assert_eq!(registered(&world, &holding).await, CertState::Revoked);
     assert!(!owner.signs(&world).await);
     world.clock.advance(31 * DAY_MS);
     world.office.work().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn n_07_certificates_end_before_the_account_where_that_is_demanded() {
+    let rules = Rules { cancel_revokes: false, ..Rules::default() };
+    let scene = Scene::with(rules, Options::default()).await;
+    let holding = scene.certified().await;
+    let Scene { world, owner } = scene;
+    let preview = owner.browser.see(&world, "/v1/account/cancellation").await;
+    let obstacle = json!({ "kind": "certificate", "id": holding["holding_id"] });
+    assert_eq!((&preview["obstacles"], &preview["certificates"]), (&json!([obstacle]), &json!(1)));
+    let body = cancelling(&world, OWNER).await;
+    owner.browser.refused(&world, "/v1/account/cancel", &body, 409, "conflict").await;
+    assert_eq!(registered(&world, &holding).await, CertState::Valid);
 }

@@ -133,7 +133,7 @@ async fn e_06_a_personal_seal_by_photo() {
     let by_hand = scene.made(&holding, "personal-seal", &whole).await;
     assert_eq!(by_hand["state"], "review");
     let (other, _) = log_in(&scene.world, OTHER).await;
-    let foreign = other.attach(&scene.world, super::super::office::PICTURE).await;
+    let foreign = other.attach(&scene.world, PICTURE).await;
     let foreign = json!({ "photo": { "attachment_id": foreign } });
     scene.refused("/v1/seals", &wanted(&holding, "personal-seal", &foreign), "not_found").await;
 }

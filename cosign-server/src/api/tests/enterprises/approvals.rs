@@ -126,3 +126,26 @@ async fn f_14_the_applicant_follows_it_and_may_withdraw_it() {
     let (other, _) = log_in(&world, &phone(2)).await;
     assert_eq!(other.see(&world, "/v1/approvals").await["approvals"], json!([]));
 }
+
+#[tokio::test]
+async fn a_decision_that_comes_twice_takes_one_code() {
+    let world = World::new().await;
+    let firm = firm(0);
+    let legal = verified(&world, LEGAL, &firm.legal_name, &firm.legal_number).await;
+    let administrator = verified(&world, CLAIMANT, "管理员甲", NUMBER).await;
+    let claim = drafted(&world, &administrator, &firm).await;
+    administrator.done(&world, &format!("{claim}/ask-legal"), &json!({})).await;
+    let path = format!("/v1/approvals/{}/decision", approval(&newest(&world, &administrator).await));
+    let mut body = signing(&world, LEGAL).await;
+    body["pass"] = true.into();
+    for _ in 0..2 {
+        assert_eq!(legal.done_once(&world, &path, "decision-1", &body).await.as_u16(), 204);
+    }
+    assert_eq!(legal.done_once(&world, &path, "decision-2", &body).await.as_u16(), 403, "the code is used");
+    // What happened within one millisecond is listed in the order in which it happened.
+    let found = administrator.see(&world, "/v1/messages").await;
+    let notices: Vec<_> =
+        found["messages"].as_array().unwrap().iter().map(|one| one["notice"].clone()).collect();
+    let expected = [json!("enterprise-founded"), json!("approval-passed"), json!("person-verified")];
+    assert_eq!(notices, expected);
+}

@@ -289,3 +289,44 @@ async fn c_17_records_of_claims_and_joins() {
     assert_eq!(person.see(&world, "/v1/claims").await["claims"], json!([]));
     assert_eq!(person.get(&world, &claim).await.0, 404);
 }
+
+#[tokio::test]
+async fn c_05_a_licence_is_read_and_what_the_claimant_corrects_counts() {
+    let world = World::new().await;
+    let user = claimant(&world).await;
+    let firm = firm(5);
+    let read = json!({ "ocr": {
+        "name": firm.name, "uscc": "91999999MA0000005O", "legal-name": firm.legal_name,
+        "valid-until": "long-term", "number": "none of a licence",
+    } });
+    let licence = user.attach(&world, &[PICTURE, read.to_string().as_bytes()].concat()).await;
+    let wanted = |file: &str| json!({ "attachment_id": file, "side": "licence" });
+    let seen = user.done(&world, "/v1/readings", &wanted(&licence)).await;
+    let fields: Vec<_> = seen["fields"].as_array().unwrap().iter().map(|one| one["field"].clone()).collect();
+    assert_eq!(fields, ["name", "uscc", "legal-name", "valid-until"]);
+    assert_eq!(seen["sure"], true);
+    // As it was read, it is refused; corrected, the register says the same.
+    let mut body = form(&world, &user, &firm).await;
+    body["licence"] = licence.into();
+    for one in seen["fields"].as_array().unwrap() {
+        match one["field"].as_str().unwrap() {
+            "name" => body["name"] = one["text"].clone(),
+            "uscc" => body["uscc"] = one["text"].clone(),
+            "legal-name" => body["legal_name"] = one["text"].clone(),
+            _ => body["licence_long_term"] = (one["text"] == "long-term").into(),
+        }
+    }
+    user.refused(&world, "/v1/claims", &body, 400, "bad_request").await;
+    body["uscc"] = firm.uscc.clone().into();
+    let claim = user.done(&world, "/v1/claims", &body).await;
+    assert_eq!((&claim["registered"], &claim["uscc"]), (&json!(true), &json!(firm.uscc)));
+    // A picture that is not sharp gives nothing, and is filled in by hand.
+    let blurred = user.attach(&world, PICTURE).await;
+    let blank = user.done(&world, "/v1/readings", &wanted(&blurred)).await;
+    assert_eq!(
+        (&blank["fields"], &blank["confidence"], &blank["sure"]),
+        (&json!([]), &json!(0), &json!(false))
+    );
+    let (other, _) = log_in(&world, LEGAL).await;
+    other.refused(&world, "/v1/readings", &wanted(&blurred), 404, "not_found").await;
+}

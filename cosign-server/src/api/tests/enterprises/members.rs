@@ -195,8 +195,7 @@ async fn c_30_a_member_leaves_but_not_the_only_administrator() {
     person.refused(&world, &leave, &json!({}), 404, "not_found").await;
     assert!(is_told(&world, &administrator, "member-left").await);
     // Nor is an account cancelled that is the only one to administer an enterprise.
-    let (code_id, text) = super::super::office::code(&world, CLAIMANT, "cancel").await;
-    let body = json!({ "code_id": code_id, "code": text });
+    let body = super::super::office::cancelling(&world, CLAIMANT).await;
     administrator.refused(&world, "/v1/account/cancel", &body, 409, "conflict").await;
 }
 

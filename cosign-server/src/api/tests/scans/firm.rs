@@ -12,12 +12,20 @@ use super::{
     },
     DEVICE, Stage,
 };
-use crate::domain::{ca::Options, office::catalogue::Service};
+use crate::domain::{
+    ca::Options,
+    office::{Rules, catalogue::Service},
+};
 
 impl Stage {
     /// The legal representative of an enterprise, who administers it, with its certificate on a phone.
     async fn of_firm() -> (Self, String) {
-        let scene = Scene::new(Options::default()).await;
+        Self::of_firm_under(Rules::default()).await
+    }
+
+    /// Under other rules of the office.
+    pub(super) async fn of_firm_under(rules: Rules) -> (Self, String) {
+        let scene = Scene::with_rules(rules, Options::default()).await;
         let (_, enterprise) = claimed_by_legal(&scene.world, 0).await;
         let csr = csr_of(&scene.world, &scene.phone, &scene.key, &firm(0).name).await;
         let body = json!({ "kind": "new", "dual": true, "csr": csr, "profile": "enterprise" });

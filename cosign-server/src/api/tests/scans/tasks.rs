@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     super::{
         clients::read,
-        office::{Browser, code, log_in},
+        office::{Browser, cancelling, log_in},
         problem,
     },
     PHONE, Stage,
@@ -219,8 +219,8 @@ async fn h_09_tasks_die_with_the_account() {
     let stage = Stage::new().await;
     let ids = stage.filed(vec![Stage::data("a"), Stage::data("b")]).await;
     stage.sign_tasks(&ids[..1]).await;
-    let (code_id, text) = code(stage.world(), PHONE, "cancel").await;
-    stage.user.done(stage.world(), "/v1/account/cancel", &json!({ "code_id": code_id, "code": text })).await;
+    let body = cancelling(stage.world(), PHONE).await;
+    stage.user.done(stage.world(), "/v1/account/cancel", &body).await;
     assert_eq!(stage.task(&ids[1]).await["state"], "removed");
     assert_eq!(stage.task(&ids[0]).await["state"], "signed");
     assert_eq!(stage.told("task.changed").await.last().unwrap()["state"], "removed");

@@ -128,6 +128,10 @@ pub struct Claim {
     pub expires_ms: Option<u64>,
     /// Pictures: the front of the document, its back, the person.
     pub pictures: Vec<Id>,
+    /// What else stands on the card, as the person has confirmed it.
+    pub particulars: Option<Personal>,
+    /// On which device of the account it was said.
+    pub terminal: Option<Id>,
     /// What the person is to do, as the provider said: a page to go to, or words.
     pub challenge: Option<String>,
     /// The version of the agreements that was agreed to for this.

@@ -107,6 +107,13 @@ fn is_citizen_number(text: &str) -> bool {
     is_date(number(6, 10), number(10, 12), number(12, 14)) && last == check
 }
 
+/// Whether these are the 8 digits of a day.
+pub(super) fn is_day(text: &str) -> bool {
+    let digits = text.len() == 8 && text.bytes().all(|digit| digit.is_ascii_digit());
+    let part = |from: usize, to: usize| text.get(from..to).and_then(|part| part.parse().ok()).unwrap_or(0);
+    digits && is_date(part(0, 4), part(4, 6), part(6, 8))
+}
+
 fn is_date(year: u32, month: u32, day: u32) -> bool {
     let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let days = match month {

@@ -9,7 +9,10 @@ use base64ct::{Base64, Encoding as _};
 use super::Plea;
 use crate::domain::{
     Error,
-    office::{Id, Named as _},
+    office::{
+        Id, Named as _,
+        rules::{Environment, Network},
+    },
 };
 
 /// Longest text of a code.
@@ -18,12 +21,42 @@ const MAX: usize = 2048;
 const TOKEN: usize = 32;
 /// Characters of a code of a platform.
 const PLATFORM: usize = 11;
+/// The kind of a code that leads to an environment.
+const ENVIRONMENT: &str = "environment";
 const NONE: Error = Error::BadRequest("this code is none of this kind");
 
 /// The own form.
 #[must_use]
 pub fn own(issuer: &str, plea: Plea, token: &str) -> String {
     format!("cosign:1:{issuer}:{}:{token}", plea.as_str())
+}
+
+/// The code that brings a client into the environment of an installation: its name, from where it is reached, and its address.
+#[must_use]
+pub fn environment(issuer: &str, of: &Environment) -> String {
+    let content = format!("{}\n{}\n{}", of.network.as_str(), of.address, of.name);
+    format!("cosign:1:{issuer}:{ENVIRONMENT}:{}", Base64::encode_string(content.as_bytes()))
+}
+
+/// What such a code says.
+///
+/// # Errors
+/// [`Error::BadRequest`] for any other text, and for an address without `https:`.
+pub fn read_environment(text: &str) -> Result<Environment, Error> {
+    let rest = Some(text).filter(|text| text.len() <= MAX).and_then(|text| text.strip_prefix("cosign:1:"));
+    let (_, rest) = rest.and_then(|rest| rest.split_once(':')).ok_or(NONE)?;
+    let content = rest.strip_prefix(ENVIRONMENT).and_then(|rest| rest.strip_prefix(':')).ok_or(NONE)?;
+    let content = Base64::decode_vec(content).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let content = content.ok_or(NONE)?;
+    let mut lines = content.splitn(3, '\n');
+    let (Some(network), Some(address), Some(name)) = (lines.next(), lines.next(), lines.next()) else {
+        return Err(NONE);
+    };
+    let network = Network::from_name(network).ok_or(NONE)?;
+    if !address.starts_with("https://") || name.is_empty() || name.chars().any(char::is_control) {
+        return Err(NONE);
+    }
+    Ok(Environment { name: name.to_owned(), network, address: address.to_owned() })
 }
 
 /// The form of mutual recognition. `platform`: the code of the platform there.
@@ -92,6 +125,23 @@ pub fn token(text: &str, issuer: &str) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_environment_is_read_as_it_was_written() {
+        let of = Environment {
+            name: "示例内网".to_owned(),
+            network: Network::Intranet,
+            address: "https://sign.example:8443".to_owned(),
+        };
+        let code = environment("city", &of);
+        assert_eq!(read_environment(&code), Ok(of.clone()));
+        // It is no code of a page.
+        assert_eq!(token(&code, "city"), Err(NONE));
+        let plain = environment("city", &Environment { address: "http://sign.example".to_owned(), ..of });
+        for other in ["", "cosign:1:city", "cosign:1:city:environment:", "cosign:1:city:login:eA==", &plain] {
+            assert_eq!(read_environment(other), Err(NONE), "{other}");
+        }
+    }
 
     #[test]
     fn both_forms_are_read_and_nothing_else() {

@@ -186,6 +186,9 @@ pub struct Terms {
     /// Whether it goes by mutual recognition.
     #[serde(default)]
     pub mutual: bool,
+    /// Whether the platform looks at who registers.
+    #[serde(default)]
+    pub reviewed: bool,
     /// What the user is shown.
     pub title: Option<String>,
 }
@@ -317,9 +320,12 @@ pub(super) fn created(new: &New, moment: Moment<'_>) -> Result<Scan, Error> {
     })
 }
 
-/// The user is now known to the platform.
-pub(super) fn bound(system: &System, account: Id, certificate: &CertificateName) -> Effect {
-    let (system, certificate) = (system.clone(), certificate.clone());
+/// The user is now known to the platform, or the platform looks at that first.
+pub(super) fn bound(scan: &Scan, account: Id, certificate: &CertificateName) -> Effect {
+    let (system, certificate) = (scan.system.clone(), certificate.clone());
+    if scan.terms.reviewed {
+        return Effect::make::<Binding>(binding::Event::Ask { system, account, certificate });
+    }
     Effect::make::<Binding>(binding::Event::Bind { system, account, certificate })
 }
 

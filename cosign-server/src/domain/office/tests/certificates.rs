@@ -45,6 +45,8 @@ fn acting() -> Acting {
         number_name: [1; 32],
         expires_ms: None,
         pictures: Vec::new(),
+        particulars: None,
+        terminal: None,
         challenge: None,
         agreement: "1".to_owned(),
     };

@@ -2,7 +2,7 @@
 
 use super::{super::*, Choices, name, personal, walk};
 use crate::domain::office::{
-    approval::{Approval, Ask, Ground, Judge},
+    approval::{Approval, Ask, Ground, JoinRight, Judge},
     authority::{Administers, Authority, Represents, Reviews},
     claim::{Claim, Form, Shown},
     code::{ProvenPhone, Purpose},
@@ -10,6 +10,7 @@ use crate::domain::office::{
     grant::{Grant, Terms, What},
     invitation::Invitation,
     membership::Membership,
+    micropayment::{Micropayment, Payee, ProvenAccount},
     person::Document,
 };
 
@@ -129,7 +130,14 @@ fn approvals() {
                 ask: some(
                     choices,
                     [
-                        Ask::Join(ID),
+                        Ask::Join {
+                            membership: ID,
+                            rights: vec![
+                                JoinRight { grant: ID, by_legal: true },
+                                JoinRight { grant: to, by_legal: false },
+                            ],
+                            order: Some(ID),
+                        },
                         Ask::Leave(ID),
                         Ask::Claim(ID),
                         Ask::Rename { name: name("示例集团"), licence: ID, letter: ID },
@@ -144,7 +152,10 @@ fn approvals() {
                 stages: (0..=choices.below(3)).map(|_| choices.of(Judge::ALL)).collect(),
                 tell: vec![account(choices)],
             },
-            2..=6 => Event::Pass { by: authority(choices), words: None, mark: None },
+            2..=6 => {
+                let keep = (choices.below(4) == 0).then(|| vec![ID]);
+                Event::Pass { by: authority(choices), words: None, mark: None, keep, stamp: None }
+            }
             7 => Event::Return { by: authority(choices), ground: choices.of(Ground::ALL), words: personal() },
             8 => Event::Share { applicant, link: [4; 32] },
             9 if choices.below(2) == 0 => Event::Withdraw { applicant },
@@ -178,13 +189,43 @@ fn claims() {
                 let by = Represents::test(account(choices), ID);
                 Event::Show(Shown::Signed(by, phone(choices)))
             }
-            5 => Event::Show(Shown::Remote),
+            5 if choices.below(2) == 0 => Event::Show(Shown::Remote),
+            5 => {
+                let facts = facts();
+                let account = ProvenAccount::test(ID, Enterprise::id_of(&facts.uscc), facts.name);
+                Event::Show(Shown::Account(account))
+            }
             6 => Event::Accept,
             7 => Event::Return,
             8 if choices.below(3) == 0 => Event::Withdraw,
             9 if choices.below(3) == 0 => Event::Supersede,
             10 if choices.below(3) == 0 => Event::Erase,
             _ => Event::Return,
+        }
+    });
+}
+
+#[test]
+fn micropayments() {
+    use micropayment::Event;
+    walk::<Micropayment>(|choices| {
+        let hash = [u8::from(choices.below(4) == 0); 32];
+        match choices.below(12) {
+            0 | 1 => Event::Order {
+                owner: account(choices),
+                claim: ID,
+                enterprise: ID,
+                payee: Payee { name: name("示例有限公司"), bank: personal(), account: personal() },
+                hash: [1; 32],
+                remark: personal(),
+            },
+            2..=4 => Event::Sent,
+            5 => Event::Arrive,
+            6 if choices.below(3) == 0 => Event::Bounce,
+            7 => Event::Enter { hash },
+            8 if choices.below(3) == 0 => Event::Replace,
+            9 => Event::Expire,
+            _ => Event::Miss { hash },
         }
     });
 }

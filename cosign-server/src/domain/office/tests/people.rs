@@ -12,8 +12,9 @@ use crate::{
         entity::Entity as _,
         linked::{self, Elsewhere, Linked},
         person::{self, Claim, Document, Finding, Level, Method, Person},
+        reading::{Reading, Recognised, Side},
         session::OwnDevice,
-        terminal::{self, Terminal},
+        terminal::{self, Terminal, Unlocking},
     },
     testing::name,
 };
@@ -29,7 +30,9 @@ pub(super) fn claim(case: Id, method: Method, number: u64) -> Claim {
         number: personal(),
         number_name: [u8::from(number == 0); 32],
         expires_ms: None,
-        pictures: Vec::new(),
+        pictures: vec![case; 2],
+        particulars: None,
+        terminal: None,
         challenge: None,
         agreement: "1".to_owned(),
     }
@@ -56,7 +59,7 @@ fn people() {
 
 #[test]
 fn terminals() {
-    walk::<Terminal>(|choices| match choices.below(6) {
+    walk::<Terminal>(|choices| match choices.below(8) {
         0 | 1 => terminal::Event::Bind {
             account: Id::from_bytes([2; 16]),
             device: name("phone"),
@@ -66,8 +69,10 @@ fn terminals() {
         },
         2 => terminal::Event::Use,
         3 => terminal::Event::Trust { on: choices.below(2) == 0, quiet_until_ms: None },
-        4 if choices.below(3) == 0 => terminal::Event::GiveWay,
-        4 => terminal::Event::Use,
+        4 => terminal::Event::Unlock(choices.of(Unlocking::ALL)),
+        5 => terminal::Event::Lock,
+        6 if choices.below(3) == 0 => terminal::Event::GiveWay,
+        6 => terminal::Event::Use,
         _ => terminal::Event::Unbind,
     });
 }
@@ -81,6 +86,16 @@ fn bindings() {
             name: [3; 32],
         },
         _ => linked::Event::Unbind,
+    });
+}
+
+#[test]
+fn readings() {
+    walk::<Reading>(|choices| Recognised {
+        owner: Id::from_bytes([2; 16]),
+        side: choices.of(Side::ALL),
+        fields: personal(),
+        confidence: 101,
     });
 }
 
@@ -104,6 +119,8 @@ fn appeals() {
         number_name: [1; 32],
         expires_ms: None,
         pictures: Vec::new(),
+        particulars: None,
+        terminal: None,
         challenge: None,
         agreement: "1".to_owned(),
     };

@@ -190,8 +190,11 @@ fn what_scans_leave_behind() {
         },
         _ => envelope::Event::Open,
     });
-    walk::<Binding>(|choices| match choices.below(2) {
+    walk::<Binding>(|choices| match choices.below(5) {
         0 => binding::Event::Bind { system: system(), account: ACCOUNT, certificate: usable().name },
+        1 => binding::Event::Ask { system: system(), account: ACCOUNT, certificate: usable().name },
+        2 => binding::Event::Pass,
+        3 => binding::Event::Refuse,
         _ => binding::Event::End,
     });
     walk::<Record>(|_| {

@@ -129,6 +129,7 @@ fn orders() {
             7 => order::Event::NoMatch,
             8 | 9 => order::Event::Pay(payment),
             10 if choices.below(4) == 0 => order::Event::Cancel,
+            10 if choices.below(3) == 0 => order::Event::Drop,
             11 => order::Event::Expire,
             12 if choices.below(2) == 0 => order::Event::HandOver,
             13 | 14 => order::Event::AskRefund(line),
@@ -197,11 +198,12 @@ fn refunds() {
 fn points_and_what_is_noted_of_them() {
     let event = |choices: &mut Choices| {
         let (count, of) = (choices.below(9), Id::from_bytes([1; 16]));
-        match choices.below(5) {
+        match choices.below(6) {
             0 => points::Event::Gain(count, of),
             1 => points::Event::Grant(count, of),
             2 => points::Event::Spend(count, of),
             3 => points::Event::GiveBack(count, of),
+            4 => points::Event::Void,
             _ => points::Event::TakeBack(count, of),
         }
     };
@@ -211,7 +213,7 @@ fn points_and_what_is_noted_of_them() {
 
 #[test]
 fn coupons() {
-    walk::<Coupon>(|choices| match choices.below(5) {
+    walk::<Coupon>(|choices| match choices.below(6) {
         0 | 1 => coupon::Event::Grant(Terms {
             account: Id::from_bytes([2; 16]),
             code: name("code"),
@@ -221,6 +223,7 @@ fn coupons() {
         }),
         2 => coupon::Event::Use(Id::from_bytes([3; 16])),
         3 => coupon::Event::Free,
+        4 => coupon::Event::Void,
         _ => coupon::Event::Expire,
     });
 }

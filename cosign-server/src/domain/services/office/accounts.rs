@@ -14,7 +14,7 @@ use crate::domain::{
         linked::{self, Elsewhere, Linked},
         personal::{Kind, Phone},
         rules::LoginPolicy,
-        session::{self, OwnDevice, Session},
+        session::{self, Acts, OwnDevice, Session},
     },
     page::{Page, Paged},
 };
@@ -64,6 +64,8 @@ pub struct LoggedIn {
     pub token: Zeroizing<String>,
     /// Whether there was no account before.
     pub is_new: bool,
+    /// Whether the user has to say as whom they act before anything else.
+    pub must_choose: bool,
     /// What a browser shows at the next login, if it did not this time.
     pub terminal: Option<Zeroizing<String>>,
 }
@@ -75,6 +77,8 @@ pub struct User {
     session: Id,
     terminal: Id,
     own_device: Option<DeviceId>,
+    acts: Option<Acts>,
+    must_choose: bool,
 }
 
 impl User {
@@ -94,6 +98,33 @@ impl User {
     #[must_use]
     pub const fn terminal(&self) -> Id {
         self.terminal
+    }
+
+    /// As whom the user acts, once that was said.
+    #[must_use]
+    pub const fn acts(&self) -> Option<Acts> {
+        self.acts
+    }
+
+    /// That the user does not act for an enterprise: for what is a person's own.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`].
+    pub const fn as_oneself(&self) -> Result<(), Error> {
+        match self.acts {
+            None | Some(Acts::Person) => Ok(()),
+            Some(Acts::Enterprise(_)) => {
+                Err(Error::Conflict("you act for an enterprise: choose yourself for what is your own"))
+            }
+        }
+    }
+
+    /// That the user has said as whom they act, where that is demanded.
+    ///
+    /// # Errors
+    /// [`Error::IdentityNeeded`].
+    pub const fn has_chosen(&self) -> Result<(), Error> {
+        if self.must_choose { Err(Error::IdentityNeeded) } else { Ok(()) }
     }
 
     /// The enrolled device that the user logged in with: its keys are the user's.
@@ -201,7 +232,8 @@ impl Office {
             Err(Failed::For(error)) => return Err(error),
         }
         let session = Stored { id, created_ms: now_ms, changed_ms: now_ms, entity };
-        Ok(LoggedIn { session, token, is_new, terminal: secret })
+        let must_choose = self.must_choose(account).await?;
+        Ok(LoggedIn { session, token, is_new, must_choose, terminal: secret })
     }
 
     /// Looks at everything that names or proves an account. Whatever is shown must be of the same one.
@@ -271,7 +303,10 @@ impl Office {
             }
         }
         let own_device = session.entity.own_device.map(OwnDevice::id);
-        Ok(User { account, session: session.id, terminal: session.entity.terminal, own_device })
+        let acts = session.entity.acts;
+        let must_choose = acts.is_none() && self.must_choose(account.id).await?;
+        let (session, terminal) = (session.id, session.entity.terminal);
+        Ok(User { account, session, terminal, own_device, acts, must_choose })
     }
 
     /// The phone of a user, masked.
@@ -309,15 +344,6 @@ impl Office {
             })
         })
         .await
-    }
-
-    /// Cancels the account of a user. Its personal data is kept for the time in which it can be appealed for.
-    ///
-    /// # Errors
-    /// [`Error::CodeInvalid`], [`Error::Conflict`] when something hangs on the account; storage faults.
-    pub async fn cancel_account(&self, user: &User, code_id: Id, code: &str) -> Result<(), Error> {
-        let phone = self.carry_out(|| Box::pin(self.prove(code_id, code, Purpose::Cancel))).await?;
-        self.happens_to_account(user, &account::Event::Cancel { phone }).await
     }
 
     pub(super) async fn happens_to_account(&self, user: &User, event: &account::Event) -> Result<(), Error> {

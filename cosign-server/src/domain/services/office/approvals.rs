@@ -8,11 +8,14 @@ use crate::domain::{
     Error,
     office::{
         Id, Stored,
-        approval::{self, Approval, ApprovalState, Ask, AskKind, Ground, Judge},
+        approval::{self, Approval, ApprovalState, Ask, AskKind, Ground, JoinRight, Judge, Stamp},
         authority::{Authority, Reviews},
         claim::Claim,
+        enterprise::Enterprise,
+        grant::Grant,
         letter::Mark,
         personal::{Kind, Personal},
+        proof::CertificateName,
     },
     once::Once,
     operators::{Acting, Reviewer, SeesRequests},
@@ -28,6 +31,10 @@ pub struct Decision {
     pub ground: Option<Ground>,
     /// In words; they are needed when it is returned.
     pub words: Option<Zeroizing<String>>,
+    /// Which of the rights that are asked for with a membership are given; all of them, if it is not said.
+    pub keep: Option<Vec<Id>>,
+    /// A certificate of the enterprise, and what was signed with it over the letter.
+    pub stamp: Option<(CertificateName, [u8; 64])>,
 }
 
 /// Which approvals of an enterprise.
@@ -56,11 +63,12 @@ impl Office {
         &self,
         by: Authority,
         decision: &Decision,
-        mark: Option<Mark>,
+        (mark, stamp): (Option<Mark>, Option<Stamp>),
     ) -> Result<approval::Event, Error> {
         let words = decision.words.as_ref().map(|words| self.words(words)).transpose()?;
+        let keep = decision.keep.clone();
         match (decision.ground, words) {
-            (None, words) => Ok(approval::Event::Pass { by, words, mark }),
+            (None, words) => Ok(approval::Event::Pass { by, words, mark, keep, stamp }),
             (Some(ground), Some(words)) => Ok(approval::Event::Return { by, ground, words }),
             (Some(_), None) => Err(Error::BadRequest("what is returned is returned with a reason")),
         }
@@ -116,11 +124,68 @@ impl Office {
                 let found = plan.find::<Approval>(id).await?.entity;
                 let by = self.right(plan, account, &found).await?;
                 let mark = self.place(plan, account, pen.as_ref())?;
-                plan.happen::<Approval>(id, &self.event(by, decision, mark)?).await?;
+                let stamp = self.stamp(plan, user, (id, &found), decision).await?;
+                plan.happen::<Approval>(id, &self.event(by, decision, (mark, stamp))?).await?;
                 Ok(())
             })
         })
         .await
+    }
+
+    /// The letter that an administrator signs with a certificate of the enterprise when somebody joins.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for what is no request to join, and for others; storage faults.
+    pub async fn join_letter(&self, user: &User, id: Id) -> Result<Zeroizing<String>, Error> {
+        let found = self.approval(user, id).await?.entity;
+        self.letter_of(&mut self.plan(None), id, &found).await
+    }
+
+    async fn letter_of(
+        &self,
+        plan: &mut Plan<'_>,
+        id: Id,
+        found: &Approval,
+    ) -> Result<Zeroizing<String>, Error> {
+        if !matches!(found.ask, Ask::Join { .. }) {
+            return Err(Error::NotFound);
+        }
+        let facts = plan.find::<Enterprise>(found.place).await?.entity.facts;
+        let name = self.person_name(found.applicant).await?.ok_or(Error::NotVerified)?;
+        let (called, uscc) = (facts.name.as_str(), facts.uscc.as_str());
+        Ok(Zeroizing::new(format!(
+            "授权委托书\n\n{called}(统一社会信用代码:{uscc})授权{}为本企业办事人员,代表本企业办理数字证书与电子印章业务。\n\n\
+             申请编号:{id}\n",
+            *name,
+        )))
+    }
+
+    /// The letter that is signed when an administrator passes a request to join, where that is demanded.
+    async fn stamp(
+        &self,
+        plan: &mut Plan<'_>,
+        user: &User,
+        (id, found): (Id, &Approval),
+        decision: &Decision,
+    ) -> Result<Option<Stamp>, Error> {
+        let is_join = matches!(found.ask, Ask::Join { .. });
+        let Some((name, signature)) = decision.stamp.as_ref().filter(|_| is_join) else {
+            let is_demanded = is_join && decision.ground.is_none() && self.rules.join_stamp;
+            return match (is_demanded, &decision.stamp) {
+                (false, None) => Ok(None),
+                (true, _) => {
+                    Err(Error::BadRequest("the letter is signed with a certificate of the enterprise"))
+                }
+                (false, Some(_)) => Err(Error::BadRequest("there is no letter to be signed")),
+            };
+        };
+        let certificate = self.usable(user, name).await?;
+        self.acts_for(plan, user, &certificate, Some(found.place), None).await?;
+        let letter = self.letter_of(plan, id, found).await?;
+        let digest = certificate.digest(letter.as_bytes())?;
+        certificate.check(&[digest], &[*signature])?;
+        let letter = Some(self.seal_words(&letter)?);
+        Ok(Some(Stamp { certificate: name.clone(), signature: hex::encode(signature), letter }))
     }
 
     /// An operator decides on what is asked for.
@@ -135,15 +200,31 @@ impl Office {
         decision: Decision,
         once: Option<&Once>,
     ) -> Result<(), Error> {
+        if decision.stamp.is_some() {
+            return Err(Error::BadRequest("there is no letter to be signed"));
+        }
         let reviews = Authority::Reviews(Reviews::judge(by).ok_or(Error::Internal)?);
         let decision = &decision;
         self.act(&Actor::operator(by), once, move |plan| {
             Box::pin(async move {
-                plan.happen::<Approval>(id, &self.event(reviews, decision, None)?).await?;
+                plan.happen::<Approval>(id, &self.event(reviews, decision, (None, None))?).await?;
                 Ok(())
             })
         })
         .await
+    }
+
+    /// What somebody asks for together with a membership, with where each stands.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn rights_asked(&self, found: &Approval) -> Result<Vec<(JoinRight, Stored<Grant>)>, Error> {
+        let Ask::Join { rights, .. } = &found.ask else { return Ok(Vec::new()) };
+        let mut asked = Vec::new();
+        for right in rights {
+            asked.push((*right, self.find::<Grant>(right.grant).await?));
+        }
+        Ok(asked)
     }
 
     /// What waits for operators, oldest first.

@@ -293,7 +293,8 @@ impl Office {
     }
 }
 
-async fn own_claim(plan: &mut Plan<'_>, id: Id, account: Id) -> Result<(), Error> {
+/// That a claim is this account's.
+pub(super) async fn own_claim(plan: &mut Plan<'_>, id: Id, account: Id) -> Result<(), Error> {
     let claim = plan.find::<Claim>(id).await?.entity;
     if claim.claimant == account { Ok(()) } else { Err(Error::NotFound) }
 }

@@ -84,6 +84,7 @@ impl Office {
                 reason.as_ref()
             }
             (Some(Joining::Explained(reason)), _) => Some(reason),
+            (Some(Joining::Legal(..) | Joining::Bought(_)), _) => return Err(Error::Internal.into()),
             (None, What::Holding { .. }) if terms.member == account => {
                 return Err(
                     Error::BadRequest("say who administers the enterprise, or why it is asked for").into()

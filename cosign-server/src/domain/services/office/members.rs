@@ -9,17 +9,23 @@ use crate::domain::{
     office::{
         Effect, Entity as _, Id, Moment, Named as _, Stored,
         account::Account,
-        approval::{self, Approval, Ask, Judge},
+        approval::{self, Approval, Ask, JoinRight, Judge},
+        code::{ProvenPhone, Purpose},
         enterprise::{self, Enterprise, EnterpriseState},
+        grant::{self, Grant, Terms, What},
         invitation::{self, Invitation, InvitationState},
         membership::{self, Membership},
         message::Notice,
+        order::{Business, Order, OrderState},
         personal::{Kind, Phone},
-        rules::LeavePolicy,
+        rules::{GrantPolicy, LeavePolicy},
     },
     once::Once,
     page::{Page, Paged},
 };
+
+/// Most rights that are asked for with a membership.
+const MAX_RIGHTS: usize = 16;
 
 /// By what somebody asks to join.
 pub enum Joining {
@@ -34,6 +40,21 @@ pub enum Joining {
     },
     /// By explaining why.
     Explained(Zeroizing<String>),
+    /// With a code that the legal representative's phone got, for operators to look at.
+    Legal(Id, Zeroizing<String>),
+    /// With an order that is paid, for operators to look at.
+    Bought(Id),
+}
+
+/// What a new member wants to use of an enterprise.
+#[derive(Clone, Copy, Debug)]
+pub struct RightWanted {
+    /// What.
+    pub what: What,
+    /// From when on, unix milliseconds.
+    pub from_ms: u64,
+    /// Until when.
+    pub until_ms: u64,
 }
 
 /// A member as those who manage an enterprise see them.
@@ -44,6 +65,22 @@ pub struct Member {
     pub name: Option<Zeroizing<String>>,
     /// The phone, masked.
     pub phone: Option<String>,
+}
+
+/// A wrong guess is counted, so it is committed.
+fn done_or_wrong(asked: Option<Id>) -> Result<Id, Error> {
+    asked.ok_or(Error::Conflict("no administrator of the enterprise has this name and this phone"))
+}
+
+/// That an order was bought by this account for joining an enterprise, is paid, and was not used for that before.
+fn is_for_joining(order: &Order, account: Id) -> Result<(), Error> {
+    if order.of.buyer != account {
+        return Err(Error::NotFound);
+    }
+    if order.of.business != Business::Join || order.state() != OrderState::Paid || order.handed_over {
+        return Err(Error::Conflict("the order is not paid, was used, or is for something else"));
+    }
+    Ok(())
 }
 
 impl Office {
@@ -57,17 +94,35 @@ impl Office {
         user: &User,
         enterprise: Id,
         joining: Joining,
+        rights: &[RightWanted],
         once: Option<&Once>,
     ) -> Result<Id, Error> {
-        let account = user.account().id;
+        let (actor, account) = (Actor::user(user), user.account().id);
+        if rights.len() > MAX_RIGHTS {
+            return Err(Error::BadRequest("at most 16 rights are asked for at once"));
+        }
         let membership = Membership::id_of(enterprise, account);
+        let (mut legal, mut order) = (None, None);
         let (known, reason) = match joining {
             Joining::Known { name, digits, reason } => (Some((name, digits)), reason),
             Joining::Explained(reason) => (None, Some(reason)),
+            Joining::Legal(code_id, code) => {
+                // Who may not is told before the code is used up.
+                self.verified(user, self.rules.levels.enterprise).await?;
+                if self.was_done(&actor, once).await?.is_none() {
+                    let phone = self.carry_out(|| Box::pin(self.prove(code_id, &code, Purpose::Legal)));
+                    legal = Some(phone.await?);
+                }
+                (None, None)
+            }
+            Joining::Bought(id) => {
+                order = Some(id);
+                (None, None)
+            }
         };
-        let (known, reason) = (&known, &reason);
+        let (known, reason, legal) = (&known, &reason, &legal);
         let asked = self
-            .act(&Actor::user(user), once, move |plan| {
+            .act(&actor, once, move |plan| {
                 Box::pin(async move {
                     let applicant_name = self.name_of(plan, account).await?;
                     let found = plan.find::<Enterprise>(enterprise).await?.entity;
@@ -82,14 +137,32 @@ impl Office {
                     let reason = reason.as_ref().map(|reason| self.words(reason)).transpose()?;
                     let ask = membership::Event::Ask { account, enterprise };
                     plan.bring(Effect::on::<Membership>(membership, ask));
+                    let is_legals = |phone: &ProvenPhone| {
+                        found.facts.legal.as_ref().is_some_and(|legal| legal.phone_name == phone.name)
+                    };
+                    if legal.as_ref().is_some_and(|phone| !is_legals(phone)) {
+                        return Err(Error::CodeInvalid.into());
+                    }
+                    if let Some(order) = order {
+                        is_for_joining(&plan.find::<Order>(order).await?.entity, account)?;
+                    }
+                    let stages = if legal.is_some() || order.is_some() {
+                        vec![Judge::Reviewer; usize::from(self.rules.join_reviews.clamp(1, 4))]
+                    } else {
+                        self.rules.join_chain.clone()
+                    };
+                    let mut asked = Vec::new();
+                    for right in rights {
+                        asked.push(self.plan_right(plan, (account, enterprise), right).await?);
+                    }
                     let id = plan.id()?;
                     let event = approval::Event::Ask {
                         applicant: account,
                         applicant_name,
                         place: enterprise,
-                        ask: Ask::Join(membership),
+                        ask: Ask::Join { membership, rights: asked, order },
                         reason,
-                        stages: self.rules.join_chain.clone(),
+                        stages,
                         tell: found.administrators.clone(),
                     };
                     plan.make::<Approval>(id, &event)?;
@@ -97,8 +170,27 @@ impl Office {
                 })
             })
             .await?;
-        // A wrong guess is counted, so it is committed.
-        asked.ok_or(Error::Conflict("no administrator of the enterprise has this name and this phone"))
+        done_or_wrong(asked)
+    }
+
+    /// Asks for a right together with a membership.
+    async fn plan_right(
+        &self,
+        plan: &mut Plan<'_>,
+        (member, enterprise): (Id, Id),
+        wanted: &RightWanted,
+    ) -> Result<JoinRight, Error> {
+        let RightWanted { what, from_ms, until_ms } = *wanted;
+        if let What::Certificate { platform } = what {
+            self.platform(platform).await?;
+        }
+        let terms = Terms { enterprise, member, what, from_ms, until_ms };
+        self.is_grantable(plan, &terms).await?;
+        let grant = plan.id()?;
+        plan.make::<Grant>(grant, &grant::Event::Ask { terms, by: member })?;
+        let is_seal = matches!(what, What::Seal { .. });
+        let by_legal = !is_seal && self.rules.certificate_grants == GrantPolicy::Legal;
+        Ok(JoinRight { grant, by_legal })
     }
 
     /// Whether somebody knows who administers an enterprise. A wrong guess is counted, so the plan is committed then too.

@@ -9,13 +9,13 @@ use crate::domain::{
         Id, Moment, Stored,
         code::Purpose,
         person::{
-            self, Claim, Document, DocumentNumber, Finding, Level, Method, Person, PersonName,
+            self, Claim, Document, DocumentNumber, Finding, Level, Method, Particulars, Person, PersonName,
             VerifiedPerson, Way,
         },
         personal::{Kind, Phone},
         providers::{Facts, Identity},
     },
-    once::{self, Once},
+    once::Once,
 };
 
 /// Pictures of a claim: the front of the document, its back, the person.
@@ -37,6 +37,8 @@ pub struct Claiming {
     pub pictures: Vec<Id>,
     /// The phone that the bank knows.
     pub phone: Option<Phone>,
+    /// What else stands on the identity card, as the user has confirmed it.
+    pub particulars: Option<Particulars>,
     /// The number of the card. It is kept by nobody.
     pub card: Option<Zeroizing<String>>,
     /// What proves the phone that the carrier knows.
@@ -51,11 +53,13 @@ impl Plan<'_> {
     /// # Errors
     /// [`Error::NotVerified`]; storage faults.
     pub(super) async fn verified(&mut self, account: Id, demanded: Level) -> Result<VerifiedPerson, Error> {
-        match self.find::<Person>(account).await {
-            Ok(person) => person.entity.verified(account, demanded),
-            Err(Error::NotFound) => Err(Error::NotVerified),
-            Err(error) => Err(error),
+        let person = self.seek::<Person>(account).await?.ok_or(Error::NotVerified)?.entity;
+        // Where each device is verified of its own, others are as good as none.
+        let elsewhere = |(whose, terminal)| whose == account && !person.is_verified_on(terminal);
+        if self.office().rules.verify_per_device && self.device().is_some_and(elsewhere) {
+            return Err(Error::NotVerified);
         }
+        person.verified(account, demanded)
     }
 }
 
@@ -75,7 +79,9 @@ impl Office {
     /// # Errors
     /// [`Error::NotVerified`]; storage faults.
     pub async fn verified(&self, user: &User, demanded: Level) -> Result<VerifiedPerson, Error> {
-        self.plan(None).verified(user.account().id, demanded).await
+        let mut plan = self.plan(None);
+        plan.on(user.account().id, user.terminal());
+        plan.verified(user.account().id, demanded).await
     }
 
     /// The person behind the account of a user, if they ever said who they are.
@@ -103,7 +109,7 @@ impl Office {
     ) -> Result<(), Error> {
         let (actor, account) = (Actor::user(user), user.account().id);
         let now_ms = self.ports.clock.now_ms();
-        if once::recall::<()>(&*self.ports.store, &actor.owner, once, now_ms).await?.is_some() {
+        if self.was_done(&actor, once).await?.is_some() {
             return Ok(());
         }
         if claiming.agreement != self.rules.agreement {
@@ -183,6 +189,11 @@ impl Office {
         for picture in pictures {
             self.attachment(user, *picture).await?;
         }
+        let particulars = claiming.particulars.as_ref().map(|particulars| {
+            particulars.judge(*document, &claiming.number)?;
+            let text = Zeroizing::new(serde_json::to_string(particulars).map_err(|_| Error::Internal)?);
+            self.ports.vault.seal(Kind::Details, &text)
+        });
         let (name, number) = (claiming.name.expose(), claiming.number.expose());
         Ok(Claim {
             case: Id::from_bytes(self.random()?),
@@ -193,6 +204,8 @@ impl Office {
             number_name: self.ports.vault.name(Kind::IdNumber, number)?,
             expires_ms: claiming.expires_ms,
             pictures: pictures.clone(),
+            particulars: particulars.transpose()?,
+            terminal: Some(user.terminal()),
             challenge: None,
             agreement: claiming.agreement.clone(),
         })
@@ -252,6 +265,16 @@ impl Office {
     pub fn open_claim(&self, claim: &Claim) -> Result<(Zeroizing<String>, Zeroizing<String>), Error> {
         let vault = &self.ports.vault;
         Ok((vault.open(Kind::PersonName, &claim.name)?, vault.open(Kind::IdNumber, &claim.number)?))
+    }
+
+    /// What else a person has confirmed of the identity card.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub fn open_particulars(&self, claim: &Claim) -> Result<Option<Particulars>, Error> {
+        let Some(particulars) = &claim.particulars else { return Ok(None) };
+        let text = self.ports.vault.open(Kind::Details, particulars)?;
+        serde_json::from_str(&text).map(Some).map_err(|_| Error::Internal)
     }
 
     async fn happens_to_person(&self, account: Id, event: &person::Event) -> Result<(), Error> {

@@ -39,6 +39,8 @@ pub(super) struct Plan<'o> {
     effects: VecDeque<Effect>,
     writes: Vec<Write>,
     guard: Option<Write>,
+    /// The account and the device of it at which a user is.
+    at: Option<(Id, Id)>,
 }
 
 impl<'o> Plan<'o> {
@@ -54,6 +56,7 @@ impl<'o> Plan<'o> {
             effects: VecDeque::new(),
             writes: Vec::new(),
             guard: None,
+            at: None,
         }
     }
 
@@ -62,17 +65,34 @@ impl<'o> Plan<'o> {
         self.office
     }
 
+    /// At which device of the account the user is.
+    pub(super) const fn on(&mut self, account: Id, terminal: Id) {
+        self.at = Some((account, terminal));
+    }
+
+    /// The account and the device of it at which the user is, if a user is.
+    pub(super) const fn device(&self) -> Option<(Id, Id)> {
+        self.at
+    }
+
     /// By whom it is from now on: who registers is somebody only after that.
     pub(super) const fn by(&mut self, actor: Id) {
         self.actor = Some(actor);
     }
 
-    /// A new id.
+    /// A new id that comes after those before it: what is made within one millisecond is listed in that order. Half of it is
+    /// chance.
     ///
     /// # Errors
     /// [`Error::Internal`] when the random source fails.
     pub(super) fn id(&self) -> Result<Id, Error> {
-        self.office.random().map(Id::from_bytes)
+        let place = self.office.next_place(self.now_ms).to_be_bytes();
+        let chance: [u8; 8] = self.office.random()?;
+        let mut id = [0; 16];
+        let (first, rest) = id.split_at_mut(8);
+        first.copy_from_slice(&place);
+        rest.copy_from_slice(&chance);
+        Ok(Id::from_bytes(id))
     }
 
     /// Makes an entity.

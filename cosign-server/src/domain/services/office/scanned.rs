@@ -19,6 +19,7 @@ use crate::domain::{
         scan::{self, Form, Plea, Scan, ScanState, Stop},
         seal::Seal,
         session::OwnDevice,
+        terminal::Unlocking,
     },
     once::Once,
     page::Page,
@@ -350,7 +351,10 @@ impl Office {
         id: Id,
         handed_in: &HandedIn,
     ) -> Result<(), Failed> {
-        let HandedIn { signatures, opened, shares } = handed_in;
+        let HandedIn { signatures, opened, shares, unlocked } = handed_in;
+        if let Some(by) = unlocked {
+            self.is_unlocked(plan, user, *by).await?;
+        }
         let scan = own(plan, user, id).await?;
         let to_sign = scan.to_sign(id, opened)?;
         let (chosen, _) = scan.chosen.as_ref().ok_or(Error::Conflict("no certificate was chosen"))?;
@@ -451,6 +455,8 @@ pub struct HandedIn {
     pub opened: Vec<String>,
     /// Whether verified data of the user goes to the platform.
     pub shares: bool,
+    /// By what the password of the key was given, if the user did not enter it.
+    pub unlocked: Option<Unlocking>,
 }
 
 fn is_own(scan: &Scan, user: &User) -> Result<(), Error> {

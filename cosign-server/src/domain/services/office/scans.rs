@@ -7,8 +7,8 @@ use crate::domain::{
     Error,
     clients::ApiClient,
     office::{
-        Id, Stored,
-        binding::Binding,
+        Entity as _, Id, Stored,
+        binding::{Binding, BindingState},
         catalogue::{Entry, Item as Catalogued, Service, platform_of},
         list_of,
         person::{Level, Person},
@@ -160,7 +160,8 @@ impl Office {
     }
 
     async fn plan_ask(&self, plan: &mut Plan<'_>, client: &ApiClient, asked: &Asked) -> Result<Made, Failed> {
-        let id = plan.id()?;
+        // By mutual recognition, whoever knows the id has the code: all of it is chance.
+        let id = Id::from_bytes(self.random()?);
         let system = self.system(client).await?;
         if let Some(task) = asked.terms.task {
             let task = plan.find::<Task>(task).await?;
@@ -358,7 +359,8 @@ impl Office {
     /// # Errors
     /// Storage faults.
     pub async fn binding(&self, client: Id, account: Id) -> Result<Option<Stored<Binding>>, Error> {
-        self.named::<Binding>(Binding::name(client, account)).await
+        let found = self.named::<Binding>(Binding::name(client, account)).await?;
+        Ok(found.filter(|binding| binding.entity.state() == BindingState::Bound))
     }
 
     /// What the user of a scan gave to its platform, as it is verified now.

@@ -171,8 +171,13 @@ impl Office {
 
     /// That what is to be granted is there, that its own end does not come first, and that it is not granted already.
     pub(super) async fn may_be_granted(&self, plan: &mut Plan<'_>, terms: &Terms) -> Result<(), Error> {
+        self.belongs(plan, terms.member, terms.enterprise).await?;
+        self.is_grantable(plan, terms).await
+    }
+
+    /// The same of whoever is not a member yet.
+    pub(super) async fn is_grantable(&self, plan: &mut Plan<'_>, terms: &Terms) -> Result<(), Error> {
         let Terms { enterprise, member, what, from_ms, until_ms } = *terms;
-        self.belongs(plan, member, enterprise).await?;
         let holding = match what {
             What::Certificate { .. } => return Ok(()),
             What::Holding { holding } => holding,

@@ -15,13 +15,14 @@ use crate::domain::{
     office::{
         Entity as _, Id, Stored,
         account::{Account, AccountState},
-        binding::Binding,
+        binding::{self, Binding},
         code::SmsCode,
         document::{Document, Sealed, Sealing, Spot},
         person::Level,
         personal::{Kind, Phone},
         proof::{CertificateName, Hash, UsableCertificate},
         task::{self, Filed, Paper, Task, TaskKind, TaskState},
+        terminal::Unlocking,
     },
     once::Once,
     page::{Page, Paged},
@@ -319,16 +320,21 @@ impl Office {
     /// The phone hands in signatures, each for its task; one that it could not make sets its task back.
     ///
     /// # Errors
-    /// [`Error::BadRequest`] for too many; storage faults. What is wrong with one is said of it, and the others are signed.
+    /// [`Error::BadRequest`] for too many, [`Error::Conflict`] when the password of the key has to be entered; storage faults.
+    /// What is wrong with one is said of it, and the others are signed.
     pub async fn sign_tasks(
         &self,
         user: &User,
         signatures: &[(Id, Option<[u8; 64]>)],
+        unlocked: Option<Unlocking>,
         once: Option<&Once>,
     ) -> Result<Vec<Each>, Error> {
         check_count(signatures.len())?;
         self.act(&Actor::user(user), once, move |plan| {
             Box::pin(async move {
+                if let Some(by) = unlocked {
+                    self.is_unlocked(plan, user, by).await?;
+                }
                 let mut done = Vec::new();
                 for (id, signature) in signatures {
                     let signed = self.sign_task(plan, user, *id, signature.as_ref()).await;
@@ -440,6 +446,32 @@ impl Office {
             })
         })
         .await
+    }
+
+    /// A platform decides on who has registered there.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for another's, [`Error::Conflict`] when it has decided; storage faults.
+    pub async fn decide_registration(
+        &self,
+        client: &ApiClient,
+        id: Id,
+        takes: bool,
+        once: &Once,
+    ) -> Result<Stored<Binding>, Error> {
+        self.act(&Actor::client(client), Some(once), move |plan| {
+            Box::pin(async move {
+                let found = plan.find::<Binding>(id).await?.entity;
+                if found.system.client != scans::named(client) {
+                    return Err(Error::NotFound.into());
+                }
+                let event = if takes { binding::Event::Pass } else { binding::Event::Refuse };
+                plan.happen::<Binding>(id, &event).await?;
+                Ok(())
+            })
+        })
+        .await?;
+        self.find::<Binding>(id).await
     }
 
     /// The users of a platform, newest first.

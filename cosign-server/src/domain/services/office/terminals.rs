@@ -9,7 +9,7 @@ use crate::domain::{
     office::{
         Entity as _, Id, State as _, Stored,
         session::OwnDevice,
-        terminal::{self, Terminal},
+        terminal::{self, Terminal, Unlocking},
     },
     once::Once,
     page::{Page, Paged},
@@ -98,6 +98,38 @@ impl Office {
         let quiet_until_ms = quiet.then(|| self.ports.clock.now_ms().saturating_add(quiet_ms));
         let event = terminal::Event::Trust { on, quiet_until_ms };
         self.happens_to_terminal(user, user.terminal(), once, &event).await
+    }
+
+    /// The device that a user is at remembers the password of its keys for a while, or has a finger or a face give it.
+    ///
+    /// # Errors
+    /// [`Error::NotOffered`] where that is not allowed, [`Error::Conflict`] for a browser; storage faults.
+    pub async fn unlock_terminal(
+        &self,
+        user: &User,
+        by: Unlocking,
+        once: Option<&Once>,
+    ) -> Result<(), Error> {
+        self.happens_to_terminal(user, user.terminal(), once, &terminal::Event::Unlock(by)).await
+    }
+
+    /// The password of the keys of a device has to be entered from now on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for another's; storage faults.
+    pub async fn lock_terminal(&self, user: &User, id: Id, once: Option<&Once>) -> Result<(), Error> {
+        self.happens_to_terminal(user, id, once, &terminal::Event::Lock).await
+    }
+
+    /// That the password of the keys of the user's device need not be entered now.
+    pub(super) async fn is_unlocked(
+        &self,
+        plan: &mut Plan<'_>,
+        user: &User,
+        by: Unlocking,
+    ) -> Result<(), Error> {
+        let now_ms = plan.now_ms;
+        plan.find::<Terminal>(user.terminal()).await?.entity.is_unlocked(by, now_ms)
     }
 
     async fn happens_to_terminal(

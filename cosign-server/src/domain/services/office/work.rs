@@ -91,6 +91,7 @@ impl Office {
                 sms.send(&key, &phone, *template, &text).await
             }
             Job::MailForm { application, to } => self.send_form(&key, *application, to).await,
+            Job::PayCent { payment, payee, remark } => self.send_cent(*payment, payee, remark).await,
             Job::PayBack { payment, refund, amount_fen } => {
                 let money = self.ports.money.as_ref().ok_or(Error::Unavailable)?;
                 let due = self.find::<Payment>(*payment).await?.entity.due;
