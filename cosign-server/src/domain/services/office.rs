@@ -353,23 +353,15 @@ impl Office {
             if let Some((account, terminal)) = actor.at {
                 plan.on(account, terminal);
             }
-            let done = match make(&mut plan).await {
-                Ok(done) => done,
-                Err(Failed::Again) => continue,
+            match once_planned(plan, actor, once, &make).await {
+                Ok(done) => return Ok(done),
+                Err(Failed::Again) => {}
                 // Or the same request came twice at once, and the other one was first.
                 Err(Failed::For(error)) => {
-                    let known = once::recall(&*self.ports.store, &actor.owner, once, plan.now_ms).await?;
+                    let now_ms = self.ports.clock.now_ms();
+                    let known = once::recall(&*self.ports.store, &actor.owner, once, now_ms).await?;
                     return known.ok_or(error);
                 }
-            };
-            if let Some(once) = once {
-                let outcome = once::remember(&actor.owner, once, &done, plan.now_ms)?;
-                plan.write(Write::Remember(outcome));
-            }
-            match plan.commit().await {
-                Ok(()) => return Ok(done),
-                Err(Failed::Again) => {}
-                Err(Failed::For(error)) => return Err(error),
             }
         }
         Err(StoreError::Stale.into())
@@ -409,6 +401,22 @@ impl Office {
         self.ports.entropy.fill(&mut bytes)?;
         Ok(bytes)
     }
+}
+
+/// Makes a plan and commits it, with what came of it for whoever asks again.
+async fn once_planned<'a, T: Serialize + Send>(
+    mut plan: Plan<'a>,
+    actor: &Actor,
+    once: Option<&Once>,
+    make: &(impl for<'p> Fn(&'p mut Plan<'a>) -> BoxFuture<'p, Result<T, Failed>> + Send + Sync),
+) -> Result<T, Failed> {
+    let done = make(&mut plan).await?;
+    if let Some(once) = once {
+        let outcome = once::remember(&actor.owner, once, &done, plan.now_ms)?;
+        plan.write(Write::Remember(outcome));
+    }
+    plan.commit().await?;
+    Ok(done)
 }
 
 fn paged<E: Entity>(page: &Page, rows: Vec<FoundRow>) -> Result<Paged<Stored<E>>, Error> {

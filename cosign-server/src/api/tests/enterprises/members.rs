@@ -1,9 +1,16 @@
 //! Members of enterprises.
 
+use axum::{
+    body::Body,
+    http::{Method, StatusCode, header},
+};
 use serde_json::json;
 
 use super::{
-    super::office::{kept, log_in},
+    super::{
+        office::{kept, log_in},
+        send,
+    },
     support::*,
 };
 use crate::testing::World;
@@ -52,6 +59,28 @@ async fn c_20_join_by_an_explanation_of_at_most_500_characters() {
     assert_eq!((&seen["reason"], &seen["applicant_name"]), (&json!(reason), &json!("成员乙")));
     let nowhere = format!("/v1/enterprises/{}/join", "0".repeat(32));
     person.refused(&world, &nowhere, &json!({ "reason": "入职" }), 404, "not_found").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_comes_many_times_at_once_is_one() {
+    let world = std::sync::Arc::new(World::new().await);
+    let (_, id) = claimed(&world).await;
+    for which in 1..=4 {
+        let person = verified(&world, &phone(which), &format!("成员{which}"), &citizen(which)).await;
+        let mut at_once = tokio::task::JoinSet::new();
+        for _ in 0..16 {
+            let asked = person
+                .asks(Method::POST, &format!("/v1/enterprises/{id}/join"))
+                .header(header::CONTENT_TYPE, "application/json")
+                .header("idempotency-key", "join")
+                .body(Body::from(json!({ "reason": "入职" }).to_string()));
+            let world = std::sync::Arc::clone(&world);
+            at_once.spawn(async move { send(&world, asked.unwrap()).await });
+        }
+        let answers = at_once.join_all().await;
+        assert_eq!(answers[0].0, StatusCode::CREATED, "{answers:?}");
+        assert!(answers.iter().all(|one| *one == answers[0]), "{answers:?}");
+    }
 }
 
 #[tokio::test]
