@@ -11,6 +11,7 @@ use super::{
     },
     PHONE, Stage,
 };
+use crate::domain::office::catalogue::Service;
 
 impl Stage {
     fn data(text: &str) -> Value {
@@ -173,6 +174,33 @@ async fn h_07_many_at_once_each_with_its_own_result() {
         let body = json!({ "task_ids": vec![ids[0].clone(); count], "reason": "r" });
         stage.user.refused(stage.world(), "/v1/task-refusals", &body, 400, "bad_request").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_signed_costs_nothing() {
+    let stage = Stage::new().await;
+    let platform = stage.catalogued("M1100000001").await;
+    let (account, office) = (stage.account.parse().unwrap(), &stage.world().office);
+    office.assume_bought(account, platform, Service::Ca, 2).await;
+    let ids = stage.filed(["a", "b", "c", "d"].map(Stage::data).to_vec()).await;
+    let mut signatures = Vec::new();
+    for one in stage.start(&ids).await {
+        let signature = stage.signatures(&json!([one["digest"]])).await.remove(0);
+        signatures.push(json!({ "task_id": one["task_id"], "signature": signature }));
+    }
+    // The first one is taken back while the phone signs, and two are all that was bought.
+    stage.platform(&format!("/v1/client/tasks/{}/withdraw", ids[0]), &json!({})).await;
+    let body = json!({ "signatures": signatures });
+    let done = stage.user.done(stage.world(), "/v1/task-signatures", &body).await;
+    let codes: Vec<_> = done["results"].as_array().unwrap().iter().map(|one| one["code"].clone()).collect();
+    assert_eq!(codes, [json!("conflict"), Value::Null, Value::Null, json!("conflict")]);
+    let mut states = Vec::new();
+    for id in &ids {
+        states.push(stage.task(id).await["state"].clone());
+    }
+    assert_eq!(states, ["withdrawn", "signed", "signed", "signing"]);
+    let report = stage.user.see(stage.world(), "/v1/scan-report").await;
+    assert_eq!(report["records"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -43,6 +43,14 @@ pub(super) struct Plan<'o> {
     at: Option<(Id, Id)>,
 }
 
+/// Where a plan stood.
+pub(super) struct Mark {
+    rows: BTreeMap<(&'static str, Id), EntityRow>,
+    operations: usize,
+    effects: usize,
+    writes: usize,
+}
+
 impl<'o> Plan<'o> {
     pub(super) fn new(office: &'o Office, actor: Option<Id>) -> Self {
         Self {
@@ -153,6 +161,24 @@ impl<'o> Plan<'o> {
     /// Something has to happen with it.
     pub(super) fn bring(&mut self, effect: Effect) {
         self.effects.push_back(effect);
+    }
+
+    /// Where it stands, to come back to.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            rows: self.rows.clone(),
+            operations: self.operations.len(),
+            effects: self.effects.len(),
+            writes: self.writes.len(),
+        }
+    }
+
+    /// Drops what happened since: of many things that are done together one is not done, and leaves nothing behind.
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.rows = mark.rows;
+        self.operations.truncate(mark.operations);
+        self.effects.truncate(mark.effects);
+        self.writes.truncate(mark.writes);
     }
 
     /// A write that is no entity.

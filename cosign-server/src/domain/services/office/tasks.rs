@@ -337,7 +337,11 @@ impl Office {
                 }
                 let mut done = Vec::new();
                 for (id, signature) in signatures {
+                    let mark = plan.mark();
                     let signed = self.sign_task(plan, user, *id, signature.as_ref()).await;
+                    if signed.is_err() {
+                        plan.back_to(mark);
+                    }
                     done.push(Each::of(*id, signed.map(|()| None))?);
                 }
                 Ok(done)
