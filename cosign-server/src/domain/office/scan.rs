@@ -448,7 +448,8 @@ impl Scan {
             (Created | Scanned | Chosen | Confirmed | Running, Event::Abort) => {
                 Moved::to(self.over(Aborted, None))
             }
-            (Confirmed | Running, Event::Fail(stop)) => Moved::to(self.over(Failed, Some(*stop))),
+            // Before it is confirmed, too: what was asked to be opened may not open.
+            (Chosen | Confirmed | Running, Event::Fail(stop)) => Moved::to(self.over(Failed, Some(*stop))),
             _ => return Err(Error::Conflict("the code was scanned, or it is over")),
         };
         Ok(moved)

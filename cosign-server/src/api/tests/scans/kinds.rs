@@ -270,6 +270,18 @@ async fn g_18_opened_only_with_the_certificate_that_encrypted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_that_cannot_open_what_it_was_given_says_so() {
+    let stage = Stage::new().await;
+    tender(&stage, "1", 1).await;
+    let (id, scan) = stage.chosen("decrypt", opening("1", 1)).await;
+    assert_eq!(stage.step(scan["scan_id"].as_str().unwrap(), "fail").await["state"], "failed");
+    let seen = stage.seen(&id).await;
+    assert_eq!((&seen["state"], &seen["reason"]), (&json!("failed"), &json!("phone")));
+    // The bidder may try again.
+    stage.chosen("decrypt", opening("1", 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g_23_a_code_leads_to_the_application_of_a_platform() {
     let stage = Stage::new().await;
     let code = stage.ask("apply", json!({ "authorities": ["demo"] })).await;

@@ -260,6 +260,7 @@ pub(super) const MOVES: Moves<ScanState> = {
         (Some(Chosen), "abort", Aborted),
         (Some(Confirmed), "abort", Aborted),
         (Some(Running), "abort", Aborted),
+        (Some(Chosen), "fail", Failed),
         (Some(Confirmed), "fail", Failed),
         (Some(Running), "fail", Failed),
         (Some(Created), "lapse", Expired),
