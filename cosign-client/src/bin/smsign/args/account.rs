@@ -63,6 +63,16 @@ pub(crate) enum CodeFor {
     Password,
     /// Cancelling the account
     Cancel,
+    /// Asking for an account that was cancelled
+    Appeal,
+    /// Saying who one is
+    Person,
+    /// Signing a letter or a decision
+    Sign,
+    /// Showing that a legal representative knows of a claim
+    Legal,
+    /// Authorising what one applies for
+    Apply,
 }
 
 impl CodeFor {
@@ -71,6 +81,11 @@ impl CodeFor {
             Self::Login => "login",
             Self::Password => "password",
             Self::Cancel => "cancel",
+            Self::Appeal => "appeal",
+            Self::Person => "person",
+            Self::Sign => "sign",
+            Self::Legal => "legal",
+            Self::Apply => "apply",
         }
     }
 }
