@@ -1,0 +1,139 @@
+//! Trading platforms.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cosign_client::{Connection, Error, Target, Transport, Trust};
+use serde_json::{Value, json};
+use sm_primitives::{
+    sm2::{DistId, PrivateKey, PublicKey, Signature, dsa},
+    sm3,
+};
+use tempfile::NamedTempFile;
+
+use super::{run, text};
+use crate::process::ServerFolder;
+
+/// A trading platform: a client of the API with a key of its own.
+pub struct Platform {
+    key: PrivateKey,
+    target: Target,
+    /// As the operator called it.
+    pub client_id: String,
+}
+
+impl Platform {
+    /// Registers one that may do everything.
+    #[must_use]
+    pub fn new(folder: &ServerFolder, name: &str) -> Self {
+        let key = PrivateKey::from_bytes(&sm3::digest(name.as_bytes())).unwrap();
+        let pem = NamedTempFile::new().unwrap();
+        std::fs::write(pem.path(), key.public_key().to_spki_pem()).unwrap();
+        let path = pem.path().to_str().unwrap();
+        let mut add = vec!["client", "add", "--name", name, "--public-key", path, "--rate", "60000"];
+        for scope in ["certificates:read", "events:read", "scans:write", "tasks:write"] {
+            add.extend(["--scope", scope]);
+        }
+        let client_id = text(&folder.admin_json(&add)[0]["client_id"]);
+        let target = Target {
+            server: folder.address().to_string().parse().unwrap(),
+            trust: Trust::from_file(&folder.file("ca.pem")).unwrap(),
+            device: None,
+            transport: Transport::Http2,
+            connect_timeout: Duration::from_secs(10),
+        };
+        Self { key, target, client_id }
+    }
+
+    /// A signed request: a POST of what it brings, or a GET.
+    ///
+    /// # Errors
+    /// As [`Connection::call_signed`].
+    pub fn call(&self, path: &str, body: Option<&Value>) -> Result<Value, Error> {
+        let body = body.map(|body| Bytes::from(body.to_string()));
+        run(async {
+            let connection = Connection::new(self.target.clone());
+            let answer = connection.call_signed(path, body, &self.client_id, &self.key).await;
+            connection.close().await;
+            answer
+        })
+    }
+
+    /// What is there.
+    #[track_caller]
+    #[must_use]
+    pub fn get(&self, path: &str) -> Value {
+        self.call(path, None).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Does something.
+    #[track_caller]
+    pub fn post(&self, path: &str, body: &Value) -> Value {
+        self.call(path, Some(body)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Is refused, with this code.
+    #[track_caller]
+    pub fn refused(&self, path: &str, body: &Value, code: &str) {
+        match self.call(path, Some(body)) {
+            Err(Error::Api(problem)) => assert_eq!(problem.code, code, "{path}"),
+            answer => panic!("{path}: {answer:?}"),
+        }
+    }
+
+    /// Events of a kind: their data, oldest first.
+    #[must_use]
+    pub fn told(&self, kind: &str) -> Vec<Value> {
+        let found = self.get("/v1/client/events?limit=1000");
+        let events = found["events"].as_array().unwrap().iter();
+        events.filter(|event| event["kind"] == kind).map(|event| event["data"].clone()).collect()
+    }
+
+    /// Makes a code for a page.
+    #[track_caller]
+    #[must_use]
+    pub fn code(&self, kind: &str, mut body: Value) -> Value {
+        body["kind"] = kind.into();
+        if body["nonce"].is_null() {
+            body["nonce"] = "n-1".into();
+        }
+        self.post("/v1/client/scans", &body)
+    }
+
+    /// How a scan stands.
+    #[track_caller]
+    #[must_use]
+    pub fn scan(&self, scan: &Value) -> Value {
+        self.get(&format!("/v1/client/scans/{}", text(&scan["scan_id"])))
+    }
+
+    /// Ends a scan.
+    #[track_caller]
+    pub fn end(&self, scan: &Value, end: &str) -> Value {
+        self.post(&format!("/v1/client/scans/{}/end", text(&scan["scan_id"])), &json!({ "end": end }))
+    }
+
+    /// Hands in what is to be signed.
+    #[track_caller]
+    pub fn hand_in(&self, scan: &Value, items: &Value) -> Value {
+        self.post(&format!("/v1/client/scans/{}/items", text(&scan["scan_id"])), &json!({ "items": items }))
+    }
+}
+
+/// Whether a signature (r || s, hexadecimal) of a message (hexadecimal) is of the key in a certificate (PEM).
+#[track_caller]
+#[must_use]
+pub fn is_signed(certificate: &Value, message: &Value, signature: &Value) -> bool {
+    let key = certified(certificate);
+    let message = hex::decode(text(message)).unwrap();
+    let signature: [u8; 64] = hex::decode(text(signature)).unwrap().try_into().unwrap();
+    let Ok(signature) = Signature::from_bytes(&signature) else { return false };
+    dsa::verify(&key, &DistId::default(), &message, &signature).is_ok()
+}
+
+/// The key in a certificate (PEM).
+#[track_caller]
+#[must_use]
+pub fn certified(certificate: &Value) -> PublicKey {
+    *pki::Certificate::parse(text(certificate).as_bytes()).unwrap().key().sm2().unwrap()
+}
