@@ -21,7 +21,12 @@ pub use devices::Devices;
 pub use events::{Feed, Follower, MAX_STREAMS};
 pub use keys::{KeyView, Keys, PinView, Wanted};
 pub use office::{
-    ActsFor, AddressDetails, Appealing, Appearance, Applying, ApplyingForSeal, Asked, BankAccount, Batch, Billable, CertificateShown, Change, ClaimForm, Claiming, Decision, Details, Each, Ending, Form, Gift, Given, HandedIn, Hits, Inbox, InstalledHolding, InvoiceWish, Joining, KeptOf, KeySeal, LetterSignature, LoggedIn, Login, MAX_CONTENT, MAX_SEAL, Made, Making, Member, NewItem, NewSeal, NewTask, Nib, Obstacle, Offered, Office, OfficePorts, Ordering, Papers, Pile, Placed, Presented, Proof, Purchase, RightWanted, SealWish, Shared, Shown, Signer, Signing, Standing, Step, TitleDetails, ToSeal, User, Verdict, Whose,
+    ActsFor, AddressDetails, Appealing, Appearance, Applying, ApplyingForSeal, Asked, BankAccount, Batch,
+    Billable, CertificateShown, Change, ClaimForm, Claiming, Decision, Details, Each, Ending, Form, Gift,
+    Given, HandedIn, Hits, Inbox, InstalledHolding, InvoiceWish, Joining, KeptOf, KeySeal, LetterSignature,
+    LoggedIn, Login, MAX_CONTENT, MAX_SEAL, Made, Making, Member, NewItem, NewSeal, NewTask, Nib, Obstacle,
+    Offered, Office, OfficePorts, Ordering, Papers, Pile, Placed, Presented, Proof, Purchase, RightWanted,
+    SealWish, Shared, Shown, Signer, Signing, Standing, Step, TitleDetails, ToSeal, User, Verdict, Whose,
 };
 pub use opening::OpeningKeys;
 pub use operator::Operator;

@@ -72,7 +72,7 @@ async fn e_10_a_seal_is_applied_for_with_papers_and_a_transfer() {
     let market = Market::with(Rules::default(), |rules| with(rules, "attachments", true)).await;
     let Market { world, owner, shop } = &market;
     let body = buying(on_platform("P1"), &[(&shop.month, 1)]);
-    let paper = owner.browser.attach(world, super::super::office::PICTURE).await;
+    let paper = owner.browser.attach(world, PICTURE).await;
     let files = json!({ "attachment_ids": [paper] });
     let hand_in = async |application: &Value| {
         owner.browser.done(world, &format!("{}/attach", path_of(application)), &files).await
@@ -137,7 +137,7 @@ async fn e_18_another_picture_is_applied_for_and_paid_by_transfer() {
     assert_eq!(market.seal(&application).await["state"], "valid");
     // The form is stamped and scanned; it is paid by transfer only.
     let application = owner.browser.done(world, &path, &body).await;
-    let scan = owner.browser.attach(world, super::super::office::PICTURE).await;
+    let scan = owner.browser.attach(world, PICTURE).await;
     let confirm = json!({ "form_attachment_id": scan });
     owner.browser.done(world, &format!("{}/confirm", path_of(&application)), &confirm).await;
     let (code_id, code) = code(world, OWNER, "apply").await;
