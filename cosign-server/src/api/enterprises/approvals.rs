@@ -316,7 +316,7 @@ impl DecisionBody {
 
 /// The letter that an administrator signs with a certificate of the enterprise when somebody joins
 #[utoipa::path(
-    get, path = "/v1/approvals/{approval}/letter", tag = "approvals", security(("user" = [])),
+    get, path = "/v1/approvals/{approval}/join-letter", tag = "approvals", security(("user" = [])),
     params(("approval" = String, Path)),
     responses((status = 200, description = "The letter", body = String, content_type = "text/plain"), Problems),
 )]

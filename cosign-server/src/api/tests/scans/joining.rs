@@ -25,11 +25,11 @@ async fn c_23_an_administrator_signs_the_letter_and_a_reviewer_passes_it() {
     let asked = approval(&person.done(world, &join, &json!({ "reason": "入职" })).await);
     let path = format!("/v1/approvals/{asked}");
     // Who asked and who decides read the letter; others do not.
-    let letter = stage.user.text(world, &format!("{path}/letter")).await;
+    let letter = stage.user.text(world, &format!("{path}/join-letter")).await;
     assert!(letter.contains("成员1") && letter.contains(&asked), "{letter}");
-    assert_eq!(person.text(world, &format!("{path}/letter")).await, letter);
+    assert_eq!(person.text(world, &format!("{path}/join-letter")).await, letter);
     let stranger = verified(world, &phone(2), "路人乙", &citizen(2)).await;
-    assert_eq!(stranger.get(world, &format!("{path}/letter")).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(stranger.get(world, &format!("{path}/join-letter")).await.0, StatusCode::NOT_FOUND);
     // Passing takes the signature of the enterprise over this letter.
     let decide = format!("{path}/decision");
     stage.user.refused(world, &decide, &json!({ "pass": true }), 400, "bad_request").await;
