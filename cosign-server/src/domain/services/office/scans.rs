@@ -274,7 +274,7 @@ impl Office {
     ) -> Result<(), Error> {
         let Some(account) = scan.enterprise.or(scan.account) else { return Ok(()) };
         for used in scan.uses_since(before, id) {
-            let has_seal = used.seal.is_some() || scan.plea == Plea::Seal;
+            let has_seal = used.seal.is_some();
             self.charge(plan, &Charged { id: used.id, account, system: &scan.system, has_seal }).await?;
         }
         Ok(())
