@@ -1,7 +1,5 @@
 //! Who may use which seal of an enterprise: authorised one by one or several at once, asked for, taken back.
 
-use std::collections::BTreeSet;
-
 use super::{Actor, Office, Plan, User};
 use crate::domain::{
     Error,
@@ -25,10 +23,16 @@ const MOST_GRANTS: usize = 200;
 /// From when until when, unix milliseconds.
 type Period = (u64, u64);
 
-fn distinct(ids: &[Id]) -> Result<BTreeSet<Id>, Error> {
-    let all: BTreeSet<Id> = ids.iter().copied().collect();
-    if all.is_empty() || all.len() > MOST {
+/// Each of them once, in their order.
+fn distinct(ids: &[Id]) -> Result<Vec<Id>, Error> {
+    if ids.is_empty() || ids.len() > MOST {
         return Err(Error::BadRequest("name 1 to 50 seals and 1 to 50 members"));
+    }
+    let mut all = Vec::with_capacity(ids.len());
+    for id in ids {
+        if !all.contains(id) {
+            all.push(*id);
+        }
     }
     Ok(all)
 }
