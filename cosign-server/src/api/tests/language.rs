@@ -113,9 +113,19 @@ async fn every_kind_happens() {
     world.database.close().await;
     saw(get(&world, "/v1/keys", Some(DEVICE)).await);
     // These come from within, or are seen by the tests of clients and of the office.
-    use crate::domain::Error::{Busy, ClientSuspended, Internal, NotOffered, NotVerified, ScopeMissing};
-    for error in [Busy, Internal, ClientSuspended, ScopeMissing("events:read"), NotOffered("x"), NotVerified]
-    {
+    use crate::domain::Error::{
+        Busy, ClientSuspended, IdentityNeeded, Internal, NotOffered, NotVerified, ScopeMissing,
+    };
+    let others = [
+        Busy,
+        Internal,
+        ClientSuspended,
+        NotOffered("x"),
+        NotVerified,
+        IdentityNeeded,
+        ScopeMissing("x:read"),
+    ];
+    for error in others {
         use axum::response::IntoResponse as _;
         use http_body_util::BodyExt as _;
         let response = crate::api::Problem::from(error).into_response();

@@ -60,11 +60,13 @@ async fn biaozhengtong_has_two_reviewers_and_the_authority_lets_people_in() {
     let join = format!("/v1/enterprises/{id}/join");
     let asked = approval(&person.done(&world, &join, &json!({ "reason": "入职" })).await);
     let passed = json!({ "pass": true });
-    administrator.done(&world, &format!("/v1/approvals/{asked}/decision"), &passed).await;
-    let state = async || person.see(&world, "/v1/enterprises").await["enterprises"][0]["state"].clone();
-    assert_eq!(state().await, "requested");
-    assert_eq!(review(&world, REVIEWERS[0], &asked, &passed).await.0, 204);
-    assert_eq!(state().await, "active");
+    // Who lets somebody in signs the letter with a certificate of the enterprise.
+    administrator
+        .refused(&world, &format!("/v1/approvals/{asked}/decision"), &passed, 400, "bad_request")
+        .await;
+    // After that the authority decides, not before.
+    assert_eq!(review(&world, REVIEWERS[0], &asked, &passed).await.1, "role_missing");
+    assert_eq!(person.see(&world, "/v1/enterprises").await["enterprises"][0]["state"], "requested");
 }
 
 #[tokio::test]

@@ -64,9 +64,9 @@ async fn c_21_rights_are_asked_for_with_the_membership_and_may_be_narrowed() {
     let waiting = person.see(&world, "/v1/approvals").await["approvals"][0].clone();
     assert_eq!((&waiting["kind"], &waiting["next"]), (&json!("certificate"), &json!("legal-representative")));
     let path = format!("/v1/approvals/{}", waiting["approval_id"].as_str().unwrap());
-    administrator
-        .refused(&world, &format!("{path}/decision"), &json!({ "pass": true }), 403, "role_missing")
-        .await;
+    let mut signed = signing(&world, CLAIMANT).await;
+    signed["pass"] = true.into();
+    administrator.refused(&world, &format!("{path}/decision"), &signed, 403, "role_missing").await;
     let (legal, _) = log_in(&world, LEGAL).await;
     decide(&world, &legal, &path, LEGAL).await;
     assert_eq!(usable(&world, &person).await, [json!(first)]);

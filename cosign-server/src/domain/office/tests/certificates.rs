@@ -2,14 +2,14 @@
 
 use cosign_core::DeviceId;
 
-use super::{Choices, personal, shop::wanted, walk};
+use super::{Choices, personal, shop::wanted, walk, walk_under};
 use crate::{
     domain::{
         ca::{CertState, Reason},
         office::{
             Entity, Id, Moment, Rules,
             account::{self, Account, Authorised},
-            application::{self, Application, Business, Opinion, Wish},
+            application::{self, Application, ApplicationState, Business, Opinion, Wish},
             attachment::Attachment,
             authority::{Administers, Authority, Belongs},
             code::{ProvenPhone, Purpose},
@@ -68,7 +68,16 @@ fn authorised(account: Id) -> Authorised {
 #[test]
 fn applications() {
     let by = acting();
-    walk::<Application>(|choices: &mut Choices| {
+    walk_under::<Application>(&Rules::default(), |choices, now| {
+        // Little time is spent in this state.
+        if now.is_some_and(|now| now.state() == ApplicationState::Returned) {
+            match choices.below(12) {
+                0 => return application::Event::Erase,
+                1 => return application::Event::Withdraw,
+                2 => return application::Event::Lapse,
+                _ => {}
+            }
+        }
         let file = Attachment { id: id(5) };
         let opinion = |choices: &mut Choices, passed| Opinion {
             reviewer: [choices.of(&[1, 2]); 32],
