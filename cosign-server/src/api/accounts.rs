@@ -91,11 +91,11 @@ impl From<String> for Secret {
     }
 }
 
+/// An SMS code as a user entered it.
+pub(super) type Entered = (Id, Zeroizing<String>);
+
 /// A code with its id, if both are given.
-pub(super) fn entered(
-    code_id: Option<String>,
-    code: Option<Secret>,
-) -> Result<Option<(Id, Zeroizing<String>)>, Problem> {
+pub(super) fn entered(code_id: Option<String>, code: Option<Secret>) -> Result<Option<Entered>, Problem> {
     match (code_id, code) {
         (Some(code_id), Some(code)) => Ok(Some((code_id.parse().map_err(|_| Error::CodeInvalid)?, code.0))),
         _ => Ok(None),

@@ -13,11 +13,10 @@ use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
-use zeroize::Zeroizing;
 
 use super::{
     Api, Problem,
-    accounts::{LoggedIn, Secret, entered, id},
+    accounts::{Entered, LoggedIn, Secret, entered, id},
     extract::{Bare, Input, Parameters, Segments},
     messages::file,
     openapi::{Named, Octets, Problems},
@@ -150,7 +149,7 @@ pub(super) struct NewSealBody {
 
 impl NewSealBody {
     /// The seal, and the code if there is one.
-    fn read(self) -> Result<(NewSeal, Option<(Id, Zeroizing<String>)>), Problem> {
+    fn read(self) -> Result<(NewSeal, Option<Entered>), Problem> {
         let Self { holding_id, kind: called, name, picture, manager_id, code_id, code } = self;
         let manager = manager_id.as_deref().map(id).transpose()?;
         let (holding, kind, making) = (id(&holding_id)?, kind(&called)?, picture.making()?);

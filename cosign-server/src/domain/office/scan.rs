@@ -259,13 +259,13 @@ impl Scan {
 
     fn succeed(&self) -> Moved<Self> {
         let mut moved = Moved::to(self.over(ScanState::Succeeded, None));
-        if let (Some(account), Some((certificate, _))) = (self.account, &self.chosen) {
-            if let (Plea::Encrypt | Plea::GenerateFile, Some(section)) = (self.plea, &self.terms.section) {
-                let (client, section) = (self.system.client, section.clone());
-                let (certificate, opens_ms) = (certificate.name.clone(), self.terms.opens_ms);
-                let event = envelope::Event::Seal { client, account, section, certificate, opens_ms };
-                moved = moved.with(Effect::make::<Envelope>(event));
-            }
+        if let (Some(account), Some((certificate, _))) = (self.account, &self.chosen)
+            && let (Plea::Encrypt | Plea::GenerateFile, Some(section)) = (self.plea, &self.terms.section)
+        {
+            let (client, section) = (self.system.client, section.clone());
+            let (certificate, opens_ms) = (certificate.name.clone(), self.terms.opens_ms);
+            let event = envelope::Event::Seal { client, account, section, certificate, opens_ms };
+            moved = moved.with(Effect::make::<Envelope>(event));
         }
         moved
     }
