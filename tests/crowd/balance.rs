@@ -15,7 +15,7 @@ fn fifty_use_up_a_balance_of_twenty() {
     let platform = &market.platform;
     let user = stage.user("冯一");
     let certified = user.certified(&stage.reviewers[0]);
-    let order = market.buy(&user, "personal", &market.uses);
+    let order = market.buy(&user, "personal", &[&market.uses]);
 
     // Fifty pages, fifty scans, fifty signatures that the phone and the server make at once, by a connection for each.
     let codes = all_at_once(|_| platform.code("login", json!({})));
@@ -57,7 +57,7 @@ fn fifty_use_up_a_balance_of_twenty() {
     assert_eq!(told.iter().filter(|one| one["state"] == "succeeded").count(), BOUGHT);
 
     // One session, confirmed, refused and aborted by all at once: one end, and one use or none.
-    market.buy(&user, "extend", &market.uses);
+    market.buy(&user, "extend", &[&market.uses]);
     let scan = user.chosen(&platform.code("login", json!({})), &certified);
     let (body, none) = (json!({ "signatures": user.signatures(&scan, &certified) }), json!({}));
     let done = all_at_once(|number| {

@@ -37,7 +37,7 @@ fn s_4_7_batch_signing_with_partial_refusal() {
     let platform = &market.platform;
     let user = stage.user("王五");
     let certified = user.certified(&stage.reviewers[0]);
-    market.buy(&user, "personal", &market.uses);
+    market.buy(&user, "personal", &[&market.uses]);
 
     // Filed for whoever has the phone, with a deadline.
     let task =

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use cosign_tests::people::{Market, PICTURE, Stage, User, citizen, platform::is_signed, text};
+use cosign_tests::people::{
+    Certified, Market, PICTURE, Platform, Stage, User, citizen,
+    desk::{path, review},
+    platform::is_signed,
+    text,
+};
 use seal::ses::ElectronicSeal;
 use serde_json::{Value, json};
 
@@ -99,7 +104,7 @@ fn claimed(stage: &Stage, user: &User) -> String {
 
 /// Paid at the channel; what it says twice counts once.
 fn paid(market: &Market, user: &User) {
-    let order = market.order(user, "personal", &market.uses);
+    let order = market.order(user, "personal", &[&market.uses]);
     let path = format!("/v1/orders/{}", text(&order["order_id"]));
     let payment = user.post(&format!("{path}/pay"), &json!({ "channel": "alipay" }));
     let said = market.press(&payment, true)["notice"].clone();
@@ -112,6 +117,41 @@ fn paid(market: &Market, user: &User) {
     assert_eq!(user.get(&path)["state"], "paid");
     assert_eq!(market.balance(user)["remaining"], 3);
     assert_eq!(user.get("/v1/points")["usable"], 20);
+}
+
+/// An enterprise with its certificate on the phone of its administrator.
+struct Firm {
+    id: String,
+    certified: Certified,
+    platform: Platform,
+}
+
+impl Firm {
+    /// Acts for it at a platform.
+    fn logs_in(&self, user: &User) {
+        let scan = user.scan(&self.platform.code("login", json!({ "identity": "enterprise" })));
+        let mut name = self.certified.name();
+        user.refused(&path(&scan, "/choose"), &name, "conflict");
+        name["enterprise_id"] = self.id.clone().into();
+        let scan = user.post(&path(&scan, "/choose"), &name);
+        user.confirm(&scan, &self.certified, false);
+        let seen = self.platform.scan(&scan);
+        assert_eq!((&seen["state"], &seen["identity"]), (&json!("succeeded"), &json!("enterprise")));
+        assert!(is_signed(&seen["certificate_pem"], &seen["agreement"], &seen["consent"]));
+    }
+}
+
+fn for_the_enterprise(stage: &Stage, user: &User, enterprise: &str) -> Firm {
+    let id = text(&user.get(enterprise)["enterprise_id"]);
+    let wanted = json!({ "business": "new", "authority": "demo", "dual": true, "enterprise_id": id });
+    let application = user.apply(wanted);
+    assert_eq!(user.authorise(&application)["state"], "review");
+    assert_eq!(review(&stage.reviewers[0], &application, true, "")["state"], "approved");
+    let (certified, _) = user.install(&application, &user.phone().make_key("enterprise"));
+    assert!(text(&certified.holding["subject"]).contains("云中示例建设工程有限公司"));
+    let firm = Firm { id, certified, platform: Platform::new(&stage.folder, "P-ENTERPRISE") };
+    firm.logs_in(user);
+    firm
 }
 
 #[test]
@@ -136,6 +176,9 @@ fn s_4_1_first_registration_to_the_first_certificate() {
     let maker = ElectronicSeal::parse(&data).unwrap().verify_signature().unwrap();
     pki::validate::Purpose::SealMaker.permits(&maker).unwrap();
 
+    // The enterprise's own certificate, for which the user acts from then on.
+    let firm = for_the_enterprise(&stage, &user, &enterprise);
+
     // A server that is killed has forgotten nothing, and the log says what was done.
     stage.cut_the_power();
     assert_eq!(user.get(&enterprise)["members"], 1);
@@ -150,6 +193,7 @@ fn s_4_1_first_registration_to_the_first_certificate() {
     let seen = market.platform.scan(&code);
     assert!(is_signed(&seen["certificate_pem"], &seen["agreement"], &seen["consent"]));
     assert_eq!(market.balance(&user)["remaining"], 2);
+    firm.logs_in(&user);
     // But for the name, which the certificate says.
     stage.has_nothing_in_the_clear(&[&citizen(700), user.number(), PASSWORD]);
 }

@@ -36,7 +36,7 @@ fn s_4_3_scan_login() {
 
     // Nothing was bought; then it was.
     user.refused(&desk::path(&scan, "/choose"), &certified.name(), "conflict");
-    market.buy(&user, "personal", &market.uses);
+    market.buy(&user, "personal", &[&market.uses]);
     assert_eq!(market.balance(&user)["remaining"], 2);
     let chosen = user.choose(&scan, &certified);
 

@@ -10,4 +10,5 @@ mod reissue;
 mod renew;
 mod revoke;
 mod sealed;
+mod sealing;
 mod tender;

@@ -17,7 +17,7 @@ fn s_4_9_reissue_on_a_new_phone() {
     let platform = &market.platform;
     let user = stage.user("孙七");
     let old = user.certified(&stage.reviewers[0]);
-    market.buy(&user, "personal", &market.uses);
+    market.buy(&user, "personal", &[&market.uses]);
     let sealed = Sealed::to(&old);
     let code = platform.code("login", json!({}));
     user.confirm(&user.chosen(&code, &old), &old, false);

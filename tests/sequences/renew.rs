@@ -20,7 +20,7 @@ fn s_4_8_renewal() {
     let platform = &market.platform;
     let user = stage.user("赵六");
     let old = user.certified(&stage.reviewers[0]);
-    market.buy(&user, "personal", &market.uses);
+    market.buy(&user, "personal", &[&market.uses]);
     let seal = user.get("/v1/seals")["seals"][0].clone();
     assert_eq!((&seal["state"], &seal["holding_id"]), (&json!("valid"), &old.holding["holding_id"]));
     // What is encrypted to it now opens after the renewal, too.
@@ -31,7 +31,7 @@ fn s_4_8_renewal() {
     wait_for("the notice", || (user.told("certificate-expiring") == 1).then_some(()));
 
     // A package is paid, the form signed by hand and authorised; nobody has to look at a mere extension.
-    let order = market.buy(&user, "extend", &market.renewal);
+    let order = market.buy(&user, "extend", &[&market.renewal]);
     assert!(market.balance(&user)["ends_at_ms"].as_u64().unwrap() > order["ordered_at_ms"].as_u64().unwrap());
     let body = json!({ "business": "renew", "holding_id": old.holding["holding_id"], "years": 2 });
     let (mut none, mut again) = (body.clone(), body.clone());

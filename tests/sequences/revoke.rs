@@ -17,7 +17,7 @@ fn s_4_10_revocation() {
     let platform = &market.platform;
     let user = stage.user("周八");
     let certified = user.certified(&stage.reviewers[0]);
-    market.buy(&user, "personal", &market.uses);
+    market.buy(&user, "personal", &[&market.uses]);
     let sealed = Sealed::to(&certified);
     let code = platform.code("register", json!({}));
     user.confirm(&user.chosen(&code, &certified), &certified, false);

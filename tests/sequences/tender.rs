@@ -71,7 +71,7 @@ fn s_4_5_encrypted_tender_file() {
     let platform = &market.platform;
     let user = stage.user("张三");
     let certified = user.certified(&stage.reviewers[0]);
-    market.buy(&user, "personal", &market.uses);
+    market.buy(&user, "personal", &[&market.uses]);
     let opens_at_ms = now_ms() + 3_600_000;
     platform.refused("/v1/client/scans", &json!({ "kind": "generate-file", "nonce": "n" }), "bad_request");
     let (tender, code) = made(&market, &user, &certified, section("1", opens_at_ms));
@@ -128,7 +128,7 @@ fn s_4_6_decryption_at_the_opening() {
     let platform = &market.platform;
     let user = stage.user("李四");
     let certified = user.certified(&stage.reviewers[0]);
-    market.buy(&user, "personal", &market.uses);
+    market.buy(&user, "personal", &[&market.uses]);
     // Too early: and who says another time finds the one that was said at first.
     let later = section("2", now_ms() + 3_600_000);
     let (closed, _) = made(&market, &user, &certified, later.clone());

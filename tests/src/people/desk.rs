@@ -1,10 +1,12 @@
 //! What users do about certificates and with them.
 
-use std::sync::Arc;
+use std::{process::Command, sync::Arc};
 
 use cosign_client::ProtectionKey;
 use cosign_core::ClientKey;
 use serde_json::{Value, json};
+
+use crate::process::program;
 
 use super::{
     Certified, Operator, User,
@@ -110,6 +112,16 @@ impl User {
     pub fn signatures(&self, scan: &Value, with: &Certified) -> Vec<String> {
         let digests: Vec<_> = scan["to_sign"].as_array().unwrap().iter().map(text).collect();
         self.phone().sign(&with.key, &digests)
+    }
+
+    /// Whether a sealed document is valid to whoever trusts the authority in `root.cer`: `smsign verify`.
+    #[must_use]
+    pub fn verifies(&self, name: &str, document: &[u8]) -> bool {
+        let folder = self.phone().folder();
+        std::fs::write(folder.join(name), document).unwrap();
+        let mut verify = Command::new(program("smsign"));
+        verify.args(["verify", name, "--roots", "root.cer", "--json"]).current_dir(folder);
+        verify.env("SMSIGN_HOME", self.phone().store()).output().unwrap().status.success()
     }
 
     /// What else is done with a scan.

@@ -16,6 +16,8 @@ pub struct Market {
     pub entry: String,
     /// So many uses of a certificate there.
     pub uses: String,
+    /// As many of a seal.
+    pub seals: String,
     /// Another year there, for whoever has had something.
     pub renewal: String,
 }
@@ -24,6 +26,7 @@ pub struct Market {
 pub struct Grounds {
     region: String,
     ca: String,
+    seal: String,
 }
 
 fn added(administrator: &Operator, item: &Value) -> String {
@@ -36,7 +39,10 @@ impl Grounds {
     pub fn new(administrator: &Operator) -> Self {
         let region = json!({ "kind": "region", "code": "650000", "name": "新疆", "place": null });
         let ca = json!({ "kind": "institution", "service": "ca", "code": "CA1", "name": "测试认证机构" });
-        Self { region: added(administrator, &region), ca: added(administrator, &ca) }
+        let seal =
+            json!({ "kind": "institution", "service": "seal", "code": "SEAL1", "name": "测试印章机构" });
+        let [region, ca, seal] = [region, ca, seal].map(|item| added(administrator, &item));
+        Self { region, ca, seal }
     }
 
     /// Opens a market, where a package gives so many uses.
@@ -51,7 +57,7 @@ impl Grounds {
         let platform = Platform::new(folder, code);
         let rules = json!({
             "attachments": false, "review": false, "unique_certificate": true, "invoice_after_download": false,
-            "mutual": true, "institutions": [self.ca],
+            "mutual": true, "institutions": [self.ca, self.seal],
         });
         let entry = json!({
             "kind": "platform", "region": self.region, "code": code, "name": "测试交易平台", "platform_kind": "tender",
@@ -64,33 +70,31 @@ impl Grounds {
                 "renewal": false, "name": name, "price_fen": 2_000,
             })
         };
-        let (mut by_use, mut renewal) = (package("按次"), package("续期一年"));
-        by_use["uses"] = uses.into();
+        let (mut by_use, mut seals, mut renewal) =
+            (package("按次"), package("印章按次"), package("续期一年"));
+        (by_use["uses"], seals["uses"]) = (uses.into(), uses.into());
+        (seals["service"], seals["institution"]) = ("seal".into(), self.seal.clone().into());
         (renewal["months"], renewal["renewal"]) = (12.into(), true.into());
         let folder = Arc::clone(folder);
-        Market {
-            folder,
-            platform,
-            uses: added(administrator, &by_use),
-            renewal: added(administrator, &renewal),
-            entry,
-        }
+        let [uses, seals, renewal] = [by_use, seals, renewal].map(|item| added(administrator, &item));
+        Market { folder, platform, entry, uses, seals, renewal }
     }
 }
 
 impl Market {
-    /// Orders a package.
+    /// Orders packages.
     #[track_caller]
     #[must_use]
-    pub fn order(&self, user: &User, business: &str, package: &str) -> Value {
-        let lines = json!([{ "package_id": package, "quantity": 1 }]);
+    pub fn order(&self, user: &User, business: &str, packages: &[&String]) -> Value {
+        let line = |package: &&String| json!({ "package_id": package, "quantity": 1 });
+        let lines: Vec<_> = packages.iter().map(line).collect();
         user.post("/v1/orders", &json!({ "business": business, "lines": lines }))
     }
 
-    /// Buys a package; gives the order.
+    /// Buys packages; gives the order.
     #[track_caller]
-    pub fn buy(&self, user: &User, business: &str, package: &str) -> Value {
-        let order = self.order(user, business, package);
+    pub fn buy(&self, user: &User, business: &str, packages: &[&String]) -> Value {
+        let order = self.order(user, business, packages);
         let path = format!("/v1/orders/{}", text(&order["order_id"]));
         let payment = user.post(&format!("{path}/pay"), &json!({ "channel": "wechat" }));
         let _ = self.press(&payment, true);
@@ -99,13 +103,25 @@ impl Market {
         paid
     }
 
-    /// What the user has left here.
+    /// What the user has left of a certificate here.
     #[track_caller]
     #[must_use]
     pub fn balance(&self, user: &User) -> Value {
+        self.left(user, "ca")
+    }
+
+    /// What the user has left of a seal.
+    #[track_caller]
+    #[must_use]
+    pub fn seals_left(&self, user: &User) -> Value {
+        self.left(user, "seal")
+    }
+
+    fn left(&self, user: &User, service: &str) -> Value {
         let balances = user.get("/v1/balances");
         let mut own = balances["balances"].as_array().unwrap().iter();
-        own.find(|one| one["platform_id"] == self.entry).cloned().unwrap_or_default()
+        let is_it = |one: &&Value| one["platform_id"] == self.entry && one["service"] == service;
+        own.find(is_it).cloned().unwrap_or_default()
     }
 
     /// Presses the button of a payment, at the node that shows its page; what the channel said of it.

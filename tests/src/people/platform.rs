@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cosign_client::{Connection, Error, Target, Transport, Trust};
+use cosign_client::{
+    Connection, Error, Target, Transport, Trust,
+    http_signature::{Message, Terms, sign},
+};
+use getrandom::SysRng;
 use serde_json::{Value, json};
 use sm_primitives::{
     sm2::{DistId, PrivateKey, PublicKey, Signature, dsa},
@@ -12,12 +16,16 @@ use sm_primitives::{
 use tempfile::NamedTempFile;
 
 use super::{run, text};
-use crate::process::ServerFolder;
+use crate::{
+    network::{HttpAnswer, Peer, now_ms},
+    process::ServerFolder,
+};
 
 /// A trading platform: a client of the API with a key of its own.
 pub struct Platform {
     key: PrivateKey,
     target: Target,
+    peer: Peer,
     /// As the operator called it.
     pub client_id: String,
 }
@@ -42,7 +50,8 @@ impl Platform {
             transport: Transport::Http2,
             connect_timeout: Duration::from_secs(10),
         };
-        Self { key, target, client_id }
+        let peer = Peer::new(folder.address(), &folder.file("ca.pem"), None);
+        Self { key, target, peer, client_id }
     }
 
     /// A signed request: a POST of what it brings, or a GET.
@@ -70,6 +79,43 @@ impl Platform {
     #[track_caller]
     pub fn post(&self, path: &str, body: &Value) -> Value {
         self.call(path, Some(body)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// What is there, as bytes.
+    #[track_caller]
+    #[must_use]
+    pub fn bytes(&self, path: &str) -> Vec<u8> {
+        let answer = self.ask("GET", path, b"");
+        assert_eq!(answer.status, 200, "{path}: {}", String::from_utf8_lossy(&answer.body));
+        answer.body
+    }
+
+    /// Hands in bytes.
+    #[track_caller]
+    pub fn post_bytes(&self, path: &str, bytes: &[u8]) -> Value {
+        let answer = self.ask("POST", path, bytes);
+        assert_eq!(answer.status, 201, "{path}: {}", String::from_utf8_lossy(&answer.body));
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    fn ask(&self, method: &str, target: &str, body: &[u8]) -> HttpAnswer {
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let once = (method == "POST").then(|| hex::encode(sm3::digest(body)));
+        let authority = "localhost";
+        let message = Message { method, authority, path, query, idempotency_key: once.as_deref(), body };
+        let created_s = now_ms() / 1000;
+        let terms = Terms { key_id: &self.client_id, created_s, expires_s: created_s + 60, nonce: None };
+        let signed = sign(&message, &terms, &self.key, &mut SysRng).unwrap();
+        let named = [("idempotency-key", once), ("content-digest", signed.content_digest)];
+        let named = named.into_iter().filter_map(|(name, value)| Some(format!("\r\n{name}: {}", value?)));
+        let (input, signature) = (signed.signature_input, signed.signature);
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\ncontent-type: application/octet-stream\r\nsignature-input: {input}\r\n\
+             signature: {signature}{}",
+            named.collect::<String>()
+        );
+        run(self.peer.http(&head, body)).unwrap()
     }
 
     /// Is refused, with this code.
