@@ -3,10 +3,19 @@
 //!
 //! **Invariant:** memory is bounded whatever the peer does. With the share of its connection under way nothing is read
 //! until a frame is answered, and who does not read answers gets no new frames read.
+//! **Invariant:** whoever was told to come again because the server has too much to do is not read from for a moment. So telling
+//! them costs little however much they send, and it is little that waits unread and grows old.
 //! **Invariant:** whoever makes no progress is waited for no longer than twice the limit of its [`Terms`]; whoever makes
 //! some may go on for ever.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use cosign_core::framing::{Deframer, Frame, FramingError, Kind, encode};
@@ -15,10 +24,10 @@ use thiserror::Error;
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, Sleep, interval, sleep},
 };
 
-use crate::domain::{device::Caller, ports::Signer};
+use crate::domain::{Error, device::Caller, ports::Signer};
 
 /// Longest protocol frame that is looked at; 256 items of a signing request take 41042 bytes.
 const MAX_PAYLOAD: usize = 64 * 1024;
@@ -33,6 +42,17 @@ const HEADER: usize = 13;
 /// Calls of `POST /v1/frames` that are open on one connection, as many as there are streams of `cosign/1`.
 const CALLS: usize = 16;
 
+/// Bytes that a connection may hold unread; a frame may be longer. At first, as who floods from the beginning should not have
+/// much waiting,
+pub(crate) const FIRST_WINDOW: u32 = 8 * 1024;
+/// at most,
+const WINDOW: u32 = 64 * 1024;
+/// and once its frames were refused: a few of them.
+const NARROW: u32 = 512;
+const LITTLE: usize = 512;
+/// For so long nothing is read from who was refused.
+const HOLD: Duration = Duration::from_millis(25);
+
 /// What a connection grants its streams and calls.
 #[derive(Clone, Debug)]
 pub struct Terms {
@@ -40,6 +60,8 @@ pub struct Terms {
     calls: Arc<Semaphore>,
     limit: Duration,
     stop: watch::Receiver<bool>,
+    window: Arc<AtomicU32>,
+    hold: Duration,
 }
 
 impl Terms {
@@ -48,7 +70,26 @@ impl Terms {
     pub fn new(in_flight: usize, limit: Duration, stop: watch::Receiver<bool>) -> Self {
         let permits = Arc::new(Semaphore::new(in_flight.max(1)));
         let limit = limit.max(Duration::from_millis(1));
-        Self { permits, calls: Arc::new(Semaphore::new(CALLS)), limit, stop }
+        let (calls, window) = (Arc::new(Semaphore::new(CALLS)), Arc::new(AtomicU32::new(FIRST_WINDOW)));
+        Self { permits, calls, limit, stop, window, hold: HOLD }
+    }
+
+    /// Bytes that the connection may hold unread now: few once it was refused, then more with every frame that is not.
+    #[must_use]
+    pub fn window(&self) -> u32 {
+        self.window.load(Ordering::Relaxed)
+    }
+
+    /// Grants little from now on. How much was granted before and may still come.
+    fn narrow(&self) -> u32 {
+        self.window.swap(NARROW, Ordering::Relaxed).saturating_sub(NARROW)
+    }
+
+    fn widen(&self) {
+        let window = self.window();
+        if window < WINDOW {
+            self.window.store(window.saturating_add(window / 32).min(WINDOW), Ordering::Relaxed);
+        }
     }
 
     /// One more call, until what it gives is dropped; `None` if there are 16.
@@ -146,6 +187,8 @@ pub async fn serve<E>(
         deframer: Deframer::new(),
         buffered: 0,
         answers: FuturesUnordered::new(),
+        held: None,
+        granted: 0,
         unsent: Vec::new(),
         sent: 0,
         since_step: 0,
@@ -163,6 +206,11 @@ struct State {
     /// Bytes in the deframer.
     buffered: usize,
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// Until when no frame is begun.
+    held: Option<Pin<Box<Sleep>>>,
+    /// Bytes that may come because they were granted before the first refusal. They are refused at once: waiting they would
+    /// grow old.
+    granted: usize,
     unsent: Vec<u8>,
     sent: usize,
     /// Bytes taken since that last counted as progress.
@@ -186,12 +234,13 @@ impl State {
         ticks.tick().await;
         let mut seen = 0;
         loop {
-            let starved = self.begin_frames();
+            let held = self.held.is_some();
+            let starved = !held && self.begin_frames();
             let (reading, pending) = (self.ending.is_none(), self.unsent.len() - self.sent);
-            if !reading && self.answers.is_empty() && pending == 0 && !starved {
+            if !reading && self.answers.is_empty() && pending == 0 && !starved && !held {
                 break;
             }
-            let may_read = reading && !starved && pending < MAX_UNSENT;
+            let may_read = reading && !starved && !held && pending < MAX_UNSENT;
             tokio::select! {
                 Some(answer) = self.answers.next(), if !self.answers.is_empty() => self.collect(answer),
                 written = output.write(self.unsent.get(self.sent..).unwrap_or_default()), if pending > 0 => {
@@ -205,6 +254,7 @@ impl State {
                     Some(Err(_)) => return Err(Ended::Gone),
                     None => self.ending = Some(Ok(())),
                 },
+                () = until(&mut self.held), if held => self.held = None,
                 permit = Arc::clone(&self.terms.permits).acquire_owned(), if starved => {
                     let permit = permit.map_err(|_| Ended::Gone)?;
                     match self.deframer.next_frame() {
@@ -216,7 +266,7 @@ impl State {
                 () = stopped(&mut stop), if reading => self.ending = Some(Err(Ended::Stopped)),
                 _ = ticks.tick() => {
                     let rests = pause == Pause::Limited && self.answers.is_empty();
-                    let is_late = reading && !starved && (self.deframer.is_partial() || rests);
+                    let is_late = reading && !starved && !held && (self.deframer.is_partial() || rests);
                     if self.progress == seen && pending > 0 {
                         return Err(Ended::Unread);
                     }
@@ -238,6 +288,7 @@ impl State {
         if !self.deframer.is_partial() {
             self.progress += 1;
         }
+        self.granted = self.granted.saturating_sub(chunk.len());
         self.deframer.push(chunk);
         self.buffered += chunk.len();
     }
@@ -306,6 +357,14 @@ impl State {
 
     fn write(&mut self, id: u64, answer: Result<Vec<u8>, &'static str>) {
         self.progress += 1;
+        if answer == Err(Error::Busy.code()) {
+            self.granted = self.granted.saturating_add(usize::try_from(self.terms.narrow()).unwrap_or(0));
+            if self.granted <= LITTLE {
+                self.held.get_or_insert_with(|| Box::pin(sleep(self.terms.hold)));
+            }
+        } else {
+            self.terms.widen();
+        }
         let written = match answer {
             Ok(frame) => encode(id, Kind::Protocol, &frame, &mut self.unsent),
             Err(code) => encode(id, Kind::Refused, code.as_bytes(), &mut self.unsent),
@@ -314,6 +373,12 @@ impl State {
         if let Err(error) = written {
             self.ending = Some(Err(error.into()));
         }
+    }
+}
+
+async fn until(held: &mut Option<Pin<Box<Sleep>>>) {
+    if let Some(held) = held {
+        held.as_mut().await;
     }
 }
 

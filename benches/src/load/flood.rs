@@ -28,8 +28,6 @@ use super::work::{Keys, Request};
 
 /// Bytes of a connection that were sent and not confirmed.
 pub(super) const UNDER_WAY: u64 = 16 * 1024;
-/// Bytes of a connection that wait to be sent.
-const WAITING: usize = 4 * 1024;
 /// Requests in stock.
 const STOCK: usize = 16_384;
 /// A request is not sent any more after so long.
@@ -92,8 +90,9 @@ struct Link {
 }
 
 impl Link {
+    /// Whether something waits to be sent.
     fn is_full(&self) -> bool {
-        self.outgoing.borrow().len() >= WAITING
+        !self.outgoing.borrow().is_empty()
     }
 
     fn ask(&self, (request, made): (Request, Instant), due: Instant) -> io::Result<()> {

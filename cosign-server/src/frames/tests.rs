@@ -57,8 +57,17 @@ struct Peer {
 }
 
 impl Peer {
-    #[expect(clippy::disallowed_methods, reason = "a test's own task")]
     fn new(in_flight: usize, limit: Duration, pause: Pause) -> Self {
+        Self::on(pause, |stopped| Terms::new(in_flight, limit, stopped))
+    }
+
+    /// One that is not read from for so long once it was refused.
+    fn held(hold: Duration) -> Self {
+        Self::on(Pause::Limited, |stopped| Terms { hold, ..Terms::new(8, NEVER, stopped) })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test's own task")]
+    fn on(pause: Pause, terms: impl FnOnce(watch::Receiver<bool>) -> Terms) -> Self {
         let echo =
             Arc::new(Echo { begun: 0.into(), most: 0.into(), now: 0.into(), let_through: Semaphore::new(0) });
         let (to, input) = duplex(READ);
@@ -71,10 +80,21 @@ impl Peer {
             chunk.truncate(length);
             (length > 0).then(|| (Ok::<_, Infallible>(Bytes::from(chunk)), input))
         }));
-        let terms = Terms::new(in_flight, limit, stopped);
+        let terms = terms(stopped);
         let signer = Arc::clone(&echo) as _;
         let task = tokio::spawn(serve(input, output, caller, signer, terms, pause));
         Self { echo, to, from, stop, task, deframer: Deframer::new() }
+    }
+
+    /// The same peer once it was refused and has used up what was granted before.
+    async fn spent(mut self) -> Self {
+        self.send(0, b"no").await;
+        self.receive().await.unwrap();
+        for _ in 0..2 {
+            self.send(0, &[0; FIRST_WINDOW as usize / 2]).await;
+            self.receive().await.unwrap();
+        }
+        self
     }
 
     async fn send(&mut self, id: u64, payload: &[u8]) {
@@ -139,6 +159,43 @@ async fn answers_come_as_they_are_ready_and_refusals_alone() {
     peer.echo.let_through.add_permits(1);
     peer.to.shutdown().await.unwrap();
     assert_eq!(peer.end().await, (vec![1], Ok(())));
+}
+
+#[tokio::test]
+async fn who_is_refused_is_not_read_from_for_a_moment() {
+    let mut peer = Peer::held(SHORT).spent().await;
+    peer.send(1, b"no").await;
+    peer.receive().await.unwrap();
+    peer.send(2, b"at once").await;
+    assert_eq!(peer.receive().await.unwrap().0, 2);
+    // What came before the end is answered all the same.
+    peer.send(3, b"no").await;
+    peer.receive().await.unwrap();
+    peer.send(4, b"at once").await;
+    peer.to.shutdown().await.unwrap();
+    assert_eq!(peer.end().await, (vec![4], Ok(())));
+    // What was granted before the first refusal is answered without a pause.
+    let mut peer = Peer::held(NEVER).spent().await;
+    peer.send(1, b"no").await;
+    peer.receive().await.unwrap();
+    peer.send(2, b"at once").await;
+    assert!(timeout(SHORT, peer.receive()).await.is_err());
+    assert_eq!(peer.begun(), 4);
+}
+
+#[test]
+fn the_window_of_who_is_refused_is_narrow_and_grows_again() {
+    let terms = Terms::new(1, NEVER, watch::channel(false).1);
+    assert_eq!(terms.window(), FIRST_WINDOW);
+    assert_eq!((terms.narrow(), terms.narrow()), (FIRST_WINDOW - NARROW, 0));
+    assert_eq!(terms.window(), NARROW);
+    let answers = (0..).take_while(|_| {
+        terms.widen();
+        terms.window() < WINDOW
+    });
+    assert!((100..200).contains(&answers.count()));
+    terms.widen();
+    assert_eq!(terms.window(), WINDOW);
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ pub(super) async fn serve(connection: Connection, caller: Caller, signer: Arc<dy
         tokio::select! {
             accepted = connection.accept_bi() => {
                 let Ok((send, recv)) = accepted else { break };
-                streams.spawn(stream(send, recv, caller, Arc::clone(&signer), terms.clone()));
+                streams.spawn(stream(connection.clone(), send, recv, caller, Arc::clone(&signer), terms.clone()));
             }
             Some(ended) = streams.join_next() => match ended {
                 Ok(Err(error @ Ended::Framing(_))) => {
@@ -44,16 +44,21 @@ pub(super) async fn serve(connection: Connection, caller: Caller, signer: Arc<dy
 }
 
 async fn stream(
+    connection: Connection,
     mut send: SendStream,
     recv: RecvStream,
     caller: Caller,
     signer: Arc<dyn Signer>,
     terms: Terms,
 ) -> Result<(), Ended> {
-    let limit = terms.limit();
-    let input = Box::pin(unfold(recv, async |mut recv| {
+    let (limit, granted) = (terms.limit(), terms.clone());
+    let input = Box::pin(unfold((recv, granted.window()), async |(mut recv, mut window)| {
+        if window != granted.window() {
+            window = granted.window();
+            connection.set_receive_window(window.into());
+        }
         let chunk = recv.read_chunk(READ, true).await.transpose()?;
-        Some((chunk.map(|chunk| chunk.bytes), recv))
+        Some((chunk.map(|chunk| chunk.bytes), (recv, window)))
     }));
     let ended = frames::serve(input, &mut send, caller, signer, terms, Pause::Allowed).await;
     if ended == Err(Ended::Unread) {

@@ -15,6 +15,8 @@ use crate::{
 
 /// Streams of an `h3` connection: browsers send many requests at once.
 const H3_STREAMS: u32 = 100;
+/// What all of them may hold unread.
+const H3_WINDOW: u32 = 512 * 1024;
 
 pub(super) async fn serve(
     endpoint: Endpoint,
@@ -83,6 +85,7 @@ async fn connection(
         framed::serve(connection, caller, signer, terms).await;
     } else if alpn == ALPN_H3 {
         connection.set_max_concurrent_bi_streams(VarInt::from_u32(H3_STREAMS));
+        connection.set_receive_window(VarInt::from_u32(H3_WINDOW));
         h3::serve(connection, caller, router, *limits, terms).await;
     }
 }

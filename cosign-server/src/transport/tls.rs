@@ -24,13 +24,14 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use thiserror::Error as ThisError;
 
 use super::{ALPN_FRAMED, ALPN_H3};
+use crate::frames;
 
 /// Longest client certificate in bytes.
 const MAX_CERTIFICATE: usize = 8 * 1024;
 /// What a stream may hold unread. More than a server carries waits here, so this is what the waiting costs: a large window is
 /// no help to a client whose requests wait in it, and a frame may be larger.
 const STREAM_WINDOW: u32 = 32 * 1024;
-const CONNECTION_WINDOW: u32 = 512 * 1024;
+const SEND_WINDOW: u32 = 512 * 1024;
 /// Bidirectional streams of a `cosign/1` connection; memory is allocated for each of them in advance.
 const STREAMS: u32 = 16;
 const UNI_STREAMS: u32 = 8;
@@ -147,8 +148,8 @@ fn transport() -> Result<quinn::TransportConfig, TlsError> {
         .max_concurrent_bidi_streams(STREAMS.into())
         .max_concurrent_uni_streams(UNI_STREAMS.into())
         .stream_receive_window(STREAM_WINDOW.into())
-        .receive_window(CONNECTION_WINDOW.into())
-        .send_window(u64::from(CONNECTION_WINDOW))
+        .receive_window(frames::FIRST_WINDOW.into())
+        .send_window(u64::from(SEND_WINDOW))
         .max_idle_timeout(Some(IDLE.try_into().map_err(|_| TlsError::Limit)?))
         .datagram_receive_buffer_size(None);
     Ok(transport)
