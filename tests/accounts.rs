@@ -95,9 +95,8 @@ fn the_command_line_does_what_a_browser_does() {
         });
         let new = json!({ "code_id": code_id, "code": code, "password": PASSWORD });
         assert_eq!(json(&["post", "/v1/account/password", &new.to_string()]), Value::Null);
-        let wrong = account(&["post", "/v1/account/cancel", "{\"code_id\":\"x\",\"code\":\"000000\"}"])
-            .output()
-            .unwrap();
+        let wrong = json!({ "understood": true, "code_id": "x", "code": "000000" }).to_string();
+        let wrong = account(&["post", "/v1/account/cancel", &wrong]).output().unwrap();
         assert!(String::from_utf8_lossy(&wrong.stderr).contains("code_invalid"));
         assert_eq!(json(&["logout"]), Value::Null);
         assert!(!account(&["get", "/v1/account"]).output().unwrap().status.success());

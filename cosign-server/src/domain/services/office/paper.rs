@@ -181,7 +181,7 @@ impl Tools {
         let last = report.signatures.last().ok_or(Error::Internal)?;
         let is_own = last.signer.as_ref().is_some_and(|found| found.as_der() == signer.as_der());
         if !is_own || last.verdict > worst {
-            tracing::warn!(reasons = ?last.reasons, "what was sealed does not verify");
+            tracing::warn!(error = ?last.reasons, "what was sealed does not verify");
             return Err(Error::Conflict("the seal does not verify in the document"));
         }
         Ok(Pressed { bytes: out, signature: last.id.clone() })
