@@ -30,14 +30,15 @@ pub(super) async fn apply(connection: &mut Connection, write: &OfficeWrite) -> A
             id(*entity),
             *version,
         ))),
-        OfficeWrite::StillUnder { kind, target, count, versions } => {
-            let row = query(
-                "SELECT COUNT(*), CAST(COALESCE(SUM(e.version), 0) AS BIGINT) FROM entity_refs r \
-                 JOIN entities e ON e.kind = r.kind AND e.id = r.id WHERE r.kind = $1 AND r.target = $2",
+        OfficeWrite::StillUnder { kind, target, rows } => {
+            let listed = query(
+                "SELECT e.id, e.version FROM entity_refs r JOIN entities e ON e.kind = r.kind AND e.id = r.id \
+                 WHERE r.kind = $1 AND r.target = $2 ORDER BY e.id",
             );
-            let row = row.bind(*kind).bind(id(*target)).one(connection).await?;
-            let found: (i64, i64) = (row.get(0)?, row.get(1)?);
-            Ok(if found == (*count, *versions) { Ok(()) } else { Err(StoreError::Stale) })
+            let listed = listed.bind(*kind).bind(id(*target)).all(connection).await?;
+            let version = |row: &Row| Ok((Id::from_bytes(bytes(row, "id")?), row.get("version")?));
+            let listed = listed.iter().map(version).collect::<Result<Vec<_>, sqlx::Error>>()?;
+            Ok(if listed == *rows { Ok(()) } else { Err(StoreError::Stale) })
         }
         OfficeWrite::Log(operation) => log(connection, operation).await,
         OfficeWrite::Attach(row) => {

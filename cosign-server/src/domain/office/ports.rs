@@ -72,10 +72,8 @@ pub enum OfficeWrite {
         kind: &'static str,
         /// Under whom.
         target: Id,
-        /// How many there are.
-        count: i64,
-        /// The sum of their versions.
-        versions: i64,
+        /// Each of them with its version, by their ids.
+        rows: Vec<(Id, i64)>,
     },
     /// What was done.
     Log(Operation),

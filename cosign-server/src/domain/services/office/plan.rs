@@ -33,8 +33,8 @@ pub(super) struct Plan<'o> {
     rows: BTreeMap<(&'static str, Id), EntityRow>,
     /// What was read: what was judged by it holds at the commit.
     read: BTreeMap<(&'static str, Id), FoundRow>,
-    /// Under whom what was listed: how many, and the sum of their versions.
-    listed: BTreeMap<(&'static str, Id), (i64, i64)>,
+    /// What was listed under whom, each with its version.
+    listed: BTreeMap<(&'static str, Id), BTreeMap<Id, i64>>,
     operations: Vec<Operation>,
     effects: VecDeque<Effect>,
     writes: Vec<Write>,
@@ -151,10 +151,9 @@ impl<'o> Plan<'o> {
 
     async fn rows_under(&mut self, kind: &'static str, target: Id) -> Result<Vec<FoundRow>, Error> {
         let rows = self.office.rows_under(kind, target).await?;
-        let versions = rows.iter().fold(0_i64, |sum, row| sum.saturating_add(row.version));
-        let count = i64::try_from(rows.len()).map_err(|_| Error::Internal)?;
+        let versions = rows.iter().map(|row| (row.id, row.version));
         // Read twice, it is what it was the first time, or else the plan is made anew.
-        self.listed.entry((kind, target)).or_insert((count, versions));
+        self.listed.entry((kind, target)).or_insert_with(|| versions.collect());
         Ok(rows)
     }
 
@@ -313,8 +312,9 @@ impl<'o> Plan<'o> {
                 unit.0.push(Write::Office(OfficeWrite::Still { kind, id, version }));
             }
         }
-        for ((kind, target), (count, versions)) in self.listed {
-            unit.0.push(Write::Office(OfficeWrite::StillUnder { kind, target, count, versions }));
+        for ((kind, target), rows) in self.listed {
+            let rows = rows.into_iter().collect();
+            unit.0.push(Write::Office(OfficeWrite::StillUnder { kind, target, rows }));
         }
         // What gives up a name comes before what takes it.
         let (new, changed): (Vec<_>, Vec<_>) = self.rows.into_values().partition(|row| row.version == 1);
@@ -412,5 +412,17 @@ mod tests {
         // What others read does not matter to it.
         bind(&mut elsewhere, other, 5);
         elsewhere.commit().await.unwrap();
+        // One goes and one comes: as many as before, and none of them has changed.
+        let mut swapped = plan();
+        assert_eq!(swapped.all_under::<Linked>(other).await.unwrap().len(), 1);
+        let mut without = plan();
+        let (kind, until_ms) = (Linked::KIND, world.now_ms());
+        without.bring(Effect::Forget { kind, target: other, until_ms });
+        without.commit().await.unwrap();
+        let mut with = plan();
+        bind(&mut with, other, 6);
+        with.commit().await.unwrap();
+        bind(&mut swapped, account, 7);
+        assert!(matches!(swapped.commit().await, Err(Failed::Again)));
     }
 }
