@@ -15,14 +15,16 @@ use cosign_core::{
 use cosign_tests::{
     calls::{Call, Over},
     frames,
-    network::{Device, Peer, now_ms, unlock},
+    network::{Device, FrameStream, Peer, now_ms, unlock},
     process::{PIN, Server, ServerFolder, Signer, succeeded},
     random::Seeded,
 };
 use getrandom::SysRng;
 use serde_json::Value;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
+/// Nothing on this machine takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
 const WAYS: [Over; 2] = [Over::Http2, Over::Http3];
 /// Of the last frame of answers that end before their time.
 const END: u64 = u64::MAX;
@@ -364,4 +366,41 @@ async fn http_1_carries_a_call_whose_frames_are_there() {
     assert_eq!((refused.status, refused.code().as_str()), (401, "no_client_certificate"));
     let admin = scene.folder.admin(&["key", "list"]);
     succeeded(&admin);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_refused_is_held_back_so_that_more_is_answered() {
+    const FRAMES: usize = 400;
+    let scene = Scene::with_limits(&[("queue = 4096", "queue = 1")]);
+    let requests = scene.requests(FRAMES as u64, 1);
+    let mut bytes = Vec::new();
+    for (id, frame) in (0..).zip(&requests.frames) {
+        framing::encode(id, Kind::Protocol, frame, &mut bytes).unwrap();
+    }
+    let FrameStream { link, mut send, mut recv, .. } = scene.peer.frames().await.unwrap();
+    let (mut deframer, mut refused, mut answered) = (Deframer::new(), 0, 0);
+    // How many are refused in a row once what was granted at first is used up.
+    let (mut row, mut longest) = (0, 0);
+    let sending = async { send.write_all(&bytes).await.unwrap() };
+    let receiving = async {
+        while refused + answered < FRAMES {
+            deframer.push(&recv.read_chunk(64 * 1024, true).await.unwrap().unwrap().bytes);
+            while let Some(frame) = deframer.next_frame().unwrap() {
+                if frame.kind == Kind::Refused {
+                    (refused, row) = (refused + 1, row + 1);
+                } else {
+                    (answered, row) = (answered + 1, 0);
+                }
+                if refused + answered > FRAMES / 4 {
+                    longest = longest.max(row);
+                }
+            }
+        }
+    };
+    timeout(PATIENCE, async { tokio::join!(sending, receiving) }).await.unwrap();
+    // One is worked on at a time. Read as they come, nearly all would be refused before the first is done; and with all that a
+    // connection may have sent at first, twenty would be in a row.
+    assert!(answered > FRAMES / 16 && longest < 12, "{answered} of {FRAMES}, {longest} refused in a row");
+    drop(link);
+    scene.server.stop();
 }

@@ -85,10 +85,12 @@ impl Terms {
         self.window.swap(NARROW, Ordering::Relaxed).saturating_sub(NARROW)
     }
 
-    fn widen(&self) {
+    /// Grants as much more as a frame had that was let in, so that who sends long ones soon has room for them.
+    fn widen(&self, by: usize) {
         let window = self.window();
         if window < WINDOW {
-            self.window.store(window.saturating_add(window / 32).min(WINDOW), Ordering::Relaxed);
+            let wider = window.saturating_add(u32::try_from(by).unwrap_or(WINDOW));
+            self.window.store(wider.min(WINDOW), Ordering::Relaxed);
         }
     }
 
@@ -166,7 +168,8 @@ pub enum Pause {
     Limited,
 }
 
-type Answer = (u64, Result<Vec<u8>, &'static str>);
+/// To which frame, how many bytes that had, and what is answered.
+type Answer = (u64, usize, Result<Vec<u8>, &'static str>);
 
 /// Answers what comes in on `input` until it ends, or until the server stops and what was begun is answered.
 ///
@@ -208,7 +211,7 @@ struct State {
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
     /// Until when no frame is begun.
     held: Option<Pin<Box<Sleep>>>,
-    /// Bytes that may come because they were granted before the first refusal. They are refused at once: waiting they would
+    /// Bytes that may come because they were granted before a refusal. They are refused at once: waiting they would
     /// grow old.
     granted: usize,
     unsent: Vec<u8>,
@@ -334,28 +337,28 @@ impl State {
             return;
         }
         if payload.len() > MAX_PAYLOAD {
-            return self.write(id, Err("payload_too_large"));
+            return self.write(id, 0, Err("payload_too_large"));
         }
-        let (signer, caller) = (Arc::clone(&self.signer), self.caller);
+        let (signer, caller, length) = (Arc::clone(&self.signer), self.caller, HEADER + payload.len());
         self.answers.push(
             async move {
                 let answer = signer.answer(caller, payload).await;
                 drop(permit);
-                (id, answer.map_err(|error| error.code()))
+                (id, length, answer.map_err(|error| error.code()))
             }
             .boxed(),
         );
     }
 
     /// Takes an answer, and those that are ready with it, to be written together.
-    fn collect(&mut self, (id, answer): Answer) {
-        self.write(id, answer);
-        while let Some(Some((id, answer))) = self.answers.next().now_or_never() {
-            self.write(id, answer);
+    fn collect(&mut self, (id, length, answer): Answer) {
+        self.write(id, length, answer);
+        while let Some(Some((id, length, answer))) = self.answers.next().now_or_never() {
+            self.write(id, length, answer);
         }
     }
 
-    fn write(&mut self, id: u64, answer: Result<Vec<u8>, &'static str>) {
+    fn write(&mut self, id: u64, length: usize, answer: Result<Vec<u8>, &'static str>) {
         self.progress += 1;
         if answer == Err(Error::Busy.code()) {
             self.granted = self.granted.saturating_add(usize::try_from(self.terms.narrow()).unwrap_or(0));
@@ -363,7 +366,7 @@ impl State {
                 self.held.get_or_insert_with(|| Box::pin(sleep(self.terms.hold)));
             }
         } else {
-            self.terms.widen();
+            self.terms.widen(length);
         }
         let written = match answer {
             Ok(frame) => encode(id, Kind::Protocol, &frame, &mut self.unsent),
