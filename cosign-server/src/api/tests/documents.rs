@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use self::desk::Desk;
 use super::{
     clients::{client, fetch, hand_in, new_client, read},
-    office::{Browser, log_in},
+    office::{Browser, citizen, log_in, log_in_on, verified},
     problem,
 };
 use crate::domain::{ca::Options, clients::Scope};
@@ -207,14 +207,21 @@ async fn documents_are_bounded_kept_for_a_while_and_their_platforms_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_who_scanned_sees_the_document() {
+async fn only_who_scanned_sees_the_document_and_signs_with_their_own_certificate() {
     let desk = Desk::new().await;
-    let (other, _) = log_in(desk.world(), "13900139000").await;
+    let world = desk.world();
+    verified(world, "13900139000", "李四", &citizen(2)).await;
+    // At the same phone, after the owner: what that sees and has is not theirs.
+    let (other, _) = log_in_on(world, "13900139000", Some([9; 32])).await;
     let document = desk.keep("a.pdf", &pdf::document(1)).await;
     let scan = desk.confirmed(&document).await;
     let path = format!("/v1/scans/{scan}/document");
-    assert_eq!(problem(other.get(desk.world(), &path).await).0, 401);
-    desk.end(&scan, "abort").await;
     let none = (404, "not_found".to_owned());
-    assert_eq!(problem(desk.user.get(desk.world(), &path).await), none, "once it is over nobody does");
+    assert_eq!(problem(other.get(world, &path).await), none);
+    desk.end(&scan, "abort").await;
+    assert_eq!(problem(desk.user.get(world, &path).await), none, "once it is over nobody does");
+    let code = desk.platform("/v1/client/scans", &json!({ "kind": "login", "nonce": "n" })).await;
+    other.done(world, "/v1/scans", &json!({ "code": code["code"] })).await;
+    let choose = format!("/v1/scans/{}/choose", code["scan_id"].as_str().unwrap());
+    other.refused(world, &choose, &desk.certificate, 409, "conflict").await;
 }

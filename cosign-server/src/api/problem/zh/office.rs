@@ -1,6 +1,7 @@
 //! What is said of what people have and do here.
 
 pub(super) const TEXTS: &[(&str, &str)] = &[
+    ("the certificate is another person's", "该证书属于他人"),
     ("a signature stands on one of 8 pages of A4", "签名须位于 A4 页面之内，且不超过 8 页"),
     ("a letter is signed with a person's signature or seal", "授权书须用个人签名或名章签署"),
     ("a signature is a seal, or it is drawn", "请选择签名样式或手写签名"),

@@ -195,8 +195,13 @@ impl Office {
         scan: Option<&Scan>,
     ) -> Result<(), Error> {
         const OTHER: Error = Error::Conflict("the certificate is not that of the enterprise");
-        if let Some(own) = self.named::<Holding>(Holding::called(&certificate.name)).await? {
-            self.is_for_business(&own.entity)?;
+        let known = self.named::<Holding>(Holding::called(&certificate.name)).await?;
+        if let Some(known) = &known {
+            self.is_for_business(&known.entity)?;
+            // Several people may use one device.
+            if matches!(known.entity.holder, Holder::Person(owner) if owner != user.account().id) {
+                return Err(Error::Conflict("the certificate is another person's"));
+            }
         }
         let sealing = scan.and_then(|scan| scan.terms.seal.filter(|_| scan.plea == Plea::Seal));
         if let Some(seal) = sealing {
@@ -214,7 +219,7 @@ impl Office {
             (Identity::Enterprise, Some(enterprise)) => enterprise,
         };
         let mut what: Vec<What> = sealing.map(|seal| What::Seal { seal }).into_iter().collect();
-        match self.named::<Holding>(Holding::called(&certificate.name)).await? {
+        match known {
             Some(known) => {
                 if plan.find::<Holding>(known.id).await?.entity.holder != Holder::Enterprise(enterprise) {
                     return Err(OTHER);
