@@ -1,11 +1,6 @@
 //! What is asked for in enterprises, and deciding on it.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{StatusCode, header},
-    response::IntoResponse,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -39,7 +34,6 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(show))
         .routes(routes!(linked))
         .routes(routes!(decide))
-        .routes(routes!(letter))
         .routes(routes!(share))
         .routes(routes!(withdraw))
 }
@@ -312,21 +306,6 @@ impl DecisionBody {
         let keep = self.grant_ids.map(|ids| ids.iter().map(|text| id(text)).collect()).transpose()?;
         Ok((Decision { ground, words: self.words.map(|words| words.0), keep, stamp }, signing))
     }
-}
-
-/// The letter that an administrator signs with a certificate of the enterprise when somebody joins
-#[utoipa::path(
-    get, path = "/v1/approvals/{approval}/join-letter", tag = "approvals", security(("user" = [])),
-    params(("approval" = String, Path)),
-    responses((status = 200, description = "The letter", body = String, content_type = "text/plain"), Problems),
-)]
-pub(super) async fn letter(
-    State(api): State<Api>,
-    LoggedIn(user): LoggedIn,
-    segments: Segments,
-) -> Result<impl IntoResponse, Problem> {
-    let text = api.office.join_letter(&user, id(segments.get("approval")?)?).await?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text.to_string()))
 }
 
 /// Pass or return what somebody else asked for

@@ -211,12 +211,6 @@ fn the_description_is_the_committed_one() {
 }
 
 #[test]
-#[ignore = "writes the description"]
-fn write_the_description() {
-    std::fs::write("openapi.json", document()).unwrap();
-}
-
-#[test]
 fn every_operation_is_described_in_full() {
     let mut ids = std::collections::BTreeSet::new();
     for (path, methods) in DESCRIPTION["paths"].as_object().unwrap() {

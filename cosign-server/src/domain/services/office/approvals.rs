@@ -133,23 +133,12 @@ impl Office {
     }
 
     /// The letter that an administrator signs with a certificate of the enterprise when somebody joins.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for what is no request to join, and for others; storage faults.
-    pub async fn join_letter(&self, user: &User, id: Id) -> Result<Zeroizing<String>, Error> {
-        let found = self.approval(user, id).await?.entity;
-        self.letter_of(&mut self.plan(None), id, &found).await
-    }
-
-    async fn letter_of(
+    pub(super) async fn join_text(
         &self,
         plan: &mut Plan<'_>,
         id: Id,
         found: &Approval,
     ) -> Result<Zeroizing<String>, Error> {
-        if !matches!(found.ask, Ask::Join { .. }) {
-            return Err(Error::NotFound);
-        }
         let facts = plan.find::<Enterprise>(found.place).await?.entity.facts;
         let name = self.person_name(found.applicant).await?.ok_or(Error::NotVerified)?;
         let (called, uscc) = (facts.name.as_str(), facts.uscc.as_str());
@@ -181,7 +170,7 @@ impl Office {
         };
         let certificate = self.usable(user, name).await?;
         self.acts_for(plan, user, &certificate, Some(found.place), None).await?;
-        let letter = self.letter_of(plan, id, found).await?;
+        let letter = self.join_text(plan, id, found).await?;
         let digest = certificate.digest(letter.as_bytes())?;
         certificate.check(&[digest], &[*signature])?;
         let letter = Some(self.seal_words(&letter)?);

@@ -127,7 +127,7 @@ impl Office {
         id: Id,
     ) -> Result<(Zeroizing<String>, Vec<LetterSignature>), Error> {
         let found = self.approval(user, id).await?.entity;
-        let text = self.letter_text(&found).await?;
+        let text = self.letter_text(id, &found).await?;
         let mut signatures = Vec::new();
         for opinion in found.opinions.iter().filter(|opinion| opinion.ground.is_none()) {
             signatures.push(self.letter_signature(opinion.by, opinion.at_ms, opinion.mark.as_ref()).await?);
@@ -173,8 +173,9 @@ impl Office {
         Ok(LetterSignature { name: self.person_name(by).await?, at_ms, mark: shown })
     }
 
-    async fn letter_text(&self, found: &Approval) -> Result<Zeroizing<String>, Error> {
+    async fn letter_text(&self, id: Id, found: &Approval) -> Result<Zeroizing<String>, Error> {
         match &found.ask {
+            Ask::Join { .. } => self.join_text(&mut self.plan(None), id, found).await,
             Ask::Claim(claim) => self.claim_text(&self.find::<Claim>(*claim).await?.entity).await,
             Ask::Certificate(grant) | Ask::Seal(grant) => {
                 self.grant_text(&self.find::<Grant>(*grant).await?.entity.terms).await
