@@ -200,6 +200,25 @@ impl World {
         self.source.file().expect("a world on a file").to_owned()
     }
 
+    /// Whether a file of the folder has these bytes.
+    pub(crate) fn has_on_disk(&self, bytes: &[u8]) -> bool {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        files
+            .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+            .any(|file| file.windows(bytes.len()).any(|window| window == bytes))
+    }
+
+    /// Waits until no file has them, without anything being committed.
+    pub(crate) async fn erased(&self, bytes: &[u8]) {
+        for _ in 0..3000 {
+            if !self.has_on_disk(bytes) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("still on the disk");
+    }
+
     pub(crate) fn tombstones(&self) -> PathBuf {
         tombstones(self.folder.path())
     }

@@ -1,10 +1,11 @@
 //! The writer's connection: made again when it breaks, and what SQLite's write-ahead log needs.
 
-use sqlx::{Connection as _, PgConnection, SqliteConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection, postgres::PgConnectOptions};
 
 use super::{
     checkpoint::Checkpoints,
     query::{Connection, query},
+    sqlite::BUSY_TIMEOUT,
 };
 
 /// The connection of the writer.
@@ -66,16 +67,15 @@ impl Link {
         }
     }
 
-    /// Moves SQLite's write-ahead log into the database and cuts it. Whether that succeeded; a reader that is in its way makes
-    /// it fail. PostgreSQL's log is its administrator's.
+    /// Moves SQLite's write-ahead log into the database and cuts it. Whether that succeeded: not while somebody reads what it
+    /// holds, or moves it beside us; nobody is waited for, as every commit would wait with us. PostgreSQL's log is its
+    /// administrator's.
     pub(super) async fn cut_log(&mut self) -> bool {
-        let Some(connection @ Connection::Sqlite(_)) = &mut self.connection else { return true };
-        let busy = query("PRAGMA wal_checkpoint(TRUNCATE)").one(connection).await;
-        let busy = busy.and_then(|row| row.get::<bool>(0));
-        if let Err(error) = &busy {
+        let Some(Connection::Sqlite(on)) = &mut self.connection else { return true };
+        cut_at_once(on).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the write-ahead log still holds a destroyed share");
-        }
-        matches!(busy, Ok(false))
+            false
+        })
     }
 
     pub(super) async fn close(self) {
@@ -87,4 +87,13 @@ impl Link {
             tracing::warn!(%error, "the database did not close cleanly");
         }
     }
+}
+
+async fn cut_at_once(on: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut *on).await?;
+    let busy: Result<bool, _> =
+        sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *on).await;
+    let patience = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
+    sqlx::raw_sql(AssertSqlSafe(patience)).execute(on).await?;
+    Ok(!busy?)
 }

@@ -21,7 +21,7 @@ const READERS: u32 = 4;
 const FULL: i64 = 2;
 /// Bytes of a page.
 const PAGE: u32 = 1024;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens the file and brings its tables to this version.
 pub(super) async fn open(

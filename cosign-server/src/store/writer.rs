@@ -14,7 +14,7 @@ use cosign_core::{KeyId, audit::Frontier};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::sleep,
+    time::{Instant, sleep, timeout_at},
 };
 
 use super::{
@@ -42,6 +42,8 @@ const GROUP: usize = 256;
 /// From the beginning of a transaction to that of the next, unless it is full. A unit that comes alone does not wait; under
 /// load one fsync and one set of statements serve more of them.
 const PACE: Duration = Duration::from_millis(2);
+/// Until the log is to be cut again, when somebody was in the way.
+const CUT_AGAIN: Duration = Duration::from_millis(100);
 
 struct Waiting {
     unit: Unit,
@@ -112,10 +114,24 @@ async fn run(
 ) {
     let mut tree = Frontier::new();
     let mut group = Vec::with_capacity(GROUP);
-    // At first too: the process before this one may have been killed between a commit and what follows it.
-    let mut cut_log = true;
+    // When the log is to be cut. At first too: the process before this one may have been killed between a commit and what
+    // follows it.
+    let mut cut_log = Some(Instant::now());
     let mut pace = pin!(sleep(Duration::ZERO));
-    while queue.recv_many(&mut group, GROUP).await > 0 {
+    loop {
+        let taken = match cut_log {
+            None => Ok(queue.recv_many(&mut group, GROUP).await),
+            Some(due) => timeout_at(due, queue.recv_many(&mut group, GROUP)).await,
+        };
+        match taken {
+            Ok(0) => break,
+            Ok(_) => {}
+            // Nobody commits: what was destroyed does not wait for them.
+            Err(_) => {
+                cut_log = cut(&mut link).await;
+                continue;
+            }
+        }
         if group.len() < GROUP {
             pace.as_mut().await;
             while group.len() < GROUP
@@ -137,7 +153,9 @@ async fn run(
             Err(error) => Err(error),
         };
         telemetry.committed(group.len(), committed.is_ok());
-        cut_log |= group.iter().any(|waiting| waiting.unit.0.iter().any(destroys_share));
+        if group.iter().any(|waiting| waiting.unit.0.iter().any(destroys_share)) {
+            cut_log = Some(Instant::now());
+        }
         if let Err(error) = &committed {
             tracing::error!(%error, units = group.len(), "the transaction failed");
             link.undo().await;
@@ -159,12 +177,17 @@ async fn run(
         if committed.is_ok() {
             link.committed().await;
         }
-        // The bytes of a destroyed share are still in the write-ahead log; this moves it into the database and cuts it.
-        if cut_log {
-            cut_log = !link.cut_log().await;
+        if cut_log.is_some_and(|due| due <= Instant::now()) {
+            cut_log = cut(&mut link).await;
         }
     }
     link.close().await;
+}
+
+/// The bytes of a destroyed share are still in the write-ahead log: moves it into the database and cuts it. When to try again
+/// if somebody is in the way.
+async fn cut(link: &mut Link) -> Option<Instant> {
+    if link.cut_log().await { None } else { Some(Instant::now() + CUT_AGAIN) }
 }
 
 /// A server that does not answer is not waited for without end.

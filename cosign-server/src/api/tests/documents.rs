@@ -221,7 +221,8 @@ async fn only_who_scanned_sees_the_document_and_signs_with_their_own_certificate
     desk.end(&scan, "abort").await;
     assert_eq!(problem(desk.user.get(world, &path).await), none, "once it is over nobody does");
     let code = desk.platform("/v1/client/scans", &json!({ "kind": "login", "nonce": "n" })).await;
-    other.done(world, "/v1/scans", &json!({ "code": code["code"] })).await;
+    let scanned = other.done(world, "/v1/scans", &json!({ "code": code["code"] })).await;
+    assert_eq!(scanned["certificates"], json!([]));
     let choose = format!("/v1/scans/{}/choose", code["scan_id"].as_str().unwrap());
     other.refused(world, &choose, &desk.certificate, 409, "conflict").await;
 }

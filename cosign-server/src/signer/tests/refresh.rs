@@ -131,18 +131,20 @@ async fn a_renewed_share_is_gone_from_the_files() {
     let old = row(&world, &record.key_id()).await.share;
     let share = new_share(&world, &phone, &key).await;
     let pending = row(&world, &record.key_id()).await.pending.unwrap();
-    let on_disk = |sealed: &[u8]| {
-        let files = std::fs::read_dir(world.folder.path()).unwrap();
-        let bytes: Vec<u8> = files.flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
-        bytes.windows(sealed.len()).any(|window| window == sealed)
-    };
-    assert!(on_disk(&old) && on_disk(&pending));
+    assert!(world.has_on_disk(&old) && world.has_on_disk(&pending));
+    // Somebody reads what was there before.
+    let mut reader =
+        sqlx::SqliteConnection::connect(&format!("sqlite://{}", world.file().display())).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM keys").execute(&mut reader).await.unwrap();
     assert_eq!(confirm(&world, &phone, &share, NEW_PIN).await, ACTIVE);
-    // The log is cut before the writer takes the next unit.
     world.database.commit(Unit::default()).await.unwrap();
-    assert!(!on_disk(&old), "the old share");
-    assert!(!on_disk(&pending), "what was pending, with rB and PB'");
-    assert!(on_disk(&row(&world, &record.key_id()).await.share));
+    assert!(world.has_on_disk(&old), "it is still read");
+    // Nothing is committed any more that would cut the log on its way.
+    reader.close().await.unwrap();
+    world.erased(&old).await;
+    // What was pending, with rB and PB'.
+    world.erased(&pending).await;
+    assert!(world.has_on_disk(&row(&world, &record.key_id()).await.share));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -100,7 +100,7 @@ impl Office {
         Ok(found)
     }
 
-    /// The certificates of the phone, with what stands against each.
+    /// The certificates of the phone that are not another person's, with what stands against each.
     ///
     /// # Errors
     /// Storage faults.
@@ -111,13 +111,15 @@ impl Office {
         for certificate in self.ports.authorities.certificates(which).await?.items {
             let identity = Identity::of(self.profile(&certificate).await?);
             let name = CertificateName::of(&certificate);
+            let known = self.named::<Holding>(Holding::called(&name)).await?;
+            let holder = known.map(|holding| holding.entity.holder);
+            // Several people may use one device.
+            if is_of_another(holder, user) {
+                continue;
+            }
             let unwanted = || scan.and_then(|scan| scan.terms.obstacle(&name, identity));
             let mut obstacle = obstacle(&certificate, now_ms).or_else(unwanted);
-            let enterprise = match identity {
-                Identity::Person => None,
-                Identity::Enterprise => self.named::<Holding>(Holding::called(&name)).await?,
-            };
-            let enterprise = enterprise.map(|holding| holding.entity.holder.id());
+            let enterprise = holder.filter(|_| identity == Identity::Enterprise).map(Holder::id);
             if let (Some(_), None, Some(scan)) = (enterprise, obstacle, scan) {
                 let usable = self.usable(user, &name).await?;
                 obstacle = self.why_not(user, &usable, enterprise, scan).await?;
@@ -198,8 +200,7 @@ impl Office {
         let known = self.named::<Holding>(Holding::called(&certificate.name)).await?;
         if let Some(known) = &known {
             self.is_for_business(&known.entity)?;
-            // Several people may use one device.
-            if matches!(known.entity.holder, Holder::Person(owner) if owner != user.account().id) {
+            if is_of_another(Some(known.entity.holder), user) {
                 return Err(Error::Conflict("the certificate is another person's"));
             }
         }
@@ -462,6 +463,11 @@ pub struct HandedIn {
     pub shares: bool,
     /// By what the password of the key was given, if the user did not enter it.
     pub unlocked: Option<Unlocking>,
+}
+
+/// Whether it is known to be the one of another person.
+fn is_of_another(holder: Option<Holder>, user: &User) -> bool {
+    matches!(holder, Some(Holder::Person(owner)) if owner != user.account().id)
 }
 
 fn is_own(scan: &Scan, user: &User) -> Result<(), Error> {
