@@ -10,6 +10,7 @@ mod database;
 mod faults;
 mod ledger;
 mod make;
+mod office;
 mod secrets;
 mod site;
 mod way;
@@ -35,6 +36,7 @@ use cosign_tests::{
 use crate::{
     faults::Incident,
     ledger::Ledger,
+    office::{Certain, Customer},
     secrets::Search,
     site::Site,
     way::Way,
@@ -59,34 +61,46 @@ fn random_faults_for_a_short_while() {
     run(nodes, on_server, Duration::from_secs(25), seed());
 }
 
-#[test]
-#[ignore = "runs for COSIGN_FAULTS_MINUTES: `./test faults`"]
-fn random_faults_for_long() {
+/// Half of the time is for several nodes, half for one.
+fn half() -> Duration {
     let minutes: u64 = std::env::var("COSIGN_FAULTS_MINUTES").map_or(60, |minutes| minutes.parse().unwrap());
-    let half = Duration::from_secs(30 * minutes);
-    let seed = seed();
-    run(postgres::nodes().max(2), true, half, seed);
-    run(1, false, half, seed);
+    Duration::from_secs(30 * minutes)
+}
+
+#[test]
+#[ignore = "runs for half of COSIGN_FAULTS_MINUTES: `./test faults`"]
+fn random_faults_for_long_on_a_server() {
+    run(postgres::nodes().max(2), true, half(), seed());
+}
+
+#[test]
+#[ignore = "runs for half of COSIGN_FAULTS_MINUTES: `./test faults`"]
+fn random_faults_for_long_on_a_file() {
+    run(1, false, half(), seed());
+}
+
+fn way(site: &Site, device: Option<Device>, draws: &mut Seeded) -> Way {
+    let ca = site.folder.file("ca.pem");
+    let peer = |address| Peer::new(address, &ca, device.clone());
+    let relays = site.nodes.iter().map(|node| peer(node.relay.address())).collect();
+    let direct = site.folder.nodes().iter().map(|address| peer(*address)).collect();
+    Way::new(relays, direct, Seeded::new(draws.word()))
 }
 
 fn owner(
     site: &Site,
+    device: Option<Device>,
     index: usize,
     draws: &mut Seeded,
     ledger: &Arc<Ledger>,
     stop: &Arc<AtomicBool>,
 ) -> Owner {
-    let ca = site.folder.file("ca.pem");
-    let device = Device::unknown();
-    let peer = |address| Peer::new(address, &ca, Some(device.clone()));
-    let relays = site.nodes.iter().map(|node| peer(node.relay.address())).collect();
-    let direct = site.folder.nodes().iter().map(|address| peer(*address)).collect();
     let kinds = [(Suite::D, Purpose::Sign), (Suite::F2, Purpose::Sign), (Suite::D, Purpose::Encrypt)];
     let (suite, purpose) = kinds[index % kinds.len()];
     let device_key: [u8; 32] = draws.bytes(32).try_into().unwrap();
     ledger.secret("a device's secret", &device_key);
     Owner {
-        way: Way::new(relays, direct, Seeded::new(draws.word())),
+        way: way(site, device, draws),
         suite,
         purpose,
         device_key: DeviceKey::from_bytes(device_key),
@@ -128,12 +142,18 @@ fn attempt(
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut owners = Vec::new();
     for index in 0..3 * site.nodes.len() {
-        let mut owner = owner(site, index, &mut draws, &ledger, &stop);
+        let mut owner = owner(site, Some(Device::unknown()), index, &mut draws, &ledger, &stop);
         let code = site.folder.enrolment_code();
         runtime.block_on(make::enrol(&mut owner, &code));
         ledger.secret("an enrolment code", code.as_bytes());
         owners.push(runtime.spawn(owner.work()));
     }
+    let certain = Certain::on(&site.stage());
+    // Its keys.
+    ledger.book().asked.extend(["to sign", "to decrypt"].map(String::from));
+    let device = Some(certain.user.phone().device());
+    let phone = owner(site, device, owners.len(), &mut draws, &ledger, &stop);
+    let customer = runtime.spawn(Customer::new(certain, phone, way(site, None, &mut draws)).work());
     let (mut seen, mut witnessed) = (None, 0);
     // On a busy machine it may take long until there is something to compare.
     let enough = || ledger.book().counts.values().sum::<u64>() > ENOUGH;
@@ -143,6 +163,7 @@ fn attempt(
         incident.happen(site);
         // An owner ends early only by a failure.
         assert!(owners.iter().all(|owner| !owner.is_finished()), "an owner has stopped");
+        assert!(!customer.is_finished(), "the customer has stopped");
         if begun.elapsed() > WITNESS * (witnessed + 1) {
             witnessed += 1;
             seen = Some(checks::witness(&site.folder, site.tools(), seen, witnessed as usize));
@@ -152,6 +173,7 @@ fn attempt(
     for owner in owners {
         runtime.block_on(owner).unwrap();
     }
+    runtime.block_on(customer).unwrap().check();
     seen = Some(checks::witness(&site.folder, site.tools(), seen, 0));
     for node in 0..site.nodes.len() {
         site.terminate(node);

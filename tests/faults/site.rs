@@ -5,11 +5,13 @@ use std::{
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use cosign_tests::{
     network::Peer,
+    people::{Stage, configure, prepare},
     process::{ServerFolder, program, succeeded, wait_for},
     relay::Relay,
     source,
@@ -53,7 +55,9 @@ impl Node {
 /// All of it. The processes end on drop.
 pub(crate) struct Site {
     pub(crate) nodes: Vec<Node>,
-    pub(crate) folder: ServerFolder,
+    pub(crate) folder: Arc<ServerFolder>,
+    /// The private keys of the custodians of its authority.
+    custodians: Vec<PathBuf>,
     pub(crate) database: Option<Cluster>,
     tools: TempDir,
     health: Runtime,
@@ -67,6 +71,10 @@ impl Site {
             Some(cluster) => ServerFolder::on_server(&cluster.address("cosign"), nodes),
             None => ServerFolder::on_file(),
         };
+        let folder = Arc::new(folder);
+        let custodians = prepare(&folder);
+        // A clock that is set for a moment does not end the login of the customer.
+        configure(&folder, |text| text.replace("session_idle_min = 30", "session_idle_min = 1440"));
         let tools = tempfile::tempdir().unwrap();
         let shim = source::root().join("tests/faults/shim.c");
         let mut compiler = Command::new("cc");
@@ -80,11 +88,16 @@ impl Site {
         });
         let nodes = nodes.collect();
         let health = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let mut site = Self { nodes, folder, database, tools, health };
+        let mut site = Self { nodes, folder, custodians, database, tools, health };
         for node in 0..site.nodes.len() {
             site.await_ready(node);
         }
         site
+    }
+
+    /// Where customers of the office and those who work there meet.
+    pub(crate) fn stage(&self) -> Stage {
+        Stage::around(Arc::clone(&self.folder), None, self.custodians.clone())
     }
 
     /// What all nodes say.

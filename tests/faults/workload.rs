@@ -14,7 +14,7 @@ use cosign_core::{
 };
 use cosign_tests::{network::now_ms, random::Seeded};
 use getrandom::SysRng;
-use sm_primitives::sm2::{dsa, pke};
+use sm_primitives::sm2::{Signature, dsa, pke};
 
 use crate::{ledger::Ledger, make, way::Way};
 
@@ -110,7 +110,7 @@ impl Owner {
         let done = match self.purpose {
             Purpose::Sign => {
                 let digests = self.digests();
-                self.sign(&key.key, &digests).await
+                self.sign(&key.key, &digests).await.is_some()
             }
             Purpose::Encrypt => self.decrypt(&key.key).await,
         };
@@ -119,13 +119,13 @@ impl Owner {
         }
     }
 
-    /// Signs digests, in one round or two; whether it came to an end.
-    pub(crate) async fn sign(&mut self, key: &ClientKey, digests: &[Digest]) -> bool {
+    /// Signs digests, in one round or two, if that comes to an end.
+    pub(crate) async fn sign(&mut self, key: &ClientKey, digests: &[Digest]) -> Option<Vec<Signature>> {
         self.counter += 1;
         let (frame, mut waiting) = sign::start(key, digests, now_ms(), self.counter, &mut SysRng).unwrap();
         let mut frame = frame;
         loop {
-            let Some(answer) = self.ask(&frame).await else { return false };
+            let answer = self.ask(&frame).await?;
             // The opening of a session that a node forgot, and the clock of a node, may be in the way.
             waiting = match waiting.finish(&answer) {
                 Ok(Progress::Next(next)) => next,
@@ -135,9 +135,9 @@ impl Owner {
                         let signature = (*digest.as_bytes(), signature.r().to_bytes());
                         self.ledger.book().signatures.insert(signature);
                     }
-                    return true;
+                    return Some(signed.signatures);
                 }
-                Ok(Progress::Busy(_)) | Err(cosign_core::Error::Refused(_)) => return false,
+                Ok(Progress::Busy(_)) | Err(cosign_core::Error::Refused(_)) => return None,
                 Err(error) => panic!("a signature that is none: {error}"),
             };
             frame = waiting.frame().to_vec();

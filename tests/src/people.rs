@@ -17,7 +17,7 @@ pub use self::{
     operator::Operator,
     phone::{Certified, Phone},
     platform::Platform,
-    stage::Stage,
+    stage::{Stage, prepare},
     user::{PICTURE, User, citizen},
 };
 

@@ -45,10 +45,15 @@ impl Caller {
     /// A request with the headers given, a line each.
     #[must_use]
     pub fn ask(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> HttpAnswer {
+        run(self.peer.http(&self.head(method, path, headers), body)).unwrap()
+    }
+
+    /// The head of such a request.
+    #[must_use]
+    pub fn head(&self, method: &str, path: &str, headers: &str) -> String {
         let token = self.token.as_ref();
         let token = token.map_or_else(String::new, |token| format!("\r\nauthorization: Bearer {token}"));
-        let head = format!("{method} {path} HTTP/1.1\r\n{headers}{token}");
-        run(self.peer.http(&head, body)).unwrap()
+        format!("{method} {path} HTTP/1.1\r\n{headers}{token}")
     }
 
     /// The status and the JSON of an answer.

@@ -99,23 +99,29 @@ impl Platform {
     }
 
     fn ask(&self, method: &str, target: &str, body: &[u8]) -> HttpAnswer {
+        let once = (method == "POST").then(|| hex::encode(sm3::digest(body)));
+        let head = self.head(method, target, "application/octet-stream", once.as_deref(), body);
+        run(self.peer.http(&head, body)).unwrap()
+    }
+
+    /// The head of a signed request, which is good for a minute.
+    #[must_use]
+    pub fn head(&self, method: &str, target: &str, kind: &str, once: Option<&str>, body: &[u8]) -> String {
         let (path, query) =
             target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        let once = (method == "POST").then(|| hex::encode(sm3::digest(body)));
         let authority = "localhost";
-        let message = Message { method, authority, path, query, idempotency_key: once.as_deref(), body };
+        let message = Message { method, authority, path, query, idempotency_key: once, body };
         let created_s = now_ms() / 1000;
         let terms = Terms { key_id: &self.client_id, created_s, expires_s: created_s + 60, nonce: None };
         let signed = sign(&message, &terms, &self.key, &mut SysRng).unwrap();
-        let named = [("idempotency-key", once), ("content-digest", signed.content_digest)];
+        let named = [("idempotency-key", once), ("content-digest", signed.content_digest.as_deref())];
         let named = named.into_iter().filter_map(|(name, value)| Some(format!("\r\n{name}: {}", value?)));
         let (input, signature) = (signed.signature_input, signed.signature);
-        let head = format!(
-            "{method} {target} HTTP/1.1\r\ncontent-type: application/octet-stream\r\nsignature-input: {input}\r\n\
+        format!(
+            "{method} {target} HTTP/1.1\r\ncontent-type: {kind}\r\nsignature-input: {input}\r\n\
              signature: {signature}{}",
             named.collect::<String>()
-        );
-        run(self.peer.http(&head, body)).unwrap()
+        )
     }
 
     /// Is refused, with this code.

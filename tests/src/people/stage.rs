@@ -55,6 +55,20 @@ fn custodians(folder: &ServerFolder) -> (Vec<String>, Vec<PathBuf>) {
     (options, keys)
 }
 
+/// Prepares a server that does not run yet: sandboxes, and an authority. Gives the private keys of the custodians.
+#[must_use]
+pub fn prepare(folder: &ServerFolder) -> Vec<PathBuf> {
+    use_sandboxes(folder);
+    // Certificates are about to end as soon as they are there, so that they can be renewed.
+    configure(folder, |text| text.replace("expiring_days = 30", "expiring_days = 400"));
+    let (options, custodians) = custodians(folder);
+    let init =
+        ["ca", "init", "demo", "--label", "测试认证机构", "--subject", "C=CN", "--subject", "CN=Example CA"];
+    let options: Vec<_> = init.into_iter().chain(options.iter().map(String::as_str)).collect();
+    succeeded(&folder.admin(&options));
+    custodians
+}
+
 impl Stage {
     /// The stage of all who take part now.
     #[must_use]
@@ -72,32 +86,23 @@ impl Stage {
     #[expect(clippy::new_without_default, reason = "it starts a server")]
     pub fn new() -> Self {
         let folder = Arc::new(ServerFolder::new());
-        use_sandboxes(&folder);
-        // Certificates are about to end as soon as they are there, so that they can be renewed.
-        configure(&folder, |text| text.replace("expiring_days = 30", "expiring_days = 400"));
-        let (options, custodians) = custodians(&folder);
-        let init = [
-            "ca",
-            "init",
-            "demo",
-            "--label",
-            "测试认证机构",
-            "--subject",
-            "C=CN",
-            "--subject",
-            "CN=Example CA",
-        ];
-        let options: Vec<_> = init.into_iter().chain(options.iter().map(String::as_str)).collect();
-        succeeded(&folder.admin(&options));
+        let custodians = prepare(&folder);
+        let server = folder.start();
+        Self::around(folder, Some(server), custodians)
+    }
+
+    /// On a server that runs and was prepared so; somebody else may look after it.
+    #[must_use]
+    pub fn around(folder: Arc<ServerFolder>, server: Option<Server>, custodians: Vec<PathBuf>) -> Self {
         let code = folder.admin_json(&["enrol-code", "new", "--uses", "1000"]);
         let code = code[0]["enrolment_code"].as_str().unwrap().to_owned();
-        let server = Mutex::new(Some(folder.start()));
         let operator = |name, role| Operator::new(&folder, &code, name, role);
         let reviewers = [operator("Rea", "reviewer"), operator("Rob", "reviewer")];
         let administrator = operator("Ada", "administrator");
         let grounds = Grounds::new(&administrator);
         // Numbers that end with many zeros are out of reach.
         let numbers = AtomicU32::new(1);
+        let server = Mutex::new(server);
         Self { folder, server, reviewers, administrator, grounds, code, custodians, numbers }
     }
 
