@@ -14,7 +14,7 @@ use cosign_core::{KeyId, audit::Frontier};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::{Instant, sleep, timeout_at},
+    time::sleep,
 };
 
 use super::{
@@ -114,23 +114,23 @@ async fn run(
 ) {
     let mut tree = Frontier::new();
     let mut group = Vec::with_capacity(GROUP);
-    // When the log is to be cut. At first too: the process before this one may have been killed between a commit and what
-    // follows it.
-    let mut cut_log = Some(Instant::now());
+    // At first too: the process before this one may have been killed between a commit and what follows it.
+    let (mut cut_log, mut cut_due) = (true, pin!(sleep(Duration::ZERO)));
     let mut pace = pin!(sleep(Duration::ZERO));
     loop {
-        let taken = match cut_log {
-            None => Ok(queue.recv_many(&mut group, GROUP).await),
-            Some(due) => timeout_at(due, queue.recv_many(&mut group, GROUP)).await,
-        };
-        match taken {
-            Ok(0) => break,
-            Ok(_) => {}
-            // Nobody commits: what was destroyed does not wait for them.
-            Err(_) => {
-                cut_log = cut(&mut link).await;
+        let taken = tokio::select! {
+            biased;
+            // The bytes of a destroyed share are still in the write-ahead log; this moves it into the database and cuts it. It
+            // does not wait for the next commit, which may never come.
+            () = cut_due.as_mut(), if cut_log => {
+                cut_log = !link.cut_log().await;
+                cut_due.set(sleep(CUT_AGAIN));
                 continue;
             }
+            taken = queue.recv_many(&mut group, GROUP) => taken,
+        };
+        if taken == 0 {
+            break;
         }
         if group.len() < GROUP {
             pace.as_mut().await;
@@ -154,7 +154,8 @@ async fn run(
         };
         telemetry.committed(group.len(), committed.is_ok());
         if group.iter().any(|waiting| waiting.unit.0.iter().any(destroys_share)) {
-            cut_log = Some(Instant::now());
+            cut_log = true;
+            cut_due.set(sleep(Duration::ZERO));
         }
         if let Err(error) = &committed {
             tracing::error!(%error, units = group.len(), "the transaction failed");
@@ -177,17 +178,8 @@ async fn run(
         if committed.is_ok() {
             link.committed().await;
         }
-        if cut_log.is_some_and(|due| due <= Instant::now()) {
-            cut_log = cut(&mut link).await;
-        }
     }
     link.close().await;
-}
-
-/// The bytes of a destroyed share are still in the write-ahead log: moves it into the database and cuts it. When to try again
-/// if somebody is in the way.
-async fn cut(link: &mut Link) -> Option<Instant> {
-    if link.cut_log().await { None } else { Some(Instant::now() + CUT_AGAIN) }
 }
 
 /// A server that does not answer is not waited for without end.
