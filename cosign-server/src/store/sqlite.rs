@@ -61,6 +61,5 @@ pub(super) async fn open(
     let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.clone()).await?;
     let readers = Pool::Sqlite(readers);
     migrations::bring_file(&mut connection, &readers, access, known).await?;
-    let checkpoints = Checkpoints::start(SqliteConnection::connect_with(&options).await?);
-    Ok((Link::to_file(connection, checkpoints), readers))
+    Ok((Link::to_file(connection, Checkpoints::start(options).await?), readers))
 }
