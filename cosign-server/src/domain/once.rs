@@ -8,10 +8,12 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Error, ports::Store};
 
-/// How long an outcome is kept, in milliseconds.
+/// How long an outcome is kept, in milliseconds, unless there are many newer ones of its owner;
 pub const KEPT_MS: u64 = 24 * 60 * 60 * 1000;
-/// Most outcomes kept per device, and per client of the API.
-pub const MAX_PER_DEVICE: u64 = 1024;
+/// how long in any case, in which every repetition of a request comes;
+pub const KEPT_IN_ANY_CASE_MS: u64 = 10 * 60 * 1000;
+/// and how many are many: of a device, a user, or a client of the API. More than that in so short a time come again later.
+pub const MANY: u64 = 4096;
 /// Longest key in bytes.
 pub const MAX_KEY: usize = 128;
 

@@ -138,16 +138,29 @@ async fn remember(connection: &mut Connection, outcome: &Outcome) -> Applied {
         outcome.key.as_str(),
         stored(outcome.created_ms.saturating_sub(once::KEPT_MS)),
     );
-    let rows = run!(
+    let of_owner = super::query::query("SELECT COUNT(*) FROM outcomes WHERE device_id = $1")
+        .bind(&outcome.device.as_bytes()[..]);
+    if of_owner.one(&mut *connection).await?.get::<i64>(0)? >= stored(once::MANY) {
+        let rows = run!(
+            connection,
+            "DELETE FROM outcomes WHERE device_id = $1 AND created_ms <= $2 AND once_key IN \
+             (SELECT once_key FROM outcomes WHERE device_id = $1 ORDER BY created_ms LIMIT $3)",
+            &outcome.device.as_bytes()[..],
+            stored(outcome.created_ms.saturating_sub(once::KEPT_IN_ANY_CASE_MS)),
+            stored(once::MANY / 16),
+        );
+        if rows == 0 {
+            return Ok(Err(StoreError::Busy));
+        }
+    }
+    run!(
         connection,
-        "INSERT INTO outcomes (device_id, once_key, fingerprint, outcome, created_ms) SELECT $1, $2, $3, $4, $5 \
-         WHERE (SELECT COUNT(*) FROM outcomes WHERE device_id = $1) < $6",
+        "INSERT INTO outcomes (device_id, once_key, fingerprint, outcome, created_ms) VALUES ($1, $2, $3, $4, $5)",
         &outcome.device.as_bytes()[..],
         outcome.key.as_str(),
         &outcome.fingerprint[..],
         outcome.outcome.as_str(),
         stored(outcome.created_ms),
-        stored(once::MAX_PER_DEVICE),
     );
-    Ok(if rows == 0 { Err(StoreError::Busy) } else { Ok(()) })
+    Ok(Ok(()))
 }

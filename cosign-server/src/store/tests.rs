@@ -28,7 +28,7 @@ use crate::{
             Gate, IssuedKey, Kind, Origin, PENDING_TTL_MS, Parent, Resealed, Seats, Status, StoredKey,
             WrappedKey,
         },
-        once::{KEPT_MS, Outcome},
+        once::{KEPT_IN_ANY_CASE_MS, KEPT_MS, MANY, Outcome},
         ports::{RecordsOfKey, Spend, Store as _, StoreError, Unit, Write},
     },
     telemetry::Telemetry,
@@ -370,11 +370,21 @@ async fn outcomes_are_kept_for_a_day_and_bounded() {
     store.commit([outcome("a", 1)].into()).await.unwrap();
     assert_eq!(store.commit([outcome("a", KEPT_MS)].into()).await, Err(StoreError::Duplicate));
     store.commit([outcome("a", KEPT_MS + 1)].into()).await.unwrap();
-    let many = (1..1024).map(|index| outcome(&index.to_string(), KEPT_MS + 1)).collect();
+    let many = (1..MANY).map(|index| outcome(&index.to_string(), KEPT_MS + 1 + index)).collect();
     store.commit(Unit(many)).await.unwrap();
-    assert_eq!(store.commit([outcome("one more", KEPT_MS + 1)].into()).await, Err(StoreError::Busy));
-    store.commit([purge(2 * KEPT_MS + 1)].into()).await.unwrap();
+    let early = KEPT_MS + KEPT_IN_ANY_CASE_MS;
+    assert_eq!(store.commit([outcome("early", early)].into()).await, Err(StoreError::Busy));
+    // Those of the last ten minutes stay, and those before them give way when there are newer ones.
+    store.commit([outcome("b", early + 1)].into()).await.unwrap();
     assert_eq!(store.outcome(&DEVICE, "a").await, Ok(None));
+    assert!(store.outcome(&DEVICE, "1").await.unwrap().is_some());
+    store.commit([outcome("c", early + MANY)].into()).await.unwrap();
+    assert_eq!(store.outcome(&DEVICE, "1").await, Ok(None));
+    let left = (MANY / 16 + 1).to_string();
+    assert_eq!(store.commit([outcome(&left, early + MANY)].into()).await, Err(StoreError::Duplicate));
+    // So many at a time, the oldest first.
+    store.commit([purge(3 * KEPT_MS)].into()).await.unwrap();
+    assert_eq!(store.outcome(&DEVICE, &left).await, Ok(None));
 }
 
 #[tokio::test]
