@@ -3,17 +3,16 @@
 //!
 //! **Invariant:** memory is bounded whatever the peer does. With the share of its connection under way nothing is read
 //! until a frame is answered, and who does not read answers gets no new frames read.
-//! **Invariant:** whoever was told to come again because the server has too much to do is not read from for a moment. So telling
-//! them costs little however much they send, and it is little that waits unread and grows old.
+//! **Invariant:** whoever was told to come again because the server has too much to do may send nothing for a moment, and then a
+//! little. So telling them costs little however much they have to send, and nothing waits here and grows old.
 //! **Invariant:** whoever makes no progress is waited for no longer than twice the limit of its [`Terms`]; whoever makes
 //! some may go on for ever.
 
 use std::{
+    convert::Infallible,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -45,13 +44,15 @@ const CALLS: usize = 16;
 /// Bytes that a connection may hold unread; a frame may be longer. At first, as who floods from the beginning should not have
 /// much waiting,
 pub(crate) const FIRST_WINDOW: u32 = 8 * 1024;
-/// at most,
+/// and at most.
 const WINDOW: u32 = 64 * 1024;
-/// and once its frames were refused: a few of them.
-const NARROW: u32 = 512;
-const LITTLE: usize = 512;
-/// For so long nothing is read from who was refused.
-const HOLD: Duration = Duration::from_millis(25);
+/// For so long who was refused may send nothing, half as long or one and a half times as long, so that they do not all come back
+/// at once;
+const HOLD: Duration = Duration::from_millis(48);
+/// each time that nothing was let in since twice as long, this at most.
+const LONGEST_HOLD: Duration = Duration::from_millis(256);
+/// Then as much as this many of what was refused.
+const FEW: usize = 2;
 
 /// What a connection grants its streams and calls.
 #[derive(Clone, Debug)]
@@ -60,8 +61,30 @@ pub struct Terms {
     calls: Arc<Semaphore>,
     limit: Duration,
     stop: watch::Receiver<bool>,
-    window: Arc<AtomicU32>,
+    window: watch::Sender<Window>,
     hold: Duration,
+}
+
+/// Bytes that a connection may hold unread now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    open: u32,
+    /// Bytes that may come because they were granted before it was shut, and how far it opens once they are not more than that.
+    spare: u32,
+    then: u32,
+    /// Up to here it doubles while nothing is refused; from here on it grows by one frame in the time in which it would have (as
+    /// TCP's does, RFC 5681).
+    steady: u32,
+}
+
+impl Window {
+    fn open_when_due(&mut self) -> bool {
+        let is_due = self.open == 0 && self.then > 0 && self.spare <= self.then;
+        if is_due {
+            (self.open, self.then) = (self.then, 0);
+        }
+        is_due
+    }
 }
 
 impl Terms {
@@ -70,28 +93,60 @@ impl Terms {
     pub fn new(in_flight: usize, limit: Duration, stop: watch::Receiver<bool>) -> Self {
         let permits = Arc::new(Semaphore::new(in_flight.max(1)));
         let limit = limit.max(Duration::from_millis(1));
-        let (calls, window) = (Arc::new(Semaphore::new(CALLS)), Arc::new(AtomicU32::new(FIRST_WINDOW)));
+        let calls = Arc::new(Semaphore::new(CALLS));
+        let window = watch::Sender::new(Window { open: FIRST_WINDOW, spare: 0, then: 0, steady: WINDOW });
         Self { permits, calls, limit, stop, window, hold: HOLD }
     }
 
-    /// Bytes that the connection may hold unread now: few once it was refused, then more with every frame that is not.
-    #[must_use]
-    pub fn window(&self) -> u32 {
-        self.window.load(Ordering::Relaxed)
-    }
-
-    /// Grants little from now on. How much was granted before and may still come.
-    fn narrow(&self) -> u32 {
-        self.window.swap(NARROW, Ordering::Relaxed).saturating_sub(NARROW)
-    }
-
-    /// Grants as much more as a frame had that was let in, so that who sends long ones soon has room for them.
-    fn widen(&self, by: usize) {
-        let window = self.window();
-        if window < WINDOW {
-            let wider = window.saturating_add(u32::try_from(by).unwrap_or(WINDOW));
-            self.window.store(wider.min(WINDOW), Ordering::Relaxed);
+    /// Tells `apply` how many bytes the connection may hold unread, whenever that changes: none for a moment once it was refused,
+    /// and then more with every frame that is not.
+    pub async fn follow_window(&self, apply: impl Fn(u32)) -> Infallible {
+        let mut window = self.window.subscribe();
+        loop {
+            // The sender is here.
+            drop(window.changed().await);
+            let open = window.borrow_and_update().open;
+            apply(open);
         }
+    }
+
+    fn shut_window(&self) {
+        self.window.send_modify(|window| {
+            if window.open > 0 {
+                window.steady = window.open / 2;
+            }
+            window.spare = window.spare.saturating_add(window.open);
+            (window.open, window.then) = (0, 0);
+        });
+    }
+
+    fn open_window(&self, by: usize) {
+        self.window.send_if_modified(|window| {
+            window.then = u32::try_from(by).unwrap_or(WINDOW).clamp(1, WINDOW);
+            window.open_when_due()
+        });
+    }
+
+    /// So many bytes came.
+    fn read(&self, count: usize) {
+        self.window.send_if_modified(|window| {
+            window.spare = window.spare.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+            window.open_when_due()
+        });
+    }
+
+    /// Grants more for a frame of so many bytes that was let in.
+    fn widen(&self, by: usize) {
+        self.window.send_if_modified(|window| {
+            let is_open = (1..WINDOW).contains(&window.open);
+            if is_open {
+                let by = u32::try_from(by).unwrap_or(WINDOW).min(WINDOW);
+                let steadily = by.saturating_mul(by.min(window.open)) / window.open;
+                let by = if window.open < window.steady { by } else { steadily };
+                window.open = window.open.saturating_add(by).min(WINDOW);
+            }
+            is_open
+        });
     }
 
     /// One more call, until what it gives is dropped; `None` if there are 16.
@@ -191,7 +246,7 @@ pub async fn serve<E>(
         buffered: 0,
         answers: FuturesUnordered::new(),
         held: None,
-        granted: 0,
+        hold: None,
         unsent: Vec::new(),
         sent: 0,
         since_step: 0,
@@ -199,6 +254,19 @@ pub async fn serve<E>(
         progress: 0,
     };
     state.run(input, output, pause).await
+}
+
+/// A connection may send nothing. When it is dropped, a little.
+struct Held {
+    ends: Pin<Box<Sleep>>,
+    terms: Terms,
+    then: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.terms.open_window(self.then);
+    }
 }
 
 struct State {
@@ -209,11 +277,10 @@ struct State {
     /// Bytes in the deframer.
     buffered: usize,
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
-    /// Until when no frame is begun.
-    held: Option<Pin<Box<Sleep>>>,
-    /// Bytes that may come because they were granted before a refusal. They are refused at once: waiting they would
-    /// grow old.
-    granted: usize,
+    /// While nothing is let in.
+    held: Option<Held>,
+    /// For how long next, if nothing was let in since.
+    hold: Option<Duration>,
     unsent: Vec<u8>,
     sent: usize,
     /// Bytes taken since that last counted as progress.
@@ -238,12 +305,14 @@ impl State {
         let mut seen = 0;
         loop {
             let held = self.held.is_some();
-            let starved = !held && self.begin_frames();
+            // What a connection was granted before still comes, and is refused at once. A call over HTTP is not read from.
+            let reads_on = !held || pause == Pause::Allowed;
+            let starved = reads_on && self.begin_frames();
             let (reading, pending) = (self.ending.is_none(), self.unsent.len() - self.sent);
             if !reading && self.answers.is_empty() && pending == 0 && !starved && !held {
                 break;
             }
-            let may_read = reading && !starved && !held && pending < MAX_UNSENT;
+            let may_read = reading && !starved && reads_on && pending < MAX_UNSENT;
             tokio::select! {
                 Some(answer) = self.answers.next(), if !self.answers.is_empty() => self.collect(answer),
                 written = output.write(self.unsent.get(self.sent..).unwrap_or_default()), if pending > 0 => {
@@ -291,7 +360,7 @@ impl State {
         if !self.deframer.is_partial() {
             self.progress += 1;
         }
-        self.granted = self.granted.saturating_sub(chunk.len());
+        self.terms.read(chunk.len());
         self.deframer.push(chunk);
         self.buffered += chunk.len();
     }
@@ -337,7 +406,10 @@ impl State {
             return;
         }
         if payload.len() > MAX_PAYLOAD {
-            return self.write(id, 0, Err("payload_too_large"));
+            return self.write(id, Err("payload_too_large"));
+        }
+        if self.held.is_some() {
+            return self.write(id, Err(Error::Busy.code()));
         }
         let (signer, caller, length) = (Arc::clone(&self.signer), self.caller, HEADER + payload.len());
         self.answers.push(
@@ -352,22 +424,33 @@ impl State {
 
     /// Takes an answer, and those that are ready with it, to be written together.
     fn collect(&mut self, (id, length, answer): Answer) {
-        self.write(id, length, answer);
+        self.adapt(length, answer == Err(Error::Busy.code()));
+        self.write(id, answer);
         while let Some(Some((id, length, answer))) = self.answers.next().now_or_never() {
-            self.write(id, length, answer);
+            self.adapt(length, answer == Err(Error::Busy.code()));
+            self.write(id, answer);
         }
     }
 
-    fn write(&mut self, id: u64, length: usize, answer: Result<Vec<u8>, &'static str>) {
-        self.progress += 1;
-        if answer == Err(Error::Busy.code()) {
-            self.granted = self.granted.saturating_add(usize::try_from(self.terms.narrow()).unwrap_or(0));
-            if self.granted <= LITTLE {
-                self.held.get_or_insert_with(|| Box::pin(sleep(self.terms.hold)));
-            }
-        } else {
-            self.terms.widen(length);
+    /// Grants less or more, now that a frame was refused or let in.
+    fn adapt(&mut self, length: usize, refused: bool) {
+        if !refused {
+            self.hold = None;
+            return self.terms.widen(length);
         }
+        if self.held.is_some() {
+            return;
+        }
+        let hold = self.hold.unwrap_or(self.terms.hold);
+        self.hold = Some((hold * 2).min(LONGEST_HOLD.max(self.terms.hold)));
+        let spread = u32::try_from(RandomState::new().build_hasher().finish() % 1024).unwrap_or(0);
+        let ends = Box::pin(sleep(hold / 2 + hold * spread / 1024));
+        self.terms.shut_window();
+        self.held = Some(Held { ends, terms: self.terms.clone(), then: FEW * length });
+    }
+
+    fn write(&mut self, id: u64, answer: Result<Vec<u8>, &'static str>) {
+        self.progress += 1;
         let written = match answer {
             Ok(frame) => encode(id, Kind::Protocol, &frame, &mut self.unsent),
             Err(code) => encode(id, Kind::Refused, code.as_bytes(), &mut self.unsent),
@@ -379,9 +462,9 @@ impl State {
     }
 }
 
-async fn until(held: &mut Option<Pin<Box<Sleep>>>) {
+async fn until(held: &mut Option<Held>) {
     if let Some(held) = held {
-        held.as_mut().await;
+        held.ends.as_mut().await;
     }
 }
 

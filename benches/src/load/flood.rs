@@ -2,8 +2,8 @@
 //!
 //! A client on one processor cannot draw fresh nonces that fast, and need not: what is refused with "busy" is sent again as it
 //! is, as every client does, and only what was answered or grew old is replaced by a fresh request. So there is a stock of
-//! requests that is gone through again and again. What the transport does not take at its moment (a connection has a few
-//! kilobytes under way) is held back and counts as refused: the server has seen to it that it was not sent.
+//! requests that is gone through again and again. What the transport does not take at its moment is held back and counts as
+//! refused: the server has seen to it that it was not sent.
 
 use std::{
     cell::{Cell, RefCell},
@@ -18,6 +18,7 @@ use cosign_core::{
     framing::{self, Deframer, Frame, Kind},
 };
 use cosign_tests::network::Socket;
+use futures_util::FutureExt as _;
 use tokio::{
     sync::Notify,
     task::{JoinHandle, spawn_local},
@@ -83,38 +84,44 @@ struct Asked {
 
 /// A connection with one stream.
 struct Link {
-    outgoing: RefCell<Vec<u8>>,
+    /// `None` while the rest of a request is sent that was taken in part.
+    stream: RefCell<Option<quinn::SendStream>>,
+    rest: RefCell<Vec<u8>>,
     more: Notify,
     asked: RefCell<HashMap<u64, Asked>>,
     next: Cell<u64>,
 }
 
 impl Link {
-    /// Whether something waits to be sent.
-    fn is_full(&self) -> bool {
-        !self.outgoing.borrow().is_empty()
-    }
-
-    fn ask(&self, (request, made): (Request, Instant), due: Instant) -> io::Result<()> {
-        let id = self.next.get();
-        self.next.set(id + 1);
-        framing::encode(id, Kind::Protocol, &request.frame, &mut self.outgoing.borrow_mut())
+    /// Sends a request if the connection takes it now; else gives it back.
+    fn ask(
+        &self,
+        (request, made): (Request, Instant),
+        due: Instant,
+    ) -> io::Result<Option<(Request, Instant)>> {
+        let mut stream = self.stream.borrow_mut();
+        let open = stream.as_mut().filter(|_| self.rest.borrow().is_empty());
+        let Some(open) = open else { return Ok(Some((request, made))) };
+        let mut bytes = Vec::new();
+        framing::encode(self.next.get(), Kind::Protocol, &request.frame, &mut bytes)
             .map_err(io::Error::other)?;
-        self.asked.borrow_mut().insert(id, Asked { request, made, due });
-        self.more.notify_one();
-        Ok(())
+        let Some(taken) = open.write(&bytes).now_or_never() else { return Ok(Some((request, made))) };
+        let rest = bytes.split_off(taken?);
+        if !rest.is_empty() {
+            self.rest.replace(rest);
+            self.more.notify_one();
+        }
+        self.asked.borrow_mut().insert(self.next.get(), Asked { request, made, due });
+        self.next.set(self.next.get() + 1);
+        Ok(None)
     }
 
-    async fn send(&self, mut stream: quinn::SendStream) -> io::Result<()> {
+    async fn send_rests(&self) -> io::Result<()> {
         loop {
             self.more.notified().await;
-            loop {
-                let bytes = self.outgoing.take();
-                if bytes.is_empty() {
-                    break;
-                }
-                stream.write_all(&bytes).await?;
-            }
+            let Some(mut stream) = self.stream.take() else { continue };
+            stream.write_all(&self.rest.take()).await?;
+            self.stream.replace(Some(stream));
         }
     }
 
@@ -175,7 +182,8 @@ impl Flood {
             let connection = socket.connect().await?;
             let (send, receive) = connection.open_bi().await.map_err(io::Error::other)?;
             let link = Rc::new(Link {
-                outgoing: RefCell::default(),
+                stream: RefCell::new(Some(send)),
+                rest: RefCell::default(),
                 more: Notify::new(),
                 asked: RefCell::default(),
                 next: Cell::new(0),
@@ -184,7 +192,7 @@ impl Flood {
             let (tally, stock) = (Rc::clone(&tally), Rc::clone(&stock));
             tasks.push(spawn_local(async move {
                 let ended = tokio::select! {
-                    ended = link.send(send) => ended,
+                    ended = link.send_rests() => ended,
                     ended = link.receive(receive, &stock, &tally) => ended,
                 };
                 if let Err(error) = ended {
@@ -211,10 +219,14 @@ impl Flood {
                 let due = started + Duration::from_secs_f64(offered as f64 / rate);
                 let (link, _) = &self.links[usize::try_from(offered).unwrap_or_default() % self.links.len()];
                 offered += 1;
-                let request = if link.is_full() { None } else { self.stock.borrow_mut().take(now) };
-                match request {
-                    Some(request) => link.ask(request, due)?,
-                    None => count(&self.tally.held_back),
+                let request = self.stock.borrow_mut().take(now);
+                let Some(request) = request else {
+                    count(&self.tally.held_back);
+                    continue;
+                };
+                if let Some(request) = link.ask(request, due)? {
+                    count(&self.tally.held_back);
+                    self.stock.borrow_mut().waiting.push_front(request);
                 }
             }
             self.tally.offered.set(offered);

@@ -38,7 +38,9 @@ pub struct Overload {
     pub goodput_per_s: f64,
     /// Beside the peak: that per core where the server has a processor of its own, else that per second.
     pub goodput_ratio: f64,
-    /// As `p99_ms_at_70`, of those that were answered with a signature.
+    /// Half of those that were answered with a signature took less.
+    pub admitted_p50_ms: f64,
+    /// As `p99_ms_at_70`, of those.
     pub admitted_p99_ms: f64,
     /// How many were told to come again.
     pub refused: u64,
@@ -108,6 +110,7 @@ impl Scene {
             offered_per_s: per_second(tally.offered.get() as f64),
             goodput_per_s: goodput,
             goodput_ratio: goodput / best,
+            admitted_p50_ms: run::part(&admitted, 50),
             admitted_p99_ms: run::part(&admitted, 99),
             refused: tally.refused.get(),
             held_back: tally.held_back.get(),

@@ -136,7 +136,7 @@ impl Default for LimitsConfig {
 pub struct SignerConfig {
     /// Computing threads; 0 for one per core.
     pub threads: usize,
-    /// Operations under way; more are told to come again. Fewer are let in while everybody waits long.
+    /// Operations under way; more are told to come again. Fewer are let in while they take more than three times as long as a few do.
     pub queue: NonZeroUsize,
     /// Keys kept unsealed in memory.
     pub hot_keys: usize,

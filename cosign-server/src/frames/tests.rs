@@ -10,7 +10,7 @@ use futures_util::stream::unfold;
 use tokio::{
     io::{AsyncReadExt as _, DuplexStream, duplex},
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::*;
@@ -61,9 +61,9 @@ impl Peer {
         Self::on(pause, |stopped| Terms::new(in_flight, limit, stopped))
     }
 
-    /// One that is not read from for so long once it was refused.
-    fn held(hold: Duration) -> Self {
-        Self::on(Pause::Limited, |stopped| Terms { hold, ..Terms::new(8, NEVER, stopped) })
+    /// One that is held back for about so long once it was refused.
+    fn held(pause: Pause, hold: Duration) -> Self {
+        Self::on(pause, |stopped| Terms { hold, ..Terms::new(8, NEVER, stopped) })
     }
 
     #[expect(clippy::disallowed_methods, reason = "a test's own task")]
@@ -84,16 +84,6 @@ impl Peer {
         let signer = Arc::clone(&echo) as _;
         let task = tokio::spawn(serve(input, output, caller, signer, terms, pause));
         Self { echo, to, from, stop, task, deframer: Deframer::new() }
-    }
-
-    /// The same peer once it was refused and has used up what was granted before.
-    async fn spent(mut self) -> Self {
-        self.send(0, b"no").await;
-        self.receive().await.unwrap();
-        // Longer than what was granted, and let in by nobody.
-        self.send(0, &[0; MAX_PAYLOAD + 1]).await;
-        self.receive().await.unwrap();
-        self
     }
 
     async fn send(&mut self, id: u64, payload: &[u8]) {
@@ -161,38 +151,81 @@ async fn answers_come_as_they_are_ready_and_refusals_alone() {
 }
 
 #[tokio::test]
-async fn who_is_refused_is_not_read_from_for_a_moment() {
-    let mut peer = Peer::held(SHORT).spent().await;
+async fn a_call_that_is_refused_is_not_read_from_for_a_moment() {
+    let mut peer = Peer::held(Pause::Limited, SHORT);
     peer.send(1, b"no").await;
     peer.receive().await.unwrap();
     peer.send(2, b"at once").await;
-    assert_eq!(peer.receive().await.unwrap().0, 2);
+    assert_eq!(peer.receive().await, Some((2, Kind::Protocol, b"at once".to_vec())));
     // What came before the end is answered all the same.
     peer.send(3, b"no").await;
     peer.receive().await.unwrap();
     peer.send(4, b"at once").await;
     peer.to.shutdown().await.unwrap();
     assert_eq!(peer.end().await, (vec![4], Ok(())));
-    // What was granted before the first refusal is answered without a pause.
-    let mut peer = Peer::held(NEVER).spent().await;
+    let mut peer = Peer::held(Pause::Limited, NEVER);
     peer.send(1, b"no").await;
     peer.receive().await.unwrap();
     peer.send(2, b"at once").await;
     assert!(timeout(SHORT, peer.receive()).await.is_err());
-    assert_eq!(peer.begun(), 2);
+    assert_eq!(peer.begun(), 1);
+}
+
+#[tokio::test]
+async fn what_a_connection_sends_that_was_refused_is_refused_at_once_for_a_moment() {
+    let mut peer = Peer::held(Pause::Allowed, NEVER);
+    peer.send(1, b"no").await;
+    peer.receive().await.unwrap();
+    peer.send(2, b"at once").await;
+    assert_eq!(peer.receive().await, Some((2, Kind::Refused, b"busy".to_vec())));
+    assert_eq!(peer.begun(), 1, "nobody was asked");
+    let mut peer = Peer::held(Pause::Allowed, SHORT);
+    peer.send(1, b"no").await;
+    peer.receive().await.unwrap();
+    sleep(SHORT * 2).await;
+    peer.send(2, b"at once").await;
+    assert_eq!(peer.receive().await, Some((2, Kind::Protocol, b"at once".to_vec())));
+}
+
+#[tokio::test]
+async fn who_is_refused_again_and_again_is_held_back_for_longer() {
+    let mut peer = Peer::held(Pause::Limited, HOLD);
+    let mut waited = Duration::ZERO;
+    for id in 0..5 {
+        let before = Instant::now();
+        peer.send(id, b"no").await;
+        peer.receive().await.unwrap();
+        waited = before.elapsed();
+    }
+    assert!(waited >= LONGEST_HOLD / 2 && LONGEST_HOLD / 2 > HOLD * 3 / 2, "{waited:?}");
 }
 
 #[test]
-fn the_window_of_who_is_refused_is_narrow_and_grows_again() {
+fn the_window_of_who_is_refused_is_shut_and_grows_again() {
     let terms = Terms::new(1, NEVER, watch::channel(false).1);
-    assert_eq!(terms.window(), FIRST_WINDOW);
-    assert_eq!((terms.narrow(), terms.narrow()), (FIRST_WINDOW - NARROW, 0));
-    assert_eq!(terms.window(), NARROW);
-    terms.widen(100);
-    assert_eq!(terms.window(), NARROW + 100);
-    terms.widen(41_042);
-    terms.widen(41_042);
-    assert_eq!(terms.window(), WINDOW);
+    let open = || terms.window.borrow().open;
+    assert_eq!(open(), FIRST_WINDOW);
+    // It doubles at first.
+    terms.widen(1024);
+    assert_eq!(open(), FIRST_WINDOW + 1024);
+    terms.shut_window();
+    terms.widen(1024);
+    assert_eq!(open(), 0, "what is answered meanwhile opens nothing");
+    // What was granted before comes first.
+    terms.open_window(4608);
+    terms.read(FIRST_WINDOW as usize + 1024 - 4609);
+    assert_eq!(open(), 0);
+    terms.read(1);
+    assert_eq!(open(), 4608);
+    // From half of what was too much on it grows by a frame for all that are under way.
+    terms.widen(460);
+    assert_eq!(open(), 4608 + 45);
+    terms.open_window(200);
+    assert_eq!(open(), 4608 + 45, "another stream has opened it");
+    for _ in 0..3 {
+        terms.widen(41_042);
+    }
+    assert_eq!(open(), WINDOW);
 }
 
 #[tokio::test]

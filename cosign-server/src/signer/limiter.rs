@@ -1,19 +1,27 @@
-//! How many operations are under way at once: as many as need not wait long.
+//! How many operations are under way at once: as many as take no longer than three times what a few take.
 //!
-//! A queue that is always there makes nobody's answer come sooner. So once everybody waits, fewer are let in, and the others
-//! are told at once to come again. That everybody waits shows in the shortest wait of a while, from the arrival of an
-//! operation until it is computed: when many come at once, or the disk stalls, the longest wait grows and the shortest does
-//! not. What an operation waits for the disk afterwards is not counted, because fewer of them would not make it faster: their
-//! commits go together.
+//! More than those wait for each other and make nobody's answer come sooner. So they are told at once to come again. Who comes when
+//! a commit has just begun waits for that one and its own; what takes longer has waited for others (TCP Vegas compares so what a
+//! packet takes; Brakmo, O'Malley and Peterson, 1994). A disk that takes its time makes what a few take longer too, so it is no
+//! overload. As long as nobody is refused there is nothing to be found out, and the limit grows when it is nearly reached.
+//!
+//! What a few take is found out by letting only a few in, for a tenth of a second when somebody is refused, and now and then
+//! as long as that goes on.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The shortest wait of a window that is not yet a standing queue, nanoseconds.
-const PATIENCE_NS: u64 = 8_000_000;
-/// For so long the shortest wait is looked for, nanoseconds.
+/// For so long it is looked at what operations take, nanoseconds.
 const WINDOW_NS: u64 = 100_000_000;
-/// So many are let in whatever they wait: fewer would not fill the stages that they go through.
-const FEWEST: usize = 64;
+/// A few: fewer would not fill the stages that they go through.
+const FEW: usize = 64;
+/// What operations may take, beside what they take when a few are under way.
+const TIMES: u64 = 3;
+/// How many are let in at first.
+const FIRST: usize = 4 * FEW;
+/// So many of them say what they take.
+const ENOUGH: u64 = 16;
+/// Windows after which that is found out anew.
+const KNOWN: u32 = 64;
 
 /// Counts what is under way.
 pub(super) struct Limiter {
@@ -24,26 +32,48 @@ pub(super) struct Limiter {
 struct State {
     limit: usize,
     under_way: usize,
-    /// The most that were under way in this window, and the shortest wait.
+    /// The most that were under way in this window.
     peak: usize,
-    shortest_ns: Option<u64>,
     ends_ns: u64,
+    seen: Seen,
+    /// What one takes when a few are under way, once that is known, nanoseconds, and windows since then.
+    few_ns: Option<u64>,
+    since: u32,
+    /// When only a few were let in, as long as that lasts.
+    probe_ns: Option<u64>,
+}
+
+/// What was seen in a window.
+#[derive(Default)]
+struct Seen {
+    refused: bool,
+    answered: u64,
+    took_ns: u64,
 }
 
 /// The right to be under way; given back on drop.
 pub(super) struct Pass(Arc<Limiter>);
 
 impl Limiter {
-    /// At most `most` at once, however short they wait.
+    /// At most `most` at once, whatever they take.
     pub(super) fn new(most: usize) -> Self {
-        let state = State { limit: most, under_way: 0, peak: 0, shortest_ns: None, ends_ns: 0 };
+        let state = State {
+            limit: FIRST.min(most),
+            under_way: 0,
+            peak: 0,
+            ends_ns: 0,
+            seen: Seen::default(),
+            few_ns: None,
+            since: 0,
+            probe_ns: None,
+        };
         Self { most, state: Mutex::new(state) }
     }
 
     fn state(&self, now_ns: u64) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if now_ns >= state.ends_ns {
-            state.adapt(self.most);
+            state.adapt(self.most, now_ns);
             state.ends_ns = now_ns.saturating_add(WINDOW_NS);
         }
         state
@@ -52,7 +82,9 @@ impl Limiter {
     /// Lets an operation in that arrives now; `None` when it must come again.
     pub(super) fn enter(self: &Arc<Self>, now_ns: u64) -> Option<Pass> {
         let mut state = self.state(now_ns);
-        if state.under_way >= state.limit {
+        let limit = if state.probe_ns.is_some() { state.limit.min(FEW) } else { state.limit };
+        if state.under_way >= limit {
+            state.seen.refused = true;
             return None;
         }
         state.under_way += 1;
@@ -60,27 +92,55 @@ impl Limiter {
         Some(Pass(Arc::clone(self)))
     }
 
-    /// An operation is computed that arrived at `arrived_ns`.
-    pub(super) fn computed(&self, arrived_ns: u64, now_ns: u64) {
-        let waited_ns = now_ns.saturating_sub(arrived_ns);
+    /// An operation that arrived at `arrived_ns` is computed and on record.
+    pub(super) fn answered(&self, arrived_ns: u64, now_ns: u64) {
         let mut state = self.state(now_ns);
-        state.shortest_ns = Some(state.shortest_ns.map_or(waited_ns, |shortest| shortest.min(waited_ns)));
+        // What was let in before a probe has waited for more than a few.
+        if state.probe_ns.is_none_or(|probe_ns| probe_ns <= arrived_ns) {
+            state.seen.answered += 1;
+            state.seen.took_ns = state.seen.took_ns.saturating_add(now_ns.saturating_sub(arrived_ns));
+        }
     }
 }
 
 impl State {
-    /// Ends a window: fewer in proportion if everybody waited, else a few more.
-    fn adapt(&mut self, most: usize) {
-        match self.shortest_ns.take() {
-            Some(shortest_ns) if shortest_ns > PATIENCE_NS => {
-                let peak = u64::try_from(self.peak).unwrap_or(u64::MAX);
-                let fitting = peak.saturating_mul(PATIENCE_NS) / shortest_ns;
-                let fitting = usize::try_from(fitting).unwrap_or(usize::MAX).max(FEWEST);
-                self.limit = self.limit.min(fitting);
+    /// Ends a window.
+    fn adapt(&mut self, most: usize, now_ns: u64) {
+        let Seen { refused, answered, took_ns } = std::mem::take(&mut self.seen);
+        let peak = std::mem::replace(&mut self.peak, self.under_way);
+        self.since = self.since.saturating_add(1);
+        let took_ns = took_ns.checked_div(answered);
+        if self.probe_ns.is_some() {
+            if answered >= ENOUGH {
+                if self.few_ns.is_none() {
+                    // Nothing has limited how many were under way.
+                    self.limit = self.limit.min(FIRST);
+                }
+                (self.few_ns, self.since) = (took_ns, 0);
             }
-            _ => self.limit = self.limit.saturating_add(self.limit / 8 + 1).min(most),
+            if answered >= ENOUGH || !refused {
+                self.probe_ns = None;
+            }
+            return;
         }
-        self.peak = self.under_way;
+        if !refused && self.since >= KNOWN {
+            self.few_ns = None;
+        }
+        let may_take_ns =
+            self.few_ns.filter(|_| self.since < KNOWN).map(|few_ns| few_ns.saturating_mul(TIMES));
+        self.limit = match (may_take_ns, took_ns) {
+            (Some(may_take_ns), Some(took_ns)) if refused && took_ns > may_take_ns => {
+                let limit =
+                    u64::try_from(self.limit).unwrap_or(u64::MAX).saturating_mul(may_take_ns) / took_ns;
+                usize::try_from(limit).unwrap_or(usize::MAX).max(FEW).min(most)
+            }
+            (None, _) if refused => {
+                self.probe_ns = Some(now_ns);
+                self.limit
+            }
+            _ if peak < self.limit / 2 => self.limit,
+            _ => self.limit.saturating_add(self.limit / 8 + 1).min(most),
+        };
     }
 }
 
@@ -93,49 +153,86 @@ impl Drop for Pass {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
     const MOST: usize = 1024;
+    const MS: u64 = 1_000_000;
 
-    /// A server that computes one operation each `cost_ns`, in their order, and is asked by as many as are let in, for so
-    /// many windows from `*now_ns` on. How many are under way at the end.
-    fn overload(limiter: &Arc<Limiter>, cost_ns: u64, windows: u64, now_ns: &mut u64) -> usize {
-        let mut queue = std::collections::VecDeque::new();
-        let end_ns = *now_ns + windows * WINDOW_NS;
-        while *now_ns < end_ns {
-            while let Some(pass) = limiter.enter(*now_ns) {
-                queue.push_back((pass, *now_ns));
+    /// A server that computes one operation each `cost_ns`, in their order, and has it on record `disk_ns` later, and is
+    /// asked by as many as are let in, for so many windows from `*now_ns` on. How many were under way in each, at least and at its end.
+    fn overload(
+        limiter: &Arc<Limiter>,
+        (cost_ns, disk_ns): (u64, u64),
+        windows: u64,
+        now_ns: &mut u64,
+    ) -> Vec<(usize, usize)> {
+        let (mut waiting, mut written) = (VecDeque::new(), VecDeque::new());
+        let mut under_way = Vec::new();
+        for _ in 0..windows {
+            let (end_ns, mut fewest) = (*now_ns + WINDOW_NS, usize::MAX);
+            loop {
+                while let Some(pass) = limiter.enter(*now_ns) {
+                    waiting.push_back((pass, *now_ns));
+                }
+                fewest = fewest.min(waiting.len() + written.len());
+                if *now_ns >= end_ns {
+                    break;
+                }
+                *now_ns += cost_ns;
+                written.extend(
+                    waiting.pop_front().map(|(pass, arrived_ns)| (pass, arrived_ns, *now_ns + disk_ns)),
+                );
+                while let Some((pass, arrived_ns, _)) =
+                    written.pop_front_if(|(_, _, due_ns)| *due_ns <= *now_ns)
+                {
+                    drop(pass);
+                    limiter.answered(arrived_ns, *now_ns);
+                }
             }
-            *now_ns += cost_ns;
-            let (_pass, arrived_ns) = queue.pop_front().unwrap();
-            limiter.computed(arrived_ns, *now_ns);
+            under_way.push((fewest, waiting.len() + written.len()));
         }
-        queue.len()
+        under_way
     }
 
     #[test]
-    fn a_queue_that_stays_is_cut_to_what_is_computed_in_time() {
+    fn what_takes_long_is_cut_to_what_takes_three_times_as_long_as_a_few_and_stays_so() {
         let limiter = Arc::new(Limiter::new(MOST));
-        let mut now_ns = 0;
-        // Ten thousand a second: the first window is full, and then the wait is what it may be.
-        let left = overload(&limiter, 100_000, 30, &mut now_ns);
-        assert!((70..=100).contains(&left), "{left}");
-        // Forty times slower: not fewer than the fewest.
-        assert_eq!(overload(&limiter, 4_000_000, 30, &mut now_ns), FEWEST - 1);
+        // Ten thousand a second, on record 5 ms later: 64 take 6.4 ms, and 192 three times as long.
+        let under_way = overload(&limiter, (MS / 10, 5 * MS), 1000, &mut 0);
+        let settled = &under_way[16..];
+        let probes = settled.iter().filter(|(fewest, _)| *fewest <= FEW).count();
+        assert!((10..=20).contains(&probes), "{probes}");
+        assert!(settled.iter().all(|(_, count)| *count <= FEW || (150..=240).contains(count)));
+    }
+
+    #[test]
+    fn a_slow_disk_is_no_overload() {
+        let limiter = Arc::new(Limiter::new(MOST));
+        // 400 of them are on their way to the disk: 64 take 40 ms, and 1200 three times as long.
+        let under_way = overload(&limiter, (MS / 10, 40 * MS), 60, &mut 0);
+        assert!(under_way[20..].iter().all(|(fewest, _)| *fewest > 900), "{under_way:?}");
+        // A slow processor is: 64 take 256 ms.
+        let limiter = Arc::new(Limiter::new(MOST));
+        let under_way = overload(&limiter, (4 * MS, MS), 200, &mut 0);
+        assert!(under_way[190..].iter().all(|(_, count)| *count <= 250), "{under_way:?}");
     }
 
     #[test]
     fn a_short_overload_is_forgotten_soon() {
         let limiter = Arc::new(Limiter::new(MOST));
         let mut now_ns = 0;
-        overload(&limiter, 100_000, 10, &mut now_ns);
-        for _ in 0..30 {
+        overload(&limiter, (MS / 10, 5 * MS), 10, &mut now_ns);
+        // More and more are under way, and take a moment.
+        let mut passes = Vec::new();
+        for _ in 0..60 {
             now_ns += WINDOW_NS;
-            drop(limiter.enter(now_ns).unwrap());
-            limiter.computed(now_ns, now_ns + 1);
+            passes.extend((0..MOST / 32).map_while(|_| limiter.enter(now_ns)));
+            limiter.answered(now_ns, now_ns + 1);
         }
-        let passes: Vec<_> = (0..MOST).map(|_| limiter.enter(now_ns).unwrap()).collect();
-        assert!(limiter.enter(now_ns).is_none(), "however short they wait");
+        assert_eq!(passes.len(), MOST);
+        assert!(limiter.enter(now_ns).is_none(), "however short they take");
         drop(passes);
         assert!(limiter.enter(now_ns).is_some());
     }
@@ -143,14 +240,13 @@ mod tests {
     #[test]
     fn a_stall_is_no_overload() {
         let limiter = Arc::new(Limiter::new(MOST));
-        let passes: Vec<_> = (0..500).map(|_| limiter.enter(1).unwrap()).collect();
-        // All but one of them wait for most of the window.
-        limiter.computed(1, 1_000_000);
-        for _ in 1..500 {
-            limiter.computed(1, WINDOW_NS - 1);
+        let passes: Vec<_> = (0..FIRST).map(|_| limiter.enter(1).unwrap()).collect();
+        // All but one of them take most of the window.
+        limiter.answered(1, MS);
+        for _ in 1..FIRST {
+            limiter.answered(1, WINDOW_NS - 1);
         }
-        let more: Vec<_> = (500..MOST).map(|_| limiter.enter(2 * WINDOW_NS)).collect();
-        assert!(more.iter().all(Option::is_some));
+        assert!(limiter.enter(2 * WINDOW_NS).is_some(), "it has grown");
         drop(passes);
     }
 }

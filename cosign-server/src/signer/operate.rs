@@ -300,7 +300,6 @@ impl Core {
         self.vault.release(&scene.key_id, locked);
 
         let computed = self.pool.compute(slot, scene.key_id, job).await;
-        self.limiter.computed(scene.arrived_ns, self.clock.monotonic_ns());
         let outcome = match computed {
             Some(executed) => match self.commit(scene, version, decrypts, &executed).await {
                 Ok(()) => Ok(executed),
@@ -309,7 +308,10 @@ impl Core {
             None => Err(Failed::Refused(Code::Internal)),
         };
         match outcome {
-            Ok(executed) => Ok(self.replays.of(&scene.key_id).complete(executed)),
+            Ok(executed) => {
+                self.limiter.answered(scene.arrived_ns, self.clock.monotonic_ns());
+                Ok(self.replays.of(&scene.key_id).complete(executed))
+            }
             Err(failed) => {
                 self.abandon(scene);
                 let mut locked = self.vault.lock(&scene.key_id, scene.now_ms).await;

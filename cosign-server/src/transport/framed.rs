@@ -22,11 +22,13 @@ const RESET_UNREAD: VarInt = VarInt::from_u32(2);
 /// Serves all streams of a connection until it ends, or until the server stops and what was begun is answered.
 pub(super) async fn serve(connection: Connection, caller: Caller, signer: Arc<dyn Signer>, terms: Terms) {
     let mut streams = JoinSet::new();
+    let window = terms.follow_window(|open| connection.set_receive_window(open.into()));
+    tokio::pin!(window);
     loop {
         tokio::select! {
             accepted = connection.accept_bi() => {
                 let Ok((send, recv)) = accepted else { break };
-                streams.spawn(stream(connection.clone(), send, recv, caller, Arc::clone(&signer), terms.clone()));
+                streams.spawn(stream(send, recv, caller, Arc::clone(&signer), terms.clone()));
             }
             Some(ended) = streams.join_next() => match ended {
                 Ok(Err(error @ Ended::Framing(_))) => {
@@ -36,29 +38,28 @@ pub(super) async fn serve(connection: Connection, caller: Caller, signer: Arc<dy
                 Ok(Err(error)) => tracing::debug!(%error, "a stream ended"),
                 _ => {}
             },
+            never = &mut window => match never {},
             () = terms.stopped() => break,
         }
     }
-    while streams.join_next().await.is_some() {}
+    tokio::select! {
+        () = async { while streams.join_next().await.is_some() {} } => {}
+        never = &mut window => match never {},
+    }
     connection.close(VarInt::from_u32(0), b"");
 }
 
 async fn stream(
-    connection: Connection,
     mut send: SendStream,
     recv: RecvStream,
     caller: Caller,
     signer: Arc<dyn Signer>,
     terms: Terms,
 ) -> Result<(), Ended> {
-    let (limit, granted) = (terms.limit(), terms.clone());
-    let input = Box::pin(unfold((recv, granted.window()), async |(mut recv, mut window)| {
-        if window != granted.window() {
-            window = granted.window();
-            connection.set_receive_window(window.into());
-        }
+    let limit = terms.limit();
+    let input = Box::pin(unfold(recv, async |mut recv| {
         let chunk = recv.read_chunk(READ, true).await.transpose()?;
-        Some((chunk.map(|chunk| chunk.bytes), (recv, window)))
+        Some((chunk.map(|chunk| chunk.bytes), recv))
     }));
     let ended = frames::serve(input, &mut send, caller, signer, terms, Pause::Allowed).await;
     if ended == Err(Ended::Unread) {
