@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const WINDOW_NS: u64 = 100_000_000;
 /// A few: fewer would not fill the stages that they go through.
 const FEW: usize = 64;
-/// What operations may take, beside what they take when a few are under way.
+/// How many times as long as when a few are under way operations may take.
 const TIMES: u64 = 3;
 /// How many are let in at first.
 const FIRST: usize = 4 * FEW;
