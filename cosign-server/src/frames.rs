@@ -69,6 +69,8 @@ pub struct Terms {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Window {
     open: u32,
+    /// What the connection was told last, which may be older.
+    told: u32,
     /// Bytes that may come because they were granted before it was shut, and how far it opens once they are not more than that.
     spare: u32,
     then: u32,
@@ -94,7 +96,13 @@ impl Terms {
         let permits = Arc::new(Semaphore::new(in_flight.max(1)));
         let limit = limit.max(Duration::from_millis(1));
         let calls = Arc::new(Semaphore::new(CALLS));
-        let window = watch::Sender::new(Window { open: FIRST_WINDOW, spare: 0, then: 0, steady: WINDOW });
+        let window = watch::Sender::new(Window {
+            open: FIRST_WINDOW,
+            told: FIRST_WINDOW,
+            spare: 0,
+            then: 0,
+            steady: WINDOW,
+        });
         Self { permits, calls, limit, stop, window, hold: HOLD }
     }
 
@@ -105,9 +113,22 @@ impl Terms {
         loop {
             // The sender is here.
             drop(window.changed().await);
-            let open = window.borrow_and_update().open;
-            apply(open);
+            window.mark_unchanged();
+            apply(self.tell());
         }
+    }
+
+    /// How many bytes the connection may hold unread, which it is told now. What it may hold less counts as granted before: only
+    /// that, because it was not told of what came and went in between, and would be waited for in vain.
+    fn tell(&self) -> u32 {
+        let mut open = 0;
+        self.window.send_if_modified(|window| {
+            open = window.open;
+            window.spare = window.spare.saturating_add(window.told.saturating_sub(open));
+            window.told = open;
+            false
+        });
+        open
     }
 
     fn shut_window(&self) {
@@ -115,7 +136,6 @@ impl Terms {
             if window.open > 0 {
                 window.steady = window.open / 2;
             }
-            window.spare = window.spare.saturating_add(window.open);
             (window.open, window.then) = (0, 0);
         });
     }

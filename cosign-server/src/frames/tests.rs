@@ -210,13 +210,14 @@ fn the_window_of_who_is_refused_is_shut_and_grows_again() {
     assert_eq!(open(), FIRST_WINDOW + 1024);
     terms.shut_window();
     terms.widen(1024);
-    assert_eq!(open(), 0, "what is answered meanwhile opens nothing");
+    assert_eq!((open(), terms.tell()), (0, 0), "what is answered meanwhile opens nothing");
     // What was granted before comes first.
     terms.open_window(4608);
-    terms.read(FIRST_WINDOW as usize + 1024 - 4609);
+    terms.read(FIRST_WINDOW as usize - 4609);
     assert_eq!(open(), 0);
     terms.read(1);
     assert_eq!(open(), 4608);
+    assert_eq!(terms.tell(), 4608);
     // From half of what was too much on it grows by a frame for all that are under way.
     terms.widen(460);
     assert_eq!(open(), 4608 + 45);
@@ -226,6 +227,23 @@ fn the_window_of_who_is_refused_is_shut_and_grows_again() {
         terms.widen(41_042);
     }
     assert_eq!(open(), WINDOW);
+}
+
+#[test]
+fn a_window_that_was_shut_and_opened_before_the_connection_heard_of_it_is_not_waited_for() {
+    let terms = Terms::new(1, NEVER, watch::channel(false).1);
+    for _ in 0..100 {
+        terms.shut_window();
+        terms.open_window(400);
+        assert_eq!(terms.window.borrow().open, 400);
+    }
+    assert_eq!(terms.tell(), 400);
+    terms.shut_window();
+    terms.tell();
+    terms.open_window(400);
+    // All that it was ever granted.
+    terms.read(FIRST_WINDOW as usize - 400);
+    assert_eq!(terms.tell(), 400);
 }
 
 #[tokio::test]
